@@ -1,0 +1,2 @@
+//! Written with the room that it measures.
+fn main() {}

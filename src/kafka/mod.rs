@@ -1,0 +1,6 @@
+//! The rim towards Kafka: the settings that all clients share, and a thin, safe layer over
+//! librdkafka. All `unsafe` code of the project is in this room.
+
+mod settings;
+
+pub use settings::{Config, Mechanism, Protocol, Security};

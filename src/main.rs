@@ -1,0 +1,3 @@
+//! Life of the process.
+
+fn main() {}

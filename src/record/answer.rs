@@ -1,0 +1,75 @@
+//! Which facts answer an address: numbers that stand for enrichments, small enough to copy.
+
+use super::{Enrichment, FactGroup, GroupSet};
+
+/// Stands for one enrichment that a resolver knows: a database's data record, say. Thousands of
+/// addresses share one, so what is rendered of it is rendered once. Valid within one epoch of the
+/// resolver that gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct FactsId(pub u32);
+
+/// What one source contributes to an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Part {
+    /// The facts.
+    pub facts: FactsId,
+    /// Which source gave them: its place in the configured order.
+    pub source: u8,
+    /// The groups that are taken from it. Other groups of the same facts are not to be written.
+    pub groups: GroupSet,
+}
+
+/// What is known of one address: at most one part per source, each group in at most one part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Answer {
+    parts: [Part; Self::MOST_PARTS],
+    len: u8,
+    /// Wanted groups that no source in memory answered or closed. Empty: nothing is to be asked.
+    pub missing: GroupSet,
+}
+
+impl Answer {
+    /// At most so many sources contribute to one address: no more than there are fact groups that
+    /// an operator would spread over files. Further ones are left out.
+    pub const MOST_PARTS: usize = 6;
+
+    /// Adds what a source contributes; false when there is no room.
+    pub fn push(&mut self, part: Part) -> bool {
+        let room = usize::from(self.len) < Self::MOST_PARTS;
+        if room {
+            self.parts[usize::from(self.len)] = part;
+            self.len += 1;
+        }
+        room
+    }
+
+    /// The parts, in the order of the sources.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts[..usize::from(self.len)]
+    }
+
+    /// The groups that are answered.
+    pub fn groups(&self) -> GroupSet {
+        self.parts().iter().fold(GroupSet::EMPTY, |all, part| all.or(part.groups))
+    }
+
+    /// Whether nothing at all is known.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The facts that answer `group`.
+    pub fn facts_for(&self, group: FactGroup) -> Option<FactsId> {
+        self.parts().iter().find(|part| part.groups.contains(group)).map(|part| part.facts)
+    }
+}
+
+/// Gives the facts behind a number, for whoever renders them the first time.
+pub trait Facts {
+    /// Numbers given in another epoch mean nothing in this one: whoever keeps something by
+    /// [`FactsId`] forgets it when this changes.
+    fn epoch(&self) -> u64;
+
+    /// The facts, decoded anew: what is rendered of them is what gets kept.
+    fn enrichment(&mut self, id: FactsId) -> Enrichment;
+}

@@ -1,0 +1,30 @@
+//! What travels along the line: the words that all stations share. Values only: no I/O, no clock.
+//!
+//! A record comes in at a [`Position`]. Extract reads its bytes once and notes where things stand
+//! in an [`Outline`]: each [`Sighting`] of an [`Address`], and the places where something may be
+//! written. Resolve turns an address into an [`Answer`]: which known facts, per [`FactGroup`], and
+//! which wanted groups are missing. Encode splices the facts into the original bytes. The record
+//! ends with an [`Outcome`].
+
+mod address;
+mod answer;
+mod enrichment;
+mod fact_group;
+mod outcome;
+mod outline;
+mod position;
+mod scope;
+mod secret;
+
+pub use address::Address;
+pub use answer::{Answer, Facts, FactsId, Part};
+pub use enrichment::{
+    Abuse, AutonomousSystem, Carrier, Company, Crawler, Enrichment, Geo, Hostname, Network,
+    Privacy, Threat,
+};
+pub use fact_group::{FactGroup, GroupSet};
+pub use outcome::{DeadLetterClass, Outcome, Reason};
+pub use outline::{Home, Outline, Role, Sighting, Span, WritingNeeds};
+pub use position::{Generation, NextOffset, Offset, Partition, Position, Topic};
+pub use scope::{REGISTRY_DATE, Scope};
+pub use secret::Secret;

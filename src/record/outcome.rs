@@ -1,0 +1,135 @@
+//! How a record ends.
+
+/// How a record ends. Each record has exactly one outcome, and it is counted once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Everything wanted is known of every address that was to be looked up.
+    Enriched,
+    /// Something wanted is missing, and why.
+    Partial(Reason),
+    /// Published as it came: no address to look up, or it could not be read.
+    Unchanged(Option<Reason>),
+    /// It stands in the dead-letter topic.
+    DeadLettered(DeadLetterClass),
+    /// Dropped because the configuration says so.
+    Dropped(Reason),
+}
+
+impl Outcome {
+    /// The label in metrics and in the event.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Enriched => "enriched",
+            Self::Partial(_) => "partial",
+            Self::Unchanged(_) => "unchanged",
+            Self::DeadLettered(_) => "dead_lettered",
+            Self::Dropped(_) => "dropped",
+        }
+    }
+
+    /// Why, where there is a reason.
+    pub const fn reason(self) -> Option<Reason> {
+        match self {
+            Self::Partial(reason) | Self::Dropped(reason) => Some(reason),
+            Self::Unchanged(reason) => reason,
+            Self::Enriched | Self::DeadLettered(_) => None,
+        }
+    }
+}
+
+/// Why an outcome is not `enriched`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// No source knows the address.
+    NotFound,
+    /// The answer did not come before the record's deadline.
+    Deadline,
+    /// The provider's pace could not have answered in time.
+    Pace,
+    /// The budget is spent.
+    Budget,
+    /// The provider is not asked, because it failed too often.
+    Breaker,
+    /// The provider answered with an error.
+    ProviderError,
+    /// The provider's credential or module was refused.
+    Disabled,
+    /// The partition was handed over, or the process stops, before the answer came.
+    Handover,
+    /// The event is not valid JSON.
+    Unparsable,
+    /// The event is nested deeper than the limit.
+    TooDeep,
+    /// The event is larger than the limit for reading it.
+    TooLarge,
+    /// The enriched event would not fit into the output topic, so it went out without its stamp.
+    OutputLimit,
+    /// A fault of ipstamp itself on this record.
+    Internal,
+}
+
+impl Reason {
+    /// All reasons, for metrics that are declared once.
+    pub const ALL: [Self; 13] = [
+        Self::NotFound,
+        Self::Deadline,
+        Self::Pace,
+        Self::Budget,
+        Self::Breaker,
+        Self::ProviderError,
+        Self::Disabled,
+        Self::Handover,
+        Self::Unparsable,
+        Self::TooDeep,
+        Self::TooLarge,
+        Self::OutputLimit,
+        Self::Internal,
+    ];
+
+    /// The label in metrics, headers and in the event.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::Deadline => "deadline",
+            Self::Pace => "pace",
+            Self::Budget => "budget",
+            Self::Breaker => "breaker",
+            Self::ProviderError => "provider_error",
+            Self::Disabled => "disabled",
+            Self::Handover => "handover",
+            Self::Unparsable => "unparsable",
+            Self::TooDeep => "too_deep",
+            Self::TooLarge => "too_large",
+            Self::OutputLimit => "output_limit",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// Why a record is a dead letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DeadLetterClass {
+    /// The event could not be read, and the configuration sends such to the dead letters.
+    Unparsable,
+    /// Even the original does not fit into the output topic.
+    TooLarge,
+    /// A record without a key for a compacted topic.
+    NullKey,
+    /// The broker refuses the record when it stands alone.
+    Rejected,
+}
+
+impl DeadLetterClass {
+    /// All classes, for metrics that are declared once.
+    pub const ALL: [Self; 4] = [Self::Unparsable, Self::TooLarge, Self::NullKey, Self::Rejected];
+
+    /// The label in metrics and headers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unparsable => "unparsable",
+            Self::TooLarge => "too_large",
+            Self::NullKey => "null_key",
+            Self::Rejected => "rejected",
+        }
+    }
+}

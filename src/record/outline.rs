@@ -1,0 +1,142 @@
+//! What one pass over an event's bytes notes: the addresses, and the places where may be written.
+
+use super::Address;
+
+/// A piece of the event, in bytes from its start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Span {
+    /// The first byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+/// The part that an address plays in the event. A closed set: it is also a metric's label.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Where the traffic comes from.
+    Source,
+    /// Where it goes.
+    Destination,
+    /// Who asks.
+    Client,
+    /// Who answers.
+    Server,
+    /// The machine that the event is about.
+    Host,
+    /// What watched the event.
+    Observer,
+    /// None of these, or not known.
+    Unknown,
+}
+
+impl Role {
+    /// All roles, for metrics that are declared once.
+    pub const ALL: [Self; 7] = [
+        Self::Source,
+        Self::Destination,
+        Self::Client,
+        Self::Server,
+        Self::Host,
+        Self::Observer,
+        Self::Unknown,
+    ];
+
+    /// The name in config, output and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Destination => "destination",
+            Self::Client => "client",
+            Self::Server => "server",
+            Self::Host => "host",
+            Self::Observer => "observer",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// One address found in an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// The part it plays.
+    pub role: Role,
+    /// Which configured path found it: its place in the list of paths.
+    pub path: u16,
+    /// The address, canonical and classified.
+    pub address: Address,
+    /// The value's text, without its quotes.
+    pub text: Span,
+    /// The object that the value is a member of (an array between them is looked through): its
+    /// place in [`Outline::homes`]. None when the address stands outside any object.
+    pub home: Option<u16>,
+}
+
+/// A JSON object in the event that something may be written into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Home {
+    /// Where its closing brace stands: what is added goes before it.
+    pub close: u32,
+    /// Whether it has no member, so that no comma is wanted.
+    pub empty: bool,
+    /// The values of the members that are named like [`WritingNeeds::members`], in that order. Of
+    /// members with equal names it is the last, which is the one that readers take.
+    pub taken: [Option<Span>; Home::MOST_MEMBERS],
+}
+
+impl Home {
+    /// A profile may ask for so many member names.
+    pub const MOST_MEMBERS: usize = 8;
+}
+
+/// What a profile wants the scanner to note, beside the addresses. Names are matched as written
+/// in the event, after unescaping.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WritingNeeds {
+    /// Member names that matter in an object that holds an address: `geo`, `as`, ….
+    pub members: Vec<&'static str>,
+    /// Members of the event's outermost object that matter, as dotted paths of at most two steps:
+    /// `related.ip`, `ipstamp`. Tried nested only.
+    pub landmarks: Vec<&'static str>,
+}
+
+/// What one pass over an event noted. Made once per worker and cleared for each event, so that a
+/// scan allocates nothing in steady state.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outline {
+    /// The addresses, in the order of the event. Doubles are kept.
+    pub sightings: Vec<Sighting>,
+    /// The objects that hold one, each once.
+    pub homes: Vec<Home>,
+    /// The outermost object; its `taken` is unused.
+    pub root: Home,
+    /// The value of each of [`WritingNeeds::landmarks`], where the event has it.
+    pub landmarks: Vec<Option<Span>>,
+    /// Values at configured paths that are no address.
+    pub unreadable: u32,
+    /// Addresses beyond the limit per record.
+    pub left_out: u32,
+}
+
+impl Outline {
+    /// Forgets the last event and keeps the memory.
+    pub fn clear(&mut self) {
+        self.sightings.clear();
+        self.homes.clear();
+        self.root = Home::default();
+        self.landmarks.clear();
+        self.unreadable = 0;
+        self.left_out = 0;
+    }
+}

@@ -1,0 +1,39 @@
+//! What is wanted and where it comes from: the `want` and `databases` sections.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One wanted thing: a fact group (`geo`) or a single field of one (`geo.city_name`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Want(pub String);
+
+/// One database file. The order of the list is the order of precedence.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// What it is called in metrics and in the event. Default: the file's stem.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The MMDB file.
+    pub path: PathBuf,
+    /// What it means that the file does not know an address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_miss: Option<OnMiss>,
+    /// Also ask this file for private and other non-global addresses: for files of one's own.
+    #[serde(default)]
+    pub non_global: bool,
+}
+
+/// What it means that a source which covers a fact group does not know an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnMiss {
+    /// Asked, nothing known: no further source is asked. The default for privacy and threat, whose
+    /// files list positives only.
+    Close,
+    /// The next source is asked. The default for everything else.
+    Next,
+}
