@@ -1,1 +1,8 @@
-//! Written with the room that it tests.
+//! The contracts with the people who write configurations and the programs that read events.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+#[path = "../support/databases.rs"]
+mod databases;
+mod demo_databases;
+mod sample_databases;

@@ -31,41 +31,41 @@ fn city() -> Json {
         "registered_country": {"iso_code": "US", "names": {"en": "United States"}},
         "subdivisions": [
             {"iso_code": "ENG", "names": {"en": "England"}},
-            {"iso_code": "WBK", "names": {"en": "West Berkshire"}}
+            {"iso_code": "OXF", "names": {"en": "Oxfordshire"}}
         ],
-        "city": {"geoname_id": 2_655_045, "names": {"en": "Boxford"}},
+        "city": {"geoname_id": 90_000_001, "names": {"en": "Ashcombe Mills"}},
         "location": {
-            "latitude": 51.75, "longitude": -1.25, "accuracy_radius": 100, "metro_code": 819,
+            "latitude": 51.5, "longitude": -1.5, "accuracy_radius": 40, "metro_code": 819,
             "time_zone": "Europe/London"
         },
-        "postal": {"code": "OX1"},
+        "postal": {"code": "ZZ1"},
         "traits": {"is_anycast": true}
     })
 }
 
-fn boxford() -> Geo {
+fn ashcombe_mills() -> Geo {
     Geo {
         continent_code: text("EU"),
         continent_name: text("Europe"),
         country_iso_code: text("GB"),
         country_name: text("United Kingdom"),
         is_eu: Some(false),
-        region_iso_code: text("GB-WBK"),
-        region_name: text("West Berkshire"),
-        city_name: text("Boxford"),
-        postal_code: text("OX1"),
+        region_iso_code: text("GB-OXF"),
+        region_name: text("Oxfordshire"),
+        city_name: text("Ashcombe Mills"),
+        postal_code: text("ZZ1"),
         timezone: text("Europe/London"),
-        location: Some((51.75, -1.25)),
-        accuracy_radius_km: Some(100),
+        location: Some((51.5, -1.5)),
+        accuracy_radius_km: Some(40),
         metro_code: Some(819),
-        geoname_id: Some(2_655_045),
+        geoname_id: Some(90_000_001),
     }
 }
 
 #[test]
 fn a_city_file_gives_the_place_with_its_most_specific_subdivision() {
     for database_type in ["GeoLite2-City", "GeoIP2-City", "DBIP-City-Lite", "Something of ours"] {
-        let expected = geo(boxford());
+        let expected = geo(ashcombe_mills());
         let mut found = facts(database_type, city());
         // A type that is not known covers what its records have.
         found.network = None;
@@ -95,7 +95,7 @@ fn an_enterprise_file_gives_its_traits_too() {
         "static_ip_score": 1.5
     });
     let expected = Enrichment {
-        geo: Some(boxford()),
+        geo: Some(ashcombe_mills()),
         autonomous_system: Some(AutonomousSystem {
             number: Some(64_500),
             organization: text("Example AS"),
@@ -203,11 +203,11 @@ fn single_network_facts_have_files_of_their_own() {
 
 fn plus() -> Json {
     json!({
-        "city": "Sydney", "region": "New South Wales", "region_code": "NSW",
+        "city": "Port Wattle", "region": "New South Wales", "region_code": "NSW",
         "country": "Australia", "country_code": "AU", "continent": "Oceania",
         "continent_code": "OC", "latitude": -33.5, "longitude": 151.25,
-        "timezone": "Australia/Sydney", "postal_code": "1001", "dma_code": "501",
-        "geoname_id": "2147714", "radius": 50, "asn": "AS64500", "as_name": "Example",
+        "timezone": "Australia/Sydney", "postal_code": "2999", "dma_code": "501",
+        "geoname_id": "90000002", "radius": 50, "asn": "AS64500", "as_name": "Example",
         "as_domain": "example.net", "as_type": "hosting", "carrier_name": "Example Mobile",
         "mcc": "505", "mnc": "01", "is_anonymous": true, "is_anycast": true, "is_hosting": true,
         "is_mobile": false, "is_satellite": false, "is_proxy": false, "is_relay": false,
@@ -215,7 +215,7 @@ fn plus() -> Json {
     })
 }
 
-fn sydney() -> Geo {
+fn port_wattle() -> Geo {
     Geo {
         continent_code: text("OC"),
         continent_name: text("Oceania"),
@@ -224,20 +224,20 @@ fn sydney() -> Geo {
         is_eu: None,
         region_iso_code: text("AU-NSW"),
         region_name: text("New South Wales"),
-        city_name: text("Sydney"),
-        postal_code: text("1001"),
+        city_name: text("Port Wattle"),
+        postal_code: text("2999"),
         timezone: text("Australia/Sydney"),
         location: Some((-33.5, 151.25)),
         accuracy_radius_km: Some(50),
         metro_code: Some(501),
-        geoname_id: Some(2_147_714),
+        geoname_id: Some(90_000_002),
     }
 }
 
 #[test]
 fn flat_bundles_give_all_that_their_edition_has() {
     let whole = Enrichment {
-        geo: Some(sydney()),
+        geo: Some(port_wattle()),
         autonomous_system: Some(AutonomousSystem {
             number: Some(64_500),
             organization: text("Example"),
@@ -299,8 +299,8 @@ fn the_country_is_a_name_in_one_file_and_a_code_in_the_next() {
 #[test]
 fn older_location_files_are_all_text() {
     let standard = json!({
-        "city": "Sydney", "region": "New South Wales", "region_code": "NSW", "country": "AU",
-        "lat": "-33.5", "lng": "151.25", "geoname_id": "2147714", "postal_code": "1001",
+        "city": "Port Wattle", "region": "New South Wales", "region_code": "NSW", "country": "AU",
+        "lat": "-33.5", "lng": "151.25", "geoname_id": "90000002", "postal_code": "2999",
         "timezone": "Australia/Sydney"
     });
     let expected = Geo {
@@ -309,13 +309,13 @@ fn older_location_files_are_all_text() {
         country_name: None,
         accuracy_radius_km: None,
         metro_code: None,
-        ..sydney()
+        ..port_wattle()
     };
     assert_eq!(facts("ipinfo standard_location.mmdb", standard), geo(expected.clone()));
     let extended = json!({
-        "city": "Sydney", "region": "NSW", "region_name": "New South Wales", "country": "AU",
+        "city": "Port Wattle", "region": "NSW", "region_name": "New South Wales", "country": "AU",
         "country_name": "Australia", "latitude": "-33.5", "longitude": "151.25",
-        "radius": "50", "geoname_id": "2147714", "postal_code": "1001",
+        "radius": "50", "geoname_id": "90000002", "postal_code": "2999",
         "timezone": "Australia/Sydney"
     });
     let expected =
@@ -328,17 +328,17 @@ fn older_location_files_are_all_text() {
 #[test]
 fn a_city_file_with_two_states_gives_the_more_specific() {
     let record = json!({
-        "city": "Boxford", "postcode": "OX1", "timezone": "Europe/London", "country_code": "GB",
-        "state1": "England", "state2": "West Berkshire", "latitude": "51.75",
-        "longitude": "-1.25"
+        "city": "Ashcombe Mills", "postcode": "ZZ1", "timezone": "Europe/London", "country_code": "GB",
+        "state1": "England", "state2": "Oxfordshire", "latitude": "51.5",
+        "longitude": "-1.5"
     });
     let expected = Geo {
         country_iso_code: text("GB"),
-        region_name: text("West Berkshire"),
-        city_name: text("Boxford"),
-        postal_code: text("OX1"),
+        region_name: text("Oxfordshire"),
+        city_name: text("Ashcombe Mills"),
+        postal_code: text("ZZ1"),
         timezone: text("Europe/London"),
-        location: Some((51.75, -1.25)),
+        location: Some((51.5, -1.5)),
         ..Geo::default()
     };
     assert_eq!(facts("city", record.clone()), geo(expected.clone()));
@@ -491,7 +491,7 @@ fn a_field_of_the_wrong_type_costs_that_field() {
                 ("time_zone", Wire::Bytes(vec![1, 2])),
             ]),
         ),
-        ("postal", Wire::array([Wire::from("OX1")])),
+        ("postal", Wire::array([Wire::from("ZZ1")])),
         ("traits", Wire::U128(u128::MAX)),
     ];
     let expected = Geo {
@@ -508,7 +508,7 @@ fn a_field_of_the_wrong_type_costs_that_field() {
 fn a_group_of_which_nothing_is_known_is_absent() {
     let empty = json!({
         "country": {}, "city": {"names": {"en": ""}}, "subdivisions": [],
-        "location": {"latitude": 51.75}, "postal": {"code": " "}
+        "location": {"latitude": 51.5}, "postal": {"code": " "}
     });
     assert_eq!(facts("GeoLite2-City", empty), Enrichment::default());
     assert_eq!(facts("GeoLite2-City", json!("a text")), Enrichment::default());
