@@ -163,39 +163,46 @@ impl fmt::Debug for Database {
 
 /// Reads a sample of the file and says how it is to be read; none when nothing in it is a fact.
 fn check(reader: &Reader<Vec<u8>>, name: &Arc<str>) -> Result<Option<Reading>, DatabaseError> {
-    let records = sample(reader).map_err(|source| DatabaseError::Broken {
+    let broken = |source: MaxMindDbError| DatabaseError::Broken {
         name: Arc::clone(name),
         source: source.into(),
-    })?;
-    if records.is_empty() {
+    };
+    let mut keys = HashSet::new();
+    let records = sample(reader, |record| keys.extend(record.keys().map(str::to_owned)));
+    if records.map_err(broken)? == 0 {
         return Err(DatabaseError::Empty { name: Arc::clone(name) });
     }
     let by_type = Reading::by_type(&reader.metadata().database_type);
     if by_type.is_some() {
         return Ok(by_type);
     }
-    let keys = records.iter().flat_map(Value::keys).map(str::to_owned).collect();
-    let Some(mut reading) = Reading::by_keys(&keys) else { return Ok(None) };
-    let known = |all: GroupSet, record| all.or(groups_of(&reading.enrichment(record)));
-    reading.covers = records.iter().fold(GroupSet::EMPTY, known);
-    Ok((!reading.covers.is_empty()).then_some(reading))
+    let Some(by_keys) = Reading::by_keys(&keys) else { return Ok(None) };
+    let mut covers = GroupSet::EMPTY;
+    sample(reader, |record| covers = covers.or(groups_of(&by_keys.enrichment(record))))
+        .map_err(broken)?;
+    Ok((!covers.is_empty()).then_some(Reading { covers, ..by_keys }))
 }
 
-/// Distinct records: those of the file's first networks, then of addresses spread over both
-/// families, so that a file that is cut off or damaged is refused before it is used.
-fn sample(reader: &Reader<Vec<u8>>) -> Result<Vec<Value<'_>>, MaxMindDbError> {
+/// Visits distinct records, one by one, and says how many: those of the file's first networks, then
+/// of addresses spread over both families, so that a file that is cut off or damaged is refused
+/// before it is used.
+fn sample(
+    reader: &Reader<Vec<u8>>,
+    mut visit: impl FnMut(&Value<'_>),
+) -> Result<usize, MaxMindDbError> {
     let v6 = reader.metadata().ip_version == 6;
     let networks = reader.networks(WithinOptions::default())?.take(SAMPLED_NETWORKS);
     let addresses = spread().filter(|ip| v6 || ip.is_ipv4()).map(|ip| reader.lookup(ip));
     let mut seen = HashSet::new();
-    let mut records = Vec::new();
     for place in networks.chain(addresses) {
         let place = place?;
-        if place.offset().is_some_and(|offset| seen.insert(offset)) {
-            records.extend(place.decode()?);
+        if place.offset().is_some_and(|offset| seen.insert(offset))
+            && let Some(record) = place.decode::<Value<'_>>()?
+        {
+            visit(&record);
         }
     }
-    Ok(records)
+    Ok(seen.len())
 }
 
 fn spread() -> impl Iterator<Item = IpAddr> {
@@ -322,6 +329,24 @@ mod tests {
         let words = bytes("Words", &[("1.0.0.0/24", json!({"word": "hello"}))]);
         let error = Database::new("words", words).unwrap_err();
         assert!(matches!(error, DatabaseError::NoFacts { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_record_nested_without_end_is_refused_and_does_not_end_the_stack() {
+        // Writing so deep a record needs more of the stack than reading it may.
+        let nested = |levels: u32| {
+            let write = move || {
+                let record = (0..levels).fold(json!("GB"), |inner, _| json!([inner]));
+                let record = json!({"country": {"iso_code": "LV"}, "city": record});
+                bytes("GeoLite2-City", &[("1.0.0.0/24", record)])
+            };
+            std::thread::Builder::new().stack_size(64 << 20).spawn(write).unwrap().join().unwrap()
+        };
+        let error = Database::new("deep", nested(600)).unwrap_err();
+        assert!(matches!(error, DatabaseError::Broken { .. }), "{error:?}");
+        let facts = Database::new("deep", nested(100)).unwrap().enrichment(address("1.0.0.1").ip());
+        let country = facts.unwrap().geo.unwrap().country_iso_code;
+        assert_eq!(country.as_deref(), Some("LV"), "the deep field costs itself");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::database::{Database, Found};
+use super::learned::BYTES_EACH;
 use super::wants::Wants;
 use crate::record::{Enrichment, FactsId, GroupSet};
 
@@ -39,12 +40,14 @@ pub(super) struct Known {
     origins: Vec<Origin>,
     /// For each database what its record at an offset says.
     records: Vec<FxHashMap<u32, Said>>,
+    /// How many of the origins are learned: they keep their facts until the epoch ends.
+    learned: usize,
 }
 
 impl Known {
     /// Nothing is known yet of so many databases.
     pub(super) fn new(databases: usize) -> Self {
-        Self { origins: Vec::new(), records: vec![FxHashMap::default(); databases] }
+        Self { records: vec![FxHashMap::default(); databases], ..Self::default() }
     }
 
     /// What a database says of the address.
@@ -92,6 +95,7 @@ impl Known {
 
     /// A number for what a provider answered.
     pub(super) fn learned(&mut self, facts: &Arc<Enrichment>) -> FactsId {
+        self.learned += 1;
         self.number(Origin::Learned(Arc::clone(facts)))
     }
 
@@ -107,12 +111,13 @@ impl Known {
         }
     }
 
-    /// The memory it uses, without that of learned facts.
+    /// The memory it uses; that of learned facts is reckoned.
     pub(super) fn bytes(&self) -> usize {
         // A hash map keeps its entries and a byte for each.
         let entry = size_of::<(u32, Said)>() + 1;
         let records: usize = self.records.iter().map(FxHashMap::capacity).sum();
-        self.origins.capacity() * size_of::<Origin>() + records * entry
+        let origins = self.origins.capacity() * size_of::<Origin>();
+        origins + records * entry + self.learned * BYTES_EACH
     }
 
     fn number(&mut self, origin: Origin) -> FactsId {

@@ -8,9 +8,9 @@ use super::known::Said;
 use super::wants::Wants;
 use crate::record::{Enrichment, FactsId, GroupSet};
 
-/// What one kept answer is reckoned to use: the fixed part, some hundred bytes of text, its places
+/// What one kept answer is reckoned to use: the fixed part, some hundred bytes of text, its place
 /// in the map.
-const BYTES_EACH: usize = size_of::<Enrichment>() + size_of::<Learned>() + 256;
+pub(super) const BYTES_EACH: usize = size_of::<Enrichment>() + size_of::<Learned>() + 256;
 
 /// What is known of one address from providers.
 #[derive(Clone, Debug, Default)]

@@ -520,6 +520,22 @@ mod tests {
     }
 
     #[test]
+    fn learned_facts_that_are_in_use_count_until_the_epoch_ends() {
+        let mut resolver = Resolver::new(wants(&["geo"]), set([asn_file("asn")]), 400_000);
+        let epoch = resolver.epoch();
+        for n in 0..1000u32 {
+            let ip = Address::new(IpAddr::from((0x0200_0000 + n).to_be_bytes()));
+            resolver.learn(ip.ip(), groups(&["geo"]), Some(learned_city("Tartu")));
+            let answer = resolver.resolve(&ip);
+            assert_eq!(city_of(&mut resolver, &answer).as_deref(), Some("Tartu"));
+        }
+        assert!(resolver.memory_bytes() > 1_000_000, "within one batch nothing is taken away");
+        resolver.refresh();
+        assert_ne!(resolver.epoch(), epoch);
+        assert!(resolver.memory_bytes() <= 400_000, "{} bytes", resolver.memory_bytes());
+    }
+
+    #[test]
     fn seven_sources_for_one_address_leave_out_the_last_and_ask_nobody_for_it() {
         let record = |value: Json| [("1.0.0.0/8", value)];
         let mut resolver = resolver(

@@ -160,11 +160,35 @@ fn rank(language: &str) -> usize {
 
 impl<'de> Deserialize<'de> for Value<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Any)
+        Any { levels: MOST_LEVELS }.deserialize(deserializer)
     }
 }
 
-struct Any;
+/// Maps and lists further down are passed over. Records are five levels deep, the format allows
+/// 512, and a level costs a piece of the stack that a file must not decide about.
+const MOST_LEVELS: u8 = 12;
+
+/// Reads any value, down to so many levels.
+struct Any {
+    levels: u8,
+}
+
+impl Any {
+    fn below(&self) -> Self {
+        Self { levels: self.levels - 1 }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Any {
+    type Value = Value<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        if self.levels == 0 {
+            return IgnoredAny::deserialize(deserializer).map(|_| Value::Other);
+        }
+        deserializer.deserialize_any(self)
+    }
+}
 
 impl<'de> Visitor<'de> for Any {
     type Value = Value<'de>;
@@ -209,7 +233,7 @@ impl<'de> Visitor<'de> for Any {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
         // No capacity by what the file claims: it grows with what is there.
         let mut elements = Vec::new();
-        while let Some(element) = list.next_element()? {
+        while let Some(element) = list.next_element_seed(self.below())? {
             elements.push(element);
         }
         Ok(Value::List(elements))
@@ -218,8 +242,10 @@ impl<'de> Visitor<'de> for Any {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut members = Vec::new();
         while let Some(key) = map.next_key::<&'de str>()? {
-            let value =
-                if key == "names" { map.next_value_seed(Names)? } else { map.next_value()? };
+            let value = match key {
+                "names" => map.next_value_seed(Names)?,
+                _ => map.next_value_seed(self.below())?,
+            };
             members.push((key, value));
         }
         Ok(Value::Map(members))
@@ -251,7 +277,7 @@ impl<'de> Visitor<'de> for Names {
             let rank = rank(language);
             if best.is_some_and(|(kept, _)| kept <= rank) {
                 map.next_value::<IgnoredAny>()?;
-            } else if let Some(name) = map.next_value::<Value<'de>>()?.text() {
+            } else if let Some(name) = map.next_value_seed(Any { levels: 1 })?.text() {
                 best = Some((rank, name));
             }
         }

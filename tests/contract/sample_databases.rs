@@ -8,6 +8,7 @@ use std::sync::Arc;
 use ipstamp::record::{Address, Enrichment, FactGroup, Facts};
 use ipstamp::resolve::{Database, DatabaseSet, Resolver, Want, Wants};
 
+#[expect(clippy::print_stdout, reason = "a test that skips says so")]
 /// The samples' folder; none, said plainly, when the tests are to do without.
 fn samples() -> Option<PathBuf> {
     let folder = std::env::var_os("IPSTAMP_SAMPLE_DATA").map(PathBuf::from);
