@@ -6,6 +6,7 @@
 
 mod config;
 mod database;
+mod decode;
 mod fields;
 #[cfg(test)]
 mod fixtures;
