@@ -30,6 +30,15 @@ pub enum Rebalance {
     Lost(PartitionList),
 }
 
+/// Where to read on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At the oldest record.
+    Beginning,
+    /// After the newest record.
+    End,
+}
+
 /// What became of a commit.
 #[derive(Debug)]
 pub struct Committed {
@@ -169,6 +178,18 @@ impl Consumer {
             }
         };
         Fault::check(code)
+    }
+
+    /// Reads a partition on from an offset, or from one of its ends.
+    pub fn seek(&self, topic: &str, partition: Partition, place: Place) {
+        let mut list = PartitionList::new(1);
+        list.add(topic, partition, None);
+        list.set_place(place);
+        // SAFETY: both are alive. With no time to wait the seek is only begun: nothing blocks, and a
+        // failure shows as another error in the partition's place.
+        let _ = check_error(unsafe {
+            sys::rd_kafka_seek_partitions(self.client.ptr(), list.as_ptr(), 0)
+        });
     }
 
     /// Stores offsets to be committed. Each entry of the list gets its own fault; the overall result

@@ -17,7 +17,7 @@ mod settings;
 mod wake;
 
 pub use client::{ClientError, Fault, Notice};
-pub use consumer::{Committed, Consumer, Fetched, PartitionTag, Rebalance};
+pub use consumer::{Committed, Consumer, Fetched, PartitionTag, Place, Rebalance};
 pub use headers::Headers;
 pub use partitions::{PartitionEntry, PartitionList};
 pub use pool::{Buffer, Pool};

@@ -6,6 +6,7 @@ use std::ptr::NonNull;
 use rdkafka::bindings as sys;
 
 use super::client::Fault;
+use super::consumer::Place;
 use super::headers::c_string;
 use crate::record::{NextOffset, Partition};
 
@@ -60,6 +61,21 @@ impl PartitionList {
             );
             if let Some(offset) = offset {
                 (*entry).offset = offset.0;
+            }
+        }
+    }
+
+    /// Gives every entry this place instead of an offset.
+    pub(super) fn set_place(&mut self, place: Place) {
+        let offset = match place {
+            Place::Beginning => sys::RD_KAFKA_OFFSET_BEGINNING,
+            Place::End => sys::RD_KAFKA_OFFSET_END,
+        };
+        // SAFETY: `cnt` elements stand at `elems`.
+        unsafe {
+            let list = self.0.as_mut();
+            for index in 0..list.cnt as usize {
+                (*list.elems.add(index)).offset = i64::from(offset);
             }
         }
     }

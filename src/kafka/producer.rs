@@ -51,6 +51,12 @@ impl Delivery<'_> {
         Partition(self.message.partition)
     }
 
+    /// Whether it went to this topic.
+    pub fn is_of(&self, topic: &TopicHandle) -> bool {
+        // A topic has one object in a client, and the handle points to it.
+        std::ptr::eq(self.message.rkt, topic.topic.as_ptr())
+    }
+
     /// The key.
     pub fn key(&self) -> Option<&[u8]> {
         slice(self.message.key, self.message.key_len)
