@@ -336,6 +336,13 @@ impl Outlet {
         std::mem::take(&mut self.refused)
     }
 
+    /// Forgets what was refused and is nobody's any more.
+    pub fn forget(&mut self, is_wanted: impl Fn(u64) -> bool) {
+        for lane in self.outputs.iter_mut().flat_map(|output| &mut output.partitions) {
+            lane.again.retain(|unsent| is_wanted(unsent.record.ticket));
+        }
+    }
+
     /// When something is to be tried again.
     pub fn next_deadline(&self) -> Option<Instant> {
         if !self.troubled {

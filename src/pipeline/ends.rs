@@ -1,0 +1,54 @@
+//! A run that ends by itself: where each partition ended when it began, and how far it is.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::record::{NextOffset, Partition, Topic};
+
+/// The ends of all partitions that there were, and which have been reached.
+#[derive(Debug)]
+pub struct Ends(Mutex<BTreeMap<(Topic, Partition), End>>);
+
+#[derive(Clone, Copy, Debug)]
+struct End {
+    offset: NextOffset,
+    finished: bool,
+}
+
+impl Ends {
+    /// Ends as they stood at the beginning.
+    pub fn new(ends: impl IntoIterator<Item = ((Topic, Partition), NextOffset)>) -> Self {
+        let end = |offset| End { offset, finished: false };
+        Self(Mutex::new(ends.into_iter().map(|(name, offset)| (name, end(offset))).collect()))
+    }
+
+    /// Where a partition ends; one that came later is not read.
+    pub fn end_of(&self, topic: &Topic, partition: Partition) -> Option<NextOffset> {
+        let end = self.lock().get(&(topic.clone(), partition)).map(|end| end.offset);
+        Some(end.unwrap_or(NextOffset(0)))
+    }
+
+    /// Everything of a partition up to its end has come to its own.
+    pub fn finished(&self, topic: &Topic, partition: Partition) {
+        if let Some(end) = self.lock().get_mut(&(topic.clone(), partition)) {
+            end.finished = true;
+        }
+    }
+
+    /// Partitions that are not finished by this process.
+    pub fn unfinished(&self) -> Vec<(Topic, Partition, NextOffset)> {
+        let ends = self.lock();
+        let open = ends.iter().filter(|(_, end)| !end.finished);
+        open.map(|((topic, partition), end)| (topic.clone(), *partition, end.offset)).collect()
+    }
+
+    /// All partitions with their ends.
+    pub fn all(&self) -> Vec<(Topic, Partition, NextOffset)> {
+        let ends = self.lock();
+        ends.iter().map(|((topic, p), end)| (topic.clone(), *p, end.offset)).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(Topic, Partition), End>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
