@@ -19,4 +19,12 @@ impl Scope {
     pub fn of(_ip: IpAddr) -> Self {
         Self::Global
     }
+
+    /// The name in the event and in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Global => "global",
+            Self::Private => "private",
+        }
+    }
 }
