@@ -8,6 +8,7 @@
 #![expect(unsafe_code, reason = "the bindings to librdkafka and three calls of libc")]
 
 mod client;
+mod client_settings;
 mod consumer;
 mod headers;
 mod partitions;
@@ -17,10 +18,11 @@ mod settings;
 mod wake;
 
 pub use client::{ClientError, Fault, Notice};
+pub use client_settings::{ClientSettings, Scalar};
 pub use consumer::{Committed, Consumer, Fetched, PartitionTag, Place, Rebalance};
 pub use headers::Headers;
 pub use partitions::{PartitionEntry, PartitionList};
 pub use pool::{Buffer, Pool};
 pub use producer::{Delivery, Outgoing, Producer, TopicHandle};
-pub use settings::{Config, Mechanism, Protocol, Scalar, Security};
+pub use settings::{Config, Mechanism, Protocol, Security};
 pub use wake::Wake;

@@ -1,5 +1,25 @@
 //! Station 3: addresses to what is known of them, in tiers.
+//!
+//! [`Resolver::resolve`] is the whole road: the scope decides who may be asked, then the database
+//! files in the order of precedence, then what providers have answered. What is still missing is
+//! said, and whoever runs the line asks a provider for it and [`Resolver::learn`]s the answer.
 
 mod config;
+mod database;
+mod fields;
+#[cfg(test)]
+mod fixtures;
+mod known;
+mod layout;
+mod learned;
+mod memo;
+mod resolver;
+mod set;
+mod value;
+mod wants;
 
 pub use config::{DatabaseConfig, OnMiss, Want};
+pub use database::{Database, DatabaseError};
+pub use resolver::Resolver;
+pub use set::DatabaseSet;
+pub use wants::{ResolveConfigError, Wants};

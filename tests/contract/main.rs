@@ -1,1 +1,3 @@
-//! Written with the room that it tests.
+//! The contracts with the people who write configurations and the programs that read events.
+
+mod config;

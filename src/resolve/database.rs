@@ -1,0 +1,383 @@
+//! One MMDB file in memory, checked before it is used: address to data record, record to facts.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use maxminddb::{MaxMindDbError, Reader, WithinOptions};
+
+use super::OnMiss;
+use super::fields::groups_of;
+use super::layout::Reading;
+use super::value::Value;
+use crate::record::{Enrichment, FactGroup, GroupSet};
+
+/// Networks of the tree that are read before a file is used, from its beginning on.
+const SAMPLED_NETWORKS: usize = 2048;
+/// Addresses of either family that are looked up before a file is used, evenly spread.
+const SAMPLED_ADDRESSES: u32 = 1024;
+
+/// The groups whose files list positives only: not being in one is an answer.
+const CLOSED_ON_MISS: GroupSet = GroupSet::EMPTY.with(FactGroup::Privacy).with(FactGroup::Threat);
+
+/// One version of a database file. Its bytes are its own: nobody can change them under it, which
+/// a mapped file does not promise.
+pub struct Database {
+    name: Arc<str>,
+    reader: Reader<Vec<u8>>,
+    reading: Reading,
+    closes: GroupSet,
+    non_global: bool,
+    broken: AtomicU64,
+}
+
+/// What a file says of an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// The data record at this offset; thousands of addresses may share it.
+    Record(u32),
+    /// The file does not know the address.
+    Nothing,
+    /// The file is broken where the address should stand.
+    Broken,
+}
+
+impl Database {
+    /// Takes the whole content of a file and checks it: metadata, the way to a sample of its
+    /// records, and that something in it can be read as a fact.
+    pub fn new(name: &str, bytes: Vec<u8>) -> Result<Self, DatabaseError> {
+        let name: Arc<str> = name.into();
+        // An offset is kept in 32 bits. The format itself cannot point further.
+        if u32::try_from(bytes.len()).is_err() {
+            return Err(DatabaseError::TooLarge { name });
+        }
+        let reader = match Reader::from_source(bytes) {
+            Ok(reader) => reader,
+            Err(source) => return Err(DatabaseError::NotAnMmdb { name, source: source.into() }),
+        };
+        let Some(reading) = check(&reader, &name)? else {
+            let database_type = reader.metadata().database_type.clone();
+            return Err(DatabaseError::NoFacts { name, database_type });
+        };
+        Ok(Self {
+            closes: reading.covers.and(CLOSED_ON_MISS),
+            name,
+            reader,
+            reading,
+            non_global: false,
+            broken: AtomicU64::new(0),
+        })
+    }
+
+    /// Says what it means that the file does not know an address; none is the default of each
+    /// group.
+    #[must_use]
+    pub fn on_miss(mut self, on_miss: Option<OnMiss>) -> Self {
+        self.closes = match on_miss {
+            None => self.reading.covers.and(CLOSED_ON_MISS),
+            Some(OnMiss::Close) => self.reading.covers,
+            Some(OnMiss::Next) => GroupSet::EMPTY,
+        };
+        self
+    }
+
+    /// Says whether it is asked for addresses that are not global, too.
+    #[must_use]
+    pub fn non_global(mut self, non_global: bool) -> Self {
+        self.non_global = non_global;
+        self
+    }
+
+    /// What it is called in metrics and in the event.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// The type that the file gives itself: `GeoLite2-City`.
+    pub fn database_type(&self) -> &str {
+        &self.reader.metadata().database_type
+    }
+
+    /// When the file was built, in seconds since 1970 UTC.
+    pub fn build_epoch(&self) -> u64 {
+        self.reader.metadata().build_epoch
+    }
+
+    /// The groups that a file of its type can answer; for a file of unknown type, those that a
+    /// sample of its records has.
+    pub fn covers(&self) -> GroupSet {
+        self.reading.covers
+    }
+
+    /// How many lookups and records of it were found broken since it was opened.
+    pub fn broken(&self) -> u64 {
+        self.broken.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is asked for addresses that are not global.
+    pub(super) fn answers_non_global(&self) -> bool {
+        self.non_global
+    }
+
+    /// The groups that are closed for an address of which the file says nothing.
+    pub(super) fn closes(&self) -> GroupSet {
+        self.closes
+    }
+
+    /// Where the file keeps what it knows of the address.
+    pub(super) fn find(&self, ip: IpAddr) -> Found {
+        if ip.is_ipv6() && self.reader.metadata().ip_version == 4 {
+            return Found::Nothing;
+        }
+        let Ok(place) = self.reader.lookup(ip) else {
+            self.broken.fetch_add(1, Ordering::Relaxed);
+            return Found::Broken;
+        };
+        place.offset().map_or(Found::Nothing, |offset| Found::Record(offset as u32))
+    }
+
+    /// The facts of the address's record; none when the file does not know it or its record is
+    /// broken, which is counted.
+    pub(super) fn enrichment(&self, ip: IpAddr) -> Option<Enrichment> {
+        let record = self.reader.lookup(ip).and_then(|place| place.decode::<Value<'_>>());
+        if record.is_err() {
+            self.broken.fetch_add(1, Ordering::Relaxed);
+        }
+        record.ok().flatten().map(|record| self.reading.enrichment(&record))
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database")
+            .field("name", &self.name)
+            .field("metadata", self.reader.metadata())
+            .field("reading", &self.reading)
+            .field("closes", &self.closes)
+            .field("non_global", &self.non_global)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads a sample of the file and says how it is to be read; none when nothing in it is a fact.
+fn check(reader: &Reader<Vec<u8>>, name: &Arc<str>) -> Result<Option<Reading>, DatabaseError> {
+    let records = sample(reader).map_err(|source| DatabaseError::Broken {
+        name: Arc::clone(name),
+        source: source.into(),
+    })?;
+    if records.is_empty() {
+        return Err(DatabaseError::Empty { name: Arc::clone(name) });
+    }
+    let by_type = Reading::by_type(&reader.metadata().database_type);
+    if by_type.is_some() {
+        return Ok(by_type);
+    }
+    let keys = records.iter().flat_map(Value::keys).map(str::to_owned).collect();
+    let Some(mut reading) = Reading::by_keys(&keys) else { return Ok(None) };
+    let known = |all: GroupSet, record| all.or(groups_of(&reading.enrichment(record)));
+    reading.covers = records.iter().fold(GroupSet::EMPTY, known);
+    Ok((!reading.covers.is_empty()).then_some(reading))
+}
+
+/// Distinct records: those of the file's first networks, then of addresses spread over both
+/// families, so that a file that is cut off or damaged is refused before it is used.
+fn sample(reader: &Reader<Vec<u8>>) -> Result<Vec<Value<'_>>, MaxMindDbError> {
+    let v6 = reader.metadata().ip_version == 6;
+    let networks = reader.networks(WithinOptions::default())?.take(SAMPLED_NETWORKS);
+    let addresses = spread().filter(|ip| v6 || ip.is_ipv4()).map(|ip| reader.lookup(ip));
+    let mut seen = HashSet::new();
+    let mut records = Vec::new();
+    for place in networks.chain(addresses) {
+        let place = place?;
+        if place.offset().is_some_and(|offset| seen.insert(offset)) {
+            records.extend(place.decode()?);
+        }
+    }
+    Ok(records)
+}
+
+fn spread() -> impl Iterator<Item = IpAddr> {
+    let v4 = |step: u32| IpAddr::from(Ipv4Addr::from(step * (u32::MAX / SAMPLED_ADDRESSES)));
+    // 2000::/3 is what is allocated of IPv6.
+    let v6 = |step: u32| {
+        let part = (1u128 << 125) / u128::from(SAMPLED_ADDRESSES);
+        IpAddr::from(Ipv6Addr::from((1u128 << 125) + part * u128::from(step)))
+    };
+    (0..SAMPLED_ADDRESSES).map(v4).chain((0..SAMPLED_ADDRESSES).map(v6))
+}
+
+/// Why a file cannot be used. A file that is in use stays in use when its successor is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// The bytes are no MMDB file, or only a part of one.
+    #[error(
+        "database {name}: not a whole MMDB file ({source}); fetch it again, and unpack it if it \
+         came as .gz, .zip or .tar.gz"
+    )]
+    NotAnMmdb {
+        /// The database.
+        name: Arc<str>,
+        /// What the reader met.
+        source: Box<MaxMindDbError>,
+    },
+    /// The metadata is sound, the tree or the records are not.
+    #[error("database {name}: damaged ({source}); fetch it again")]
+    Broken {
+        /// The database.
+        name: Arc<str>,
+        /// What the reader met.
+        source: Box<MaxMindDbError>,
+    },
+    /// There is no record in it.
+    #[error("database {name}: no address in it has a record; fetch it again")]
+    Empty {
+        /// The database.
+        name: Arc<str>,
+    },
+    /// The type is unknown and no record has a known key.
+    #[error(
+        "database {name}: type {database_type:?} has nothing that ipstamp reads; remove it from \
+         `databases`"
+    )]
+    NoFacts {
+        /// The database.
+        name: Arc<str>,
+        /// The type that it gives itself.
+        database_type: String,
+    },
+    /// Four GiB or more.
+    #[error("database {name}: 4 GiB or more, which the MMDB format cannot address")]
+    TooLarge {
+        /// The database.
+        name: Arc<str>,
+    },
+    /// Two databases have one name.
+    #[error("two databases are named {name}; give one of them another `name`")]
+    SameName {
+        /// The name.
+        name: Arc<str>,
+    },
+    /// More than [`super::DatabaseSet::MOST`].
+    #[error("{count} databases are configured, at most {most} can be used", most = super::DatabaseSet::MOST)]
+    TooMany {
+        /// So many.
+        count: usize,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::super::DatabaseSet;
+    use super::super::fixtures::{address, bytes, database};
+    use super::*;
+
+    fn city_bytes() -> Vec<u8> {
+        let place = |city: &str| {
+            json!({
+                "country": {"iso_code": "LV", "names": {"en": "Latvia"}},
+                "city": {"names": {"en": city}},
+                "location": {"latitude": 56.9, "longitude": 24.1}
+            })
+        };
+        bytes("GeoLite2-City", &[("1.0.0.0/24", place("Riga")), ("2a00::/16", place("Daugavpils"))])
+    }
+
+    #[test]
+    fn a_file_says_what_it_is() {
+        let file = Database::new("city", city_bytes()).unwrap();
+        assert_eq!(file.name().as_ref(), "city");
+        assert_eq!(file.database_type(), "GeoLite2-City");
+        assert_eq!(file.build_epoch(), 1_767_225_600);
+        assert_eq!(file.covers(), GroupSet::EMPTY.with(FactGroup::Geo));
+    }
+
+    #[test]
+    fn a_file_that_is_cut_off_is_refused_wherever_it_ends() {
+        let whole = city_bytes();
+        for end in 0..whole.len() {
+            let refused = Database::new("city", whole[..end].to_vec());
+            assert!(refused.is_err(), "{end} of {} bytes", whole.len());
+        }
+    }
+
+    #[test]
+    fn a_damaged_record_is_found_before_the_file_is_used() {
+        let mut damaged = city_bytes();
+        let riga = damaged.windows(4).position(|bytes| bytes == b"Riga").unwrap();
+        damaged[riga] = 0xff;
+        let error = Database::new("city", damaged).unwrap_err();
+        assert!(matches!(error, DatabaseError::Broken { .. }), "{error}");
+    }
+
+    #[test]
+    fn files_without_a_record_or_without_a_fact_are_refused() {
+        let empty = bytes::<u32>("GeoLite2-City", &[]);
+        let error = Database::new("city", empty).unwrap_err();
+        assert!(matches!(error, DatabaseError::Empty { .. }), "{error}");
+        let words = bytes("Words", &[("1.0.0.0/24", json!({"word": "hello"}))]);
+        let error = Database::new("words", words).unwrap_err();
+        assert!(matches!(error, DatabaseError::NoFacts { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_broken_place_costs_its_answer_and_is_counted() {
+        let mut file = Database::new("city", city_bytes()).unwrap();
+        // Opened whole, damaged after: what a sample of a large file does not reach.
+        let mut damaged = city_bytes();
+        let riga = damaged.windows(4).position(|bytes| bytes == b"Riga").unwrap();
+        damaged[riga] = 0xff;
+        file.reader = Reader::from_source(damaged).unwrap();
+        assert_eq!(file.enrichment(address("1.0.0.1").ip()), None);
+        assert_eq!(file.broken(), 1);
+        assert!(file.enrichment(address("2a00::1").ip()).is_some());
+        assert_eq!(file.broken(), 1);
+    }
+
+    #[test]
+    fn a_set_refuses_two_of_one_name_and_more_than_it_can_number() {
+        let file =
+            |name: &str| Arc::new(database(name, "GeoLite2-ASN", &[("1.0.0.0/8", json!({}))]));
+        let error = DatabaseSet::new(vec![file("one"), file("one")]).unwrap_err();
+        assert!(matches!(error, DatabaseError::SameName { .. }), "{error}");
+        let set = DatabaseSet::new(vec![file("one")]).unwrap();
+        let many = (0..=DatabaseSet::MOST).map(|number| file(&number.to_string())).collect();
+        let error = set.replace(many).unwrap_err();
+        assert!(matches!(error, DatabaseError::TooMany { .. }), "{error}");
+        assert_eq!(set.in_force().len(), 1, "the old set stays in force");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+
+        #[test]
+        fn no_damage_makes_a_lookup_panic(
+            damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+            address in any::<[u8; 4]>(),
+        ) {
+            let mut bytes = city_bytes();
+            for (place, byte) in damage {
+                let place = place.index(bytes.len());
+                bytes[place] = byte;
+            }
+            if let Ok(file) = Database::new("city", bytes.clone()) {
+                for ip in [IpAddr::from(address), IpAddr::from([1, 0, 0, 1]), IpAddr::from([0x2a; 16])] {
+                    let known = matches!(file.find(ip), Found::Record(_));
+                    prop_assert!(known || file.enrichment(ip).is_none());
+                }
+            }
+            // And without the check, as if the damage were where no sample reaches.
+            if let (Ok(mut file), Ok(reader)) =
+                (Database::new("city", city_bytes()), Reader::from_source(bytes))
+            {
+                file.reader = reader;
+                let facts = file.enrichment(IpAddr::from([1, 0, 0, 1]));
+                prop_assert!(facts.is_some() || file.find(IpAddr::from([1, 0, 0, 1])) == Found::Nothing || file.broken() > 0);
+            }
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! Which layout a database has, which groups it can answer, and its records into enrichments.
+//!
+//! The database type decides before a field's name does: `country`, `name`, `domain` and `type` are
+//! the place's in one file and the owner's in another. Only a file of unknown type is judged by the
+//! keys of its records.
+
+mod maxmind;
+mod owner;
+mod place;
+mod privacy;
+
+use std::collections::HashSet;
+
+use super::value::Value;
+use crate::record::{Enrichment, FactGroup, GroupSet};
+
+/// How a database's records are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// MaxMind's, and of those who follow it: DB-IP, `IP2Location`, sapics ASN.
+    MaxMind,
+    /// MaxMind's list of residential proxies, and IPinfo's: who is in it, is one.
+    ResidentialProxy,
+    /// Flat place files: IPinfo lite, core, plus, location, `country_asn`; sapics country and city.
+    Place,
+    /// Flat: the owner of an autonomous system.
+    AutonomousSystem,
+    /// Flat: the company that uses the address.
+    Company,
+    /// Flat: the mobile carrier.
+    Carrier,
+    /// Flat: whom to write to.
+    Abuse,
+    /// Flat: what the address hides, and how dangerous it is.
+    Privacy,
+}
+
+/// What is known of a database's records before one is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reading {
+    /// How the records are read.
+    pub(crate) layout: Layout,
+    /// What they can say something of. What else a record has is left alone, so that one stray
+    /// field does not stand in the way of a file that knows the whole group.
+    pub(crate) covers: GroupSet,
+}
+
+impl Reading {
+    /// By the database type; none when the type says nothing.
+    pub(crate) fn by_type(database_type: &str) -> Option<Self> {
+        let lower = database_type.to_ascii_lowercase();
+        let words: Vec<&str> =
+            lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty()).collect();
+        match *words.first()? {
+            "ipinfo" => ipinfo(&words),
+            "geolite2" | "geoip2" | "geoip" | "dbip" | "ip2location" => maxmind(&words),
+            _ => None,
+        }
+    }
+
+    /// By the keys that sampled records have at their top.
+    pub(crate) fn by_keys(keys: &HashSet<String>) -> Option<Self> {
+        let has = |key: &str| keys.contains(key);
+        let any = |some: &[&str]| some.iter().any(|key| has(key));
+        let layout = if any(&MAXMIND_KEYS) {
+            Layout::MaxMind
+        } else if has("percent_days_seen") {
+            Layout::ResidentialProxy
+        } else if any(&["vpn", "proxy", "tor", "threat_score", "is_known_attacker"]) {
+            Layout::Privacy
+        } else if any(&["country_code", "country_code2", "city", "latitude", "lat", "loc"]) {
+            Layout::Place
+        } else if any(&["mcc", "mnc"]) {
+            Layout::Carrier
+        } else if has("email") {
+            Layout::Abuse
+        } else if has("name") && has("asn") && !has("as_name") {
+            Layout::AutonomousSystem
+        } else if has("name") && any(&["domain", "type"]) {
+            Layout::Company
+        } else if any(&["country", "asn"]) {
+            Layout::Place
+        } else {
+            return None;
+        };
+        Some(Self { layout, covers: ALL })
+    }
+
+    /// The facts of one record; groups of which it says nothing are absent.
+    pub(crate) fn enrichment(self, record: &Value<'_>) -> Enrichment {
+        let mut facts = match self.layout {
+            Layout::MaxMind => maxmind::read(record),
+            Layout::ResidentialProxy => privacy::read_residential(record),
+            Layout::Place => place::read(record),
+            Layout::AutonomousSystem => owner::read_autonomous_system(record),
+            Layout::Company => owner::read_company(record),
+            Layout::Carrier => owner::read_carrier(record),
+            Layout::Abuse => owner::read_abuse(record),
+            Layout::Privacy => privacy::read(record),
+        };
+        for group in ALL.without(self.covers).iter() {
+            clear(&mut facts, group);
+        }
+        facts
+    }
+}
+
+const ALL: GroupSet = GroupSet::EMPTY
+    .with(FactGroup::Geo)
+    .with(FactGroup::As)
+    .with(FactGroup::Network)
+    .with(FactGroup::Company)
+    .with(FactGroup::Privacy)
+    .with(FactGroup::Threat)
+    .with(FactGroup::Crawler)
+    .with(FactGroup::Abuse)
+    .with(FactGroup::Carrier)
+    .with(FactGroup::Hostname);
+
+/// Keys that only records of MaxMind's kind have.
+const MAXMIND_KEYS: [&str; 9] = [
+    "subdivisions",
+    "registered_country",
+    "traits",
+    "location",
+    "autonomous_system_number",
+    "is_anonymous_vpn",
+    "is_tor_exit_node",
+    "is_public_proxy",
+    "ip_risk",
+];
+
+/// MaxMind's names and DB-IP's, by the words in them.
+fn maxmind(words: &[&str]) -> Option<Reading> {
+    use FactGroup::{As, Carrier, Company, Geo, Network, Privacy, Threat};
+    let has = |word: &str| words.contains(&word);
+    let (layout, groups): (_, &[FactGroup]) =
+        if has("enterprise") || (has("location") && has("isp")) {
+            (Layout::MaxMind, &[Geo, As, Network, Company, Carrier])
+        } else if has("city") || has("country") || has("location") {
+            (Layout::MaxMind, &[Geo])
+        } else if has("isp") {
+            (Layout::MaxMind, &[As, Network, Company, Carrier])
+        } else if has("asn") {
+            (Layout::MaxMind, &[As])
+        } else if has("anonymous") {
+            (Layout::MaxMind, &[Privacy])
+        } else if has("risk") {
+            (Layout::MaxMind, &[Privacy, Threat])
+        } else if has("residential") {
+            (Layout::ResidentialProxy, &[Privacy])
+        } else if has("connection") || has("domain") {
+            (Layout::MaxMind, &[Network])
+        } else {
+            return None;
+        };
+    Some(Reading { layout, covers: groups.iter().copied().collect() })
+}
+
+/// IPinfo's names, by the words in them: `ipinfo bundle_location_plus.mmdb`.
+fn ipinfo(words: &[&str]) -> Option<Reading> {
+    use FactGroup::{Abuse, As, Carrier, Company, Geo, Network, Privacy};
+    let has = |word: &str| words.contains(&word);
+    let (layout, groups): (_, &[FactGroup]) = if has("resproxy") || has("residential") {
+        (Layout::ResidentialProxy, &[Privacy])
+    } else if has("privacy") {
+        (Layout::Privacy, &[Privacy])
+    } else if has("carrier") {
+        (Layout::Carrier, &[Carrier])
+    } else if has("company") {
+        (Layout::Company, &[Company, As])
+    } else if has("abuse") {
+        (Layout::Abuse, &[Abuse])
+    } else if has("plus") {
+        (Layout::Place, &[Geo, As, Network, Privacy, Carrier])
+    } else if has("core") {
+        (Layout::Place, &[Geo, As, Network, Privacy])
+    } else if has("lite") || (has("country") && has("asn")) {
+        (Layout::Place, &[Geo, As])
+    } else if has("location") || has("geolocation") || has("country") {
+        (Layout::Place, &[Geo])
+    } else if has("asn") {
+        (Layout::AutonomousSystem, &[As, Network])
+    } else {
+        return None;
+    };
+    Some(Reading { layout, covers: groups.iter().copied().collect() })
+}
+
+fn clear(facts: &mut Enrichment, group: FactGroup) {
+    match group {
+        FactGroup::Geo => facts.geo = None,
+        FactGroup::As => facts.autonomous_system = None,
+        FactGroup::Network => facts.network = None,
+        FactGroup::Company => facts.company = None,
+        FactGroup::Privacy => facts.privacy = None,
+        FactGroup::Threat => facts.threat = None,
+        FactGroup::Crawler => facts.crawler = None,
+        FactGroup::Abuse => facts.abuse = None,
+        FactGroup::Carrier => facts.carrier = None,
+        FactGroup::Hostname => facts.hostname = None,
+    }
+}
+
+/// The group, unless nothing of it is known.
+fn unless_empty<T: Default + PartialEq>(group: T) -> Option<T> {
+    (group != T::default()).then_some(group)
+}
+
+/// Asks a record for its fields by name; the first of several names that has a usable value wins.
+#[derive(Clone, Copy)]
+struct Fields<'r, 'a>(&'r Value<'a>);
+
+impl<'a> Fields<'_, 'a> {
+    fn first<T>(self, keys: &[&str], read: impl Fn(&Value<'a>) -> Option<T>) -> Option<T> {
+        keys.iter().find_map(|key| self.0.get(key).and_then(&read))
+    }
+
+    fn text(self, keys: &[&str]) -> Option<String> {
+        self.first(keys, |value| value.text().map(str::to_owned))
+    }
+
+    fn name(self, keys: &[&str]) -> Option<String> {
+        self.first(keys, |value| value.name().map(str::to_owned))
+    }
+
+    fn code(self, keys: &[&str]) -> Option<String> {
+        self.first(keys, Value::code)
+    }
+
+    fn flag(self, keys: &[&str]) -> Option<bool> {
+        self.first(keys, Value::flag)
+    }
+
+    fn number(self, keys: &[&str]) -> Option<f64> {
+        self.first(keys, Value::number)
+    }
+
+    fn whole(self, keys: &[&str]) -> Option<u32> {
+        self.first(keys, Value::whole)
+    }
+
+    fn as_number(self, keys: &[&str]) -> Option<u32> {
+        self.first(keys, Value::as_number)
+    }
+
+    /// Two letters, in capitals: a country or a continent.
+    fn two_letters(self, keys: &[&str]) -> Option<String> {
+        self.first(keys, |value| {
+            let text = value.text()?;
+            let code = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
+            code.then(|| text.to_ascii_uppercase())
+        })
+    }
+}
+
+/// A place on Earth in degrees; both or neither.
+fn location(latitude: Option<f64>, longitude: Option<f64>) -> Option<(f64, f64)> {
+    let (latitude, longitude) = (latitude?, longitude?);
+    let on_earth = (-90.0..=90.0).contains(&latitude) && (-180.0..=180.0).contains(&longitude);
+    on_earth.then_some((latitude, longitude))
+}
+
+/// ISO 3166-2: the country, a dash, the subdivision. Some files write it whole.
+fn region_iso_code(country: Option<&str>, code: Option<String>) -> Option<String> {
+    let (country, code) = (country?, code?);
+    let whole = code.strip_prefix(country).is_some_and(|rest| rest.starts_with('-'));
+    if whole {
+        return Some(code);
+    }
+    let part = code.len() <= 3 && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    part.then(|| format!("{country}-{code}"))
+}
+
+#[cfg(test)]
+mod tests;
+
+#[cfg(test)]
+mod detection {
+    use super::*;
+
+    #[test]
+    fn the_type_decides_how_a_file_is_read() {
+        use Layout::{
+            Abuse, AutonomousSystem, Carrier, Company, MaxMind, Place, Privacy, ResidentialProxy,
+        };
+        for (database_type, layout, covers) in [
+            ("GeoLite2-City", MaxMind, "geo"),
+            ("GeoIP2-City-Europe", MaxMind, "geo"),
+            ("GeoIP2-Country", MaxMind, "geo"),
+            ("GeoLite2-ASN", MaxMind, "as"),
+            ("GeoIP2-ISP", MaxMind, "as network company carrier"),
+            ("GeoIP2-Enterprise-Shield", MaxMind, "geo as network company carrier"),
+            ("GeoIP2-Anonymous-IP", MaxMind, "privacy"),
+            ("GeoIP-Anonymous-Plus", MaxMind, "privacy"),
+            ("GeoIP2-IP-Risk", MaxMind, "privacy threat"),
+            ("GeoIP-Residential-Proxy", ResidentialProxy, "privacy"),
+            ("GeoIP2-Connection-Type", MaxMind, "network"),
+            ("GeoIP2-Domain", MaxMind, "network"),
+            ("DBIP-City-Lite", MaxMind, "geo"),
+            ("DBIP-ASN-Lite (compat=GeoLite2-ASN)", MaxMind, "as"),
+            ("DBIP-Location-ISP (compat=Enterprise)", MaxMind, "geo as network company carrier"),
+            ("ipinfo bundle_location_lite.mmdb", Place, "geo as"),
+            ("ipinfo bundle_location_core.mmdb", Place, "geo as network privacy"),
+            ("ipinfo bundle_location_plus.mmdb", Place, "geo as network privacy carrier"),
+            ("ipinfo standard_location_new.mmdb", Place, "geo"),
+            ("ipinfo generic_country_free_country_asn.mmdb", Place, "geo as"),
+            ("ipinfo generic_asn_free.mmdb", AutonomousSystem, "as network"),
+            ("ipinfo standard_company.mmdb", Company, "as company"),
+            ("ipinfo standard_carrier.mmdb", Carrier, "carrier"),
+            ("ipinfo standard_abuse.mmdb", Abuse, "abuse"),
+            ("ipinfo standard_privacy_new.mmdb", Privacy, "privacy"),
+            ("ipinfo resproxy.mmdb", ResidentialProxy, "privacy"),
+        ] {
+            let reading = Reading::by_type(database_type).unwrap();
+            let groups = covers.split(' ').map(|name| FactGroup::by_name(name).unwrap());
+            assert_eq!(reading.layout, layout, "{database_type}");
+            assert_eq!(reading.covers, groups.collect(), "{database_type}");
+        }
+    }
+
+    #[test]
+    fn a_type_that_says_nothing_is_left_to_the_keys() {
+        for database_type in ["", "Test", "asn", "ipinfo rwhois.mmdb", "GeoIP2-User-Count"] {
+            assert_eq!(Reading::by_type(database_type), None, "{database_type}");
+        }
+    }
+
+    #[test]
+    fn a_region_code_carries_its_country_once() {
+        let code = |country, code: &str| region_iso_code(country, Some(code.to_owned()));
+        assert_eq!(code(Some("GB"), "ENG").as_deref(), Some("GB-ENG"));
+        assert_eq!(code(Some("GB"), "GB-ENG").as_deref(), Some("GB-ENG"));
+        assert_eq!(code(Some("US"), "California"), None);
+        assert_eq!(code(None, "ENG"), None);
+    }
+
+    #[test]
+    fn a_location_off_the_earth_is_no_location() {
+        assert_eq!(location(Some(90.0), Some(-180.0)), Some((90.0, -180.0)));
+        assert_eq!(location(Some(90.1), Some(0.0)), None);
+        assert_eq!(location(Some(0.0), Some(180.1)), None);
+        assert_eq!(location(Some(1.0), None), None);
+    }
+}

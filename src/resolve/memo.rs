@@ -1,0 +1,240 @@
+//! The last answers by address: two ways per place, so that the hot addresses of a stream are found
+//! without a walk through any tree.
+//!
+//! A slot fills one cache line exactly for IPv4. Addresses are chosen by strangers, and all they
+//! can gain by choosing them badly is that they miss: a place is overwritten, no chain grows.
+
+use std::net::IpAddr;
+
+use crate::record::Answer;
+
+/// No more slots than this for either family: beyond it a slot is fetched from main memory, and a
+/// walk whose upper nodes are cached is hardly dearer.
+const MOST_SLOTS: usize = 1 << 16;
+const FEWEST_SLOTS: usize = 1 << 8;
+
+/// Answers by address, in a fixed amount of memory.
+#[derive(Debug)]
+pub(super) struct Memo {
+    v4: Table<u32>,
+    v6: Table<[u64; 2]>,
+    /// Answers kept under another number are forgotten.
+    era: u32,
+}
+
+impl Memo {
+    /// A memo that uses at most so many bytes, or its smallest size.
+    pub(super) fn new(bytes: usize) -> Self {
+        // IPv6 has a fifth: its slots are twice as large, and streams are mostly IPv4.
+        Self { v4: Table::new(bytes / 5 * 4), v6: Table::new(bytes / 5), era: 1 }
+    }
+
+    /// The answer for the address, when it is still kept.
+    #[inline]
+    pub(super) fn get(&mut self, ip: IpAddr) -> Option<Answer> {
+        match ip {
+            IpAddr::V4(ip) => self.v4.get(ip.to_bits(), self.era),
+            IpAddr::V6(ip) => self.v6.get(halves(ip.to_bits()), self.era),
+        }
+    }
+
+    /// Keeps the answer, in the place of the one that was used less recently.
+    #[inline]
+    pub(super) fn put(&mut self, ip: IpAddr, answer: Answer) {
+        match ip {
+            IpAddr::V4(ip) => self.v4.put(ip.to_bits(), self.era, answer),
+            IpAddr::V6(ip) => self.v6.put(halves(ip.to_bits()), self.era, answer),
+        }
+    }
+
+    /// Forgets the one address.
+    pub(super) fn forget(&mut self, ip: IpAddr) {
+        match ip {
+            IpAddr::V4(ip) => self.v4.forget(ip.to_bits()),
+            IpAddr::V6(ip) => self.v6.forget(halves(ip.to_bits())),
+        }
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.era = self.era.wrapping_add(1);
+        if self.era == 0 {
+            // After 2³² clearings an old number would come round again.
+            self.v4.wipe();
+            self.v6.wipe();
+            self.era = 1;
+        }
+    }
+
+    /// The memory it uses.
+    pub(super) fn bytes(&self) -> usize {
+        self.v4.bytes() + self.v6.bytes()
+    }
+}
+
+fn halves(bits: u128) -> [u64; 2] {
+    [(bits >> 64) as u64, bits as u64]
+}
+
+trait Key: Copy + Default + Eq {
+    fn hash(self) -> u64;
+}
+
+/// An odd number without a pattern, 2⁶⁴ divided by the golden ratio.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
+impl Key for u32 {
+    #[inline]
+    fn hash(self) -> u64 {
+        u64::from(self).wrapping_mul(SPREAD)
+    }
+}
+
+impl Key for [u64; 2] {
+    #[inline]
+    fn hash(self) -> u64 {
+        (self[0].wrapping_mul(SPREAD).rotate_left(32) ^ self[1]).wrapping_mul(SPREAD)
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(align(64))]
+struct Slot<K> {
+    key: K,
+    /// 0: nothing is kept here.
+    era: u32,
+    answer: Answer,
+}
+
+#[derive(Debug)]
+struct Table<K> {
+    slots: Vec<Slot<K>>,
+    /// The hash's upper bits say the pair of slots.
+    shift: u32,
+}
+
+impl<K: Key> Table<K> {
+    fn new(bytes: usize) -> Self {
+        let room = (bytes / size_of::<Slot<K>>()).clamp(FEWEST_SLOTS, MOST_SLOTS);
+        let bits = room.ilog2();
+        Self { slots: vec![Slot::default(); 1 << bits], shift: 64 - (bits - 1) }
+    }
+
+    #[inline]
+    fn pair(&mut self, key: K) -> &mut [Slot<K>] {
+        let first = (key.hash() >> self.shift) as usize * 2;
+        &mut self.slots[first..first + 2]
+    }
+
+    #[inline]
+    fn get(&mut self, key: K, era: u32) -> Option<Answer> {
+        let pair = self.pair(key);
+        if pair[0].key == key && pair[0].era == era {
+            return Some(pair[0].answer);
+        }
+        if pair[1].key == key && pair[1].era == era {
+            pair.swap(0, 1);
+            return Some(pair[0].answer);
+        }
+        None
+    }
+
+    #[inline]
+    fn put(&mut self, key: K, era: u32, answer: Answer) {
+        let pair = self.pair(key);
+        pair[1] = pair[0];
+        pair[0] = Slot { key, era, answer };
+    }
+
+    fn forget(&mut self, key: K) {
+        for slot in self.pair(key) {
+            if slot.key == key {
+                slot.era = 0;
+            }
+        }
+    }
+
+    fn wipe(&mut self) {
+        self.slots.fill(Slot::default());
+    }
+
+    fn bytes(&self) -> usize {
+        self.slots.len() * size_of::<Slot<K>>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+    use crate::record::{FactGroup, GroupSet};
+
+    fn answer(group: FactGroup) -> Answer {
+        let mut answer = Answer::default();
+        answer.missing = GroupSet::EMPTY.with(group);
+        answer
+    }
+
+    fn v4(number: u32) -> IpAddr {
+        Ipv4Addr::from(number).into()
+    }
+
+    #[test]
+    fn an_ipv4_slot_is_one_cache_line() {
+        assert_eq!(size_of::<Slot<u32>>(), 64);
+    }
+
+    #[test]
+    fn what_was_put_is_found_until_it_is_forgotten() {
+        let mut memo = Memo::new(0);
+        let v6 = IpAddr::from(Ipv6Addr::from(7));
+        memo.put(v4(7), answer(FactGroup::Geo));
+        memo.put(v6, answer(FactGroup::As));
+        assert_eq!(memo.get(v4(7)), Some(answer(FactGroup::Geo)));
+        assert_eq!(memo.get(v6), Some(answer(FactGroup::As)));
+        assert_eq!(memo.get(v4(8)), None);
+        memo.forget(v4(7));
+        assert_eq!(memo.get(v4(7)), None);
+        assert_eq!(memo.get(v6), Some(answer(FactGroup::As)));
+        memo.clear();
+        assert_eq!(memo.get(v6), None);
+    }
+
+    #[test]
+    fn the_address_of_zero_is_not_an_empty_slot() {
+        let mut memo = Memo::new(0);
+        assert_eq!(memo.get(v4(0)), None);
+        assert_eq!(memo.get(Ipv6Addr::UNSPECIFIED.into()), None);
+    }
+
+    #[test]
+    fn nothing_is_ever_found_under_another_address() {
+        let mut memo = Memo::new(0);
+        let group = |number: u32| FactGroup::ALL[number as usize % FactGroup::ALL.len()];
+        for number in 0..100_000 {
+            memo.put(v4(number), answer(group(number)));
+            let other = number.wrapping_mul(2_654_435_761) % 100_000;
+            if let Some(found) = memo.get(v4(other)) {
+                assert_eq!(found, answer(group(other)));
+            }
+        }
+    }
+
+    #[test]
+    fn the_eras_of_four_billion_clearings_do_not_meet() {
+        let mut memo = Memo::new(0);
+        memo.put(v4(1), answer(FactGroup::Geo));
+        memo.era = u32::MAX;
+        memo.clear();
+        assert_eq!(memo.get(v4(1)), None);
+    }
+
+    #[test]
+    fn it_keeps_to_its_memory() {
+        for bytes in [1 << 16, 1_000_000, 3_000_000] {
+            let used = Memo::new(bytes).bytes();
+            assert!(used <= bytes && used * 3 > bytes, "{used} of {bytes}");
+        }
+    }
+}
