@@ -97,7 +97,7 @@ fn v4_in(window: &[u8; 16], length: usize) -> Option<Ipv4Addr> {
         let value = 100 * digit(3) + 10 * digit(2) + digit(1);
         // A zero in front of another digit would be octal to some readers.
         let least = [0, 0, 10, 100][count & 3];
-        is_good &= (1..=3).contains(&count) & (value >= least) & (value <= 255);
+        is_good &= (1..=3).contains(&count) && value >= least && value <= 255;
         *octet = value as u8;
         start = end + 1;
     }

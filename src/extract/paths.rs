@@ -6,6 +6,8 @@
 //! leads nowhere, so the first thing that a place does with a name is to look into a small table
 //! by the name's length and its first and last byte.
 
+#![expect(clippy::inline_always, reason = "asked for each member of an event")]
+
 use crate::record::{Home, Role, WritingNeeds};
 
 use super::config::{AddressPath, Config};

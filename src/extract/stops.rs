@@ -4,6 +4,11 @@
 //! that finding the end of a string is then a shift and a count of zeros. That is shorter than a
 //! search that begins anew in every string: an event has a hundred of them, most under 16 bytes.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a look costs a few nanoseconds, and so would a call of it"
+)]
+
 use wide::u8x16;
 
 /// The stops of one event. Made once per worker; its memory is used again for each event.
@@ -42,7 +47,7 @@ impl Stops {
     }
 
     /// The first stop at or after `at`, which is at most the event's length.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next(&self, at: usize) -> Option<usize> {
         let found = self.look(at / 8) >> (at % 8);
         if found != 0 {
@@ -52,7 +57,7 @@ impl Stops {
     }
 
     /// The first stop in the byte `index` of the bits or after it.
-    #[inline]
+    #[inline(always)]
     fn next_beyond(&self, mut index: usize) -> Option<usize> {
         while index < self.length {
             let found = self.look(index);
@@ -64,7 +69,7 @@ impl Stops {
         None
     }
 
-    #[inline]
+    #[inline(always)]
     fn look(&self, index: usize) -> u64 {
         let bytes = self.bits.get(index..).and_then(<[u8]>::first_chunk::<8>);
         bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))

@@ -1,6 +1,11 @@
 //! The pieces of JSON: white space, strings, numbers, literals, and whole values that are passed
 //! over. Everything is checked, for what is spliced into a broken text makes it worse.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a token costs a few nanoseconds, and so would a call of it"
+)]
+
 use super::stops::Stops;
 use super::unreadable::Fault;
 
