@@ -6,6 +6,8 @@
 //! leads nowhere, so the first thing that a place does with a name is to look into a small table
 //! by the name's length and its first and last byte.
 
+#![expect(clippy::inline_always, reason = "asked for each member of an event")]
+
 use crate::record::{Home, Role, WritingNeeds};
 
 use super::config::{AddressPath, Config};
@@ -109,7 +111,7 @@ pub(super) struct Place {
 /// No edge.
 const NONE: u16 = u16::MAX;
 
-#[inline]
+#[inline(always)]
 fn slot(name: &[u8]) -> usize {
     let (Some(first), Some(last)) = (name.first(), name.last()) else { return 0 };
     usize::from(*first) + 4 * usize::from(*last) + 32 * name.len()
@@ -117,7 +119,7 @@ fn slot(name: &[u8]) -> usize {
 
 impl Place {
     /// What `name` means here.
-    #[inline]
+    #[inline(always)]
     pub(super) fn edge(&self, name: &[u8]) -> Option<&Edge> {
         let mut at = *self.slots.get(slot(name) & self.slots.len().wrapping_sub(1))?;
         while let Some(edge) = self.edges.get(usize::from(at)) {
@@ -203,7 +205,7 @@ impl Paths {
         Ok(Self { places })
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn place(&self, id: PlaceId) -> &Place {
         &self.places[usize::from(id)]
     }

@@ -288,8 +288,7 @@ impl Pass<'_> {
 
     /// Notes the address in a string, if it is one.
     fn sight(&mut self, path: u16, role: Role, start: usize, text: Text) {
-        let raw = &self.tokens.event[start..text.end];
-        let address = match read_json(raw, text.escaped) {
+        let address = match read_json(self.tokens.event, start, text) {
             Reading::Address(address) => address,
             Reading::Absent => return,
             Reading::Unreadable => {

@@ -4,56 +4,83 @@
 //! that finding the end of a string is then a shift and a count of zeros. That is shorter than a
 //! search that begins anew in every string: an event has a hundred of them, most under 16 bytes.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a look costs a few nanoseconds, and so would a call of it"
+)]
+
 use wide::u8x16;
 
 /// The stops of one event. Made once per worker; its memory is used again for each event.
 #[derive(Debug, Default)]
 pub(super) struct Stops {
-    /// Bit `n % 64` of word `n / 64` stands for byte `n`.
-    words: Vec<u64>,
+    /// Bit `n % 8` of byte `n / 8` stands for byte `n` of the event. Bytes, so that a look can
+    /// begin at any eighth and a string of up to 57 bytes is found at the first one. Eight bytes
+    /// more than the event needs; what stands behind these is left from longer events.
+    bits: Vec<u8>,
+    /// How many bytes of `bits` are this event's.
+    length: usize,
 }
 
 impl Stops {
     /// Marks quotes, backslashes and control characters in `event`; says whether all of it is
     /// ASCII.
     pub(super) fn mark(&mut self, event: &[u8]) -> bool {
-        self.words.clear();
-        self.words.reserve(event.len() / 64 + 1);
-        let mut seen = u8x16::splat(0);
         let (blocks, rest) = event.as_chunks::<64>();
-        for block in blocks {
-            self.words.push(word(block, &mut seen));
+        self.length = 8 * (blocks.len() + 1);
+        if self.bits.len() < self.length + 8 {
+            self.bits.resize(self.length + 8, 0);
+        }
+        let (words, _) = self.bits.as_chunks_mut::<8>();
+        let mut seen = u8x16::splat(0);
+        for (block, word) in blocks.iter().zip(words.iter_mut()) {
+            *word = bits(block, &mut seen).to_le_bytes();
         }
         // A space is no stop and is ASCII.
         let mut last = [b' '; 64];
         last[..rest.len()].copy_from_slice(rest);
-        self.words.push(word(&last, &mut seen));
+        if let [word, behind, ..] = &mut words[blocks.len()..] {
+            *word = bits(&last, &mut seen).to_le_bytes();
+            *behind = [0; 8];
+        }
         seen.to_bitmask() == 0
     }
 
     /// The first stop at or after `at`, which is at most the event's length.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next(&self, at: usize) -> Option<usize> {
-        let first = *self.words.get(at / 64)? >> (at % 64);
-        if first != 0 {
-            return Some(at + first.trailing_zeros() as usize);
+        let found = self.look(at / 8) >> (at % 8);
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize);
         }
-        let mut index = at / 64 + 1;
-        loop {
-            let word = *self.words.get(index)?;
-            if word != 0 {
-                return Some(index * 64 + word.trailing_zeros() as usize);
+        self.next_beyond(at / 8 + 8)
+    }
+
+    /// The first stop in the byte `index` of the bits or after it.
+    #[inline(always)]
+    fn next_beyond(&self, mut index: usize) -> Option<usize> {
+        while index < self.length {
+            let found = self.look(index);
+            if found != 0 {
+                return Some(8 * index + found.trailing_zeros() as usize);
             }
-            index += 1;
+            index += 8;
         }
+        None
+    }
+
+    #[inline(always)]
+    fn look(&self, index: usize) -> u64 {
+        let bytes = self.bits.get(index..).and_then(<[u8]>::first_chunk::<8>);
+        bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
     }
 }
 
 /// The bits of one block; `seen` collects the bytes' high bits.
-#[inline]
-fn word(block: &[u8; 64], seen: &mut u8x16) -> u64 {
+#[inline(always)]
+fn bits(block: &[u8; 64], seen: &mut u8x16) -> u64 {
     let (quarters, _) = block.as_chunks::<16>();
-    let mut bits = 0;
+    let mut all = 0;
     for (place, quarter) in quarters.iter().enumerate() {
         let bytes = u8x16::new(*quarter);
         *seen |= bytes;
@@ -61,9 +88,9 @@ fn word(block: &[u8; 64], seen: &mut u8x16) -> u64 {
         let turned = bytes ^ u8x16::splat(0x02);
         let low = turned.min(u8x16::splat(0x20)).simd_eq(turned);
         let backslash = bytes.simd_eq(u8x16::splat(b'\\'));
-        bits |= u64::from((low | backslash).to_bitmask()) << (16 * place);
+        all |= u64::from((low | backslash).to_bitmask()) << (16 * place);
     }
-    bits
+    all
 }
 
 #[cfg(test)]

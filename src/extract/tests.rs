@@ -313,6 +313,37 @@ fn what_serde_json_refuses_and_this_does_not() {
     }
 }
 
+#[test]
+fn a_long_text_is_passed_over_and_a_long_name_matches_nothing() {
+    let long = "x".repeat(10_000_000);
+    let event = format!(r#"{{"message":"{long}","{long}":1,"source":{{"ip":"1.1.1.1"}}}}"#);
+    assert_eq!(found(&Config::default(), &event), ["1.1.1.1"]);
+    let escaped = r"A".repeat(100_000);
+    let event = format!(r#"{{"source":{{"{escaped}":1,"ip":"{escaped}"}}}}"#);
+    assert_eq!(scan(&event).unreadable, 1);
+}
+
+#[test]
+fn the_odd_events_that_are_kept_for_fuzzing_are_read_or_refused() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds/scanner");
+    let mut count = 0;
+    for seed in std::fs::read_dir(folder).unwrap() {
+        let seed = seed.unwrap();
+        let event = std::fs::read(seed.path()).unwrap();
+        let is_deep = seed.file_name().to_string_lossy().starts_with("depth_");
+        if is_deep {
+            let mut outline = Outline::default();
+            let mut extractor = Extractor::new(&Config::default(), &needs()).unwrap();
+            let refused = extractor.scan(&event, &mut outline);
+            assert!(matches!(refused, Err(Unreadable::TooDeep { .. })), "{refused:?}");
+        } else {
+            assert_agrees(&event);
+        }
+        count += 1;
+    }
+    assert!(count >= 20, "{count} seeds in {folder}");
+}
+
 /// A JSON value of which everything is known: members may have equal names.
 #[derive(Clone, Debug)]
 enum Tree {

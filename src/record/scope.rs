@@ -115,10 +115,8 @@ impl Scope {
     pub fn of(ip: IpAddr) -> Self {
         match ip {
             // Most addresses end here: no block begins with their first octet.
-            IpAddr::V4(ip) => match ip.octets()[0] {
-                0 | 10 | 100 | 127 | 169 | 172 | 192 | 198 | 203 | 224.. => Self::of_v4(ip),
-                _ => Self::Global,
-            },
+            IpAddr::V4(ip) if IS_GLOBAL[usize::from(ip.octets()[0])] => Self::Global,
+            IpAddr::V4(ip) => Self::of_v4(ip),
             IpAddr::V6(ip) => match ip.segments()[0] {
                 0x2001 | 0x2002 | 0x3ff0..=0x3fff => Self::of_v6(ip),
                 0x2000..=0x3fff => Self::Global,
@@ -161,6 +159,24 @@ const fn v4(a: u8, b: u8, c: u8, d: u8, length: u8, scope: Scope) -> (Ipv4Addr, 
 const fn v6(a: u16, b: u16, c: u16, d: u16, length: u8, scope: Scope) -> (Ipv6Addr, u8, Scope) {
     (Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0), length, scope)
 }
+
+/// The first octets of IPv4 that have no special block in them.
+const IS_GLOBAL: [bool; 256] = {
+    let mut all = [true; 256];
+    let mut block = 0;
+    while block < V4.len() {
+        let (base, length, _) = V4[block];
+        let first = base.octets()[0] as usize;
+        let octets = if length < 8 { 1 << (8 - length) } else { 1 };
+        let mut octet = first;
+        while octet < first + octets {
+            all[octet] = false;
+            octet += 1;
+        }
+        block += 1;
+    }
+    all
+};
 
 /// Blocks of IPv4, a block before the one that contains it.
 const V4: [(Ipv4Addr, u8, Scope); 22] = [
