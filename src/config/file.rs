@@ -12,6 +12,7 @@ use crate::encode::{Existing, Profile};
 use crate::pipeline::{OnUnparsable, Ordering, WindowConfig};
 use crate::publish::{Compression, OnUndeliverable, Partitioning};
 use crate::resolve::{DatabaseConfig, Want};
+use crate::telemetry::{LogFormat, LogLevel};
 use crate::{extract, kafka};
 
 /// The configuration of ipstamp.
@@ -179,49 +180,6 @@ pub struct Log {
     pub level: LogLevel,
     /// How it is written.
     pub format: LogFormat,
-}
-
-/// How much is said.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LogLevel {
-    /// Only what a person must act on now.
-    Error,
-    /// And what a person should look at.
-    Warn,
-    /// And the notable events of normal life.
-    #[default]
-    Info,
-    /// And what helps to find a fault.
-    Debug,
-    /// Everything.
-    Trace,
-}
-
-impl LogLevel {
-    /// The name, as filters of the log take it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "debug",
-            Self::Trace => "trace",
-        }
-    }
-}
-
-/// How log lines are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LogFormat {
-    /// `pretty` on a terminal, `json` otherwise.
-    #[default]
-    Auto,
-    /// For people.
-    Pretty,
-    /// One JSON object per line.
-    Json,
 }
 
 /// Place and network: what nearly every reader of a log wants, and what free databases have.

@@ -25,7 +25,7 @@ use crate::{consume, encode, extract, kafka, pipeline, publish, resolve};
 
 pub use environment::{Environment, ProcessEnvironment};
 pub use error::{ConfigError, Problem};
-pub use file::{Admin, File, Format, Input, Listen, Log, LogFormat, LogLevel, Output};
+pub use file::{Admin, File, Format, Input, Listen, Log, Output};
 pub use schema::schema;
 pub use show::show;
 pub use tree::Place;

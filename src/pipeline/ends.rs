@@ -13,12 +13,14 @@ pub struct Ends(Mutex<BTreeMap<(Topic, Partition), End>>);
 struct End {
     offset: NextOffset,
     finished: bool,
+    /// What of it may be committed. None when it had nothing to read.
+    reached: Option<NextOffset>,
 }
 
 impl Ends {
     /// Ends as they stood at the beginning.
     pub fn new(ends: impl IntoIterator<Item = ((Topic, Partition), NextOffset)>) -> Self {
-        let end = |offset| End { offset, finished: false };
+        let end = |offset| End { offset, finished: false, reached: None };
         Self(Mutex::new(ends.into_iter().map(|(name, offset)| (name, end(offset))).collect()))
     }
 
@@ -29,9 +31,10 @@ impl Ends {
     }
 
     /// Everything of a partition up to its end has come to its own.
-    pub fn finished(&self, topic: &Topic, partition: Partition) {
+    pub fn finished(&self, topic: &Topic, partition: Partition, reached: Option<NextOffset>) {
         if let Some(end) = self.lock().get_mut(&(topic.clone(), partition)) {
             end.finished = true;
+            end.reached = end.reached.max(reached);
         }
     }
 
@@ -42,10 +45,15 @@ impl Ends {
         open.map(|((topic, partition), end)| (topic.clone(), *partition, end.offset)).collect()
     }
 
-    /// All partitions with their ends.
-    pub fn all(&self) -> Vec<(Topic, Partition, NextOffset)> {
+    /// What must be committed of each partition when all is done. Markers of transactions are not
+    /// records, so a partition that ends with one is committed up to the record before it.
+    pub fn to_be_committed(&self) -> Vec<(Topic, Partition, NextOffset)> {
         let ends = self.lock();
-        ends.iter().map(|((topic, p), end)| (topic.clone(), *p, end.offset)).collect()
+        let due = |end: &End| end.reached.filter(|_| end.finished).unwrap_or(end.offset);
+        ends.iter()
+            .filter(|(_, end)| !end.finished || end.reached.is_some())
+            .map(|((topic, partition), end)| (topic.clone(), *partition, due(end)))
+            .collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<(Topic, Partition), End>> {

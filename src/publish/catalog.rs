@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
@@ -75,6 +75,7 @@ pub enum TopicState {
 pub struct Catalog {
     shared: Mutex<Shared>,
     asked: Condvar,
+    learnt: Condvar,
     version: AtomicU64,
 }
 
@@ -105,6 +106,7 @@ impl Catalog {
         Arc::new(Self {
             shared: Mutex::default(),
             asked: Condvar::new(),
+            learnt: Condvar::new(),
             version: AtomicU64::new(0),
         })
     }
@@ -134,12 +136,28 @@ impl Catalog {
         self.lock().topics.get(topic).copied().flatten()
     }
 
-    /// Wanted topics that cannot be published to, with their state.
-    pub fn absent(&self) -> Vec<(Topic, TopicState)> {
-        let absent = |state: &TopicState| !matches!(state, TopicState::Present { .. });
+    /// Wanted topics that cannot be published to, with their state, and how many are wanted.
+    pub fn absent_of_all(&self) -> (Vec<(Topic, TopicState)>, usize) {
         let shared = self.lock();
         let known = shared.topics.iter().filter_map(|(topic, state)| Some((topic, (*state)?)));
-        known.filter(|(_, state)| absent(state)).map(|(t, s)| (t.clone(), s)).collect()
+        let absent = known.filter(|(_, state)| !matches!(state, TopicState::Present { .. }));
+        (absent.map(|(topic, state)| (topic.clone(), state)).collect(), shared.topics.len())
+    }
+
+    /// Waits until the brokers have said something of each of these, but not for ever.
+    pub fn wait_for(&self, topics: &[Topic], at_most: Duration) {
+        let until = Instant::now() + at_most;
+        let mut shared = self.lock();
+        while topics.iter().any(|topic| shared.topics.get(topic).copied().flatten().is_none()) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            shared = match self.learnt.wait_timeout(shared, left) {
+                Ok((shared, _)) => shared,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
     }
 
     /// The smallest limit of all known topics, for the size of batches.
@@ -203,6 +221,7 @@ impl Catalog {
     fn learn(&self, topic: &Topic, state: TopicState) {
         let mut shared = self.lock();
         let before = shared.topics.insert(topic.clone(), Some(state)).flatten();
+        self.learnt.notify_all();
         if before == Some(state) {
             return;
         }

@@ -203,7 +203,7 @@ impl Worker {
         let Some(ends) = &self.ends else { return };
         for lane in self.lanes.iter().filter(|lane| lane.ownership == Ownership::Owned) {
             if lane.is_finished() {
-                ends.finished(&lane.topic, lane.partition);
+                ends.finished(&lane.topic, lane.partition, lane.tracker.watermark());
             }
         }
     }
