@@ -12,7 +12,9 @@ use super::{Exit, Failure, say};
 use crate::admin;
 use crate::config::Config;
 use crate::database;
-use crate::pipeline::{self, Audit, RunEnd, RunSettings, StampSettings, workers_by_default};
+use crate::pipeline::{
+    self, Audit, RunEnd, RunSettings, StampSettings, Uncommitted, workers_by_default,
+};
 use crate::resolve::{Database, DatabaseSet, Wants};
 use crate::telemetry::{DatabaseLabels, Health, Metrics, init_logging};
 
@@ -43,8 +45,8 @@ pub enum Until {
 /// Runs until told to stop.
 pub fn run(config: Config, args: &RunArgs) -> Result<Exit, Failure> {
     init_logging(config.log.level, config.log.format);
-    let databases = database::open_all(&config.databases)
-        .map_err(|error| Failure::new(Exit::Config, error))?;
+    let databases =
+        database::open_all(&config.databases).map_err(|error| Failure::new(Exit::Config, error))?;
     let workers = config.pipeline.workers.unwrap_or_else(workers_by_default);
     let (health, metrics) = (Arc::new(Health::new(workers)), Arc::new(Metrics::new()));
     show_databases(&databases, &metrics);
@@ -118,18 +120,13 @@ pub(super) fn listen_for_signals(runtime: &Runtime) -> Result<Receiver<()>, Fail
             .map_err(|error| Failure::new(Exit::Internal, format!("no signals: {error}")))?;
         drop(guard);
         let send = send.clone();
-        runtime.spawn(async move {
-            while signals.recv().await.is_some() && send.send(()).is_ok() {}
-        });
+        runtime
+            .spawn(async move { while signals.recv().await.is_some() && send.send(()).is_ok() {} });
     }
     Ok(receive)
 }
 
-fn start_admin(
-    runtime: &Runtime,
-    address: SocketAddr,
-    shown: admin::Shown,
-) -> Result<(), Failure> {
+fn start_admin(runtime: &Runtime, address: SocketAddr, shown: admin::Shown) -> Result<(), Failure> {
     let listener = runtime.block_on(admin::bind(address)).map_err(|error| {
         let text = format!(
             "cannot listen at {address}: {error}; set admin.listen to another port, or to off"
@@ -182,14 +179,15 @@ pub(super) fn exit_of(failure: pipeline::Failure) -> Failure {
 pub(super) fn report(audit: &Audit) {
     say(&format!("records read: {}", audit.consumed));
     for line in &audit.ended {
-        let reason = if line.reason.is_empty() { String::new() } else { format!(" ({})", line.reason) };
+        let reason =
+            if line.reason.is_empty() { String::new() } else { format!(" ({})", line.reason) };
         say(&format!("  {}{reason}: {}", line.outcome, line.records));
     }
     let missing = audit.consumed.saturating_sub(audit.total());
     if missing > 0 {
         say(&format!("audit: {missing} records have not come to their end"));
     }
-    for (topic, partition, found, due) in &audit.uncommitted {
+    for Uncommitted { topic, partition, found, due } in &audit.uncommitted {
         let found = found.map_or("nothing".into(), |found| found.to_string());
         say(&format!("audit: {topic}-{partition}: committed is {found}, the end is {due}"));
     }

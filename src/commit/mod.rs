@@ -77,13 +77,7 @@ impl Default for Tracker {
 impl Tracker {
     /// Nothing under way.
     pub fn new() -> Self {
-        Self {
-            front: Sequence(0),
-            under_way: VecDeque::new(),
-            pending: 0,
-            last: None,
-            taken: None,
-        }
+        Self { front: Sequence(0), under_way: VecDeque::new(), pending: 0, last: None, taken: None }
     }
 
     /// A new ownership begins: what was under way is forgotten, and word of it changes nothing.

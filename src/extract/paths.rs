@@ -88,6 +88,8 @@ pub(super) struct Edge {
     pub(super) to: Option<PlaceId>,
     /// Whether the name is one single step, so that a landmark may be there.
     pub(super) single: bool,
+    /// How many steps of a path the name spells.
+    pub(super) steps: u8,
     /// The member's number in [`WritingNeeds::members`].
     pub(super) member: Option<u8>,
 }
@@ -135,8 +137,16 @@ impl Place {
         let known = self.edges.iter().position(|edge| *edge.name == *name.as_bytes());
         let at = known.unwrap_or(self.edges.len());
         if known.is_none() {
+            let steps = 1 + name.matches('.').count() as u8;
             let name = name.as_bytes().into();
-            self.edges.push(Edge { name, next: NONE, to: None, single: false, member: None });
+            self.edges.push(Edge {
+                name,
+                next: NONE,
+                to: None,
+                single: false,
+                steps,
+                member: None,
+            });
         }
         &mut self.edges[at]
     }

@@ -116,6 +116,8 @@ impl Extractor {
 struct Frame {
     place: PlaceId,
     is_object: bool,
+    /// How many steps of the path the name spells whose value this is.
+    steps: u8,
     /// Whether only single steps and no array led here, as a landmark wants it.
     is_plain: bool,
     /// The frame of the nearest object, which is the home of what is found here; of an object, it
@@ -153,7 +155,7 @@ impl Pass<'_> {
     /// Reads the outermost object, whose brace stands at `start`; returns the place behind it.
     fn event(&mut self, start: usize) -> Result<usize, Stop> {
         let tokens = self.tokens;
-        self.push(Paths::ROOT, true, true, start, Note::default())?;
+        self.push(Paths::ROOT, true, 1, true, start, Note::default())?;
         let mut at = tokens.skip_white(start + 1);
         self.outline.root.empty = tokens.byte(at) == b'}';
         let mut first = true;
@@ -213,7 +215,7 @@ impl Pass<'_> {
                         }
                         to = Some(id);
                     }
-                    match self.value(value, to, is_plain && edge.single, note)? {
+                    match self.value(value, to, edge.steps, is_plain && edge.single, note)? {
                         Next::Inside(at) => return Ok(at),
                         Next::Behind(end) => end,
                     }
@@ -230,9 +232,9 @@ impl Pass<'_> {
     /// Reads elements of the innermost array, likewise.
     fn elements(&mut self, mut at: usize) -> Result<usize, Stop> {
         let tokens = self.tokens;
-        let place = self.frames[self.frames.len() - 1].place;
+        let Frame { place, steps, .. } = self.frames[self.frames.len() - 1];
         loop {
-            at = match self.value(at, Some(place), false, Note::default())? {
+            at = match self.value(at, Some(place), steps, false, Note::default())? {
                 Next::Inside(at) => return Ok(at),
                 Next::Behind(end) => tokens.skip_white(end),
             };
@@ -248,6 +250,7 @@ impl Pass<'_> {
         &mut self,
         at: usize,
         to: Option<PlaceId>,
+        steps: u8,
         is_plain: bool,
         note: Note,
     ) -> Result<Next, Stop> {
@@ -259,7 +262,7 @@ impl Pass<'_> {
             b'"' => {
                 let text = tokens.string(at + 1)?;
                 if let Some((path, role)) = end_of_path {
-                    self.sight(path, role, at + 1, text);
+                    self.sight(path, role, steps, at + 1, text);
                 }
                 text.end + 1
             }
@@ -267,7 +270,7 @@ impl Pass<'_> {
                 let is_object = byte == b'{';
                 match place {
                     Some((id, place)) if place.leads_on || (!is_object && place.end.is_some()) => {
-                        self.push(id, is_object, is_plain && is_object, at, note)?;
+                        self.push(id, is_object, steps, is_plain && is_object, at, note)?;
                         return Ok(Next::Inside(at + 1));
                     }
                     _ => {
@@ -287,7 +290,7 @@ impl Pass<'_> {
     }
 
     /// Notes the address in a string, if it is one.
-    fn sight(&mut self, path: u16, role: Role, start: usize, text: Text) {
+    fn sight(&mut self, path: u16, role: Role, name_steps: u8, start: usize, text: Text) {
         let address = match read_json(self.tokens.event, start, text) {
             Reading::Address(address) => address,
             Reading::Absent => return,
@@ -309,7 +312,7 @@ impl Pass<'_> {
             })
         });
         let text = Span { start: start as u32, end: text.end as u32 };
-        self.outline.sightings.push(Sighting { role, path, address, text, home });
+        self.outline.sightings.push(Sighting { role, path, address, text, name_steps, home });
     }
 
     /// Notes a value that the profile asked for, in the innermost object.
@@ -345,6 +348,7 @@ impl Pass<'_> {
         &mut self,
         place: PlaceId,
         is_object: bool,
+        steps: u8,
         is_plain: bool,
         start: usize,
         note: Note,
@@ -362,6 +366,7 @@ impl Pass<'_> {
         self.frames.push(Frame {
             place,
             is_object,
+            steps,
             is_plain,
             owner,
             start,
@@ -377,9 +382,10 @@ impl Pass<'_> {
         let Some(frame) = self.frames.pop() else { return };
         if let Some(home) = frame.home {
             self.outline.homes[usize::from(home)] =
-                Home { close: at as u32, empty: false, taken: frame.taken };
+                Home { open: frame.start, close: at as u32, empty: false, taken: frame.taken };
         }
         if self.frames.is_empty() {
+            self.outline.root.open = frame.start;
             self.outline.root.close = at as u32;
         }
         self.note(frame.note, frame.start as usize, at + 1);

@@ -61,20 +61,15 @@ impl Consumer {
     pub const BATCH: usize = 512;
 
     /// A consumer of these settings that signals `wake` when there is something to fetch.
-    pub fn new(
-        config: &ClientConfig,
-        cooperative: bool,
-        wake: &Wake,
-    ) -> Result<Self, ClientError> {
-        let client =
-            Client::new(config, sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, |conf| {
-                // SAFETY: the configuration is alive; the callbacks live for ever.
-                unsafe {
-                    sys::rd_kafka_conf_set_rebalance_cb(conf, Some(on_rebalance));
-                    sys::rd_kafka_conf_set_offset_commit_cb(conf, Some(on_commit));
-                    sys::rd_kafka_conf_set_error_cb(conf, Some(on_error));
-                }
-            })?;
+    pub fn new(config: &ClientConfig, cooperative: bool, wake: &Wake) -> Result<Self, ClientError> {
+        let client = Client::new(config, sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, |conf| {
+            // SAFETY: the configuration is alive; the callbacks live for ever.
+            unsafe {
+                sys::rd_kafka_conf_set_rebalance_cb(conf, Some(on_rebalance));
+                sys::rd_kafka_conf_set_offset_commit_cb(conf, Some(on_commit));
+                sys::rd_kafka_conf_set_error_cb(conf, Some(on_error));
+            }
+        })?;
         // SAFETY: the client is alive. All its queues are joined into the one that is read.
         let queue = unsafe {
             sys::rd_kafka_poll_set_consumer(client.ptr());
@@ -341,8 +336,7 @@ impl Fetched {
     pub fn timestamp(&self) -> Option<i64> {
         let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
         // SAFETY: alive; the out-pointer is valid.
-        let time =
-            unsafe { sys::rd_kafka_message_timestamp(self.message.as_ptr(), &raw mut kind) };
+        let time = unsafe { sys::rd_kafka_message_timestamp(self.message.as_ptr(), &raw mut kind) };
         (kind != sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE).then_some(time)
     }
 
@@ -350,9 +344,8 @@ impl Fetched {
     pub fn take_headers(&mut self) -> Option<Headers> {
         let mut list = std::ptr::null_mut();
         // SAFETY: alive; on success the list is ours.
-        let code = unsafe {
-            sys::rd_kafka_message_detach_headers(self.message.as_ptr(), &raw mut list)
-        };
+        let code =
+            unsafe { sys::rd_kafka_message_detach_headers(self.message.as_ptr(), &raw mut list) };
         Fault::check(code).ok()?;
         // SAFETY: given away just now.
         NonNull::new(list).map(|list| unsafe { Headers::from_raw(list) })

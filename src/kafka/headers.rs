@@ -143,7 +143,8 @@ mod tests {
         headers.add("a", b"1");
         headers.add("b", &[0xff, 0x00]);
         headers.add("a", b"");
-        let all: Vec<_> = headers.iter().map(|(n, v)| (n.to_vec(), v.map(<[u8]>::to_vec))).collect();
+        let all: Vec<_> =
+            headers.iter().map(|(n, v)| (n.to_vec(), v.map(<[u8]>::to_vec))).collect();
         assert_eq!(all[0], (b"a".to_vec(), Some(b"1".to_vec())));
         assert_eq!(all[1], (b"b".to_vec(), Some(vec![0xff, 0])));
         assert_eq!(all[2], (b"a".to_vec(), Some(Vec::new())));

@@ -58,7 +58,11 @@ impl Default for Pool {
 impl Pool {
     /// An empty pool.
     pub fn new() -> Self {
-        let chunks = Rc::new(RefCell::new(Chunks { free: Vec::with_capacity(KEPT), pool_alive: true, bytes: 0 }));
+        let chunks = Rc::new(RefCell::new(Chunks {
+            free: Vec::with_capacity(KEPT),
+            pool_alive: true,
+            bytes: 0,
+        }));
         Self { chunks, current: None, used: 0 }
     }
 

@@ -107,14 +107,13 @@ impl Drop for TopicHandle {
 impl Producer {
     /// A producer of these settings that signals `wake` when there are delivery reports.
     pub fn new(config: &ClientConfig, wake: &Wake) -> Result<Self, ClientError> {
-        let client =
-            Client::new(config, sys::rd_kafka_type_t::RD_KAFKA_PRODUCER, |conf| {
-                // SAFETY: the configuration is alive; the callback lives for ever.
-                unsafe {
-                    sys::rd_kafka_conf_set_events(conf, sys::RD_KAFKA_EVENT_DR);
-                    sys::rd_kafka_conf_set_error_cb(conf, Some(on_error));
-                }
-            })?;
+        let client = Client::new(config, sys::rd_kafka_type_t::RD_KAFKA_PRODUCER, |conf| {
+            // SAFETY: the configuration is alive; the callback lives for ever.
+            unsafe {
+                sys::rd_kafka_conf_set_events(conf, sys::RD_KAFKA_EVENT_DR);
+                sys::rd_kafka_conf_set_error_cb(conf, Some(on_error));
+            }
+        })?;
         // SAFETY: the client is alive.
         let reports = unsafe { sys::rd_kafka_queue_get_main(client.ptr()) };
         let Some(reports) = NonNull::new(reports) else {
@@ -150,8 +149,7 @@ impl Producer {
     ) -> Result<(), (Fault, Outgoing)> {
         debug_assert!(Rc::ptr_eq(&topic.client, &self.client), "a topic of another producer");
         let Outgoing { value, headers, timestamp, ticket } = record;
-        let (value, value_len) =
-            value.map_or((std::ptr::null_mut(), 0), Buffer::into_raw);
+        let (value, value_len) = value.map_or((std::ptr::null_mut(), 0), Buffer::into_raw);
         let headers = headers.map_or(std::ptr::null_mut(), Headers::into_raw);
         let (key, key_len) = key.map_or((std::ptr::null(), 0), |key| (key.as_ptr(), key.len()));
         // SAFETY: the list of tagged arguments has the types that librdkafka documents. Without

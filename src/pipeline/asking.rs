@@ -22,7 +22,7 @@ pub(super) struct Inbox {
 /// One message to a worker.
 pub(super) enum Letter {
     /// An address was answered.
-    Told { address: IpAddr, asked: GroupSet, told: Told },
+    Told { address: IpAddr, asked: GroupSet, told: Box<Told> },
     /// The process ends: drain.
     Stop,
 }
@@ -81,7 +81,7 @@ impl Asking {
         let (provider, inbox) = (Arc::clone(&desk.provider), Arc::clone(&self.inbox));
         desk.runtime.spawn(async move {
             let told = provider.ask(address, groups).await;
-            inbox.post(Letter::Told { address, asked: groups, told });
+            inbox.post(Letter::Told { address, asked: groups, told: Box::new(told) });
         });
     }
 

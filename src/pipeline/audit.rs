@@ -19,8 +19,21 @@ pub struct Audit {
     pub consumed: u64,
     /// Records that came to their end, by outcome and reason or class.
     pub ended: Vec<AuditLine>,
-    /// Partitions whose committed offset is not where it should be: what it is and what it should be.
-    pub uncommitted: Vec<(Topic, Partition, Option<NextOffset>, NextOffset)>,
+    /// Partitions whose committed offset is not where it should be.
+    pub uncommitted: Vec<Uncommitted>,
+}
+
+/// A partition whose committed offset is not where it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uncommitted {
+    /// The topic.
+    pub topic: Topic,
+    /// The partition.
+    pub partition: Partition,
+    /// What is committed.
+    pub found: Option<NextOffset>,
+    /// What should be.
+    pub due: NextOffset,
 }
 
 /// How many records ended in one way.
@@ -76,7 +89,7 @@ pub(super) fn uncommitted(
     client: &ClientConfig,
     group: &str,
     due: &[(Topic, Partition, NextOffset)],
-) -> Result<Vec<(Topic, Partition, Option<NextOffset>, NextOffset)>, KafkaError> {
+) -> Result<Vec<Uncommitted>, KafkaError> {
     let mut client = client.clone();
     client.set("group.id", group);
     let consumer: BaseConsumer = client.create()?;
@@ -95,7 +108,8 @@ pub(super) fn uncommitted(
         // Nothing is committed of a partition that had nothing to read.
         let fine = found.is_some_and(|found| found >= *due) || due.0 == 0;
         if !fine {
-            wrong.push((topic.clone(), *partition, found, *due));
+            let (topic, partition, due) = (topic.clone(), *partition, *due);
+            wrong.push(Uncommitted { topic, partition, found, due });
         }
     }
     Ok(wrong)

@@ -7,7 +7,7 @@ use crate::record::{NextOffset, Partition, Topic};
 
 /// The ends of all partitions that there were, and which have been reached.
 #[derive(Debug)]
-pub struct Ends(Mutex<BTreeMap<(Topic, Partition), End>>);
+pub(super) struct Ends(Mutex<BTreeMap<(Topic, Partition), End>>);
 
 #[derive(Clone, Copy, Debug)]
 struct End {
@@ -19,19 +19,24 @@ struct End {
 
 impl Ends {
     /// Ends as they stood at the beginning.
-    pub fn new(ends: impl IntoIterator<Item = ((Topic, Partition), NextOffset)>) -> Self {
+    pub(super) fn new(ends: impl IntoIterator<Item = ((Topic, Partition), NextOffset)>) -> Self {
         let end = |offset| End { offset, finished: false, reached: None };
         Self(Mutex::new(ends.into_iter().map(|(name, offset)| (name, end(offset))).collect()))
     }
 
     /// Where a partition ends; one that came later is not read.
-    pub fn end_of(&self, topic: &Topic, partition: Partition) -> Option<NextOffset> {
-        let end = self.lock().get(&(topic.clone(), partition)).map(|end| end.offset);
-        Some(end.unwrap_or(NextOffset(0)))
+    pub(super) fn end_of(&self, topic: &Topic, partition: Partition) -> NextOffset {
+        let ends = self.lock();
+        ends.get(&(topic.clone(), partition)).map_or(NextOffset(0), |end| end.offset)
     }
 
     /// Everything of a partition up to its end has come to its own.
-    pub fn finished(&self, topic: &Topic, partition: Partition, reached: Option<NextOffset>) {
+    pub(super) fn finished(
+        &self,
+        topic: &Topic,
+        partition: Partition,
+        reached: Option<NextOffset>,
+    ) {
         if let Some(end) = self.lock().get_mut(&(topic.clone(), partition)) {
             end.finished = true;
             end.reached = end.reached.max(reached);
@@ -39,7 +44,7 @@ impl Ends {
     }
 
     /// Partitions that are not finished by this process.
-    pub fn unfinished(&self) -> Vec<(Topic, Partition, NextOffset)> {
+    pub(super) fn unfinished(&self) -> Vec<(Topic, Partition, NextOffset)> {
         let ends = self.lock();
         let open = ends.iter().filter(|(_, end)| !end.finished);
         open.map(|((topic, partition), end)| (topic.clone(), *partition, end.offset)).collect()
@@ -47,7 +52,7 @@ impl Ends {
 
     /// What must be committed of each partition when all is done. Markers of transactions are not
     /// records, so a partition that ends with one is committed up to the record before it.
-    pub fn to_be_committed(&self) -> Vec<(Topic, Partition, NextOffset)> {
+    pub(super) fn to_be_committed(&self) -> Vec<(Topic, Partition, NextOffset)> {
         let ends = self.lock();
         let due = |end: &End| end.reached.filter(|_| end.finished).unwrap_or(end.offset);
         ends.iter()

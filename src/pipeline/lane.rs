@@ -140,8 +140,7 @@ impl Lane {
 
     /// Whether so much waits for answers that fetching on makes no sense.
     pub(super) fn is_parked_full(&self, window: WindowConfig) -> bool {
-        self.waiting_bytes >= window.bytes.as_u64()
-            || self.waiting.len() >= window.records as usize
+        self.waiting_bytes >= window.bytes.as_u64() || self.waiting.len() >= window.records as usize
     }
 
     /// Whether so little is under way that a paused partition is worth resuming. Pausing throws away
@@ -155,9 +154,7 @@ impl Lane {
     pub(super) fn must_wait(&self, ordering: Ordering, key: Option<&[u8]>) -> bool {
         match ordering {
             Ordering::Partition => !self.waiting.is_empty(),
-            Ordering::Key => {
-                key.is_some() && self.waiting.iter().any(|other| other.blocks(key))
-            }
+            Ordering::Key => key.is_some() && self.waiting.iter().any(|other| other.blocks(key)),
             Ordering::None => false,
         }
     }
@@ -181,7 +178,12 @@ impl Lane {
     }
 
     /// Replaces the stage of a waiting record and keeps the count of bytes right.
-    pub(super) fn set_ready(&mut self, sequence: Sequence, value: Option<Buffer>, outcome: Outcome) {
+    pub(super) fn set_ready(
+        &mut self,
+        sequence: Sequence,
+        value: Option<Buffer>,
+        outcome: Outcome,
+    ) {
         let Some(waiting) = self.waiting.iter_mut().find(|w| w.sequence == sequence) else {
             return;
         };
@@ -198,9 +200,7 @@ impl Lane {
                 let first = self.waiting.iter().position(|w| !matches!(w.stage, Stage::Sent))?;
                 ready(&self.waiting[first]).then_some(first)
             }
-            Ordering::None => {
-                (from..self.waiting.len()).find(|index| ready(&self.waiting[*index]))
-            }
+            Ordering::None => (from..self.waiting.len()).find(|index| ready(&self.waiting[*index])),
             Ordering::Key => (from..self.waiting.len()).find(|index| {
                 let waiting = &self.waiting[*index];
                 let key = waiting.key.as_deref();
@@ -216,7 +216,10 @@ impl Lane {
     }
 
     /// Takes out a record that is ready.
-    pub(super) fn take_ready(&mut self, index: usize) -> Option<(Waiting, Option<Buffer>, Outcome)> {
+    pub(super) fn take_ready(
+        &mut self,
+        index: usize,
+    ) -> Option<(Waiting, Option<Buffer>, Outcome)> {
         let waiting = self.waiting.get_mut(index)?;
         let bytes = waiting.bytes();
         let Stage::Ready { value, outcome } = std::mem::replace(&mut waiting.stage, Stage::Sent)

@@ -8,20 +8,20 @@ use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 
+use super::Config;
 use super::asking::{Desk, Inbox, Letter};
 use super::audit::{self, Audit, AuditLine};
 use super::ends::Ends;
 use super::stamp::StampSettings;
 use super::worker::{Failure, Worker, WorkerEnd, WorkerSettings};
-use super::Config;
 use crate::consume::{self, consumer_settings};
 use crate::kafka::{Producer, Wake};
 use crate::publish::{
     self, Catalog, CatalogSettings, Compression, TopicState, TopicTemplate, producer_settings,
     queue_records,
 };
-use crate::record::{DeadLetterClass, Outcome, Reason};
-use crate::telemetry::{Health, Metrics};
+use crate::record::{DeadLetterClass, NextOffset, Outcome, Partition, Reason, Topic};
+use crate::telemetry::{Health, Metrics, PartitionLabels, TopicLabel};
 
 /// How often the foreman looks round.
 const ROUND: Duration = Duration::from_millis(50);
@@ -215,7 +215,7 @@ impl Foreman {
             let elsewhere = || {
                 audit::uncommitted(&self.client, &self.group, &open).is_ok_and(|all| all.is_empty())
             };
-            if open.is_empty() || (self.next_look > now && !self.owns_any(&open) && elsewhere()) {
+            if open.is_empty() || (!self.owns_any(&open) && elsewhere()) {
                 self.stop();
             }
         }
@@ -240,12 +240,10 @@ impl Foreman {
     }
 
     /// Whether this process reads any of these partitions; then it is not yet done with them.
-    fn owns_any(&self, open: &[(crate::record::Topic, crate::record::Partition, crate::record::NextOffset)]) -> bool {
+    fn owns_any(&self, open: &[(Topic, Partition, NextOffset)]) -> bool {
         open.iter().any(|(topic, partition, _)| {
-            let labels = crate::telemetry::PartitionLabels {
-                topic: crate::telemetry::TopicLabel(topic.clone()),
-                partition: partition.0,
-            };
+            let labels =
+                PartitionLabels { topic: TopicLabel(topic.clone()), partition: partition.0 };
             self.metrics.consumer_lag.get(&labels).is_some()
         })
     }

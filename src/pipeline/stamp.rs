@@ -68,21 +68,12 @@ impl Stamper {
     /// Fails when a path makes no sense.
     pub fn new(settings: &StampSettings) -> Result<Self, extract::ExtractConfigError> {
         let memory = settings.memory_limit_bytes / 2;
-        let resolver = Resolver::new(
-            Arc::clone(&settings.wants),
-            Arc::clone(&settings.databases),
-            memory,
-        );
-        let paths = settings.addresses.paths.iter().map(|path| path.path.clone()).collect();
-        let sources = resolver.sources().iter().map(ToString::to_string).collect();
-        let encoder = Encoder::new(
-            settings.profile,
-            settings.existing,
-            settings.wants.groups(),
-            paths,
-            sources,
-            memory,
-        );
+        let resolver =
+            Resolver::new(Arc::clone(&settings.wants), Arc::clone(&settings.databases), memory);
+        let paths: Vec<String> =
+            settings.addresses.paths.iter().map(|path| path.path.clone()).collect();
+        let sources: Vec<String> = resolver.sources().iter().map(ToString::to_string).collect();
+        let encoder = Encoder::new(settings.profile, settings.existing, &paths, &sources, memory);
         let needs = Encoder::needs(settings.profile);
         Ok(Self {
             extractor: Extractor::new(&settings.addresses, &needs)?,
@@ -129,13 +120,8 @@ impl Stamper {
             (true, Err(reason)) => Outcome::Partial(reason),
             (false, _) => Outcome::Enriched,
         };
-        let len = self.encoder.plan(
-            event,
-            &self.outline,
-            &self.answers,
-            &mut self.resolver,
-            outcome,
-        );
+        let len =
+            self.encoder.plan(event, &self.outline, &self.answers, &mut self.resolver, outcome);
         Stamp::Written { len, outcome }
     }
 

@@ -66,7 +66,7 @@ fn outcome_from_bits(bits: u8) -> Outcome {
     }
 }
 
-fn place<T: PartialEq>(all: &[T], one: T) -> u8 {
+fn place<T: PartialEq + Copy>(all: &[T], one: T) -> u8 {
     all.iter().position(|each| *each == one).unwrap_or(0) as u8
 }
 
@@ -88,11 +88,8 @@ mod tests {
     fn comes_back_as_it_went() {
         for outcome in every_outcome() {
             for (lane, sequence) in [(0, 0), (u16::MAX, (1 << Sequence::BITS) - 1), (7, 12345)] {
-                let ticket = Ticket {
-                    lane: LaneId(lane),
-                    sequence: Sequence::from_bits(sequence),
-                    outcome,
-                };
+                let ticket =
+                    Ticket { lane: LaneId(lane), sequence: Sequence::from_bits(sequence), outcome };
                 assert_eq!(Ticket::from_bits(ticket.to_bits()), ticket);
             }
         }

@@ -203,14 +203,11 @@ impl Catalog {
                 let unasked = shared.topics.iter().filter(|(_, state)| state.is_none());
                 return Some(unasked.map(|(topic, _)| topic.clone()).collect());
             }
-            let present = |state: &Option<TopicState>| {
-                matches!(state, Some(TopicState::Present { .. }))
-            };
+            let present =
+                |state: &Option<TopicState>| matches!(state, Some(TopicState::Present { .. }));
             let pause = if shared.topics.values().all(present) { EVERY } else { EVERY_MISSING };
-            let (back, timeout) = self
-                .asked
-                .wait_timeout(shared, pause)
-                .unwrap_or_else(PoisonError::into_inner);
+            let (back, timeout) =
+                self.asked.wait_timeout(shared, pause).unwrap_or_else(PoisonError::into_inner);
             shared = back;
             if timeout.timed_out() && !shared.closed && !shared.fresh {
                 return Some(shared.topics.keys().cloned().collect());

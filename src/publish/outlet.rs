@@ -13,9 +13,7 @@ use rustc_hash::FxHashMap;
 
 use super::catalog::{Limits, TopicState};
 use super::fault::{RecordFault, Remedy, remedy};
-use crate::kafka::{
-    ClientError, Delivery, Fault, Headers, Outgoing, Producer, TopicHandle,
-};
+use crate::kafka::{ClientError, Delivery, Fault, Headers, Outgoing, Producer, TopicHandle};
 use crate::record::{Partition, Topic};
 
 /// The first pause before something is sent again; doubled up to [`LONGEST_PAUSE`].
@@ -62,7 +60,7 @@ pub enum NotNow {
 }
 
 /// Makes a producer; None as long as no limit is known.
-pub type MakeProducer = Box<dyn Fn(Option<u32>) -> Result<Producer, ClientError>>;
+pub type MakeProducer = Box<dyn Fn(Option<u32>) -> Result<Producer, ClientError> + Send>;
 
 /// A worker's producer and the topics that it publishes to. Belongs to one thread.
 ///
@@ -496,11 +494,8 @@ impl Outlet {
             return;
         }
         let made = (self.make)(self.batch_limit).and_then(|producer| {
-            let handles: Result<Vec<_>, _> = self
-                .outputs
-                .iter()
-                .map(|output| producer.topic(output.topic.as_str()))
-                .collect();
+            let handles: Result<Vec<_>, _> =
+                self.outputs.iter().map(|output| producer.topic(output.topic.as_str())).collect();
             Ok((producer, handles?))
         });
         match made {
@@ -528,12 +523,7 @@ struct Failed {
 }
 
 impl Failed {
-    fn new(
-        output: OutputId,
-        partition: Partition,
-        fault: Fault,
-        delivery: Delivery<'_>,
-    ) -> Self {
+    fn new(output: OutputId, partition: Partition, fault: Fault, delivery: Delivery<'_>) -> Self {
         let key = delivery.key().map(<[u8]>::to_vec);
         Self { output, partition, fault, key, record: delivery.into_outgoing() }
     }

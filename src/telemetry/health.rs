@@ -141,10 +141,11 @@ impl Health {
                 problem: (!joined).then(|| "not yet a member of the group".into()),
             });
         }
-        checks.extend(self.problems().iter().map(|(problem, text)| Check {
-            name: problem.name(),
-            problem: Some(text.clone()),
-        }));
+        checks.extend(
+            self.problems()
+                .iter()
+                .map(|(problem, text)| Check { name: problem.name(), problem: Some(text.clone()) }),
+        );
         checks
     }
 

@@ -26,11 +26,20 @@ pub const METRICS: &[Described] = &[
     ("ipstamp_sightings_total", "Addresses found, by role."),
     ("ipstamp_values_unreadable_total", "Values at configured paths that are no address."),
     ("ipstamp_addresses_left_out_total", "Addresses beyond the limit per record."),
-    ("ipstamp_records_sent_again_total", "Records that were not taken at first. The only case in which a partition's order can break."),
+    (
+        "ipstamp_records_sent_again_total",
+        "Records that were not taken at first. The only case in which a partition's order can break.",
+    ),
     ("ipstamp_records_in_flight", "Records read and not yet acknowledged."),
-    ("ipstamp_records_waiting", "Of these, records that wait for an answer or behind one that does."),
+    (
+        "ipstamp_records_waiting",
+        "Of these, records that wait for an answer or behind one that does.",
+    ),
     ("ipstamp_assigned_partitions", "Partitions that this process reads."),
-    ("ipstamp_paused_partitions", "Of these, partitions that are paused because something is full or blocked."),
+    (
+        "ipstamp_paused_partitions",
+        "Of these, partitions that are paused because something is full or blocked.",
+    ),
     ("ipstamp_halted_partitions", "Partitions that wait for a person: look at the log."),
     ("ipstamp_consumer_lag_records", "Records not yet committed, by topic and partition."),
     ("ipstamp_oldest_in_flight_seconds", "Age of the oldest record that is not acknowledged."),

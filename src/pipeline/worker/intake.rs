@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
+use super::super::OnUnparsable;
 use super::super::lane::{Ownership, Stage, Waiting};
 use super::super::stamp::Stamp;
 use super::super::ticket::LaneId;
-use super::super::OnUnparsable;
 use super::{Failure, Worker};
 use crate::commit::Sequence;
 use crate::consume::{OutOfRange, Start};
@@ -183,13 +183,13 @@ impl Worker {
         let ask = if self.asking.is_possible() { Ok(()) } else { Err(Reason::NotFound) };
         let made = match event {
             None => Made { value: None, outcome: Outcome::Unchanged(None) },
-            Some(event) => match self.make(event, ask) {
-                Some(made) => made,
-                None => {
+            Some(event) => {
+                let Some(made) = self.make(event, ask) else {
                     self.park(id, sequence, headers, fetched, event);
                     return;
-                }
-            },
+                };
+                made
+            }
         };
         if let Outcome::Unchanged(Some(reason)) = made.outcome {
             match self.on_unparsable() {
@@ -203,7 +203,16 @@ impl Worker {
                     let class = DeadLetterClass::Unparsable;
                     let words = "the event cannot be read; its reason is in ipstamp-reason";
                     headers.set(publish::REASON, reason.name().as_bytes());
-                    self.bury(id, sequence, key, headers, made.value, fetched.timestamp(), class, words);
+                    self.bury(
+                        id,
+                        sequence,
+                        key,
+                        headers,
+                        made.value,
+                        fetched.timestamp(),
+                        class,
+                        words,
+                    );
                     return;
                 }
             }
@@ -445,10 +454,7 @@ mod tests {
     fn says_where_a_record_came_from() {
         let mut text = [0; MOST_SOURCE_BYTES];
         assert_eq!(source_text("logs.web-3-", Offset(0), &mut text), b"logs.web-3-0");
-        assert_eq!(
-            source_text("a-0-", Offset(i64::MAX), &mut text),
-            b"a-0-9223372036854775807"
-        );
+        assert_eq!(source_text("a-0-", Offset(i64::MAX), &mut text), b"a-0-9223372036854775807");
         let long = format!("{}-2147483647-", "t".repeat(249));
         let expected = format!("{long}{}", i64::MAX);
         assert_eq!(source_text(&long, Offset(i64::MAX), &mut text), expected.as_bytes());

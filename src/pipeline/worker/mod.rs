@@ -57,7 +57,7 @@ pub(super) struct WorkerSettings {
 
 /// How a worker ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WorkerEnd {
+pub(in crate::pipeline) enum WorkerEnd {
     /// Everything admitted has ended and is committed.
     Drained,
     /// Time ran out; so many records were not acknowledged and will be read again.
@@ -160,11 +160,8 @@ impl Worker {
     pub(super) fn new(settings: WorkerSettings) -> Result<Self, Failure> {
         let cooperative = settings.consume.assignor == consume::Assignor::CooperativeSticky;
         let consumer = Consumer::new(&settings.consumer_client, cooperative, &settings.wake)?;
-        let outlet = Outlet::new(
-            settings.make_producer,
-            settings.smallest_limit,
-            settings.most_under_way,
-        )?;
+        let outlet =
+            Outlet::new(settings.make_producer, settings.smallest_limit, settings.most_under_way)?;
         let stamper = Stamper::new(&settings.stamp)
             .map_err(|error| Failure::Config(format!("input.addresses: {error}")))?;
         let now = Instant::now();
@@ -239,7 +236,7 @@ impl Worker {
     fn read_inbox(&mut self, now: Instant) {
         for letter in self.inbox.take() {
             match letter {
-                Letter::Told { address, asked, told } => self.hear(address, asked, told),
+                Letter::Told { address, asked, told } => self.hear(address, asked, *told),
                 Letter::Stop => self.stop(now),
             }
         }
@@ -266,9 +263,10 @@ impl Worker {
 
     fn is_anything_under_way(&self) -> bool {
         self.outlet.under_way() > 0
-            || self.lanes.iter().any(|lane| {
-                lane.tracker.pending() > 0 || lane.paused || !lane.held.is_empty()
-            })
+            || self
+                .lanes
+                .iter()
+                .any(|lane| lane.tracker.pending() > 0 || lane.paused || !lane.held.is_empty())
             || self.tally.consumed > 0
             || self.tally.enriched > 0
             || !self.tally.ended.is_empty()
@@ -293,6 +291,6 @@ impl Worker {
 
     /// Where a partition ends, of a run that ends by itself.
     fn end_of(&self, topic: &Topic, partition: Partition) -> Option<NextOffset> {
-        self.ends.as_ref()?.end_of(topic, partition)
+        Some(self.ends.as_ref()?.end_of(topic, partition))
     }
 }

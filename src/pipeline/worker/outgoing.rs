@@ -53,7 +53,16 @@ impl Worker {
                 );
                 let key = key.map(<[u8]>::to_vec);
                 let class = DeadLetterClass::TooLarge;
-                self.bury(id, record.sequence, key, headers, value, record.timestamp, class, &words);
+                self.bury(
+                    id,
+                    record.sequence,
+                    key,
+                    headers,
+                    value,
+                    record.timestamp,
+                    class,
+                    &words,
+                );
                 return;
             }
         }

@@ -29,7 +29,7 @@ impl Worker {
             tracing::info!(worker = self.number, kind, partitions = list.len(), "rebalance");
             match rebalance {
                 Rebalance::Lost(list) => {
-                    self.each_of(&list, |worker, id| worker.let_go(id));
+                    self.each_of(&list, Self::let_go);
                     // Whatever was still to be answered is answered with it.
                     self.rebalances.clear();
                     self.revoke_until = None;
@@ -66,7 +66,7 @@ impl Worker {
         let names: Vec<(Topic, Partition)> =
             list.iter().map(|entry| (Topic::new(entry.topic), entry.partition)).collect();
         for (topic, partition) in names {
-            if let Err(failure) = self.begin_lane(topic, partition, now) {
+            if let Err(failure) = self.begin_lane(&topic, partition, now) {
                 self.failure.get_or_insert(failure);
                 return;
             }
@@ -74,7 +74,7 @@ impl Worker {
         let Some(consumer) = &self.consumer else { return };
         if let Err(fault) = consumer.assign(list) {
             tracing::warn!(error = %fault, "the assignment was not taken; the group decides anew");
-            self.each_of(list, |worker, id| worker.let_go(id));
+            self.each_of(list, Self::let_go);
             return;
         }
         self.health.joined(self.number);
@@ -85,7 +85,7 @@ impl Worker {
 
     fn begin_lane(
         &mut self,
-        topic: Topic,
+        topic: &Topic,
         partition: Partition,
         now: Instant,
     ) -> Result<(), Failure> {
@@ -119,7 +119,7 @@ impl Worker {
             self.by_name.insert(name, LaneId(number));
             LaneId(number)
         };
-        let end = self.end_of(&topic, partition);
+        let end = self.end_of(topic, partition);
         let lane = self.lane_mut(id);
         lane.begin(now);
         lane.end = end;

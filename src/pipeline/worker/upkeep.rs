@@ -8,7 +8,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use super::super::lane::{Lane, Ownership};
 use super::super::ticket::LaneId;
 use super::{TICK, Worker};
-use crate::kafka::{Notice, PartitionList};
+use crate::kafka::{Consumer, Notice, PartitionList};
 use crate::publish::TopicState;
 use crate::record::{Outcome, Role};
 use crate::telemetry::{CodeLabels, PartitionLabels, Problem, ResultLabels, TopicLabel};
@@ -95,8 +95,7 @@ impl Worker {
     /// Takes over what the catalog knows now.
     pub(super) fn learn_outputs(&mut self) {
         let smallest = self.catalog.smallest_limit_bytes();
-        let outputs: Vec<_> =
-            self.outlet.topics().map(|(id, topic)| (id, topic.clone())).collect();
+        let outputs: Vec<_> = self.outlet.topics().map(|(id, topic)| (id, topic.clone())).collect();
         for (id, topic) in outputs {
             let Some(state) = self.catalog.state(&topic) else { continue };
             self.outlet.learn(id, state, smallest);
@@ -142,14 +141,15 @@ impl Worker {
 
     /// What the clients report of themselves. Broker trouble is said once until it is over.
     fn take_notices(&mut self) {
-        let mut notices = self.consumer.as_ref().map_or_else(Vec::new, |c| c.notices());
+        let mut notices = self.consumer.as_ref().map_or_else(Vec::new, Consumer::notices);
         notices.extend(self.outlet.producer().notices());
         for notice in notices {
             match notice {
                 Notice::Trouble { fault, text } => {
                     let code = fault.name();
                     self.metrics.kafka_errors.get_or_create(&CodeLabels { code }).inc();
-                    if matches!(fault.code(), Code::Authentication | Code::SaslAuthenticationFailed) {
+                    if matches!(fault.code(), Code::Authentication | Code::SaslAuthenticationFailed)
+                    {
                         self.refused(format!(
                             "the brokers refuse the credentials: {text}; look at kafka.security"
                         ));
@@ -160,8 +160,10 @@ impl Worker {
                 }
                 Notice::Fatal { text } => {
                     if self.outlet.producer().fatal().is_some() {
-                        tracing::error!(worker = self.number,
-                            "the producer can do no more and is made anew: {text}");
+                        tracing::error!(
+                            worker = self.number,
+                            "the producer can do no more and is made anew: {text}"
+                        );
                         self.outlet.fatal();
                     } else {
                         self.failure.get_or_insert(super::Failure::Unavailable(format!(
