@@ -78,6 +78,8 @@ mod stamp;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod round_trips;
+#[cfg(test)]
 mod try_out;
 
 pub use config::{Existing, Profile};
