@@ -80,6 +80,8 @@ mod golden;
 #[cfg(test)]
 mod round_trips;
 #[cfg(test)]
+mod schema;
+#[cfg(test)]
 mod try_out;
 
 pub use config::{Existing, Profile};
