@@ -118,6 +118,8 @@ struct Frame {
     is_object: bool,
     /// Whether only single steps and no array led here, as a landmark wants it.
     is_plain: bool,
+    /// How many steps of a path the name of the nearest member around it spells.
+    name_steps: u8,
     /// The frame of the nearest object, which is the home of what is found here; of an object, it
     /// is its own.
     owner: u32,
@@ -153,7 +155,8 @@ impl Pass<'_> {
     /// Reads the outermost object, whose brace stands at `start`; returns the place behind it.
     fn event(&mut self, start: usize) -> Result<usize, Stop> {
         let tokens = self.tokens;
-        self.push(Paths::ROOT, true, true, start, Note::default())?;
+        self.outline.root.open = start as u32;
+        self.push(Paths::ROOT, true, true, 0, start, Note::default())?;
         let mut at = tokens.skip_white(start + 1);
         self.outline.root.empty = tokens.byte(at) == b'}';
         let mut first = true;
@@ -207,13 +210,14 @@ impl Pass<'_> {
                     let mut to = None;
                     if let Some(id) = edge.to {
                         let place = paths.place(id);
-                        if is_plain && edge.single {
+                        if is_plain && edge.steps == 1 {
                             note.landmark = place.landmark;
                             self.forget_landmarks(place.landmarks_within);
                         }
                         to = Some(id);
                     }
-                    match self.value(value, to, is_plain && edge.single, note)? {
+                    let is_plain = is_plain && edge.steps == 1;
+                    match self.value(value, to, is_plain, edge.steps, note)? {
                         Next::Inside(at) => return Ok(at),
                         Next::Behind(end) => end,
                     }
@@ -230,9 +234,9 @@ impl Pass<'_> {
     /// Reads elements of the innermost array, likewise.
     fn elements(&mut self, mut at: usize) -> Result<usize, Stop> {
         let tokens = self.tokens;
-        let place = self.frames[self.frames.len() - 1].place;
+        let Frame { place, name_steps, .. } = self.frames[self.frames.len() - 1];
         loop {
-            at = match self.value(at, Some(place), false, Note::default())? {
+            at = match self.value(at, Some(place), false, name_steps, Note::default())? {
                 Next::Inside(at) => return Ok(at),
                 Next::Behind(end) => tokens.skip_white(end),
             };
@@ -249,6 +253,7 @@ impl Pass<'_> {
         at: usize,
         to: Option<PlaceId>,
         is_plain: bool,
+        name_steps: u8,
         note: Note,
     ) -> Result<Next, Stop> {
         let tokens = self.tokens;
@@ -259,7 +264,7 @@ impl Pass<'_> {
             b'"' => {
                 let text = tokens.string(at + 1)?;
                 if let Some((path, role)) = end_of_path {
-                    self.sight(path, role, at + 1, text);
+                    self.sight(path, role, at + 1, text, name_steps);
                 }
                 text.end + 1
             }
@@ -267,7 +272,7 @@ impl Pass<'_> {
                 let is_object = byte == b'{';
                 match place {
                     Some((id, place)) if place.leads_on || (!is_object && place.end.is_some()) => {
-                        self.push(id, is_object, is_plain && is_object, at, note)?;
+                        self.push(id, is_object, is_plain && is_object, name_steps, at, note)?;
                         return Ok(Next::Inside(at + 1));
                     }
                     _ => {
@@ -287,7 +292,7 @@ impl Pass<'_> {
     }
 
     /// Notes the address in a string, if it is one.
-    fn sight(&mut self, path: u16, role: Role, start: usize, text: Text) {
+    fn sight(&mut self, path: u16, role: Role, start: usize, text: Text, name_steps: u8) {
         let address = match read_json(self.tokens.event, start, text) {
             Reading::Address(address) => address,
             Reading::Absent => return,
@@ -309,7 +314,7 @@ impl Pass<'_> {
             })
         });
         let text = Span { start: start as u32, end: text.end as u32 };
-        self.outline.sightings.push(Sighting { role, path, address, text, home });
+        self.outline.sightings.push(Sighting { role, path, address, text, name_steps, home });
     }
 
     /// Notes a value that the profile asked for, in the innermost object.
@@ -346,6 +351,7 @@ impl Pass<'_> {
         place: PlaceId,
         is_object: bool,
         is_plain: bool,
+        name_steps: u8,
         start: usize,
         note: Note,
     ) -> Result<(), Stop> {
@@ -363,6 +369,7 @@ impl Pass<'_> {
             place,
             is_object,
             is_plain,
+            name_steps,
             owner,
             start,
             note,
@@ -377,7 +384,7 @@ impl Pass<'_> {
         let Some(frame) = self.frames.pop() else { return };
         if let Some(home) = frame.home {
             self.outline.homes[usize::from(home)] =
-                Home { close: at as u32, empty: false, taken: frame.taken };
+                Home { open: frame.start, close: at as u32, empty: false, taken: frame.taken };
         }
         if self.frames.is_empty() {
             self.outline.root.close = at as u32;
