@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{Encoder, Existing, Profile};
 use crate::record::{
     self, Address, Answer, Enrichment, FactGroup, Facts, FactsId, Home, Outcome, Outline, Part,
-    Reason, Role, Sighting, Span,
+    Reason, Role, Scope, Sighting, Span,
 };
 
 /// The member `ipstamp` of an event, as the profile `native` writes it. A member that is absent is
@@ -44,6 +44,11 @@ fn reasons(_: &mut SchemaGenerator) -> Schema {
     schemars::json_schema!({"type": "string", "enum": names})
 }
 
+fn scopes(_: &mut SchemaGenerator) -> Schema {
+    let names: Vec<_> = Scope::ALL.iter().map(|scope| scope.name()).collect();
+    schemars::json_schema!({"type": "string", "enum": names})
+}
+
 /// Defines an object whose members may all be absent.
 macro_rules! facts {
     ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $field:ident: $type:ty,)* }) => {
@@ -66,7 +71,8 @@ struct Item {
     role: Role,
     /// The address in canonical form.
     ip: String,
-    /// What kind of address it is: `global`, `private` and so on.
+    /// What kind of address it is.
+    #[schemars(schema_with = "scopes")]
     scope: String,
     #[serde(flatten)]
     groups: Groups,
