@@ -135,7 +135,6 @@ impl Place {
         let known = self.edges.iter().position(|edge| *edge.name == *name.as_bytes());
         let at = known.unwrap_or(self.edges.len());
         if known.is_none() {
-            let steps = 1 + name.matches('.').count() as u8;
             let name = name.as_bytes().into();
             self.edges.push(Edge { name, next: NONE, to: None, steps: 0, member: None });
         }

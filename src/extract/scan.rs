@@ -116,8 +116,6 @@ impl Extractor {
 struct Frame {
     place: PlaceId,
     is_object: bool,
-    /// How many steps of the path the name spells whose value this is.
-    steps: u8,
     /// Whether only single steps and no array led here, as a landmark wants it.
     is_plain: bool,
     /// How many steps of a path the name of the nearest member around it spells.
@@ -254,7 +252,6 @@ impl Pass<'_> {
         &mut self,
         at: usize,
         to: Option<PlaceId>,
-        steps: u8,
         is_plain: bool,
         name_steps: u8,
         note: Note,
@@ -353,7 +350,6 @@ impl Pass<'_> {
         &mut self,
         place: PlaceId,
         is_object: bool,
-        steps: u8,
         is_plain: bool,
         name_steps: u8,
         start: usize,
@@ -372,7 +368,6 @@ impl Pass<'_> {
         self.frames.push(Frame {
             place,
             is_object,
-            steps,
             is_plain,
             name_steps,
             owner,
@@ -392,7 +387,6 @@ impl Pass<'_> {
                 Home { open: frame.start, close: at as u32, empty: false, taken: frame.taken };
         }
         if self.frames.is_empty() {
-            self.outline.root.open = frame.start;
             self.outline.root.close = at as u32;
         }
         self.note(frame.note, frame.start as usize, at + 1);
