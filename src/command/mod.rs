@@ -1,1 +1,129 @@
-//! command
+//! What a person types: one file per subcommand. Data goes to stdout, words go to stderr.
+
+mod config;
+pub mod demo;
+mod output;
+pub mod run;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{ConfigError, File, ProcessEnvironment, load};
+
+/// The file that is read when none is named.
+const DEFAULT_CONFIG: &str = "/etc/ipstamp/config.yaml";
+
+/// Stamps the IP addresses in Kafka log events with what is known about them, and loses none.
+#[derive(Debug, Parser)]
+#[command(name = "ipstamp", version, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Cli {
+    /// The configuration file. Default: /etc/ipstamp/config.yaml
+    #[arg(short, long, global = true, value_name = "FILE", env = "IPSTAMP_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ipstamp demo                                  see it work, without Kafka and without a file
+  ipstamp lookup --mmdb city.mmdb 81.2.69.160   what a database knows of an address
+  ipstamp enrich --mmdb city.mmdb < events.ndjson
+  ipstamp check --config ipstamp.yaml           what is missing before it can run
+  ipstamp run --config ipstamp.yaml
+
+Exit codes: 0 done, 1 findings, 64 usage, 69 unavailable, 70 internal, 75 the drain ran out,
+77 no permission, 78 configuration";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Read from Kafka, stamp, and publish, until told to stop
+    Run(run::RunArgs),
+    /// See the whole job work against a Kafka inside this process
+    Demo(demo::DemoArgs),
+    /// Print what is in force, or the schema of the file
+    Config(config::ConfigArgs),
+}
+
+/// How a command ends, as the shell sees it: sysexits, and 1 for findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// It ran and found something to say.
+    Findings = 1,
+    /// The command line cannot be understood.
+    Usage = 64,
+    /// A broker, a file or another service cannot be reached.
+    Unavailable = 69,
+    /// A fault of ipstamp itself.
+    Internal = 70,
+    /// The time for stopping ran out with records under way; they will be read again.
+    DrainRanOut = 75,
+    /// A credential or a right is refused.
+    NoPermission = 77,
+    /// The configuration cannot be read or is refused.
+    Config = 78,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+pub use output::say;
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// What the shell sees.
+    pub exit: Exit,
+    /// What the person reads: what, where, and what to do.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure that ends with this code.
+    pub fn new(exit: Exit, message: impl fmt::Display) -> Self {
+        Self { exit, message: message.to_string() }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::new(Exit::Config, error)
+    }
+}
+
+/// Does what was typed.
+pub fn execute(cli: Cli) -> Result<Exit, Failure> {
+    let config = Source { named: cli.config };
+    match cli.command {
+        Command::Run(args) => run::run(config.load()?.into(), &args),
+        Command::Demo(args) => demo::demo(&args),
+        Command::Config(args) => config::config(&config, &args),
+    }
+}
+
+/// Which configuration file is meant.
+#[derive(Debug)]
+pub struct Source {
+    named: Option<PathBuf>,
+}
+
+impl Source {
+    fn path(&self) -> &Path {
+        self.named.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG))
+    }
+
+    /// Reads and checks it.
+    fn load(&self) -> Result<File, ConfigError> {
+        load(self.path(), &ProcessEnvironment)
+    }
+}

@@ -1,1 +1,171 @@
-//! config
+//! The office: one file becomes the settings of every room.
+//!
+//! The file's format ([`File`]) is made of the stations' own types. It is understood whole before
+//! anything starts: YAML with the place of each value, variables and secret files put in, typed,
+//! checked against itself. Everything that is wrong is said with its place, its key and what to do,
+//! and without a value that could be a secret. Only this room reads the environment.
+
+mod checks;
+mod environment;
+mod error;
+mod file;
+mod interpolate;
+mod schema;
+mod show;
+mod topics;
+mod tree;
+mod typed;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::record::FactGroup;
+use crate::{consume, encode, extract, kafka, pipeline, publish, resolve};
+
+pub use environment::{Environment, ProcessEnvironment};
+pub use error::{ConfigError, Problem};
+pub use file::{Admin, File, Format, Input, Listen, Log, Output};
+pub use schema::schema;
+pub use show::show;
+pub use tree::Place;
+
+use topics::{Pattern, Template};
+
+/// What is in force, room by room.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How to reach the brokers.
+    pub kafka: kafka::Config,
+    /// What is read.
+    pub consume: consume::Config,
+    /// Where addresses stand.
+    pub extract: extract::Config,
+    /// What is wanted.
+    pub want: Vec<resolve::Want>,
+    /// Where answers come from, in the order of precedence.
+    pub databases: Vec<resolve::DatabaseConfig>,
+    /// How facts are written.
+    pub profile: encode::Profile,
+    /// What happens to a fact group that the event already has.
+    pub existing: encode::Existing,
+    /// Where records go.
+    pub publish: publish::Config,
+    /// How the line runs.
+    pub pipeline: pipeline::Config,
+    /// How long a stop may take.
+    pub drain: Duration,
+    /// Where health and metrics are served, if they are.
+    pub admin: Option<SocketAddr>,
+    /// What is said on stderr.
+    pub log: Log,
+    patterns: Vec<Pattern>,
+}
+
+/// Reads, fills in, types and checks the file at `path`.
+pub fn load(path: &Path, environment: &dyn Environment) -> Result<File, ConfigError> {
+    let bytes = std::fs::read(path)
+        .map_err(|source| ConfigError::Unreadable { path: path.into(), source })?;
+    parse(&bytes, environment)
+        .map_err(|problems| ConfigError::Refused { path: path.into(), problems })
+}
+
+/// The same for a file that is in memory. At least one problem is given when it is refused.
+pub fn parse(bytes: &[u8], environment: &dyn Environment) -> Result<File, Vec<Problem>> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let before = &bytes[..error.valid_up_to()];
+        let line = before.split(|byte| *byte == b'\n').count();
+        let column = 1 + before.iter().rev().take_while(|byte| **byte != b'\n').count();
+        vec![Problem::at(Place { line, column }, "the file is not UTF-8; save it as UTF-8")]
+    })?;
+    let mut tree = tree::parse(text).map_err(|problem| vec![problem])?;
+    let mut problems = Vec::new();
+    interpolate::interpolate(&mut tree, environment, &mut problems);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let file: File = typed::read(&tree).map_err(|problem| vec![problem])?;
+    let mut problems = checks::check(&file);
+    for problem in &mut problems {
+        problem.place.get_or_insert(tree.place_of(&problem.key));
+    }
+    if problems.is_empty() { Ok(file) } else { Err(problems) }
+}
+
+impl From<File> for Config {
+    /// Hands each room its part.
+    fn from(file: File) -> Self {
+        let patterns = file.input.topics.iter().filter_map(|text| Pattern::new(text).ok());
+        Self {
+            patterns: patterns.collect(),
+            kafka: file.kafka,
+            consume: consume::Config {
+                topics: file.input.topics,
+                group: file.input.group,
+                start: file.input.start,
+                on_offset_out_of_range: file.input.on_offset_out_of_range,
+                member: file.input.member,
+                assignor: file.input.assignor,
+            },
+            extract: file.input.addresses,
+            want: file.want,
+            databases: file.databases,
+            profile: file.output.profile,
+            existing: file.output.existing,
+            publish: publish::Config {
+                topic: file.output.topic,
+                dead_letter: file.output.dead_letter,
+                partition: file.output.partition,
+                compression: file.output.compression,
+                on_undeliverable: file.output.on_undeliverable,
+            },
+            pipeline: pipeline::Config {
+                workers: file.workers,
+                deadline: file.deadline,
+                ordering: file.ordering,
+                window: file.window,
+                on_unparsable: file.input.on_unparsable,
+            },
+            drain: file.drain,
+            admin: match file.admin.listen {
+                Listen::Off => None,
+                Listen::At(address) => Some(address),
+            },
+            log: file.log,
+        }
+    }
+}
+
+impl Config {
+    /// Whether what is read from `topic` would be written to a topic that is read again. The check
+    /// of the file has looked for such names; this one is for the topics that there are.
+    pub fn would_read_own_output(&self, topic: &str) -> bool {
+        let outputs = [Some(&self.publish.topic), self.publish.dead_letter.as_ref()];
+        let templates = outputs.into_iter().flatten().filter_map(|text| Template::new(text).ok());
+        templates.map(|template| template.of(topic)).any(|output| self.reads(&output))
+    }
+
+    /// Whether `input.topics` names this topic or matches it.
+    pub fn reads(&self, topic: &str) -> bool {
+        self.patterns.iter().any(|pattern| pattern.reads(topic))
+    }
+
+    /// The output topic for what is read from `input`, and the dead-letter topic, if there is one.
+    pub fn written_for(&self, input: &str) -> (String, Option<String>) {
+        let of = |text: &str| Template::new(text).map(|template| template.of(input));
+        let output = of(&self.publish.topic).unwrap_or_default();
+        (output, self.publish.dead_letter.as_deref().and_then(|text| of(text).ok()))
+    }
+}
+
+/// The fact groups that are wanted without a configuration.
+pub fn default_want() -> Vec<resolve::Want> {
+    file::wanted_by_default()
+}
+
+/// The group that an entry of `want` belongs to.
+pub fn wanted_group(want: &resolve::Want) -> Option<FactGroup> {
+    let name = want.0.split_once('.').map_or(want.0.as_str(), |(group, _)| group);
+    FactGroup::by_name(name)
+}

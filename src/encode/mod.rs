@@ -1,5 +1,88 @@
 //! Station 4: record and facts to bytes. Pure.
+//!
+//! The event's own bytes come out as they came in; facts are inserted between them, and a value is
+//! exchanged only where a rule below says so. What is rendered of facts is kept and used again, so
+//! that in steady state a record costs look-ups and copies: no formatting, no allocation. An
+//! [`Encoder`] first plans an event, which gives the exact length of the output, and then writes it
+//! into memory of that length, which can be memory that is handed on without a copy.
+//!
+//! A member without a value is not written: absent is never false and never null. A group without
+//! a member is not written either. Of an answer only the groups that it was given for are written.
+//!
+//! # The stamp
+//!
+//! Every profile writes one `ipstamp` object into the outermost object:
+//! `{"outcome": "enriched" | "partial", "reason": …, "sources": […]}`. `reason` is there when there
+//! is one; `sources` names the sources that contributed, in the configured order. An event that has
+//! an `ipstamp` member was stamped before: its value is replaced whole. An event whose outermost
+//! value is an array has no place for it and goes without.
+//!
+//! # Two addresses in one place
+//!
+//! The first address in the order of the event *that has facts* speaks for its place (in `ecs` the
+//! object that it stands in, in `native` its role). No further one is lost: in `ecs` it is listed in
+//! `ipstamp.also`, in `native` it has its own item in the same order. The same address under the
+//! same path is listed once.
+//!
+//! # `ecs`
+//!
+//! Beside the address, in the object that it is a member of:
+//!
+//! | group | there | names |
+//! |---|---|---|
+//! | geo | `geo` | `location.lat`, `location.lon`, `continent_code`, `continent_name`, `country_iso_code`, `country_name`, `region_iso_code`, `region_name`, `city_name`, `postal_code`, `timezone` |
+//! | | `ip_traits` | `country_in_european_union`, `accuracy_radius_km`, `metro_code`, `geoname_id` |
+//! | as | `as` | `number`, `organization.name` |
+//! | | `ip_traits` | `as_domain`, `as_type` |
+//! | network | `ip_traits` | `network` (the route), `isp`, `connection_type`, `domain`, `user_type`, `anycast`, `mobile`, `satellite` |
+//! | company | `ip_traits.company` | `name`, `domain`, `type` |
+//! | privacy | `ip_traits` | `anonymous`, `anonymous_vpn`, `public_proxy`, `residential_proxy`, `tor_exit_node`, `relay`, `hosting_provider`, `service`, `last_seen`, `confidence` |
+//! | threat | `ip_traits.threat` | `score`, `attacker`, `bot`, `spam` |
+//! | crawler | `ip_traits.crawler` | `name`, `verified` |
+//! | abuse | `ip_traits.abuse` | `email`, `name`, `address`, `country_iso_code`, `phone`, `network` |
+//! | carrier | `ip_traits.carrier` | `name`, `mcc`, `mnc` |
+//! | hostname | `ip_traits` | `hostname` |
+//!
+//! - ECS has no `as` in `host` and `observer`: addresses of these roles have it in `ip_traits.as`.
+//! - A member that the event has (other than `null`, which counts as nothing) is kept whole, or with
+//!   [`Existing::Replace`] replaced whole. What belongs to a kept `geo` or `as` is not written to
+//!   `ip_traits` either, so that a group is never of two origins. A member is replaced only by facts
+//!   of its own kind.
+//! - Where names have dots in them, so have ours: beside `{"source.ip": …}` stands `source.geo`.
+//! - *Beside* is for a path that ends with `ip` in an object, or in an object named like the role
+//!   (`client.address`). Any other, such as `sourceIPAddress`, gets an object of its role in the
+//!   outermost one, `"source": {"ip": …, "geo": …}`, unless there is such a member (or the role is
+//!   `unknown`): then it is listed in `ipstamp.also`.
+//! - `related.ip` has all addresses of the event, in canonical text, each once, behind those that
+//!   are there. If `related` or `related.ip` is of another shape it is left alone.
+//! - `ipstamp.also`: `[{"path": …, "ip": …, "geo": …, "as": …, "ip_traits": …}]`.
+//!
+//! # `native`
+//!
+//! `ipstamp.addresses` has an item for each path and address that is global or has facts:
+//! `{"path", "role", "ip", "scope"}` and the groups by their own names and those of
+//! [`crate::record::Enrichment`]. `schemas/enrichment.schema.json` describes it.
 
 mod config;
+mod distinct;
+mod ecs;
+mod encoder;
+mod fragments;
+mod groups;
+mod json;
+mod members;
+mod native;
+mod splice;
+mod stamp;
+
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod round_trips;
+#[cfg(test)]
+mod schema;
+#[cfg(test)]
+mod try_out;
 
 pub use config::{Existing, Profile};
+pub use encoder::Encoder;

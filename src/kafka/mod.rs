@@ -1,6 +1,28 @@
 //! The rim towards Kafka: the settings that all clients share, and a thin, safe layer over
 //! librdkafka. All `unsafe` code of the project is in this room.
+//!
+//! The layer is our own, and not the `rdkafka` crate's consumer and producer, because three things
+//! that make most of the difference to them are not to be had there: batches in, delivery reports as
+//! batched events on the producing thread, and output buffers that librdkafka takes without a copy.
+//! Of the crate we use the settings, the bindings, the admin client and the mock cluster.
+#![expect(unsafe_code, reason = "the bindings to librdkafka and three calls of libc")]
 
+mod client;
+mod client_settings;
+mod consumer;
+mod headers;
+mod partitions;
+mod pool;
+mod producer;
 mod settings;
+mod wake;
 
+pub use client::{ClientError, Fault, Notice};
+pub use client_settings::{ClientSettings, Scalar};
+pub use consumer::{Committed, Consumer, Fetched, PartitionTag, Place, Rebalance};
+pub use headers::Headers;
+pub use partitions::{PartitionEntry, PartitionList};
+pub use pool::{Buffer, Pool};
+pub use producer::{Delivery, Outgoing, Producer, TopicHandle};
 pub use settings::{Config, Mechanism, Protocol, Security};
+pub use wake::Wake;

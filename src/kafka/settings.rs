@@ -1,16 +1,18 @@
 //! How to reach the brokers: the `kafka` section of the configuration.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use rdkafka::ClientConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::client_settings::ClientSettings;
 use crate::record::Secret;
 
 /// The brokers and how to talk to them.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Kafka")]
 pub struct Config {
     /// `host:port` of some of the brokers; the others are learnt from them.
     pub brokers: Vec<String>,
@@ -22,7 +24,29 @@ pub struct Config {
     pub rack: Option<String>,
     /// Any other librdkafka setting, as `name: value`. The ones that ipstamp owns are refused.
     #[serde(default)]
-    pub client: BTreeMap<String, Scalar>,
+    pub client: ClientSettings,
+}
+
+impl Config {
+    /// What every client of ours has in common. Whoever makes a client adds what it alone needs.
+    ///
+    /// The result holds secrets and is never to be printed.
+    pub fn client(&self) -> ClientConfig {
+        let mut client = ClientConfig::new();
+        for (name, value) in self.client.iter() {
+            client.set(name, value.to_string());
+        }
+        client
+            .set("bootstrap.servers", self.brokers.join(","))
+            .set("client.id", "ipstamp")
+            // A topic that is missing is a mistake, not something to make.
+            .set("allow.auto.create.topics", "false");
+        if let Some(rack) = &self.rack {
+            client.set("client.rack", rack);
+        }
+        self.security.apply(&mut client);
+        client
+    }
 }
 
 /// Encryption and authentication towards the brokers.
@@ -54,6 +78,38 @@ pub struct Security {
     pub key_password: Option<Secret>,
 }
 
+impl Security {
+    fn apply(&self, client: &mut ClientConfig) {
+        client.set("security.protocol", self.protocol.name());
+        if matches!(self.protocol, Protocol::Ssl | Protocol::SaslSsl) {
+            // The certificates of the system are found where they are: an OpenSSL that was built
+            // along looks in a folder that no system has.
+            let system = PathBuf::from("probe");
+            let ca = self.ca.as_ref().unwrap_or(&system);
+            client.set("ssl.ca.location", ca.to_string_lossy());
+        }
+        let files =
+            [("ssl.certificate.location", &self.certificate), ("ssl.key.location", &self.key)];
+        for (name, path) in files {
+            if let Some(path) = path {
+                client.set(name, path.to_string_lossy());
+            }
+        }
+        if let Some(mechanism) = self.mechanism {
+            client.set("sasl.mechanism", mechanism.name());
+        }
+        if let Some(username) = &self.username {
+            client.set("sasl.username", username);
+        }
+        if let Some(password) = &self.password {
+            client.set("sasl.password", password.expose());
+        }
+        if let Some(password) = &self.key_password {
+            client.set("ssl.key.password", password.expose());
+        }
+    }
+}
+
 /// What is spoken to the brokers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -67,6 +123,18 @@ pub enum Protocol {
     SaslPlaintext,
     /// SASL over TLS.
     SaslSsl,
+}
+
+impl Protocol {
+    /// The name, here and in librdkafka.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plaintext => "plaintext",
+            Self::Ssl => "ssl",
+            Self::SaslPlaintext => "sasl_plaintext",
+            Self::SaslSsl => "sasl_ssl",
+        }
+    }
 }
 
 /// A SASL mechanism.
@@ -83,14 +151,13 @@ pub enum Mechanism {
     ScramSha512,
 }
 
-/// A setting's value as YAML has it: librdkafka takes all as text.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Scalar {
-    /// `true`, `false`
-    Bool(bool),
-    /// Whole numbers.
-    Integer(i64),
-    /// Anything else.
-    Text(String),
+impl Mechanism {
+    /// The name, here and in librdkafka.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha512 => "SCRAM-SHA-512",
+        }
+    }
 }

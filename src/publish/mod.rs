@@ -1,5 +1,21 @@
-//! Station 5: bytes to Kafka, and word of their arrival.
+//! Station 5: bytes to Kafka, and word of their arrival. Where records go, what each topic takes,
+//! and what is done about those that the brokers refuse.
 
+mod catalog;
 mod config;
+mod dead_letter;
+mod fault;
+mod outlet;
+mod settings;
+mod template;
 
+pub use catalog::{Catalog, CatalogSettings, Limits, TopicState};
 pub use config::{Compression, Config, OnUndeliverable, Partitioning};
+pub use dead_letter::{
+    ERROR_CLASS, ERROR_MESSAGE, ERROR_VALUE_BYTES, REASON, SOURCE, TIMESTAMP,
+    add_dead_letter_headers,
+};
+pub use fault::{RecordFault, Remedy, remedy};
+pub use outlet::{MakeProducer, NotNow, Outlet, OutputId, Refused, alone_bytes};
+pub use settings::{producer_settings, queue_records};
+pub use template::TopicTemplate;

@@ -64,13 +64,15 @@ pub enum Reason {
     TooLarge,
     /// The enriched event would not fit into the output topic, so it went out without its stamp.
     OutputLimit,
+    /// The broker refuses the record.
+    Rejected,
     /// A fault of ipstamp itself on this record.
     Internal,
 }
 
 impl Reason {
     /// All reasons, for metrics that are declared once.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NotFound,
         Self::Deadline,
         Self::Pace,
@@ -83,6 +85,7 @@ impl Reason {
         Self::TooDeep,
         Self::TooLarge,
         Self::OutputLimit,
+        Self::Rejected,
         Self::Internal,
     ];
 
@@ -101,6 +104,7 @@ impl Reason {
             Self::TooDeep => "too_deep",
             Self::TooLarge => "too_large",
             Self::OutputLimit => "output_limit",
+            Self::Rejected => "rejected",
             Self::Internal => "internal",
         }
     }

@@ -78,6 +78,9 @@ pub struct Sighting {
     pub address: Address,
     /// The value's text, without its quotes.
     pub text: Span,
+    /// How many of the path's steps the member's own name spells: 1 in `{"source": {"ip": …}}`,
+    /// 2 in `{"source.ip": …}`. What is written beside the address is named likewise.
+    pub name_steps: u8,
     /// The object that the value is a member of (an array between them is looked through): its
     /// place in [`Outline::homes`]. None when the address stands outside any object.
     pub home: Option<u16>,
@@ -86,6 +89,8 @@ pub struct Sighting {
 /// A JSON object in the event that something may be written into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Home {
+    /// Where its opening brace stands.
+    pub open: u32,
     /// Where its closing brace stands: what is added goes before it.
     pub close: u32,
     /// Whether it has no member, so that no comma is wanted.

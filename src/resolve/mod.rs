@@ -14,6 +14,7 @@ mod known;
 mod layout;
 mod learned;
 mod memo;
+mod provider;
 mod resolver;
 mod set;
 mod value;
@@ -21,6 +22,7 @@ mod wants;
 
 pub use config::{DatabaseConfig, OnMiss, Want};
 pub use database::{Database, DatabaseError};
+pub use provider::{Provider, Told};
 pub use resolver::Resolver;
 pub use set::DatabaseSet;
 pub use wants::{ResolveConfigError, Wants};

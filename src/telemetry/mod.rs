@@ -1,1 +1,12 @@
-//! telemetry
+//! What is told to operators: log lines, metrics and health.
+
+mod health;
+mod logging;
+mod metrics;
+
+pub use health::{Check, Health, Problem};
+pub use logging::{LogFormat, LogLevel, init_logging};
+pub use metrics::{
+    CodeLabels, DatabaseLabels, KindLabels, METRICS, Metrics, PartitionLabels, ResultLabels,
+    TopicLabel,
+};

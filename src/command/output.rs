@@ -1,0 +1,24 @@
+//! Writing to stdout, where a reader that has seen enough is no fault.
+
+use std::io::{self, ErrorKind, Write};
+
+use super::{Exit, Failure};
+
+/// Writes all of `bytes` to stdout.
+pub(super) fn print(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| cannot_write(&error))
+}
+
+/// Writes a line of words to stderr. There is nobody to tell when that fails.
+pub fn say(line: &str) {
+    drop(writeln!(io::stderr().lock(), "{line}"));
+}
+
+/// A closed pipe, as of `| head`, ends the command quietly.
+pub(super) fn cannot_write(error: &io::Error) -> Failure {
+    if error.kind() == ErrorKind::BrokenPipe {
+        return Failure::new(Exit::Done, "");
+    }
+    Failure::new(Exit::Unavailable, format_args!("stdout cannot be written: {error}"))
+}

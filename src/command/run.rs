@@ -1,0 +1,197 @@
+//! `run`: from Kafka to Kafka, until told to stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+
+use clap::{Args, ValueEnum};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Exit, Failure, say};
+use crate::admin;
+use crate::config::Config;
+use crate::database;
+use crate::pipeline::{
+    self, Audit, RunEnd, RunSettings, StampSettings, Uncommitted, workers_by_default,
+};
+use crate::resolve::{Database, DatabaseSet, Wants};
+use crate::telemetry::{DatabaseLabels, Health, Metrics, init_logging};
+
+/// What all workers together may remember of addresses and rendered facts.
+pub(super) const MEMORY_LIMIT_BYTES: usize = 64 << 20;
+
+/// Read from Kafka, stamp, and publish, until told to stop
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ipstamp run --config ipstamp.yaml
+  ipstamp run --config ipstamp.yaml --until end    once over what is there, with an audit
+
+SIGTERM and SIGINT finish what is under way, commit, and leave the group; a second one ends at once.")]
+pub struct RunArgs {
+    /// End by itself: `end` stops at the offsets that stand at the end when it begins
+    #[arg(long, value_name = "POINT")]
+    pub until: Option<Until>,
+}
+
+/// Where a run ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Until {
+    /// At the offsets that stood at the end when it began.
+    End,
+}
+
+/// Runs until told to stop.
+pub fn run(config: Config, args: &RunArgs) -> Result<Exit, Failure> {
+    init_logging(config.log.level, config.log.format);
+    let databases =
+        database::open_all(&config.databases).map_err(|error| Failure::new(Exit::Config, error))?;
+    let workers = config.pipeline.workers.unwrap_or_else(workers_by_default);
+    let (health, metrics) = (Arc::new(Health::new(workers)), Arc::new(Metrics::new()));
+    show_databases(&databases, &metrics);
+    let runtime = start_runtime()?;
+    let signals = listen_for_signals(&runtime)?;
+    if let Some(address) = config.admin {
+        let shown = admin::Shown { health: Arc::clone(&health), metrics: Arc::clone(&metrics) };
+        start_admin(&runtime, address, shown)?;
+    }
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        workers,
+        topics = ?config.consume.topics,
+        group = config.consume.group,
+        output = config.publish.topic,
+        databases = databases.len(),
+        "starting"
+    );
+    let settings = RunSettings {
+        stamp: stamp_settings(&config, databases)?,
+        client: config.kafka.client(),
+        consume: config.consume,
+        publish: config.publish,
+        config: pipeline::Config { workers: Some(workers), ..config.pipeline },
+        drain: config.drain,
+        until_end: args.until == Some(Until::End),
+        desk: None,
+        runtime: runtime.handle().clone(),
+        signals,
+        health,
+        metrics,
+    };
+    let end = pipeline::run(settings);
+    // Whoever still waits for a broker is not waited for.
+    runtime.shutdown_background();
+    conclude(end)
+}
+
+/// How events are stamped, by the configuration.
+pub(super) fn stamp_settings(
+    config: &Config,
+    databases: Vec<Arc<Database>>,
+) -> Result<StampSettings, Failure> {
+    let refused = |error: &dyn std::fmt::Display| Failure::new(Exit::Config, error);
+    Ok(StampSettings {
+        addresses: config.extract.clone(),
+        wants: Arc::new(Wants::new(&config.want).map_err(|error| refused(&error))?),
+        databases: Arc::new(DatabaseSet::new(databases).map_err(|error| refused(&error))?),
+        profile: config.profile,
+        existing: config.existing,
+        memory_limit_bytes: MEMORY_LIMIT_BYTES,
+    })
+}
+
+/// One thread is enough for the admin port and for waiting; the workers have their own.
+pub(super) fn start_runtime() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("async")
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Internal, format!("no threads: {error}")))
+}
+
+/// Every SIGTERM and SIGINT becomes a message.
+pub(super) fn listen_for_signals(runtime: &Runtime) -> Result<Receiver<()>, Failure> {
+    let (send, receive) = channel();
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        let guard = runtime.enter();
+        let mut signals = signal(kind)
+            .map_err(|error| Failure::new(Exit::Internal, format!("no signals: {error}")))?;
+        drop(guard);
+        let send = send.clone();
+        runtime
+            .spawn(async move { while signals.recv().await.is_some() && send.send(()).is_ok() {} });
+    }
+    Ok(receive)
+}
+
+fn start_admin(runtime: &Runtime, address: SocketAddr, shown: admin::Shown) -> Result<(), Failure> {
+    let listener = runtime.block_on(admin::bind(address)).map_err(|error| {
+        let text = format!(
+            "cannot listen at {address}: {error}; set admin.listen to another port, or to off"
+        );
+        Failure::new(Exit::Unavailable, text)
+    })?;
+    runtime.spawn(admin::serve(listener, shown));
+    Ok(())
+}
+
+fn show_databases(databases: &[Arc<Database>], metrics: &Metrics) {
+    for database in databases {
+        let labels = DatabaseLabels { database: database.name().to_string() };
+        metrics.database_built.get_or_create(&labels).set(database.build_epoch() as i64);
+        tracing::info!(database = %database.name(), kind = database.database_type(),
+            built = database.build_epoch(), "opened a database");
+    }
+}
+
+fn conclude(end: RunEnd) -> Result<Exit, Failure> {
+    match end {
+        RunEnd::Drained(None) => {
+            tracing::info!("ended; everything read is published and committed");
+            Ok(Exit::Done)
+        }
+        RunEnd::Drained(Some(audit)) => {
+            report(&audit);
+            Ok(if audit.holds() { Exit::Done } else { Exit::Findings })
+        }
+        RunEnd::Unfinished(records) => {
+            tracing::warn!(records, "ended before everything was acknowledged; it is read again");
+            Ok(Exit::DrainRanOut)
+        }
+        RunEnd::Failed(failure) => Err(exit_of(failure)),
+    }
+}
+
+/// What the shell and the person see of a failed run.
+pub(super) fn exit_of(failure: pipeline::Failure) -> Failure {
+    let exit = match failure {
+        pipeline::Failure::NoPermission(_) => Exit::NoPermission,
+        pipeline::Failure::Unavailable(_) => Exit::Unavailable,
+        pipeline::Failure::Config(_) => Exit::Config,
+        pipeline::Failure::Internal(_) => Exit::Internal,
+    };
+    Failure::new(exit, failure)
+}
+
+/// The audit of a run that ended by itself, in plain words on stderr.
+pub(super) fn report(audit: &Audit) {
+    say(&format!("records read: {}", audit.consumed));
+    for line in &audit.ended {
+        let reason =
+            if line.reason.is_empty() { String::new() } else { format!(" ({})", line.reason) };
+        say(&format!("  {}{reason}: {}", line.outcome, line.records));
+    }
+    let missing = audit.consumed.saturating_sub(audit.total());
+    if missing > 0 {
+        say(&format!("audit: {missing} records have not come to their end"));
+    }
+    for Uncommitted { topic, partition, found, due } in &audit.uncommitted {
+        let found = found.map_or("nothing".into(), |found| found.to_string());
+        say(&format!("audit: {topic}-{partition}: committed is {found}, the end is {due}"));
+    }
+    if audit.holds() {
+        say("audit: every record read has its output, and the committed offsets stand at the end");
+    }
+}

@@ -1,0 +1,255 @@
+//! What no single value can say: settings that contradict each other, and values that are empty or
+//! nought where that makes no sense. All that is found is said at once.
+
+use std::collections::HashMap;
+
+use super::error::Problem;
+use super::file::{File, Input, Output};
+use super::topics::{Loop, Pattern, Template, find_loop};
+use super::typed::{nearest, one_of};
+use crate::kafka::{Protocol, Security};
+use crate::record::FactGroup;
+use crate::resolve::Want;
+
+/// Everything that is wrong with a file whose keys and types are right.
+pub(super) fn check(file: &File) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    brokers(&file.kafka.brokers, &mut problems);
+    security(&file.kafka.security, &mut problems);
+    for (setting, message) in file.kafka.client.problems() {
+        problems.push(Problem::with(&["kafka", "client", &setting], message));
+    }
+    input(&file.input, &mut problems);
+    topics(&file.input, &file.output, &mut problems);
+    want(&file.want, &mut problems);
+    databases(file, &mut problems);
+    amounts(file, &mut problems);
+    problems
+}
+
+fn brokers(brokers: &[String], problems: &mut Vec<Problem>) {
+    if brokers.is_empty() {
+        let message = "no broker is named; write [host:9092, …]";
+        problems.push(Problem::with(&["kafka", "brokers"], message));
+    }
+    for (at, broker) in brokers.iter().enumerate() {
+        let port = broker.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+        let at = at.to_string();
+        if port.is_none_or(|port| port == 0) || broker.starts_with(':') {
+            let message = "expected host:port, such as kafka-1:9092";
+            problems.push(Problem::with(&["kafka", "brokers", &at], message));
+        } else if broker.contains([',', ' ']) {
+            let message = "one broker per entry; write [kafka-1:9092, kafka-2:9092]";
+            problems.push(Problem::with(&["kafka", "brokers", &at], message));
+        } else if broker.contains("://") {
+            let message = "write host:port only; encryption is kafka.security.protocol";
+            problems.push(Problem::with(&["kafka", "brokers", &at], message));
+        }
+    }
+}
+
+fn security(security: &Security, problems: &mut Vec<Problem>) {
+    let mut say = |key: &str, message: &str| {
+        problems.push(Problem::with(&["kafka", "security", key], message));
+    };
+    let sasl = matches!(security.protocol, Protocol::SaslPlaintext | Protocol::SaslSsl);
+    let tls = matches!(security.protocol, Protocol::Ssl | Protocol::SaslSsl);
+    if sasl {
+        if security.mechanism.is_none() {
+            say("mechanism", "is missing; write PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512");
+        }
+        if security.username.is_none() {
+            say("username", "is missing; the protocol wants a user name");
+        }
+        if security.password.is_none() {
+            say("password", "is missing; the protocol wants a password");
+        }
+    } else {
+        let unused = [
+            ("mechanism", security.mechanism.is_some()),
+            ("username", security.username.is_some()),
+            ("password", security.password.is_some()),
+        ];
+        for (key, _) in unused.into_iter().filter(|(_, given)| *given) {
+            say(key, "is of no use with this protocol; set protocol to sasl_ssl, or remove it");
+        }
+    }
+    if !tls {
+        let unused = [
+            ("ca", security.ca.is_some()),
+            ("certificate", security.certificate.is_some()),
+            ("key", security.key.is_some()),
+            ("key_password", security.key_password.is_some()),
+        ];
+        for (key, _) in unused.into_iter().filter(|(_, given)| *given) {
+            say(key, "is of no use without TLS; set protocol to ssl or sasl_ssl, or remove it");
+        }
+    }
+    match (&security.certificate, &security.key) {
+        (Some(_), None) => say("certificate", "a certificate wants its key; set key too"),
+        (None, Some(_)) => say("key", "a key wants its certificate; set certificate too"),
+        _ => {}
+    }
+    if security.key_password.is_some() && security.key.is_none() {
+        say("key_password", "there is no key that it could open; set key too");
+    }
+}
+
+fn input(input: &Input, problems: &mut Vec<Problem>) {
+    if input.topics.is_empty() {
+        let message = "no topic is named; write [name] or ['^pattern$']";
+        problems.push(Problem::with(&["input", "topics"], message));
+    }
+    if input.group.trim().is_empty() {
+        problems.push(Problem::with(&["input", "group"], "the consumer group needs a name"));
+    }
+    if input.member.as_deref().is_some_and(|member| member.trim().is_empty()) {
+        let message = "a member's name cannot be empty; name it, or remove the key";
+        problems.push(Problem::with(&["input", "member"], message));
+    }
+    let addresses = &input.addresses;
+    if addresses.paths.is_empty() {
+        let message = "no path is named, so no address would be found; name one, or remove the key \
+                       for those of the Elastic Common Schema";
+        problems.push(Problem::with(&["input", "addresses", "paths"], message));
+    }
+    for (at, path) in addresses.paths.iter().enumerate() {
+        if path.path.split('.').any(str::is_empty) {
+            let message = "expected member names joined by dots, such as source.ip";
+            let at = at.to_string();
+            problems.push(Problem::with(&["input", "addresses", "paths", &at, "path"], message));
+        }
+    }
+    if addresses.limit == 0 {
+        let message = "at least 1, or nothing would be looked up";
+        problems.push(Problem::with(&["input", "addresses", "limit"], message));
+    }
+    if addresses.max_depth == 0 {
+        let message = "at least 1, or no event could be read";
+        problems.push(Problem::with(&["input", "addresses", "max_depth"], message));
+    }
+}
+
+/// Patterns and templates, each for itself and against each other.
+fn topics(input: &Input, output: &Output, problems: &mut Vec<Problem>) {
+    let mut patterns = Vec::new();
+    let mut first_at: HashMap<&str, usize> = HashMap::new();
+    for (at, text) in input.topics.iter().enumerate() {
+        let step = at.to_string();
+        let key = ["input", "topics", &step];
+        if first_at.insert(text, at).is_some() {
+            problems.push(Problem::with(&key, "stands in the list twice; remove one"));
+        }
+        match Pattern::new(text) {
+            Ok(pattern) => patterns.push((at, pattern)),
+            Err(message) => problems.push(Problem::with(&key, message)),
+        }
+    }
+    let written = [("topic", Some(&output.topic)), ("dead_letter", output.dead_letter.as_ref())];
+    for (key, text) in written {
+        let Some(text) = text else { continue };
+        match Template::new(text) {
+            Ok(template) => loops(key, text, &template, &patterns, problems),
+            Err(message) => problems.push(Problem::with(&["output", key], message)),
+        }
+    }
+    if output.dead_letter.as_ref() == Some(&output.topic) {
+        let message = "is the output topic itself; give the dead letters a topic of their own";
+        problems.push(Problem::with(&["output", "dead_letter"], message));
+    }
+}
+
+/// Says which entry of `input.topics` reads what goes to the topic of `key`. One is enough.
+fn loops(
+    key: &str,
+    text: &str,
+    template: &Template<'_>,
+    patterns: &[(usize, Pattern)],
+    problems: &mut Vec<Problem>,
+) {
+    for (at, target) in patterns {
+        for (_, source) in patterns {
+            let message = match find_loop(source, template, target) {
+                None => continue,
+                Some(Loop::TooComplex) => "the pattern is too large to be checked against our own \
+                                           output; write a smaller one"
+                    .into(),
+                Some(Loop::Example(name)) => match target {
+                    Pattern::Exact(_) => format!(
+                        "would read what ipstamp writes to output.{key} ({text}) for the topic \
+                         {name}; give the output a name that is no input"
+                    ),
+                    Pattern::Regex(_) => format!(
+                        "would read what ipstamp writes: {name} goes to {} by output.{key}, and \
+                         the pattern matches both; narrow it so that it ends before what is added, \
+                         as '^logs\\.[a-z]+$' does for {{topic}}.enriched, or change output.{key}",
+                        template.of(&name)
+                    ),
+                },
+            };
+            problems.push(Problem::with(&["input", "topics", &at.to_string()], message));
+            return;
+        }
+    }
+}
+
+fn want(want: &[Want], problems: &mut Vec<Problem>) {
+    if want.is_empty() {
+        let message = "nothing is wanted; name a fact group, or remove the key for [geo, as]";
+        problems.push(Problem::with(&["want"], message));
+    }
+    let groups = FactGroup::ALL.map(FactGroup::name);
+    for (at, Want(name)) in want.iter().enumerate() {
+        let group = name.split_once('.').map_or(name.as_str(), |(group, _)| group);
+        if FactGroup::by_name(group).is_none() {
+            let known = one_of(&groups);
+            let message = match nearest(group, groups) {
+                Some(near) => format!("unknown fact group; did you mean `{near}`?"),
+                None => format!("unknown fact group; expected one of {known}"),
+            };
+            problems.push(Problem::with(&["want", &at.to_string()], message));
+        } else if want[..at].iter().any(|Want(earlier)| earlier == name) {
+            problems.push(Problem::with(&["want", &at.to_string()], "is wanted twice; remove one"));
+        }
+    }
+}
+
+fn databases(file: &File, problems: &mut Vec<Problem>) {
+    let mut names: HashMap<String, usize> = HashMap::new();
+    for (at, database) in file.databases.iter().enumerate() {
+        let step = at.to_string();
+        let stem = database.path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let name = database.name.clone().or(stem).unwrap_or_default();
+        if name.is_empty() {
+            let message = "the path names no file";
+            problems.push(Problem::with(&["databases", &step, "path"], message));
+        } else if names.contains_key(&name) {
+            let key = if database.name.is_some() { "name" } else { "path" };
+            let message = "another database has this name already; set `name` to tell them apart";
+            problems.push(Problem::with(&["databases", &step, key], message));
+        }
+        names.insert(name, at);
+    }
+}
+
+fn amounts(file: &File, problems: &mut Vec<Problem>) {
+    if file.workers == Some(0) {
+        let message = "at least 1; remove the key for one per CPU, at most 4";
+        problems.push(Problem::with(&["workers"], message));
+    }
+    if file.deadline.is_zero() {
+        let message = "nothing could be waited for; write a time such as 2s";
+        problems.push(Problem::with(&["deadline"], message));
+    }
+    if file.drain.is_zero() {
+        let message = "nothing could be finished; write a time such as 25s";
+        problems.push(Problem::with(&["drain"], message));
+    }
+    if file.window.records == 0 {
+        problems.push(Problem::with(&["window", "records"], "at least 1, or nothing is read"));
+    }
+    if file.window.bytes.as_u64() == 0 {
+        let message = "nothing could wait for an answer; write a size such as 8 MiB";
+        problems.push(Problem::with(&["window", "bytes"], message));
+    }
+}

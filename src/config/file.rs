@@ -1,0 +1,197 @@
+//! The configuration file's format: the sections as a person writes them, with their defaults. The
+//! values are the stations' own types.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::consume::{Assignor, OutOfRange, Start};
+use crate::encode::{Existing, Profile};
+use crate::pipeline::{OnUnparsable, Ordering, WindowConfig};
+use crate::publish::{Compression, OnUndeliverable, Partitioning};
+use crate::resolve::{DatabaseConfig, Want};
+use crate::telemetry::{LogFormat, LogLevel};
+use crate::{extract, kafka};
+
+/// The configuration of ipstamp.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// The brokers and how to talk to them.
+    pub kafka: kafka::Config,
+    /// What is read.
+    pub input: Input,
+    /// What is written, and where.
+    pub output: Output,
+    /// The fact groups to find out of each address.
+    #[serde(default = "wanted_by_default")]
+    pub want: Vec<Want>,
+    /// The database files. The order of the list is the order of precedence.
+    #[serde(default)]
+    pub databases: Vec<DatabaseConfig>,
+    /// Threads, each with a consumer and a producer of its own. Default: one per CPU that the
+    /// process may use, at most 4.
+    #[serde(default)]
+    pub workers: Option<u16>,
+    /// How long a record may wait for an answer, from its reading.
+    #[serde(default = "two_seconds", with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub deadline: Duration,
+    /// In which order records are published.
+    #[serde(default)]
+    pub ordering: Ordering,
+    /// How much of one partition may be under way.
+    #[serde(default)]
+    pub window: WindowConfig,
+    /// How long a stop may take: what is under way is finished, committed, and the group is left.
+    #[serde(default = "twenty_five_seconds", with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub drain: Duration,
+    /// The port for health and metrics.
+    #[serde(default)]
+    pub admin: Admin,
+    /// What is said on stderr.
+    #[serde(default)]
+    pub log: Log,
+}
+
+/// What is read.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// Exact topic names, or regular expressions that begin with `^`. One that would read what
+    /// ipstamp itself writes is refused.
+    pub topics: Vec<String>,
+    /// The consumer group.
+    pub group: String,
+    /// Where to begin when the group has no committed offset.
+    #[serde(default)]
+    pub start: Start,
+    /// A name of this process that survives its restart, such as `${HOSTNAME}` of a `StatefulSet`:
+    /// a restart then causes no rebalance.
+    #[serde(default)]
+    pub member: Option<String>,
+    /// How partitions are spread over the members of the group.
+    #[serde(default)]
+    pub assignor: Assignor,
+    /// What the events are.
+    #[serde(default)]
+    pub format: Format,
+    /// What to do when the committed offset no longer exists: records were deleted unread.
+    #[serde(default)]
+    pub on_offset_out_of_range: OutOfRange,
+    /// What to do with a record that cannot be read as an event.
+    #[serde(default)]
+    pub on_unparsable: OnUnparsable,
+    /// Where the addresses stand in an event. Default: where the Elastic Common Schema has them.
+    #[serde(default)]
+    pub addresses: extract::Config,
+}
+
+/// What the events are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// One JSON object per record.
+    #[default]
+    Json,
+}
+
+/// What is written, and where.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Output {
+    /// The output topic: a name, or a template in which `{topic}` is the input topic's name.
+    pub topic: String,
+    /// The dead-letter topic, likewise. Without one, what cannot be published halts its partition.
+    #[serde(default)]
+    pub dead_letter: Option<String>,
+    /// How facts are written into the event.
+    #[serde(default)]
+    pub profile: Profile,
+    /// What happens to a fact group that the event already has.
+    #[serde(default)]
+    pub existing: Existing,
+    /// How the output partition is chosen.
+    #[serde(default)]
+    pub partition: Partitioning,
+    /// Compression of what is published.
+    #[serde(default)]
+    pub compression: Compression,
+    /// What to do with a record that neither the output nor the dead-letter topic takes.
+    #[serde(default)]
+    pub on_undeliverable: OnUndeliverable,
+}
+
+/// The port for health and metrics.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Admin {
+    /// `address:port`, or `off`.
+    pub listen: Listen,
+}
+
+/// Where to listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
+pub enum Listen {
+    /// Nowhere.
+    Off,
+    /// At this address and port.
+    At(SocketAddr),
+}
+
+impl Default for Listen {
+    /// This machine only: whoever opens it to the network says so.
+    fn default() -> Self {
+        Self::At(SocketAddr::from(([127, 0, 0, 1], 9464)))
+    }
+}
+
+impl TryFrom<String> for Listen {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        let parsed = text.parse().map(Self::At);
+        parsed.map_err(|_| "expected an IP address and a port such as 127.0.0.1:9464, or off")
+    }
+}
+
+impl From<Listen> for String {
+    fn from(listen: Listen) -> Self {
+        match listen {
+            Listen::Off => "off".into(),
+            Listen::At(address) => address.to_string(),
+        }
+    }
+}
+
+/// What is said on stderr.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// How much is said.
+    pub level: LogLevel,
+    /// How it is written.
+    pub format: LogFormat,
+}
+
+/// Place and network: what nearly every reader of a log wants, and what free databases have.
+pub(super) fn wanted_by_default() -> Vec<Want> {
+    vec![Want("geo".into()), Want("as".into())]
+}
+
+fn two_seconds() -> Duration {
+    Duration::from_secs(2)
+}
+
+/// Leaves five of the thirty seconds that Kubernetes gives by default.
+fn twenty_five_seconds() -> Duration {
+    Duration::from_secs(25)
+}

@@ -1,0 +1,131 @@
+//! The consumer's settings: what this product needs of librdkafka, with the reasons.
+
+use rdkafka::ClientConfig;
+
+use super::{Assignor, Config, OutOfRange, Start};
+
+/// How often stored offsets are committed. What was finished since is repeated after a crash.
+const COMMIT_INTERVAL_MS: u32 = 200;
+/// Fetched and not yet taken, of the whole process.
+const QUEUED_KBYTES: u32 = 16_384;
+/// Fetching goes on while fewer records than this are queued, of the whole process.
+const QUEUED_RECORDS: u32 = 10_000;
+/// One answer of a broker, of the whole process: the default of 50 MiB would stand beside the limit
+/// on what is queued.
+const FETCH_KBYTES: u32 = 16_384;
+
+/// Completes `client` for worker number `worker` of `workers`.
+pub fn consumer_settings(
+    mut client: ClientConfig,
+    config: &Config,
+    worker: u16,
+    workers: u16,
+) -> ClientConfig {
+    let share = |whole: u32, least: u32| (whole / u32::from(workers.max(1))).max(least).to_string();
+    client
+        .set("group.id", &config.group)
+        .set("client.id", client_id(config, worker))
+        .set("partition.assignment.strategy", assignor_name(config.assignor))
+        // What may be committed is stored by us, the watermark and nothing above; librdkafka commits
+        // it in steady state, when partitions go and when the consumer closes, and never backwards.
+        .set("enable.auto.offset.store", "false")
+        .set("enable.auto.commit", "true")
+        .set("auto.commit.interval.ms", COMMIT_INTERVAL_MS.to_string())
+        .set("auto.offset.reset", offset_reset(config))
+        // With small queues the default of a second would stall the fetching.
+        .set("fetch.queue.backoff.ms", "10")
+        .set("queued.max.messages.kbytes", share(QUEUED_KBYTES, 2048))
+        .set("queued.min.messages", share(QUEUED_RECORDS, 1000))
+        .set("fetch.max.bytes", format!("{}", share_bytes(FETCH_KBYTES, workers)))
+        .set("reconnect.backoff.max.ms", "2000")
+        // New topics of a pattern are seen within so long.
+        .set("topic.metadata.refresh.interval.ms", "30000")
+        .set("allow.auto.create.topics", "false");
+    if let Some(member) = &config.member {
+        client.set("group.instance.id", format!("{member}-{worker}"));
+    }
+    client
+}
+
+/// The name under which a worker is seen on the brokers.
+fn client_id(config: &Config, worker: u16) -> String {
+    match &config.member {
+        Some(member) => format!("ipstamp-{member}-{worker}"),
+        None => format!("ipstamp-{worker}"),
+    }
+}
+
+fn share_bytes(kbytes: u32, workers: u16) -> u32 {
+    (kbytes / u32::from(workers.max(1))).max(4096) * 1024
+}
+
+fn assignor_name(assignor: Assignor) -> &'static str {
+    match assignor {
+        Assignor::CooperativeSticky => "cooperative-sticky",
+        Assignor::Range => "range",
+    }
+}
+
+/// librdkafka asks this when there is no committed offset and when the committed one is out of
+/// range, and cannot tell the two apart: where the answers differ it is to report an error, and the
+/// worker decides.
+fn offset_reset(config: &Config) -> &'static str {
+    match (config.start, config.on_offset_out_of_range) {
+        (Start::Earliest, OutOfRange::Earliest) => "earliest",
+        (Start::Latest, OutOfRange::Latest) => "latest",
+        _ => "error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> Config {
+        Config {
+            topics: vec!["logs".into()],
+            group: "g".into(),
+            start: Start::Earliest,
+            on_offset_out_of_range: OutOfRange::Fail,
+            member: None,
+            assignor: Assignor::CooperativeSticky,
+        }
+    }
+
+    #[test]
+    fn queue_limits_are_of_the_process_and_shared_by_its_workers() {
+        let kbytes = |workers| {
+            let settings = consumer_settings(ClientConfig::new(), &config(), 0, workers);
+            settings.get("queued.max.messages.kbytes").unwrap().parse::<u32>().unwrap()
+        };
+        assert_eq!(kbytes(1), QUEUED_KBYTES);
+        assert_eq!(kbytes(4), QUEUED_KBYTES / 4);
+    }
+
+    #[test]
+    fn each_worker_of_a_static_member_has_an_id_of_its_own() {
+        let config = Config { member: Some("pod-3".into()), ..config() };
+        let id = |worker| {
+            let settings = consumer_settings(ClientConfig::new(), &config, worker, 2);
+            settings.get("group.instance.id").unwrap().to_owned()
+        };
+        assert_eq!((id(0), id(1)), ("pod-3-0".into(), "pod-3-1".into()));
+    }
+
+    #[test]
+    fn a_lost_offset_is_never_passed_over_in_silence() {
+        let reset = |start, out_of_range| {
+            offset_reset(&Config { start, on_offset_out_of_range: out_of_range, ..config() })
+        };
+        assert_eq!(reset(Start::Earliest, OutOfRange::Fail), "error");
+        assert_eq!(reset(Start::Latest, OutOfRange::Earliest), "error");
+        assert_eq!(reset(Start::Earliest, OutOfRange::Earliest), "earliest");
+    }
+
+    #[test]
+    fn librdkafka_takes_every_setting() {
+        assert!(
+            consumer_settings(ClientConfig::new(), &config(), 0, 1).create_native_config().is_ok()
+        );
+    }
+}

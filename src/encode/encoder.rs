@@ -1,0 +1,122 @@
+//! Plans the output of one event and writes it: one encoder per worker.
+
+use super::distinct::Distinct;
+use super::ecs::{self, Ecs};
+use super::fragments::Fragments;
+use super::json::quoted;
+use super::splice::Splice;
+use super::stamp::Contributed;
+use super::{Existing, Profile, native};
+use crate::record::{Answer, Facts, Outcome, Outline, WritingNeeds};
+
+/// Writes facts into events. One per worker: it keeps what it rendered and its working memory from
+/// event to event, so that in steady state it allocates nothing.
+#[derive(Debug)]
+pub struct Encoder {
+    profile: Writer,
+    desk: Desk,
+}
+
+#[derive(Debug)]
+enum Writer {
+    Ecs(Box<Ecs>),
+    Native,
+}
+
+/// What every profile works with.
+#[derive(Debug)]
+pub(super) struct Desk {
+    /// The configured paths as JSON strings.
+    pub(super) paths: Vec<Vec<u8>>,
+    /// The sources' names as JSON strings.
+    pub(super) sources: Vec<Vec<u8>>,
+    pub(super) fragments: Fragments,
+    pub(super) splice: Splice,
+    pub(super) distinct: Distinct,
+    pub(super) contributed: Contributed,
+}
+
+/// One event with all that is known of it.
+#[derive(Clone, Copy)]
+pub(super) struct Event<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) outline: &'a Outline,
+    pub(super) answers: &'a [Answer],
+    pub(super) outcome: Outcome,
+}
+
+impl Event<'_> {
+    /// Whether the outermost value is an object; only that can be given further members.
+    pub(super) fn has_root(&self) -> bool {
+        self.bytes.get(self.outline.root.close as usize) == Some(&b'}')
+    }
+
+    /// Whether a value is `null`, which is taken for nothing.
+    pub(super) fn is_null(&self, value: crate::record::Span) -> bool {
+        self.bytes.get(value.start as usize) == Some(&b'n')
+    }
+}
+
+impl Encoder {
+    /// `paths` are the configured paths in the order that [`crate::record::Sighting::path`] counts,
+    /// `sources` the names in the order that [`crate::record::Part::source`] counts. About
+    /// `memory_limit_bytes` are used at most to keep what was rendered.
+    pub fn new(
+        profile: Profile,
+        existing: Existing,
+        paths: &[String],
+        sources: &[String],
+        memory_limit_bytes: usize,
+    ) -> Self {
+        let (writer, render): (_, super::fragments::Render) = match profile {
+            Profile::Ecs => (Writer::Ecs(Box::new(Ecs::new(existing, paths))), ecs::render),
+            Profile::Native => (Writer::Native, native::render),
+        };
+        let desk = Desk {
+            paths: paths.iter().map(|path| quoted(path)).collect(),
+            sources: sources.iter().map(|name| quoted(name)).collect(),
+            fragments: Fragments::new(render, memory_limit_bytes),
+            splice: Splice::default(),
+            distinct: Distinct::default(),
+            contributed: Contributed::default(),
+        };
+        Self { profile: writer, desk }
+    }
+
+    /// What the scanner is to note for this profile.
+    pub fn needs(profile: Profile) -> WritingNeeds {
+        match profile {
+            Profile::Ecs => ecs::needs(),
+            Profile::Native => native::needs(),
+        }
+    }
+
+    /// Plans the output of an event that is stamped and returns its length in bytes. `answers` has
+    /// one for each of the outline's sightings.
+    pub fn plan(
+        &mut self,
+        event: &[u8],
+        outline: &Outline,
+        answers: &[Answer],
+        facts: &mut dyn Facts,
+        outcome: Outcome,
+    ) -> usize {
+        let desk = &mut self.desk;
+        desk.fragments.begin(facts.epoch());
+        desk.splice.clear();
+        desk.contributed = Contributed::default();
+        desk.distinct.look_at(&outline.sightings);
+        let about = Event { bytes: event, outline, answers, outcome };
+        match &mut self.profile {
+            Writer::Ecs(ecs) => ecs.plan(desk, about, facts),
+            Writer::Native => native::plan(desk, about, facts),
+        }
+        desk.splice.finish(event.len())
+    }
+
+    /// Writes what was planned last for the same `event`. `out` has exactly the planned length; a
+    /// shorter one is a fault of the caller and panics.
+    pub fn write(&self, event: &[u8], out: &mut [u8]) {
+        self.desk.splice.copy(event, self.desk.fragments.bytes(), out);
+    }
+}

@@ -1,0 +1,144 @@
+//! The little JSON that is written here: members with a comma before them, and address texts.
+
+use std::io::Write as _;
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+/// Writes the members that are present. Each has its comma before it, save the first after an
+/// opening brace, so that what is written at the top level can be put behind any other member.
+pub(super) struct Members<'a> {
+    out: &'a mut Vec<u8>,
+}
+
+impl<'a> Members<'a> {
+    /// Appends to `out`.
+    pub(super) fn new(out: &'a mut Vec<u8>) -> Self {
+        Self { out }
+    }
+
+    /// How much is written in all.
+    pub(super) fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    pub(super) fn text(&mut self, name: &str, value: Option<&String>) {
+        self.member(name, value);
+    }
+
+    pub(super) fn whole(&mut self, name: &str, value: Option<u32>) {
+        self.member(name, value);
+    }
+
+    pub(super) fn flag(&mut self, name: &str, value: Option<bool>) {
+        self.member(name, value);
+    }
+
+    /// A number in its shortest form. JSON has no word for infinity: such a value is absent.
+    pub(super) fn decimal(&mut self, name: &str, value: Option<f64>) {
+        self.member(name, value.filter(|value| value.is_finite()));
+    }
+
+    /// An object; nothing at all when `inner` writes no member.
+    pub(super) fn object(&mut self, name: &str, inner: impl FnOnce(&mut Members<'_>)) {
+        let before = self.out.len();
+        self.name(name);
+        self.out.push(b'{');
+        let open = self.out.len();
+        inner(self);
+        if self.out.len() == open {
+            self.out.truncate(before);
+        } else {
+            self.out.push(b'}');
+        }
+    }
+
+    fn member(&mut self, name: &str, value: Option<impl Serialize>) {
+        if let Some(value) = value {
+            self.name(name);
+            append(self.out, &value);
+        }
+    }
+
+    fn name(&mut self, name: &str) {
+        if self.out.last() != Some(&b'{') {
+            self.out.push(b',');
+        }
+        append(self.out, &name);
+        self.out.push(b':');
+    }
+}
+
+/// The JSON text of `value`, with quotes and escapes where it is a string.
+pub(super) fn quoted(value: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    append(&mut out, &value);
+    out
+}
+
+/// Appends the canonical text of an address, without quotes.
+pub(super) fn append_address(out: &mut Vec<u8>, ip: IpAddr) {
+    match ip {
+        IpAddr::V4(ip) => {
+            // The formatting machinery costs ten times as much, and this is done for each record.
+            let mut text = [0_u8; 16];
+            let mut len = 0;
+            for octet in ip.octets() {
+                for (unit, shown) in [(100, octet >= 100), (10, octet >= 10), (1, true)] {
+                    text[len] = b'0' + octet / unit % 10;
+                    len += usize::from(shown);
+                }
+                text[len] = b'.';
+                len += 1;
+            }
+            out.extend_from_slice(&text[..len - 1]);
+        }
+        IpAddr::V6(ip) => {
+            // A Vec takes whatever is written to it.
+            let _ = write!(out, "{ip}");
+        }
+    }
+}
+
+fn append(out: &mut Vec<u8>, value: &impl Serialize) {
+    // A Vec takes whatever is written to it, and strings, numbers and flags are always JSON.
+    let _ = serde_json::to_writer(out, value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_have_their_comma_before_them_and_objects_without_members_are_left_out() {
+        let mut out = Vec::new();
+        let mut members = Members::new(&mut out);
+        members.text("a", Some(&"x\"y\n\u{e9}".to_owned()));
+        members.text("b", None);
+        members.object("c", |c| c.decimal("d", Some(f64::NAN)));
+        members.object("e", |e| {
+            e.decimal("f", Some(-0.1));
+            e.flag("g", Some(false));
+            e.whole("h", Some(7));
+        });
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text, r#","a":"x\"y\né","e":{"f":-0.1,"g":false,"h":7}"#);
+    }
+
+    #[test]
+    fn addresses_are_written_as_the_standard_library_writes_them() {
+        for text in [
+            "0.0.0.0",
+            "1.20.255.100",
+            "255.255.255.255",
+            "192.0.2.9",
+            "2001:db8::1",
+            "::",
+            "fe80::a:0:b",
+        ] {
+            let mut out = Vec::new();
+            append_address(&mut out, text.parse().unwrap());
+            assert_eq!(String::from_utf8(out).unwrap(), text);
+        }
+    }
+}

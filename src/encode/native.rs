@@ -1,0 +1,156 @@
+//! The profile `native`: everything in one list under `ipstamp`, in ipstamp's own names.
+
+use super::encoder::{Desk, Event};
+use super::fragments::Slice;
+use super::json::{Members, append_address};
+use super::{groups, stamp};
+use crate::record::{Answer, Enrichment, FactGroup, Facts, GroupSet, WritingNeeds};
+
+/// What the scanner is to note.
+pub(super) fn needs() -> WritingNeeds {
+    WritingNeeds { members: Vec::new(), landmarks: vec!["ipstamp"] }
+}
+
+/// Plans the `ipstamp` object; nothing where the outermost value is no object.
+pub(super) fn plan(desk: &mut Desk, event: Event<'_>, facts: &mut dyn Facts) {
+    if !event.has_root() {
+        return;
+    }
+    // The sources stand before the items, so there is a first round for them.
+    for answer in event.answers {
+        for (_, source) in desk.fragments.of(answer, facts).iter() {
+            desk.contributed.add(*source);
+        }
+    }
+    let taken = event.outline.landmarks.first().copied().flatten();
+    if taken.is_none() {
+        desk.splice.text(b",\"ipstamp\":");
+    }
+    stamp::begin(&mut desk.splice, event.outcome, desk.contributed, &desk.sources);
+    desk.splice.text(b",\"addresses\":[");
+    items(desk, event, facts);
+    desk.splice.text(b"]}");
+    match taken {
+        Some(value) => desk.splice.replace(value),
+        None => desk.splice.insert_before(event.bytes, event.outline.root.close),
+    }
+}
+
+fn items(desk: &mut Desk, event: Event<'_>, facts: &mut dyn Facts) {
+    let mut comma: &[u8] = b"";
+    for (nth, sighting) in event.outline.sightings.iter().enumerate() {
+        if !desk.distinct.is_first_at_path(nth) {
+            continue;
+        }
+        let answer = event.answers.get(nth).copied().unwrap_or(Answer::default());
+        let found = desk.fragments.of(&answer, facts);
+        if found.is_empty() && !sighting.address.is_global() {
+            continue;
+        }
+        let path: &[u8] = desk.paths.get(usize::from(sighting.path)).map_or(b"\"\"", |path| path);
+        desk.splice.write(|out| {
+            out.extend_from_slice(comma);
+            out.extend_from_slice(b"{\"path\":");
+            out.extend_from_slice(path);
+            out.extend_from_slice(b",\"role\":\"");
+            out.extend_from_slice(sighting.role.name().as_bytes());
+            out.extend_from_slice(b"\",\"ip\":\"");
+            append_address(out, sighting.address.ip());
+            out.extend_from_slice(b"\",\"scope\":\"");
+            out.extend_from_slice(sighting.address.scope().name().as_bytes());
+            out.push(b'"');
+        });
+        for (fragment, _) in found.iter() {
+            desk.splice.kept(fragment.slice(Slice::Rest));
+        }
+        desk.splice.text(b"}");
+        comma = b",";
+    }
+}
+
+/// Renders all groups, one after the other, as the last slice.
+pub(super) fn render(
+    known: &Enrichment,
+    groups: GroupSet,
+    out: &mut Vec<u8>,
+) -> [usize; Slice::COUNT] {
+    let start = out.len();
+    let mut item = Members::new(out);
+    for group in groups.iter() {
+        item.object(group.name(), |members| write_group(known, group, members));
+    }
+    [start, start, start, start, item.len()]
+}
+
+fn write_group(known: &Enrichment, group: FactGroup, to: &mut Members<'_>) {
+    match group {
+        FactGroup::Geo => {
+            if let Some(geo) = &known.geo {
+                to.text("continent_code", geo.continent_code.as_ref());
+                to.text("continent_name", geo.continent_name.as_ref());
+                to.text("country_iso_code", geo.country_iso_code.as_ref());
+                to.text("country_name", geo.country_name.as_ref());
+                to.flag("is_eu", geo.is_eu);
+                to.text("region_iso_code", geo.region_iso_code.as_ref());
+                to.text("region_name", geo.region_name.as_ref());
+                to.text("city_name", geo.city_name.as_ref());
+                to.text("postal_code", geo.postal_code.as_ref());
+                to.text("timezone", geo.timezone.as_ref());
+                groups::write_location(to, geo.location);
+                to.whole("accuracy_radius_km", geo.accuracy_radius_km);
+                to.whole("metro_code", geo.metro_code);
+                to.whole("geoname_id", geo.geoname_id);
+            }
+        }
+        FactGroup::As => {
+            if let Some(system) = &known.autonomous_system {
+                to.whole("number", system.number);
+                to.text("organization", system.organization.as_ref());
+                to.text("domain", system.domain.as_ref());
+                to.text("type", system.kind.as_ref());
+            }
+        }
+        FactGroup::Network => {
+            if let Some(network) = &known.network {
+                to.text("route", network.route.as_ref());
+                to.text("isp", network.isp.as_ref());
+                to.text("connection_type", network.connection_type.as_ref());
+                to.text("domain", network.domain.as_ref());
+                to.text("user_type", network.user_type.as_ref());
+                to.flag("is_anycast", network.is_anycast);
+                to.flag("is_mobile", network.is_mobile);
+                to.flag("is_satellite", network.is_satellite);
+            }
+        }
+        FactGroup::Privacy => {
+            if let Some(privacy) = &known.privacy {
+                to.flag("anonymous", privacy.anonymous);
+                to.flag("vpn", privacy.vpn);
+                to.flag("proxy", privacy.proxy);
+                to.flag("residential_proxy", privacy.residential_proxy);
+                to.flag("tor", privacy.tor);
+                to.flag("relay", privacy.relay);
+                to.flag("hosting", privacy.hosting);
+                to.text("service", privacy.service.as_ref());
+                to.text("last_seen", privacy.last_seen.as_ref());
+                to.decimal("confidence", privacy.confidence);
+            }
+        }
+        FactGroup::Threat => {
+            if let Some(threat) = &known.threat {
+                to.decimal("score", threat.score);
+                to.flag("is_attacker", threat.is_attacker);
+                to.flag("is_bot", threat.is_bot);
+                to.flag("is_spam", threat.is_spam);
+            }
+        }
+        FactGroup::Hostname => {
+            if let Some(hostname) = &known.hostname {
+                to.text("name", hostname.name.as_ref());
+            }
+        }
+        FactGroup::Company | FactGroup::Crawler | FactGroup::Abuse | FactGroup::Carrier => {
+            groups::write(known, group, to);
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! The configured paths, compiled: which member names matter in which object.
+//!
+//! A [`Place`] is where one or more paths have got to after some steps. Each place knows every
+//! name that leads on from it: a single step (`ip`), and any number of steps written as one name
+//! with dots in it (`nat.ip`), for events come nested and flattened. Almost every name in an event
+//! leads nowhere, so the first thing that a place does with a name is to look into a small table
+//! by the name's length and its first and last byte.
+
+#![expect(clippy::inline_always, reason = "asked for each member of an event")]
+
+use crate::record::{Home, Role, WritingNeeds};
+
+use super::config::{AddressPath, Config};
+use super::tokens::LONGEST;
+
+/// A configuration that no event can be read by.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExtractConfigError {
+    /// A path with nothing between two dots, or nothing at all.
+    #[error(
+        "input.addresses.paths: {path:?} has an empty step; write member names joined by single dots: source.ip"
+    )]
+    EmptyStep {
+        /// As configured.
+        path: String,
+    },
+    /// A path in another tool's notation.
+    #[error(
+        "input.addresses.paths: {path:?}: {sign:?} is no part of a path; write source.ip; arrays are looked through without a sign for them"
+    )]
+    ForeignNotation {
+        /// As configured.
+        path: String,
+        /// What another notation means by something else.
+        sign: char,
+    },
+    /// A path with too many steps or bytes.
+    #[error(
+        "input.addresses.paths: {path:?} is too long; a path has at most {} steps and {} bytes",
+        Paths::MOST_STEPS,
+        Paths::LONGEST
+    )]
+    TooLong {
+        /// As configured.
+        path: String,
+    },
+    /// The same path twice.
+    #[error("input.addresses.paths: {path:?} stands there twice; keep the one with the right role")]
+    Twice {
+        /// As configured.
+        path: String,
+    },
+    /// Too many paths.
+    #[error("input.addresses.paths: {count} paths are too many; at most {}", Paths::MOST)]
+    TooMany {
+        /// How many.
+        count: usize,
+    },
+    /// A limit of zero, with which nothing can be found.
+    #[error("input.addresses.{key} is 0, so that nothing would be found; set it to 1 or more")]
+    Zero {
+        /// The key.
+        key: &'static str,
+    },
+    /// A profile that wants more than an outline can hold.
+    #[error(
+        "the profile names too much to note: {members} members (at most {}), {landmarks} landmarks (at most 64, of one or two steps)",
+        Home::MOST_MEMBERS
+    )]
+    Needs {
+        /// Member names.
+        members: usize,
+        /// Landmarks.
+        landmarks: usize,
+    },
+}
+
+/// A place's number: its index in [`Paths`].
+pub(super) type PlaceId = u16;
+
+/// What a name in an object at some place means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Edge {
+    name: Box<[u8]>,
+    /// The next edge whose name falls into the same slot.
+    next: u16,
+    /// What stands in the member's value: the rest of one or more paths.
+    pub(super) to: Option<PlaceId>,
+    /// How many steps of a path the name spells. Only behind single ones there may be a landmark.
+    pub(super) steps: u8,
+    /// The member's number in [`WritingNeeds::members`].
+    pub(super) member: Option<u8>,
+}
+
+/// Where paths have got to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The path that ends here, and its role.
+    pub(super) end: Option<(u16, Role)>,
+    /// The landmark that ends here.
+    pub(super) landmark: Option<u8>,
+    /// The landmarks that end here or further on, one bit each.
+    pub(super) landmarks_within: u64,
+    /// Whether any name leads on.
+    pub(super) leads_on: bool,
+    edges: Vec<Edge>,
+    /// The first edge of each slot; as many as a power of two.
+    slots: Vec<u16>,
+}
+
+/// No edge.
+const NONE: u16 = u16::MAX;
+
+#[inline(always)]
+fn slot(name: &[u8]) -> usize {
+    let (Some(first), Some(last)) = (name.first(), name.last()) else { return 0 };
+    usize::from(*first) + 4 * usize::from(*last) + 32 * name.len()
+}
+
+impl Place {
+    /// What `name` means here.
+    #[inline(always)]
+    pub(super) fn edge(&self, name: &[u8]) -> Option<&Edge> {
+        let mut at = *self.slots.get(slot(name) & self.slots.len().wrapping_sub(1))?;
+        while let Some(edge) = self.edges.get(usize::from(at)) {
+            if *edge.name == *name {
+                return Some(edge);
+            }
+            at = edge.next;
+        }
+        None
+    }
+
+    fn add(&mut self, name: &str) -> &mut Edge {
+        let known = self.edges.iter().position(|edge| *edge.name == *name.as_bytes());
+        let at = known.unwrap_or(self.edges.len());
+        if known.is_none() {
+            let name = name.as_bytes().into();
+            self.edges.push(Edge { name, next: NONE, to: None, steps: 0, member: None });
+        }
+        &mut self.edges[at]
+    }
+
+    fn fill_slots(&mut self) {
+        self.leads_on = !self.edges.is_empty();
+        self.slots = vec![NONE; (8 * self.edges.len()).next_power_of_two().max(64)];
+        for at in 0..self.edges.len() {
+            let slot = slot(&self.edges[at].name) & (self.slots.len() - 1);
+            self.edges[at].next = self.slots[slot];
+            self.slots[slot] = at as u16;
+        }
+    }
+}
+
+/// All places; the first is the outermost object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Paths {
+    places: Vec<Place>,
+}
+
+/// A place while the paths are being put together: its single steps only.
+#[derive(Default)]
+struct Step {
+    next: Vec<(String, usize)>,
+    end: Option<(u16, Role)>,
+    landmark: Option<u8>,
+}
+
+impl Paths {
+    /// The outermost object.
+    pub(super) const ROOT: PlaceId = 0;
+    const MOST: usize = 1024;
+    const MOST_STEPS: usize = 16;
+    const LONGEST: usize = LONGEST;
+
+    /// Compiles the configured paths and what the profile wants noted.
+    pub(super) fn compile(
+        config: &Config,
+        needs: &WritingNeeds,
+    ) -> Result<Self, ExtractConfigError> {
+        let mut steps = vec![Step::default()];
+        if config.paths.len() > Self::MOST {
+            return Err(ExtractConfigError::TooMany { count: config.paths.len() });
+        }
+        for (index, path) in config.paths.iter().enumerate() {
+            Self::check(path)?;
+            let end = Self::walk(&mut steps, &path.path);
+            if steps[end].end.replace((index as u16, path.role)).is_some() {
+                return Err(ExtractConfigError::Twice { path: path.path.clone() });
+            }
+        }
+        let too_far = |landmark: &&str| landmark.split('.').count() > 2;
+        if needs.members.len() > Home::MOST_MEMBERS
+            || needs.landmarks.len() > 64
+            || needs.landmarks.iter().any(too_far)
+        {
+            let (members, landmarks) = (needs.members.len(), needs.landmarks.len());
+            return Err(ExtractConfigError::Needs { members, landmarks });
+        }
+        for (index, landmark) in needs.landmarks.iter().enumerate() {
+            let end = Self::walk(&mut steps, landmark);
+            steps[end].landmark = Some(index as u8);
+        }
+        let places = (0..steps.len()).map(|at| Self::build(&steps, at, needs)).collect();
+        Ok(Self { places })
+    }
+
+    #[inline(always)]
+    pub(super) fn place(&self, id: PlaceId) -> &Place {
+        &self.places[usize::from(id)]
+    }
+
+    fn check(path: &AddressPath) -> Result<(), ExtractConfigError> {
+        let path = path.path.clone();
+        if let Some(sign) = path.chars().find(|c| matches!(c, '[' | ']' | '*' | '$' | '/')) {
+            return Err(ExtractConfigError::ForeignNotation { path, sign });
+        }
+        if path.split('.').any(str::is_empty) {
+            return Err(ExtractConfigError::EmptyStep { path });
+        }
+        if path.len() > Self::LONGEST || path.split('.').count() > Self::MOST_STEPS {
+            return Err(ExtractConfigError::TooLong { path });
+        }
+        Ok(())
+    }
+
+    /// Follows `path` from the root and makes the steps that are not yet there.
+    fn walk(steps: &mut Vec<Step>, path: &str) -> usize {
+        path.split('.').fold(0, |at, name| {
+            let known = steps[at].next.iter().find(|(known, _)| known == name);
+            if let Some((_, to)) = known {
+                return *to;
+            }
+            let to = steps.len();
+            steps[at].next.push((name.to_owned(), to));
+            steps.push(Step::default());
+            to
+        })
+    }
+
+    fn build(steps: &[Step], at: usize, needs: &WritingNeeds) -> Place {
+        let mut place = Place {
+            end: steps[at].end,
+            landmark: steps[at].landmark,
+            landmarks_within: Self::landmarks_within(steps, at),
+            ..Place::default()
+        };
+        let mut may_be_home = false;
+        // Names still to be followed: the steps behind each, joined, and where they lead.
+        let mut open: Vec<(String, usize, usize)> =
+            steps[at].next.iter().map(|(name, to)| (name.clone(), *to, 1)).collect();
+        while let Some((name, to, count)) = open.pop() {
+            let is_path = Self::has_path(steps, to);
+            may_be_home |= is_path;
+            if is_path || count == 1 {
+                let edge = place.add(&name);
+                edge.to = Some(to as PlaceId);
+                edge.steps = count as u8;
+            }
+            open.extend(
+                steps[to].next.iter().map(|(step, to)| (format!("{name}.{step}"), *to, count + 1)),
+            );
+        }
+        if may_be_home {
+            for (index, name) in needs.members.iter().enumerate() {
+                place.add(name).member = Some(index as u8);
+            }
+        }
+        place.fill_slots();
+        place
+    }
+
+    fn landmarks_within(steps: &[Step], at: usize) -> u64 {
+        let own = steps[at].landmark.map_or(0, |index| 1 << index);
+        steps[at].next.iter().fold(own, |all, (_, to)| all | Self::landmarks_within(steps, *to))
+    }
+
+    fn has_path(steps: &[Step], at: usize) -> bool {
+        steps[at].end.is_some() || steps[at].next.iter().any(|(_, to)| Self::has_path(steps, *to))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compile(paths: &[&str]) -> Result<Paths, ExtractConfigError> {
+        let paths = paths.iter().map(|p| AddressPath { path: (*p).into(), role: Role::Source });
+        let config = Config { paths: paths.collect(), ..Config::default() };
+        Paths::compile(&config, &WritingNeeds::default())
+    }
+
+    #[test]
+    fn a_name_leads_on_nested_and_with_dots() {
+        let paths = compile(&["a.b.c", "a.d"]).unwrap();
+        let root = paths.place(Paths::ROOT);
+        for name in ["a", "a.b", "a.b.c", "a.d"] {
+            assert!(root.edge(name.as_bytes()).is_some(), "{name}");
+        }
+        for name in ["", "b", "a.", "a.b.d", "a.b.c.d", "A"] {
+            assert!(root.edge(name.as_bytes()).is_none(), "{name}");
+        }
+        let to = root.edge(b"a.b.c").unwrap().to.unwrap();
+        assert_eq!(paths.place(to).end, Some((0, Role::Source)));
+        let a = paths.place(root.edge(b"a").unwrap().to.unwrap());
+        assert_eq!(a.edge(b"b.c").unwrap().to, Some(to));
+    }
+
+    #[test]
+    fn a_landmark_is_no_name_with_dots() {
+        let needs = WritingNeeds { members: vec!["geo"], landmarks: vec!["related.ip"] };
+        let paths = Paths::compile(&Config::default(), &needs).unwrap();
+        let root = paths.place(Paths::ROOT);
+        assert!(root.edge(b"related.ip").is_none());
+        let related = paths.place(root.edge(b"related").unwrap().to.unwrap());
+        assert!(related.edge(b"ip").is_some());
+        assert!(related.edge(b"geo").is_none(), "no address is ever in it");
+        assert_eq!(root.edge(b"geo").unwrap().member, Some(0));
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_followed_is_refused_by_name() {
+        for bad in ["", ".", "a.", ".a", "a..b"] {
+            assert!(matches!(compile(&[bad]), Err(ExtractConfigError::EmptyStep { .. })), "{bad}");
+        }
+        for bad in ["a[]", "a.*", "$.a", "/a/b"] {
+            let refused = compile(&[bad]);
+            assert!(matches!(refused, Err(ExtractConfigError::ForeignNotation { .. })), "{bad}");
+        }
+        for bad in ["a.".repeat(16) + "a", "a".repeat(257)] {
+            let refused = compile(&[&bad]);
+            assert!(matches!(refused, Err(ExtractConfigError::TooLong { .. })), "{bad}");
+        }
+        assert!(matches!(compile(&["a.b", "c", "a.b"]), Err(ExtractConfigError::Twice { .. })));
+        let many: Vec<String> = (0..1025).map(|n| format!("p{n}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert!(matches!(compile(&many), Err(ExtractConfigError::TooMany { count: 1025 })));
+        assert!(compile(&many[1..]).is_ok());
+    }
+
+    #[test]
+    fn a_profile_that_wants_too_much_is_refused() {
+        let members = vec!["a", "b", "c", "d", "e", "f", "g", "h", "i"];
+        for needs in [
+            WritingNeeds { members, landmarks: vec![] },
+            WritingNeeds { members: vec![], landmarks: vec!["a.b.c"] },
+        ] {
+            let refused = Paths::compile(&Config::default(), &needs);
+            assert!(matches!(refused, Err(ExtractConfigError::Needs { .. })));
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! The pieces of JSON: white space, strings, numbers, literals, and whole values that are passed
+//! over. Everything is checked, for what is spliced into a broken text makes it worse.
+
+#![expect(
+    clippy::inline_always,
+    reason = "a token costs a few nanoseconds, and so would a call of it"
+)]
+
+use super::stops::Stops;
+use super::unreadable::Fault;
+
+/// Why reading ended, and where.
+pub(super) type Stop = (usize, Trouble);
+
+/// What ended the reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// Not JSON.
+    Fault(Fault),
+    /// One bracket too many.
+    Depth,
+}
+
+/// Where a string's text ends, and whether it has escapes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Text {
+    /// Where the closing quote stands.
+    pub(super) end: usize,
+    /// Whether the text is to be unescaped before it is compared.
+    pub(super) escaped: bool,
+}
+
+/// The event and its stops. Positions are bytes from the event's start.
+#[derive(Clone, Copy)]
+pub(super) struct Tokens<'a> {
+    pub(super) event: &'a [u8],
+    pub(super) stops: &'a Stops,
+}
+
+#[cold]
+fn fault<T>(at: usize, fault: Fault) -> Result<T, Stop> {
+    Err((at, Trouble::Fault(fault)))
+}
+
+impl Tokens<'_> {
+    /// The byte at `at`; 0, which stands nowhere in JSON, behind the end.
+    #[inline(always)]
+    pub(super) fn byte(&self, at: usize) -> u8 {
+        self.event.get(at).copied().unwrap_or(0)
+    }
+
+    /// Fails with what is wrong about the byte at `at`.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn unexpected<T>(&self, at: usize) -> Result<T, Stop> {
+        fault(at, if at >= self.event.len() { Fault::End } else { Fault::Byte })
+    }
+
+    /// The first place at or after `at` that is no white space.
+    #[inline(always)]
+    pub(super) fn skip_white(&self, at: usize) -> usize {
+        // Most events are written without any.
+        if self.byte(at) > b' ' { at } else { self.skip_long_white(at) }
+    }
+
+    #[inline(always)]
+    fn skip_long_white(&self, mut at: usize) -> usize {
+        while matches!(self.byte(at), b' ' | b'\n' | b'\r' | b'\t') {
+            at += 1;
+        }
+        at
+    }
+
+    /// Reads a string whose first byte, behind the quote, stands at `at`.
+    #[inline(always)]
+    pub(super) fn string(&self, at: usize) -> Result<Text, Stop> {
+        match self.stops.next(at) {
+            Some(end) if self.byte(end) == b'"' => Ok(Text { end, escaped: false }),
+            stop => self.string_with_escapes(stop),
+        }
+    }
+
+    #[inline(never)]
+    fn string_with_escapes(&self, mut stop: Option<usize>) -> Result<Text, Stop> {
+        let mut escaped = false;
+        loop {
+            let Some(at) = stop else { return fault(self.event.len(), Fault::End) };
+            match self.byte(at) {
+                b'"' => return Ok(Text { end: at, escaped }),
+                b'\\' => stop = self.stops.next(self.escape(at)?),
+                _ => return fault(at, Fault::Control),
+            }
+            escaped = true;
+        }
+    }
+
+    /// Checks the escape whose backslash stands at `at`; returns the place behind it.
+    #[inline(always)]
+    fn escape(&self, at: usize) -> Result<usize, Stop> {
+        match self.byte(at + 1) {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(at + 2),
+            b'u' => match self.event.get(at + 2..at + 6) {
+                Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => Ok(at + 6),
+                Some(_) => fault(at, Fault::Escape),
+                None => fault(self.event.len(), Fault::End),
+            },
+            _ if at + 1 >= self.event.len() => fault(at + 1, Fault::End),
+            _ => fault(at, Fault::Escape),
+        }
+    }
+
+    /// Reads a member's name and its colon; `at` is where the name's quote must stand. Returns
+    /// the name and where the value begins.
+    #[inline(always)]
+    pub(super) fn name(&self, at: usize) -> Result<(Text, usize), Stop> {
+        if self.byte(at) != b'"' {
+            return self.unexpected(at);
+        }
+        let name = self.string(at + 1)?;
+        let colon = self.skip_white(name.end + 1);
+        if self.byte(colon) != b':' {
+            return self.unexpected(colon);
+        }
+        Ok((name, self.skip_white(colon + 1)))
+    }
+
+    /// Passes over a number, `true`, `false` or `null`.
+    #[inline(always)]
+    pub(super) fn scalar(&self, at: usize) -> Result<usize, Stop> {
+        match self.byte(at) {
+            b'-' | b'0'..=b'9' => self.number(at),
+            b't' => self.literal(at, *b"true"),
+            b'f' => self.literal(at + 1, *b"alse"),
+            b'n' => self.literal(at, *b"null"),
+            _ => self.unexpected(at),
+        }
+    }
+
+    #[inline(always)]
+    fn literal(&self, at: usize, text: [u8; 4]) -> Result<usize, Stop> {
+        match self.event.get(at..).and_then(<[u8]>::first_chunk::<4>) {
+            Some(found) if *found == text => Ok(at + 4),
+            _ => fault(at, Fault::Literal),
+        }
+    }
+
+    #[inline(always)]
+    fn digits(&self, mut at: usize) -> usize {
+        // Eight at a time, since how many there are is what a processor cannot foresee.
+        while let Some(bytes) = self.event.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+            let values = u64::from_le_bytes(*bytes) ^ 0x3030_3030_3030_3030;
+            // The high bit of each byte that is no digit; right up to the first such byte.
+            let others =
+                (values.wrapping_add(0x7676_7676_7676_7676) | values) & 0x8080_8080_8080_8080;
+            if others != 0 {
+                return at + others.trailing_zeros() as usize / 8;
+            }
+            at += 8;
+        }
+        while self.byte(at).is_ascii_digit() {
+            at += 1;
+        }
+        at
+    }
+
+    /// Passes over a number. Its value does not matter, so that `1e400` is one like another.
+    #[inline(always)]
+    fn number(&self, at: usize) -> Result<usize, Stop> {
+        let first = at + usize::from(self.byte(at) == b'-');
+        let mut end = match self.byte(first) {
+            b'0' => first + 1,
+            b'1'..=b'9' => self.digits(first),
+            _ => return fault(first, Fault::Number),
+        };
+        if matches!(self.byte(end), b'.' | b'e' | b'E') {
+            end = self.fraction(end)?;
+        }
+        Ok(end)
+    }
+
+    /// Passes over what follows a number's whole part.
+    #[inline(never)]
+    fn fraction(&self, mut at: usize) -> Result<usize, Stop> {
+        if self.byte(at) == b'.' {
+            let end = self.digits(at + 1);
+            if end == at + 1 {
+                return fault(end, Fault::Number);
+            }
+            at = end;
+        }
+        if matches!(self.byte(at), b'e' | b'E') {
+            let first = at + 1 + usize::from(matches!(self.byte(at + 1), b'+' | b'-'));
+            at = self.digits(first);
+            if at == first {
+                return fault(at, Fault::Number);
+            }
+        }
+        Ok(at)
+    }
+
+    /// Passes over any value; `room` says how many brackets deep it may be. `open` is memory that
+    /// is used again.
+    #[inline(always)]
+    pub(super) fn skip(&self, at: usize, room: usize, open: &mut Vec<u8>) -> Result<usize, Stop> {
+        match self.byte(at) {
+            b'"' => Ok(self.string(at + 1)?.end + 1),
+            b'{' | b'[' => self.skip_container(at, room, open),
+            _ => self.scalar(at),
+        }
+    }
+
+    /// Passes over an object or an array, without recursion.
+    #[inline(never)]
+    fn skip_container(&self, at: usize, room: usize, open: &mut Vec<u8>) -> Result<usize, Stop> {
+        open.clear();
+        let mut at = at;
+        // The bracket that closes the container in which `at` stands; those around it are `open`.
+        let mut close = 0;
+        loop {
+            // At the first byte of a value.
+            match self.byte(at) {
+                b'"' => at = self.string(at + 1)?.end + 1,
+                bracket @ (b'{' | b'[') => {
+                    if open.len() >= room {
+                        return Err((at, Trouble::Depth));
+                    }
+                    open.push(close);
+                    // In ASCII, both closing brackets stand two behind the opening ones.
+                    close = bracket + 2;
+                    at = self.skip_white(at + 1);
+                    if self.byte(at) != close {
+                        if bracket == b'{' {
+                            at = self.name(at)?.1;
+                        }
+                        continue;
+                    }
+                }
+                _ => at = self.scalar(at)?,
+            }
+            // Behind a value, or at the bracket that closes an empty container.
+            loop {
+                at = self.skip_white(at);
+                let byte = self.byte(at);
+                if byte == b',' {
+                    at = self.skip_white(at + 1);
+                    if close == b'}' {
+                        at = self.name(at)?.1;
+                    }
+                    break;
+                }
+                if byte != close {
+                    return self.unexpected(at);
+                }
+                at += 1;
+                close = open.pop().unwrap_or(0);
+                if open.is_empty() {
+                    return Ok(at);
+                }
+            }
+        }
+    }
+}
+
+/// The longest text that [`unescape`] gives.
+pub(super) const LONGEST: usize = 256;
+
+/// The text of a valid JSON string without its escapes, in `buffer`. None when it is longer than
+/// the buffer or has half a surrogate pair, which is no text.
+pub(super) fn unescape<'b>(raw: &[u8], buffer: &'b mut [u8; LONGEST]) -> Option<&'b [u8]> {
+    let mut length = 0;
+    let mut at = 0;
+    while let Some(&byte) = raw.get(at) {
+        at += 1;
+        let mut encoded = [byte, 0, 0, 0];
+        let mut size = 1;
+        if byte == b'\\' {
+            encoded[0] = match *raw.get(at)? {
+                b'b' => 0x08,
+                b'f' => 0x0c,
+                b'n' => b'\n',
+                b'r' => b'\r',
+                b't' => b'\t',
+                b'u' => {
+                    let mut point = unit(raw, at + 1)?;
+                    if (0xd800..0xdc00).contains(&point) && raw.get(at + 5..at + 7)? == b"\\u" {
+                        let low = unit(raw, at + 7)?.checked_sub(0xdc00).filter(|l| *l < 0x400)?;
+                        point = 0x1_0000 + ((point - 0xd800) << 10) + low;
+                        at += 6;
+                    }
+                    at += 4;
+                    size = char::from_u32(point)?.encode_utf8(&mut encoded).len();
+                    encoded[0]
+                }
+                other => other,
+            };
+            at += 1;
+        }
+        buffer.get_mut(length..length + size)?.copy_from_slice(&encoded[..size]);
+        length += size;
+    }
+    Some(&buffer[..length])
+}
+
+/// The four hexadecimal digits at `at`.
+fn unit(raw: &[u8], at: usize) -> Option<u32> {
+    raw.get(at..at + 4)?
+        .iter()
+        .try_fold(0, |unit, digit| char::from(*digit).to_digit(16).map(|value| unit << 4 | value))
+}

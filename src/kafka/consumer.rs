@@ -1,0 +1,428 @@
+//! A consumer that is read in batches: one call for hundreds of records instead of one each.
+//!
+//! Rebalances are only noted when librdkafka reports them, in the middle of a batch call; the owner
+//! answers them when it is ready, and meanwhile goes on serving everything else.
+
+use std::ffi::{CStr, c_void};
+use std::ptr::NonNull;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::bindings as sys;
+
+use super::client::{
+    Answered, Client, ClientError, Fault, Notice, check_error, guarded, noted_from, on_error,
+};
+use super::headers::{Headers, c_string};
+use super::partitions::PartitionList;
+use super::wake::{SIGNAL, Wake};
+use crate::record::{NextOffset, Offset, Partition};
+
+/// A change of what this member owns.
+#[derive(Debug)]
+pub enum Rebalance {
+    /// These are to be read; answer with [`Consumer::assign`].
+    Assign(PartitionList),
+    /// These are to be given up; answer with [`Consumer::unassign`] within a few seconds.
+    Revoke(PartitionList),
+    /// These are gone already: another member may be reading them. There is nothing to answer.
+    Lost(PartitionList),
+}
+
+/// Where to read on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At the oldest record.
+    Beginning,
+    /// After the newest record.
+    End,
+}
+
+/// What became of a commit.
+#[derive(Debug)]
+pub struct Committed {
+    /// The offsets; each may have a fault of its own.
+    pub offsets: PartitionList,
+    /// What went wrong with all of them.
+    pub fault: Option<Fault>,
+}
+
+/// A consumer and its queue. Belongs to one thread.
+pub struct Consumer {
+    client: Rc<Client>,
+    queue: NonNull<sys::rd_kafka_queue_t>,
+    array: Vec<*mut sys::rd_kafka_message_t>,
+    cooperative: bool,
+}
+
+impl Consumer {
+    /// At most so many records come from one call.
+    pub const BATCH: usize = 512;
+
+    /// A consumer of these settings that signals `wake` when there is something to fetch.
+    pub fn new(config: &ClientConfig, cooperative: bool, wake: &Wake) -> Result<Self, ClientError> {
+        let client = Client::new(config, sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, |conf| {
+            // SAFETY: the configuration is alive; the callbacks live for ever.
+            unsafe {
+                sys::rd_kafka_conf_set_rebalance_cb(conf, Some(on_rebalance));
+                sys::rd_kafka_conf_set_offset_commit_cb(conf, Some(on_commit));
+                sys::rd_kafka_conf_set_error_cb(conf, Some(on_error));
+            }
+        })?;
+        // SAFETY: the client is alive. All its queues are joined into the one that is read.
+        let queue = unsafe {
+            sys::rd_kafka_poll_set_consumer(client.ptr());
+            sys::rd_kafka_queue_get_consumer(client.ptr())
+        };
+        let Some(queue) = NonNull::new(queue) else {
+            return Err(ClientError::Create("the consumer has no queue".into()));
+        };
+        // SAFETY: the signal is static, and the descriptor is open as long as the worker, which
+        // drops the consumer first.
+        unsafe {
+            let signal = (&raw const SIGNAL).cast();
+            sys::rd_kafka_queue_io_event_enable(queue.as_ptr(), wake.fd(), signal, 8);
+        }
+        let array = vec![std::ptr::null_mut(); Self::BATCH];
+        Ok(Self { client: Rc::new(client), queue, array, cooperative })
+    }
+
+    /// Joins the group for these topics: names, or patterns that begin with `^`.
+    pub fn subscribe(&self, topics: &[String]) -> Result<(), ClientError> {
+        let mut list = PartitionList::new(topics.len());
+        for topic in topics {
+            list.add(topic, Partition(-1), None);
+        }
+        // SAFETY: both are alive; the list is copied.
+        let code = unsafe { sys::rd_kafka_subscribe(self.client.ptr(), list.as_ptr()) };
+        Fault::check(code).map_err(|fault| ClientError::Call { call: "subscribe", fault })
+    }
+
+    /// Moves what is there into `batch`, without waiting. Callbacks run inside this call.
+    pub fn fetch(&mut self, batch: &mut impl Extend<Fetched>) -> usize {
+        // SAFETY: the array has room for as many as are asked for.
+        let count = unsafe {
+            sys::rd_kafka_consume_batch_queue(
+                self.queue.as_ptr(),
+                0,
+                self.array.as_mut_ptr(),
+                self.array.len(),
+            )
+        };
+        let count = usize::try_from(count).unwrap_or(0);
+        batch.extend(self.array[..count].iter().filter_map(|message| {
+            Some(Fetched { message: NonNull::new(*message)?, _client: Rc::clone(&self.client) })
+        }));
+        count
+    }
+
+    /// The rebalances noted since the last call.
+    pub fn rebalances(&self) -> Vec<Rebalance> {
+        let noted = std::mem::take(&mut self.client.noted().lock().rebalances);
+        noted
+            .into_iter()
+            .map(|(code, list, answered)| match (answered, code) {
+                (Answered::Inline, _) => Rebalance::Lost(list),
+                (_, sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) => {
+                    Rebalance::Assign(list)
+                }
+                _ => Rebalance::Revoke(list),
+            })
+            .collect()
+    }
+
+    /// The commits that were answered since the last call.
+    pub fn commits(&self) -> Vec<Committed> {
+        let noted = std::mem::take(&mut self.client.noted().lock().commits);
+        noted
+            .into_iter()
+            .map(|(code, offsets)| Committed { offsets, fault: Fault::check(code).err() })
+            .collect()
+    }
+
+    /// What the client reported of itself since the last call.
+    pub fn notices(&self) -> Vec<Notice> {
+        std::mem::take(&mut self.client.noted().lock().notices)
+    }
+
+    /// Takes these partitions on.
+    pub fn assign(&self, list: &PartitionList) -> Result<(), Fault> {
+        answer(self.client.ptr(), Some(list), self.cooperative, true)
+    }
+
+    /// Gives these partitions up; what was stored for them is committed.
+    pub fn unassign(&self, list: &PartitionList) -> Result<(), Fault> {
+        answer(self.client.ptr(), Some(list), self.cooperative, false)
+    }
+
+    /// Whether the present assignment was taken away without asking.
+    pub fn assignment_lost(&self) -> bool {
+        // SAFETY: alive.
+        unsafe { sys::rd_kafka_assignment_lost(self.client.ptr()) != 0 }
+    }
+
+    /// Stops or resumes the fetching of these partitions.
+    pub fn set_paused(&self, list: &PartitionList, paused: bool) -> Result<(), Fault> {
+        // SAFETY: both are alive.
+        let code = unsafe {
+            if paused {
+                sys::rd_kafka_pause_partitions(self.client.ptr(), list.as_ptr())
+            } else {
+                sys::rd_kafka_resume_partitions(self.client.ptr(), list.as_ptr())
+            }
+        };
+        Fault::check(code)
+    }
+
+    /// Reads a partition on from an offset, or from one of its ends.
+    pub fn seek(&self, topic: &str, partition: Partition, place: Place) {
+        let mut list = PartitionList::new(1);
+        list.add(topic, partition, None);
+        list.set_place(place);
+        // SAFETY: both are alive. With no time to wait the seek is only begun: nothing blocks, and a
+        // failure shows as another error in the partition's place.
+        let _ = check_error(unsafe {
+            sys::rd_kafka_seek_partitions(self.client.ptr(), list.as_ptr(), 0)
+        });
+    }
+
+    /// Stores offsets to be committed. Each entry of the list gets its own fault; the overall result
+    /// says little, and is not returned.
+    pub fn store(&self, list: &PartitionList) {
+        // SAFETY: both are alive. The watermark is the next offset to read, which this call takes as
+        // it is (its sibling for one message would add one).
+        let _ = unsafe { sys::rd_kafka_offsets_store(self.client.ptr(), list.as_ptr()) };
+    }
+
+    /// The end of a partition as of the last fetch: what the next record's offset will be.
+    pub fn end(&self, topic: &str, partition: Partition) -> Option<NextOffset> {
+        let topic = c_string(topic);
+        let (mut low, mut high) = (-1, -1);
+        // SAFETY: alive; the out-pointers are valid. Answers from memory.
+        let code = unsafe {
+            sys::rd_kafka_get_watermark_offsets(
+                self.client.ptr(),
+                topic.as_ptr(),
+                partition.0,
+                &raw mut low,
+                &raw mut high,
+            )
+        };
+        (Fault::check(code).is_ok() && high >= 0).then_some(NextOffset(high))
+    }
+
+    /// Leaves the group after committing what is stored; false when that did not end in time. A
+    /// static member commits but stays a member. Everything fetched must have been dropped.
+    pub fn close(self, at_most: Duration) -> bool {
+        let until = Instant::now() + at_most;
+        // Rebalances noted and never answered would be waited for.
+        let pending = {
+            let mut noted = self.client.noted().lock();
+            noted.closing = true;
+            std::mem::take(&mut noted.rebalances)
+        };
+        for (_, list, answered) in pending {
+            if answered == Answered::No {
+                let _ = self.unassign(&list);
+            }
+        }
+        // SAFETY: alive.
+        let begun = check_error(unsafe {
+            sys::rd_kafka_consumer_close_queue(self.client.ptr(), self.queue.as_ptr())
+        });
+        if begun.is_err() {
+            return false;
+        }
+        loop {
+            // SAFETY: alive. Records that still come are not ours any more.
+            unsafe {
+                let count = sys::rd_kafka_consume_batch_queue(
+                    self.queue.as_ptr(),
+                    10,
+                    self.array.as_ptr().cast_mut(),
+                    self.array.len(),
+                );
+                for index in 0..usize::try_from(count).unwrap_or(0) {
+                    sys::rd_kafka_message_destroy(self.array[index]);
+                }
+                if sys::rd_kafka_consumer_closed(self.client.ptr()) != 0 {
+                    return true;
+                }
+            }
+            if Instant::now() >= until {
+                return false;
+            }
+        }
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        // SAFETY: owned; the signal is switched off before the descriptor can go.
+        unsafe {
+            sys::rd_kafka_queue_io_event_enable(self.queue.as_ptr(), -1, std::ptr::null(), 0);
+            sys::rd_kafka_queue_destroy(self.queue.as_ptr());
+        }
+    }
+}
+
+/// A record, or an error in its place, as it was fetched. Holds its whole fetch buffer in memory:
+/// it is to be dropped soon.
+pub struct Fetched {
+    message: NonNull<sys::rd_kafka_message_t>,
+    _client: Rc<Client>,
+}
+
+/// Which partition a record is of, comparable without looking at names. Holds for records that are
+/// in memory at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartitionTag(usize, i32);
+
+impl Fetched {
+    fn raw(&self) -> &sys::rd_kafka_message_t {
+        // SAFETY: owned until dropped.
+        unsafe { self.message.as_ref() }
+    }
+
+    /// What stands in the place of a record.
+    pub fn fault(&self) -> Option<Fault> {
+        Fault::check(self.raw().err).err()
+    }
+
+    /// librdkafka's words for the fault.
+    pub fn fault_text(&self) -> String {
+        // SAFETY: for messages with an error the payload is the text.
+        unsafe { super::client::text_of(sys::rd_kafka_message_errstr(self.message.as_ptr())) }
+    }
+
+    /// The topic's name; empty for an error that is of no topic.
+    pub fn topic(&self) -> &str {
+        if self.raw().rkt.is_null() {
+            return "";
+        }
+        // SAFETY: the message holds its topic; names end with a zero byte.
+        unsafe { CStr::from_ptr(sys::rd_kafka_topic_name(self.raw().rkt)) }
+            .to_str()
+            .unwrap_or_default()
+    }
+
+    /// For finding runs of records of one partition without comparing names.
+    pub fn tag(&self) -> PartitionTag {
+        PartitionTag(self.raw().rkt as usize, self.raw().partition)
+    }
+
+    /// The partition.
+    pub fn partition(&self) -> Partition {
+        Partition(self.raw().partition)
+    }
+
+    /// The offset.
+    pub fn offset(&self) -> Offset {
+        Offset(self.raw().offset)
+    }
+
+    /// The value; None is a tombstone.
+    pub fn payload(&self) -> Option<&[u8]> {
+        slice(self.raw().payload, self.raw().len)
+    }
+
+    /// The key; None and empty differ.
+    pub fn key(&self) -> Option<&[u8]> {
+        slice(self.raw().key, self.raw().key_len)
+    }
+
+    /// Milliseconds since 1970, whoever set them; None when the record carries no time.
+    pub fn timestamp(&self) -> Option<i64> {
+        let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+        // SAFETY: alive; the out-pointer is valid.
+        let time = unsafe { sys::rd_kafka_message_timestamp(self.message.as_ptr(), &raw mut kind) };
+        (kind != sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE).then_some(time)
+    }
+
+    /// Takes the headers out of the record. None when there are none.
+    pub fn take_headers(&mut self) -> Option<Headers> {
+        let mut list = std::ptr::null_mut();
+        // SAFETY: alive; on success the list is ours.
+        let code =
+            unsafe { sys::rd_kafka_message_detach_headers(self.message.as_ptr(), &raw mut list) };
+        Fault::check(code).ok()?;
+        // SAFETY: given away just now.
+        NonNull::new(list).map(|list| unsafe { Headers::from_raw(list) })
+    }
+}
+
+impl Drop for Fetched {
+    fn drop(&mut self) {
+        // SAFETY: owned, destroyed once.
+        unsafe { sys::rd_kafka_message_destroy(self.message.as_ptr()) };
+    }
+}
+
+pub(super) fn slice<'a>(start: *mut c_void, len: usize) -> Option<&'a [u8]> {
+    // SAFETY: a message's pointers and lengths belong together; callers bind the lifetime to it.
+    (!start.is_null()).then(|| unsafe { std::slice::from_raw_parts(start.cast::<u8>(), len) })
+}
+
+/// (Un)assigns by the protocol of the group; a null list is everything.
+fn answer(
+    rk: *mut sys::rd_kafka_t,
+    list: Option<&PartitionList>,
+    cooperative: bool,
+    take: bool,
+) -> Result<(), Fault> {
+    let list = list.map_or(std::ptr::null_mut(), PartitionList::as_ptr);
+    // SAFETY: the client and the list are alive; the list is copied.
+    unsafe {
+        match (cooperative, take) {
+            (true, true) => check_error(sys::rd_kafka_incremental_assign(rk, list)),
+            (true, false) => check_error(sys::rd_kafka_incremental_unassign(rk, list)),
+            (false, true) => Fault::check(sys::rd_kafka_assign(rk, list)),
+            (false, false) => Fault::check(sys::rd_kafka_assign(rk, std::ptr::null())),
+        }
+    }
+}
+
+/// Notes a rebalance. Only while closing, and when the assignment is lost, is it answered here:
+/// then nobody waits, and librdkafka would hang without an answer.
+unsafe extern "C" fn on_rebalance(
+    rk: *mut sys::rd_kafka_t,
+    code: sys::rd_kafka_resp_err_t,
+    partitions: *mut sys::rd_kafka_topic_partition_list_t,
+    opaque: *mut c_void,
+) {
+    guarded(|| {
+        // SAFETY: librdkafka passes a live list and our opaque.
+        let (list, noted) = unsafe { (PartitionList::copy_of(partitions), noted_from(opaque)) };
+        let assigned = code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        // SAFETY: the client is alive inside its callback.
+        let (lost, cooperative) = unsafe {
+            let protocol = CStr::from_ptr(sys::rd_kafka_rebalance_protocol(rk));
+            (sys::rd_kafka_assignment_lost(rk) != 0, protocol == c"COOPERATIVE")
+        };
+        let closing = noted.lock().closing;
+        let inline = closing || (lost && !assigned);
+        if inline {
+            // While closing nothing new is taken on; an empty answer still has to be given.
+            let take = assigned && cooperative;
+            let empty = PartitionList::new(0);
+            let list = if take { &empty } else { &list };
+            let _ = answer(rk, Some(list), cooperative, take);
+        }
+        let answered = if inline { Answered::Inline } else { Answered::No };
+        noted.lock().rebalances.push((code, list, answered));
+    });
+}
+
+unsafe extern "C" fn on_commit(
+    _rk: *mut sys::rd_kafka_t,
+    code: sys::rd_kafka_resp_err_t,
+    offsets: *mut sys::rd_kafka_topic_partition_list_t,
+    opaque: *mut c_void,
+) {
+    guarded(|| {
+        // SAFETY: librdkafka passes a live list, or null, and our opaque.
+        let (list, noted) = unsafe { (PartitionList::copy_of(offsets), noted_from(opaque)) };
+        noted.lock().commits.push((code, list));
+    });
+}

@@ -1,0 +1,374 @@
+//! Starting the workers, and ending them: when a signal says so, when the end is reached, or when one
+//! of them cannot go on.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+
+use super::Config;
+use super::asking::{Desk, Inbox, Letter};
+use super::audit::{self, Audit, AuditLine};
+use super::ends::Ends;
+use super::stamp::StampSettings;
+use super::worker::{Failure, Worker, WorkerEnd, WorkerSettings};
+use crate::consume::{self, consumer_settings};
+use crate::kafka::{Producer, Wake};
+use crate::publish::{
+    self, Catalog, CatalogSettings, Compression, TopicState, TopicTemplate, producer_settings,
+    queue_records,
+};
+use crate::record::{DeadLetterClass, NextOffset, Outcome, Partition, Reason, Topic};
+use crate::telemetry::{Health, Metrics, PartitionLabels, TopicLabel};
+
+/// How often the foreman looks round.
+const ROUND: Duration = Duration::from_millis(50);
+/// How long the output topics may take to be found before the workers begin.
+const FIND_OUTPUTS: Duration = Duration::from_secs(5);
+/// How long all output topics may be away before there is no point in staying.
+const NO_OUTPUT_LIMIT: Duration = Duration::from_secs(60);
+/// More CPUs than this are rarely of use to one process: more processes spread better.
+const MOST_WORKERS_BY_DEFAULT: usize = 4;
+
+/// Everything that a run needs.
+pub struct RunSettings {
+    /// How the line runs.
+    pub config: Config,
+    /// What is read.
+    pub consume: consume::Config,
+    /// Where it goes.
+    pub publish: publish::Config,
+    /// How to reach the brokers.
+    pub client: ClientConfig,
+    /// How events are stamped.
+    pub stamp: StampSettings,
+    /// How long a stop may take.
+    pub drain: Duration,
+    /// End by itself at the offsets that stand at the end now.
+    pub until_end: bool,
+    /// Whom to ask for what memory does not know.
+    pub desk: Option<Desk>,
+    /// Where calls that wait are made.
+    pub runtime: tokio::runtime::Handle,
+    /// Says that the process is to end: once to drain, twice to end at once.
+    pub signals: Receiver<()>,
+    /// What operators see.
+    pub health: Arc<Health>,
+    /// What operators see.
+    pub metrics: Arc<Metrics>,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum RunEnd {
+    /// Everything read has ended and is committed. With the audit, if it was to end by itself.
+    Drained(Option<Audit>),
+    /// Time ran out, or somebody could not wait; so many records are known to be read again.
+    Unfinished(usize),
+    /// It could not go on.
+    Failed(Failure),
+}
+
+/// One per CPU that the process may use, at most four.
+pub fn workers_by_default() -> u16 {
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    cpus.min(MOST_WORKERS_BY_DEFAULT) as u16
+}
+
+/// Runs until a signal, the end, or a failure. Blocks.
+pub fn run(settings: RunSettings) -> RunEnd {
+    match Foreman::start(settings) {
+        Ok(foreman) => foreman.oversee(),
+        Err(failure) => RunEnd::Failed(failure),
+    }
+}
+
+struct Foreman {
+    client: ClientConfig,
+    group: String,
+    drain: Duration,
+    signals: Receiver<()>,
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
+    catalog: Arc<Catalog>,
+    ends: Option<Arc<Ends>>,
+    inboxes: Vec<Arc<Inbox>>,
+    ended: Receiver<WorkerEnd>,
+    stopping: Option<Instant>,
+    no_output_since: Option<Instant>,
+    next_look: Instant,
+}
+
+impl Foreman {
+    fn start(settings: RunSettings) -> Result<Self, Failure> {
+        let workers = settings.config.workers.unwrap_or_else(workers_by_default);
+        let ends = if settings.until_end {
+            let ends = audit::ends_now(&settings.client, &settings.consume.topics)
+                .map_err(|error| Failure::Unavailable(format!("cannot read the ends: {error}")))?;
+            Some(Arc::new(ends))
+        } else {
+            None
+        };
+        let catalog = Self::start_catalog(&settings);
+        let (send_end, ended) = channel();
+        let mut inboxes = Vec::new();
+        for number in 0..workers {
+            let wake = Wake::new()
+                .map_err(|error| Failure::Unavailable(format!("no file descriptor: {error}")))?;
+            let wake = Arc::new(wake);
+            let inbox = Arc::new(Inbox::new(Arc::clone(&wake)));
+            inboxes.push(Arc::clone(&inbox));
+            let worker =
+                worker_settings(&settings, number, workers, &catalog, ends.as_ref(), wake, inbox);
+            start_worker(worker, send_end.clone())?;
+        }
+        Ok(Self {
+            client: settings.client,
+            group: settings.consume.group,
+            drain: settings.drain,
+            signals: settings.signals,
+            health: settings.health,
+            metrics: settings.metrics,
+            catalog,
+            ends,
+            inboxes,
+            ended,
+            stopping: None,
+            no_output_since: None,
+            next_look: Instant::now(),
+        })
+    }
+
+    /// Finds the output topics of inputs that are known by name before the workers begin: then
+    /// nothing has to be held, and batches are cut to the topics' limits from the first.
+    fn start_catalog(settings: &RunSettings) -> Arc<Catalog> {
+        let catalog = Catalog::new();
+        let template = TopicTemplate::new(&settings.publish.topic);
+        let dead_letter = settings.publish.dead_letter.as_deref().map(TopicTemplate::new);
+        let mut wanted = Vec::new();
+        for input in settings.consume.topics.iter().filter(|input| !input.starts_with('^')) {
+            wanted.push(template.output_of(input));
+            wanted.extend(dead_letter.as_ref().map(|template| template.output_of(input)));
+        }
+        for topic in &wanted {
+            catalog.want(topic);
+        }
+        let (running, runtime) = (Arc::clone(&catalog), settings.runtime.clone());
+        let asking = CatalogSettings {
+            client: settings.client.clone(),
+            inputs: settings.consume.topics.clone(),
+            template,
+            partitioning: settings.publish.partition,
+        };
+        std::thread::spawn(move || running.run(&asking, &runtime));
+        catalog.wait_for(&wanted, FIND_OUTPUTS);
+        catalog
+    }
+
+    fn oversee(mut self) -> RunEnd {
+        let mut ends = Vec::new();
+        while ends.len() < self.inboxes.len() {
+            match self.ended.recv_timeout(ROUND) {
+                Ok(end) => {
+                    // One worker that cannot go on ends the process: half a process hides a fault.
+                    if let WorkerEnd::Failed(failure) = &end {
+                        tracing::error!("{failure}");
+                        self.stop();
+                    }
+                    ends.push(end);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            while self.signals.try_recv().is_ok() {
+                if self.stopping.is_some() {
+                    tracing::warn!("a second signal: ending at once");
+                    return RunEnd::Unfinished(0);
+                }
+                tracing::info!("ending: finishing what is under way");
+                self.stop();
+            }
+            if self.stopping.is_some_and(|until| Instant::now() > until) {
+                return RunEnd::Unfinished(0);
+            }
+            if let Some(end) = self.look() {
+                ends.push(end);
+            }
+        }
+        self.catalog.close();
+        self.conclude(&ends)
+    }
+
+    /// What is looked at once in a while: whether the end is reached, and whether there is still
+    /// anywhere to publish to.
+    fn look(&mut self) -> Option<WorkerEnd> {
+        let now = Instant::now();
+        if self.stopping.is_some() || now < self.next_look {
+            return None;
+        }
+        self.next_look = now + Duration::from_millis(200);
+        if let Some(ends) = &self.ends {
+            let open = ends.unfinished();
+            // Other members of the group may have read some of it.
+            let elsewhere = || {
+                audit::uncommitted(&self.client, &self.group, &open).is_ok_and(|all| all.is_empty())
+            };
+            if open.is_empty() || (!self.owns_any(&open) && elsewhere()) {
+                self.stop();
+            }
+        }
+        let (absent, wanted) = self.catalog.absent_of_all();
+        if wanted == 0 || absent.len() < wanted {
+            self.no_output_since = None;
+            return None;
+        }
+        let since = *self.no_output_since.get_or_insert(now);
+        if now.duration_since(since) < NO_OUTPUT_LIMIT {
+            return None;
+        }
+        self.stop();
+        let forbidden = absent.iter().any(|(_, state)| *state == TopicState::Forbidden);
+        let names: Vec<_> = absent.iter().map(|(topic, _)| topic.to_string()).collect();
+        let text = format!("none of the output topics can be published to: {}", names.join(", "));
+        Some(WorkerEnd::Failed(if forbidden {
+            Failure::NoPermission(text)
+        } else {
+            Failure::Unavailable(text)
+        }))
+    }
+
+    /// Whether this process reads any of these partitions; then it is not yet done with them.
+    fn owns_any(&self, open: &[(Topic, Partition, NextOffset)]) -> bool {
+        open.iter().any(|(topic, partition, _)| {
+            let labels =
+                PartitionLabels { topic: TopicLabel(topic.clone()), partition: partition.0 };
+            self.metrics.consumer_lag.get(&labels).is_some()
+        })
+    }
+
+    fn stop(&mut self) {
+        if self.stopping.is_none() {
+            self.stopping = Some(Instant::now() + self.drain);
+            self.health.drain();
+            self.inboxes.iter().for_each(|inbox| inbox.post(Letter::Stop));
+        }
+    }
+
+    fn conclude(&self, ends: &[WorkerEnd]) -> RunEnd {
+        let mut left = 0;
+        let mut unfinished = false;
+        for end in ends {
+            match end {
+                WorkerEnd::Failed(failure) => return RunEnd::Failed(failure.clone()),
+                WorkerEnd::Unfinished(records) => {
+                    left += records;
+                    unfinished = true;
+                }
+                WorkerEnd::Drained => {}
+            }
+        }
+        if unfinished {
+            return RunEnd::Unfinished(left);
+        }
+        let Some(ends) = &self.ends else { return RunEnd::Drained(None) };
+        let due = ends.to_be_committed();
+        match audit::uncommitted(&self.client, &self.group, &due) {
+            Ok(uncommitted) => RunEnd::Drained(Some(Audit {
+                consumed: self.metrics.records_consumed.get(),
+                ended: self.ended_lines(),
+                uncommitted,
+            })),
+            Err(error) => {
+                RunEnd::Failed(Failure::Unavailable(format!("the audit cannot be made: {error}")))
+            }
+        }
+    }
+
+    fn ended_lines(&self) -> Vec<AuditLine> {
+        let reasons = Reason::ALL.into_iter();
+        let mut outcomes = vec![Outcome::Enriched];
+        outcomes.extend(reasons.clone().map(Outcome::Partial));
+        outcomes.push(Outcome::Unchanged(None));
+        outcomes.extend(reasons.clone().map(|reason| Outcome::Unchanged(Some(reason))));
+        outcomes.extend(DeadLetterClass::ALL.into_iter().map(Outcome::DeadLettered));
+        outcomes.extend(reasons.map(Outcome::Dropped));
+        let lines = outcomes.into_iter().filter_map(|outcome| {
+            let records = self.metrics.records.get(&outcome.into())?.get();
+            let reason = match outcome {
+                Outcome::DeadLettered(class) => class.name(),
+                other => other.reason().map_or("", Reason::name),
+            };
+            Some(AuditLine { outcome: outcome.name(), reason, records })
+        });
+        lines.collect()
+    }
+}
+
+fn worker_settings(
+    settings: &RunSettings,
+    number: u16,
+    workers: u16,
+    catalog: &Arc<Catalog>,
+    ends: Option<&Arc<Ends>>,
+    wake: Arc<Wake>,
+    inbox: Arc<Inbox>,
+) -> WorkerSettings {
+    let mut consumer_client =
+        consumer_settings(settings.client.clone(), &settings.consume, number, workers);
+    if settings.until_end {
+        // The end of a partition is told, for the sake of those that end with no record.
+        consumer_client.set("enable.partition.eof", "true");
+    }
+    let (client, publish) = (settings.client.clone(), settings.publish.clone());
+    let producer_wake = Arc::clone(&wake);
+    let make_producer = Box::new(move |smallest_limit| {
+        let client = producer_settings(client.clone(), &publish, number, workers, smallest_limit);
+        Producer::new(&client, &producer_wake)
+    });
+    let stamp = StampSettings {
+        memory_limit_bytes: settings.stamp.memory_limit_bytes / usize::from(workers),
+        ..settings.stamp.clone()
+    };
+    WorkerSettings {
+        number,
+        config: settings.config.clone(),
+        consume: settings.consume.clone(),
+        consumer_client,
+        make_producer,
+        smallest_limit: catalog.smallest_limit_bytes(),
+        most_under_way: queue_records(workers) as usize,
+        compressed: settings.publish.compression != Compression::None,
+        output: TopicTemplate::new(&settings.publish.topic),
+        dead_letter: settings.publish.dead_letter.as_deref().map(TopicTemplate::new),
+        on_undeliverable: settings.publish.on_undeliverable,
+        stamp,
+        catalog: Arc::clone(catalog),
+        desk: settings.desk.clone(),
+        health: Arc::clone(&settings.health),
+        metrics: Arc::clone(&settings.metrics),
+        ends: ends.cloned(),
+        drain: settings.drain,
+        wake,
+        inbox,
+    }
+}
+
+fn start_worker(settings: WorkerSettings, ended: Sender<WorkerEnd>) -> Result<(), Failure> {
+    let name = format!("worker-{}", settings.number);
+    let work = move || {
+        // Made on its own thread: a worker's memory never changes threads.
+        let end = catch_unwind(AssertUnwindSafe(|| match Worker::new(settings) {
+            Ok(worker) => worker.run(),
+            Err(failure) => WorkerEnd::Failed(failure),
+        }));
+        let end = end.unwrap_or_else(|_| {
+            WorkerEnd::Failed(Failure::Internal("a worker panicked; its words are above".into()))
+        });
+        // The foreman may have gone without waiting.
+        drop(ended.send(end));
+    };
+    let thread = std::thread::Builder::new().name(name).spawn(work);
+    thread.map(drop).map_err(|error| Failure::Unavailable(format!("no thread: {error}")))
+}

@@ -1,0 +1,155 @@
+//! Extract, resolve and encode in a row: an event's bytes to what is to be written of it. The same
+//! for a worker and for files without Kafka.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::encode::{Encoder, Existing, Profile};
+use crate::extract::{self, Extractor, Shape};
+use crate::record::{Answer, Enrichment, GroupSet, Outcome, Outline, Reason, Role};
+use crate::resolve::{DatabaseSet, Resolver, Wants};
+
+/// What stamping needs to know, for each worker to make a [`Stamper`] of its own.
+#[derive(Clone)]
+pub struct StampSettings {
+    /// Where addresses stand.
+    pub addresses: extract::Config,
+    /// What is wanted of them.
+    pub wants: Arc<Wants>,
+    /// The files in force.
+    pub databases: Arc<DatabaseSet>,
+    /// How facts are written.
+    pub profile: Profile,
+    /// What happens to facts that the event already has.
+    pub existing: Existing,
+    /// For everything that is remembered to be fast, of one worker.
+    pub memory_limit_bytes: usize,
+}
+
+/// What is to become of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stamp {
+    /// It goes out as it came.
+    Unchanged(Option<Reason>),
+    /// [`Stamper::write`] writes so many bytes.
+    Written {
+        /// The length of the output.
+        len: usize,
+        /// How the record ends.
+        outcome: Outcome,
+    },
+    /// Something wanted is missing that a provider may know: see [`Stamper::missing`].
+    Missing,
+}
+
+/// What was found in events, counted since it was last taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Addresses, by role in the order of [`Role::ALL`].
+    pub sightings: [u64; Role::ALL.len()],
+    /// Values at configured paths that are no address.
+    pub unreadable: u64,
+    /// Addresses beyond the limit per record.
+    pub left_out: u64,
+}
+
+/// Stamps one event after the other. Belongs to one thread; allocates nothing in steady state.
+pub struct Stamper {
+    extractor: Extractor,
+    resolver: Resolver,
+    encoder: Encoder,
+    outline: Outline,
+    answers: Vec<Answer>,
+    missing: Vec<(IpAddr, GroupSet)>,
+    found: Found,
+}
+
+impl Stamper {
+    /// Fails when a path makes no sense.
+    pub fn new(settings: &StampSettings) -> Result<Self, extract::ExtractConfigError> {
+        let memory = settings.memory_limit_bytes / 2;
+        let resolver =
+            Resolver::new(Arc::clone(&settings.wants), Arc::clone(&settings.databases), memory);
+        let paths: Vec<String> =
+            settings.addresses.paths.iter().map(|path| path.path.clone()).collect();
+        let sources: Vec<String> = resolver.sources().iter().map(ToString::to_string).collect();
+        let encoder = Encoder::new(settings.profile, settings.existing, &paths, &sources, memory);
+        let needs = Encoder::needs(settings.profile);
+        Ok(Self {
+            extractor: Extractor::new(&settings.addresses, &needs)?,
+            resolver,
+            encoder,
+            outline: Outline::default(),
+            answers: Vec::new(),
+            missing: Vec::new(),
+            found: Found::default(),
+        })
+    }
+
+    /// Takes newer databases into use. Called between batches: a record is stamped from one set.
+    pub fn refresh(&mut self) {
+        self.resolver.refresh();
+    }
+
+    /// Reads and resolves an event. `ask`: whether a provider may still be asked for what is
+    /// missing; otherwise the record is partial for this reason.
+    pub fn stamp(&mut self, event: &[u8], ask: Result<(), Reason>) -> Stamp {
+        match self.extractor.scan(event, &mut self.outline) {
+            Ok(Shape::Object) => {}
+            Ok(_) => return Stamp::Unchanged(None),
+            Err(unreadable) => return Stamp::Unchanged(Some(unreadable.reason())),
+        }
+        self.count();
+        self.answers.clear();
+        self.missing.clear();
+        let (mut touched, mut lacking) = (false, false);
+        for sighting in &self.outline.sightings {
+            let answer = self.resolver.resolve(&sighting.address);
+            touched |= sighting.address.is_global() || !answer.is_empty();
+            if !answer.missing.is_empty() && sighting.address.is_global() {
+                lacking = true;
+                self.missing.push((sighting.address.ip(), answer.missing));
+            }
+            self.answers.push(answer);
+        }
+        if !touched {
+            return Stamp::Unchanged(None);
+        }
+        let outcome = match (lacking, ask) {
+            (true, Ok(())) => return Stamp::Missing,
+            (true, Err(reason)) => Outcome::Partial(reason),
+            (false, _) => Outcome::Enriched,
+        };
+        let len =
+            self.encoder.plan(event, &self.outline, &self.answers, &mut self.resolver, outcome);
+        Stamp::Written { len, outcome }
+    }
+
+    /// Writes what the last call of [`Stamper::stamp`] planned; `out` is exactly as long as it said.
+    pub fn write(&self, event: &[u8], out: &mut [u8]) {
+        self.encoder.write(event, out);
+    }
+
+    /// What is missing of which address, after [`Stamp::Missing`]. An address may stand here twice.
+    pub fn missing(&self) -> &[(IpAddr, GroupSet)] {
+        &self.missing
+    }
+
+    /// Takes in what a provider answered, or that it knows nothing.
+    pub fn learn(&mut self, address: IpAddr, asked: GroupSet, facts: Option<Enrichment>) {
+        self.resolver.learn(address, asked, facts);
+    }
+
+    /// What was found since the last call.
+    pub fn take_found(&mut self) -> Found {
+        std::mem::take(&mut self.found)
+    }
+
+    fn count(&mut self) {
+        for sighting in &self.outline.sightings {
+            self.found.sightings[sighting.role as usize] += 1;
+        }
+        self.found.unreadable += u64::from(self.outline.unreadable);
+        self.found.left_out += u64::from(self.outline.left_out);
+    }
+}

@@ -1,0 +1,462 @@
+//! From the consumer into the window: fetching, admitting, stamping, and the first try to publish.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+use super::super::OnUnparsable;
+use super::super::lane::{Ownership, Stage, Waiting};
+use super::super::stamp::Stamp;
+use super::super::ticket::LaneId;
+use super::{Failure, Worker};
+use crate::commit::Sequence;
+use crate::consume::{OutOfRange, Start};
+use crate::kafka::{Buffer, Fetched, Headers, Place};
+use crate::publish;
+use crate::record::{DeadLetterClass, NextOffset, Offset, Outcome, Partition, Reason, Topic};
+use crate::telemetry::Problem;
+
+/// How long fetched records are held for room before their partition is paused. Shorter waits are
+/// ordinary: the producer is full, and in a moment it is not.
+const HOLD: Duration = Duration::from_millis(200);
+
+/// What was made of an event, with the reason that goes into a header.
+struct Made {
+    value: Option<Buffer>,
+    outcome: Outcome,
+}
+
+impl Worker {
+    /// Admits what is held and, if nothing is, what comes next. False when there was nothing to do.
+    pub(super) fn take_in(&mut self, now: Instant) -> bool {
+        let mut busy = self.admit_held();
+        let holding = self.pause_long_held(now);
+        if holding && self.rebalances.is_empty() {
+            return busy;
+        }
+        let Some(consumer) = &mut self.consumer else { return busy };
+        let mut batch = std::mem::take(&mut self.batch);
+        consumer.fetch(&mut batch);
+        // Callbacks ran inside the call: what they took away is not admitted from this very batch.
+        let noted = consumer.rebalances();
+        self.note_rebalances(noted);
+        if !batch.is_empty() {
+            busy = true;
+            self.stamper.refresh();
+            self.unkeyed = self.unkeyed.wrapping_add(1);
+            self.last_lane = None;
+        }
+        for fetched in batch.drain(..) {
+            self.take(fetched);
+        }
+        self.batch = batch;
+        busy
+    }
+
+    fn admit_held(&mut self) -> bool {
+        let mut busy = false;
+        for id in self.lane_ids() {
+            while let Some(fetched) = self.lane_mut(id).held.pop_front() {
+                if let Err(fetched) = self.admit(id, fetched) {
+                    self.lane_mut(id).held.push_front(fetched);
+                    break;
+                }
+                busy = true;
+            }
+            if self.lane(id).held.is_empty() {
+                self.lane_mut(id).held_since = None;
+            }
+        }
+        busy
+    }
+
+    /// Pauses partitions whose records are held for long. True while others are held: then nothing
+    /// more is fetched.
+    fn pause_long_held(&mut self, now: Instant) -> bool {
+        let mut holding = false;
+        for id in self.lane_ids() {
+            let window = self.config.window;
+            let lane = self.lane_mut(id);
+            if lane.held.is_empty() || lane.paused {
+                continue;
+            }
+            let since = *lane.held_since.get_or_insert(now);
+            if now.duration_since(since) >= HOLD || lane.is_parked_full(window) {
+                self.set_paused(id, true);
+            } else {
+                holding = true;
+            }
+        }
+        holding
+    }
+
+    fn take(&mut self, fetched: Fetched) {
+        if let Some(fault) = fetched.fault() {
+            self.take_fault(&fetched, fault);
+            return;
+        }
+        let Some(id) = self.lane_of(&fetched) else { return };
+        let lane = self.lane_mut(id);
+        if lane.ownership != Ownership::Owned {
+            return;
+        }
+        if let Some(end) = lane.end.filter(|end| fetched.offset().0 >= end.0) {
+            self.exhaust(id, end);
+            return;
+        }
+        if !lane.held.is_empty() {
+            lane.held.push_back(fetched);
+            return;
+        }
+        if let Err(fetched) = self.admit(id, fetched) {
+            self.lane_mut(id).held.push_back(fetched);
+        }
+    }
+
+    fn lane_of(&mut self, fetched: &Fetched) -> Option<LaneId> {
+        let tag = fetched.tag();
+        if let Some((last, id)) = self.last_lane
+            && last == tag
+        {
+            return Some(id);
+        }
+        let name = (Topic::new(fetched.topic()), fetched.partition());
+        let id = *self.by_name.get(&name)?;
+        self.last_lane = Some((tag, id));
+        Some(id)
+    }
+
+    /// Takes a record into the window and as far as it goes. Given back when there is no room.
+    fn admit(&mut self, id: LaneId, mut fetched: Fetched) -> Result<(), Fetched> {
+        let lane = self.lane(id);
+        if lane.halted.is_some() || !lane.has_room(self.config.window) {
+            return Err(fetched);
+        }
+        let (output, input, unkeyed) = (lane.output, lane.partition, self.unkeyed);
+        let Ok(partition) = self.outlet.route(output, input, fetched.key(), unkeyed) else {
+            return Err(fetched);
+        };
+        let offset = fetched.offset();
+        let sequence = match self.lane_mut(id).tracker.admit(offset) {
+            Ok(sequence) => sequence,
+            Err(rewound) => {
+                // It is under way already, or has ended: nothing is lost by leaving it out.
+                tracing::warn!(topic = %self.lane(id).topic, partition = %input, %rewound,
+                    "a record was delivered twice to this worker; the second is left out");
+                return Ok(());
+            }
+        };
+        self.tally.consumed += 1;
+        self.tally.bytes_consumed += fetched.payload().map_or(0, <[u8]>::len) as u64;
+        let headers = self.headers_for(id, &mut fetched, offset);
+        self.process(id, sequence, partition, headers, &fetched);
+        Ok(())
+    }
+
+    /// The record's own headers and where it came from.
+    fn headers_for(&mut self, id: LaneId, fetched: &mut Fetched, offset: Offset) -> Headers {
+        let mut text = [0u8; MOST_SOURCE_BYTES];
+        let source = source_text(&self.lane(id).source_prefix, offset, &mut text);
+        match fetched.take_headers() {
+            None => {
+                let mut headers = Headers::new(2);
+                headers.add("ipstamp-src", source);
+                headers
+            }
+            Some(mut headers) => {
+                headers.set(publish::SOURCE, source);
+                headers
+            }
+        }
+    }
+
+    fn process(
+        &mut self,
+        id: LaneId,
+        sequence: Sequence,
+        partition: Partition,
+        mut headers: Headers,
+        fetched: &Fetched,
+    ) {
+        let event = fetched.payload();
+        let ask = if self.asking.is_possible() { Ok(()) } else { Err(Reason::NotFound) };
+        let made = match event {
+            None => Made { value: None, outcome: Outcome::Unchanged(None) },
+            Some(event) => {
+                let Some(made) = self.make(event, ask) else {
+                    self.park(id, sequence, headers, fetched, event);
+                    return;
+                };
+                made
+            }
+        };
+        if let Outcome::Unchanged(Some(reason)) = made.outcome {
+            match self.on_unparsable() {
+                OnUnparsable::Pass => headers.set(publish::REASON, reason.name().as_bytes()),
+                OnUnparsable::Drop => {
+                    self.end_here(id, sequence, Outcome::Dropped(reason));
+                    return;
+                }
+                OnUnparsable::DeadLetter => {
+                    let key = fetched.key().map(<[u8]>::to_vec);
+                    let class = DeadLetterClass::Unparsable;
+                    let words = "the event cannot be read; its reason is in ipstamp-reason";
+                    headers.set(publish::REASON, reason.name().as_bytes());
+                    self.bury(
+                        id,
+                        sequence,
+                        key,
+                        headers,
+                        made.value,
+                        fetched.timestamp(),
+                        class,
+                        words,
+                    );
+                    return;
+                }
+            }
+        }
+        let record = Waiting {
+            sequence,
+            stage: Stage::Ready { value: made.value, outcome: made.outcome },
+            key: None,
+            headers: Some(headers),
+            timestamp: fetched.timestamp(),
+        };
+        if self.lane(id).must_wait(self.config.ordering, fetched.key()) {
+            let key = fetched.key().map(<[u8]>::to_vec);
+            self.lane_mut(id).push(Waiting { key, ..record });
+        } else {
+            self.publish(id, partition, fetched.key(), record, event);
+        }
+    }
+
+    /// Stamps an event into a pooled buffer. None when a provider is to be asked. Whatever an event
+    /// does to the code that reads it, it costs the stamp and nothing else.
+    fn make(&mut self, event: &[u8], ask: Result<(), Reason>) -> Option<Made> {
+        let (stamper, pool) = (&mut self.stamper, &mut self.pool);
+        let made = catch_unwind(AssertUnwindSafe(|| match stamper.stamp(event, ask) {
+            Stamp::Missing => None,
+            Stamp::Unchanged(reason) => {
+                let outcome = Outcome::Unchanged(reason);
+                Some(Made { value: Some(pool.copy(event)), outcome })
+            }
+            Stamp::Written { len, outcome } => {
+                let mut value = pool.take(len);
+                stamper.write(event, value.as_mut());
+                Some(Made { value: Some(value), outcome })
+            }
+        }));
+        made.unwrap_or_else(|_| {
+            let outcome = Outcome::Unchanged(Some(Reason::Internal));
+            Some(Made { value: Some(self.pool.copy(event)), outcome })
+        })
+    }
+
+    /// Lets a record wait for answers, and asks for them.
+    fn park(
+        &mut self,
+        id: LaneId,
+        sequence: Sequence,
+        headers: Headers,
+        fetched: &Fetched,
+        event: &[u8],
+    ) {
+        let mut missing = self.stamper.missing().to_vec();
+        missing.sort_unstable_by_key(|(address, _)| *address);
+        missing.dedup_by(|later, first| {
+            let same = later.0 == first.0;
+            if same {
+                first.1 = first.1.or(later.1);
+            }
+            same
+        });
+        let waiting = Waiting {
+            sequence,
+            stage: Stage::Asked { event: self.pool.copy(event), open: missing.len() as u16 },
+            key: fetched.key().map(<[u8]>::to_vec),
+            headers: Some(headers),
+            timestamp: fetched.timestamp(),
+        };
+        self.lane_mut(id).push(waiting);
+        self.deadlines.push_back((Instant::now() + self.config.deadline, id, sequence));
+        for (address, groups) in missing {
+            self.asking.ask(address, groups, (id, sequence));
+        }
+    }
+
+    /// Takes in an answer, and stamps the records that had waited for nothing else.
+    pub(super) fn hear(
+        &mut self,
+        address: std::net::IpAddr,
+        asked: crate::record::GroupSet,
+        told: crate::resolve::Told,
+    ) {
+        let reason = told.as_ref().err().copied();
+        if let Ok(facts) = told {
+            self.stamper.learn(address, asked, facts);
+        }
+        for (id, sequence) in self.asking.answered(address) {
+            let Some(waiting) = self.lane_mut(id).find_asked(sequence) else { continue };
+            let Stage::Asked { open, .. } = &mut waiting.stage else { continue };
+            *open -= 1;
+            if *open == 0 {
+                self.conclude(id, sequence, reason.unwrap_or(Reason::NotFound));
+            }
+        }
+    }
+
+    /// Publishes records whose deadline has come, with what is known.
+    pub(super) fn expire(&mut self, now: Instant) {
+        while let Some((at, id, sequence)) = self.deadlines.front().copied() {
+            if at > now {
+                return;
+            }
+            self.deadlines.pop_front();
+            self.conclude(id, sequence, Reason::Deadline);
+        }
+    }
+
+    /// Ends the waiting of a record: it is stamped with what is known now.
+    pub(super) fn conclude(&mut self, id: LaneId, sequence: Sequence, reason: Reason) {
+        let Some(waiting) = self.lane_mut(id).find_asked(sequence) else { return };
+        let Stage::Asked { event, .. } = std::mem::replace(&mut waiting.stage, Stage::Sent) else {
+            return;
+        };
+        // With a reason given nothing is asked any more, so there is always something to publish.
+        let made = self.make(event.as_slice(), Err(reason)).unwrap_or(Made {
+            value: Some(event),
+            outcome: Outcome::Unchanged(Some(Reason::Internal)),
+        });
+        self.lane_mut(id).set_ready(sequence, made.value, made.outcome);
+    }
+
+    /// What stands in the place of a record.
+    fn take_fault(&mut self, fetched: &Fetched, fault: crate::kafka::Fault) {
+        match fault.code() {
+            Code::PartitionEOF => {
+                if let Some(id) = self.lane_of(fetched)
+                    && let Some(end) = self.lane(id).end
+                    && fetched.offset().0 >= end.0
+                {
+                    self.exhaust(id, end);
+                }
+            }
+            Code::AutoOffsetReset => self.take_reset(fetched),
+            Code::PollExceeded => tracing::warn!(
+                "this worker did not poll for too long and was taken out of the group; \
+                 it joins again and reads on from what was committed"
+            ),
+            Code::TopicAuthorizationFailed => self.refused(format!(
+                "no right to read topic {topic}; kafka-acls --add --operation Read \
+                 --operation Describe --topic {topic}",
+                topic = fetched.topic()
+            )),
+            Code::GroupAuthorizationFailed => self.refused(format!(
+                "no right to group {group}; kafka-acls --add --operation Read --group {group}",
+                group = self.consume.group
+            )),
+            Code::UnknownTopicOrPartition | Code::UnknownTopic => {
+                let text = format!("input topic {} does not exist", fetched.topic());
+                if self.health.report(Problem::Group(self.number), text.clone()) {
+                    tracing::error!("{text}; waiting for it");
+                }
+            }
+            _ => {
+                let text = format!("cannot read {}: {}", fetched.topic(), fetched.fault_text());
+                if self.health.report(Problem::Brokers(self.number), text.clone()) {
+                    tracing::warn!(error = %fault, "{text}; trying again");
+                }
+            }
+        }
+    }
+
+    /// There is no committed offset, or it is out of range.
+    fn take_reset(&mut self, fetched: &Fetched) {
+        let (topic, partition) = (fetched.topic(), fetched.partition());
+        let Some(consumer) = &self.consumer else { return };
+        let lost = Some(fetched.offset().0).filter(|offset| *offset >= 0);
+        let place = match (lost, self.consume.start, self.consume.on_offset_out_of_range) {
+            (None, Start::Earliest, _) | (Some(_), _, OutOfRange::Earliest) => Place::Beginning,
+            (None, Start::Latest, _) | (Some(_), _, OutOfRange::Latest) => Place::End,
+            (Some(offset), _, OutOfRange::Fail) => {
+                let text = format!(
+                    "{topic}-{partition}: the committed offset {offset} no longer exists, so \
+                     records were deleted unread. To go on with what is left set \
+                     input.on_offset_out_of_range to earliest (or latest)"
+                );
+                self.failure.get_or_insert(Failure::Unavailable(text));
+                return;
+            }
+        };
+        if let Some(offset) = lost {
+            tracing::warn!(%topic, %partition, offset, ?place,
+                "the committed offset no longer exists: records were deleted unread");
+        } else {
+            tracing::debug!(%topic, %partition, ?place, "no committed offset; beginning");
+        }
+        consumer.seek(topic, partition, place);
+    }
+
+    /// A right is missing: said once, and after a while the worker gives up.
+    pub(super) fn refused(&mut self, text: String) {
+        let since = *self.refused_since.get_or_insert_with(Instant::now);
+        if self.health.report(Problem::Group(self.number), text.clone()) {
+            tracing::error!("{text}");
+        }
+        if since.elapsed() > Duration::from_secs(30) {
+            self.failure.get_or_insert(Failure::NoPermission(text));
+        }
+    }
+
+    /// The end has been read, of a run that ends by itself.
+    fn exhaust(&mut self, id: LaneId, end: NextOffset) {
+        let lane = self.lane_mut(id);
+        if !lane.exhausted {
+            lane.exhausted = true;
+            tracing::debug!(topic = %lane.topic, partition = %lane.partition, %end, "read to the end");
+            self.set_paused(id, true);
+        }
+    }
+}
+
+/// The longest topic name, partition and offset.
+const MOST_SOURCE_BYTES: usize = 249 + 1 + 11 + 1 + 20;
+
+/// `topic-partition-offset`, written without formatting machinery: it is on every record.
+fn source_text<'a>(
+    prefix: &str,
+    offset: Offset,
+    text: &'a mut [u8; MOST_SOURCE_BYTES],
+) -> &'a [u8] {
+    let prefix = &prefix.as_bytes()[..prefix.len().min(MOST_SOURCE_BYTES - 20)];
+    let mut at = MOST_SOURCE_BYTES;
+    let mut rest = offset.0.unsigned_abs();
+    loop {
+        at -= 1;
+        text[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    at -= prefix.len();
+    text[at..at + prefix.len()].copy_from_slice(prefix);
+    &text[at..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_where_a_record_came_from() {
+        let mut text = [0; MOST_SOURCE_BYTES];
+        assert_eq!(source_text("logs.web-3-", Offset(0), &mut text), b"logs.web-3-0");
+        assert_eq!(source_text("a-0-", Offset(i64::MAX), &mut text), b"a-0-9223372036854775807");
+        let long = format!("{}-2147483647-", "t".repeat(249));
+        let expected = format!("{long}{}", i64::MAX);
+        assert_eq!(source_text(&long, Offset(i64::MAX), &mut text), expected.as_bytes());
+    }
+}

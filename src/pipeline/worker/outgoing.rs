@@ -1,0 +1,278 @@
+//! From the window to the producer, and what comes back: publishing, the ladder for what is refused,
+//! and the end of each record.
+
+use std::time::{Instant, SystemTime};
+
+use super::super::lane::{Ownership, Stage, Waiting};
+use super::super::ticket::{LaneId, Ticket};
+use super::Worker;
+use crate::commit::Sequence;
+use crate::kafka::{Buffer, Headers, Outgoing};
+use crate::publish::{
+    self, Limits, OnUndeliverable, RecordFault, Refused, add_dead_letter_headers, alone_bytes,
+};
+use crate::record::{DeadLetterClass, Outcome, Partition, Reason};
+use crate::telemetry::Problem;
+
+/// A clamped time stays so far inside the topic's bounds, for the way to the broker.
+const CLAMP_MARGIN_MS: i64 = 60_000;
+
+impl Worker {
+    /// Sends a record that is ready, after bringing it within what the topic takes. `original`: the
+    /// event as it came, where it is still at hand.
+    pub(super) fn publish(
+        &mut self,
+        id: LaneId,
+        partition: Partition,
+        key: Option<&[u8]>,
+        mut record: Waiting,
+        original: Option<&[u8]>,
+    ) {
+        let Stage::Ready { mut value, mut outcome } = record.stage else { return };
+        let lane = self.lane(id);
+        let output = lane.output;
+        let limits = self.outlet.limits(output);
+        let mut headers = record.headers.take().unwrap_or_else(|| Headers::new(2));
+        // librdkafka compresses after this, so with compression only the broker knows.
+        let fits = |value: &Option<Buffer>, headers: &Headers| {
+            let len = value.as_ref().map_or(0, |value| value.as_slice().len());
+            alone_bytes(len, key, Some(headers)) <= limits.max_message_bytes as usize
+        };
+        if !self.compressed && !fits(&value, &headers) {
+            if let Some(original) = original
+                && matches!(outcome, Outcome::Enriched | Outcome::Partial(_))
+            {
+                value = Some(self.pool.copy(original));
+                outcome = Outcome::Unchanged(Some(Reason::OutputLimit));
+                headers.set(publish::REASON, Reason::OutputLimit.name().as_bytes());
+            }
+            if !fits(&value, &headers) {
+                let words = format!(
+                    "larger than max.message.bytes={} of the output topic",
+                    limits.max_message_bytes
+                );
+                let key = key.map(<[u8]>::to_vec);
+                let class = DeadLetterClass::TooLarge;
+                self.bury(
+                    id,
+                    record.sequence,
+                    key,
+                    headers,
+                    value,
+                    record.timestamp,
+                    class,
+                    &words,
+                );
+                return;
+            }
+        }
+        if limits.compacted && key.is_none() {
+            let words = "no key, and the output topic is compacted";
+            let class = DeadLetterClass::NullKey;
+            self.bury(id, record.sequence, None, headers, value, record.timestamp, class, words);
+            return;
+        }
+        let timestamp = record.timestamp.map(|time| clamp(time, limits, &mut headers));
+        self.tally.bytes_published += value.as_ref().map_or(0, |v| v.as_slice().len()) as u64;
+        let ticket = Ticket { lane: id, sequence: record.sequence, outcome }.to_bits();
+        let outgoing = Outgoing { value, headers: Some(headers), timestamp, ticket };
+        self.outlet.send(output, partition, key, outgoing);
+    }
+
+    /// Sends whatever waits and may go, in the order that is configured.
+    pub(super) fn release_waiting(&mut self) {
+        for id in self.lane_ids() {
+            if self.lane(id).waiting() > 0 && self.lane(id).ownership != Ownership::Gone {
+                self.release(id);
+            }
+        }
+    }
+
+    fn release(&mut self, id: LaneId) {
+        let mut from = 0;
+        while let Some(index) = self.lane(id).next_ready(self.config.ordering, from) {
+            let lane = self.lane(id);
+            let Some(waiting) = lane.waiting_at(index) else { return };
+            let (output, input) = (lane.output, lane.partition);
+            let route = self.outlet.route(output, input, waiting.key.as_deref(), self.unkeyed);
+            let Ok(partition) = route else { return };
+            let Some((waiting, value, outcome)) = self.lane_mut(id).take_ready(index) else {
+                return;
+            };
+            let key = waiting.key.clone();
+            let record = Waiting { stage: Stage::Ready { value, outcome }, ..waiting };
+            self.publish(id, partition, key.as_deref(), record, None);
+            // Places shift when the front goes; looking from the start again is always right.
+            from = 0;
+        }
+    }
+
+    /// Puts a record among the dead letters; where there are none, its partition halts or it is
+    /// dropped, as configured.
+    #[expect(clippy::too_many_arguments, reason = "a whole record and why it is buried")]
+    pub(super) fn bury(
+        &mut self,
+        id: LaneId,
+        sequence: Sequence,
+        key: Option<Vec<u8>>,
+        mut headers: Headers,
+        mut value: Option<Buffer>,
+        timestamp: Option<i64>,
+        class: DeadLetterClass,
+        words: &str,
+    ) {
+        let lane = self.lane(id);
+        let Some(offset) = lane.tracker.offset(sequence) else { return };
+        let position = lane.position(offset);
+        let Some(dead_letter) = lane.dead_letter else {
+            self.give_up(id, sequence, class, &format!("{position}: {words}"));
+            return;
+        };
+        add_dead_letter_headers(&mut headers, &position, class, words);
+        let limits = self.outlet.limits(dead_letter);
+        let len = value.as_ref().map_or(0, |value| value.as_slice().len());
+        if alone_bytes(len, key.as_deref(), Some(&headers)) > limits.max_message_bytes as usize {
+            // By reference: where it stands and how large it is.
+            headers.set(publish::ERROR_VALUE_BYTES, len.to_string().as_bytes());
+            value = None;
+        }
+        let timestamp = timestamp.map(|time| clamp(time, limits, &mut headers));
+        let input = lane.partition;
+        let ticket = Ticket { lane: id, sequence, outcome: Outcome::DeadLettered(class) }.to_bits();
+        let record = Outgoing { value, headers: Some(headers), timestamp, ticket };
+        self.outlet.send_when_possible(dead_letter, input, key, record);
+    }
+
+    /// Nothing takes the record.
+    fn give_up(&mut self, id: LaneId, sequence: Sequence, class: DeadLetterClass, words: &str) {
+        match self.on_undeliverable {
+            OnUndeliverable::Drop => {
+                let reason = match class {
+                    DeadLetterClass::TooLarge => Reason::OutputLimit,
+                    DeadLetterClass::Unparsable => Reason::Unparsable,
+                    DeadLetterClass::NullKey | DeadLetterClass::Rejected => Reason::Rejected,
+                };
+                self.end_here(id, sequence, Outcome::Dropped(reason));
+            }
+            OnUndeliverable::Halt => {
+                let lane = self.lane_mut(id);
+                let name = format!("{}-{}", lane.topic, lane.partition);
+                if lane.halted.is_none() {
+                    let text = format!(
+                        "{words}; the partition is halted. Configure output.dead_letter, or set \
+                         output.on_undeliverable to drop, or mend the topic, and restart"
+                    );
+                    tracing::error!(partition = name, "{text}");
+                    lane.halted = Some(text.clone());
+                    self.health.report(Problem::Halted(name), text);
+                }
+                self.set_paused(id, true);
+            }
+        }
+    }
+
+    /// A record ends without being published.
+    pub(super) fn end_here(&mut self, id: LaneId, sequence: Sequence, outcome: Outcome) {
+        if self.lane_mut(id).tracker.end(sequence) {
+            self.tally.end(outcome);
+        }
+    }
+
+    /// Takes in what the producer reports. False when there was nothing.
+    pub(super) fn serve_deliveries(&mut self, now: Instant) -> bool {
+        let busy = self.outlet.serve(now);
+        for bits in self.outlet.take_delivered() {
+            let ticket = Ticket::from_bits(bits);
+            let Some(lane) = self.lanes.get_mut(usize::from(ticket.lane.0)) else { continue };
+            if lane.tracker.end(ticket.sequence) {
+                self.tally.end(ticket.outcome);
+            }
+        }
+        for refused in self.outlet.take_refused() {
+            self.take_refused(refused);
+        }
+        busy
+    }
+
+    /// A record that the broker refuses when it stands alone: the next step of the ladder.
+    fn take_refused(&mut self, refused: Refused) {
+        let Refused { output, partition, fault, code, key, mut record } = refused;
+        let ticket = Ticket::from_bits(record.ticket);
+        let id = ticket.lane;
+        if !self.lane(id).tracker.is_under_way(ticket.sequence) {
+            return;
+        }
+        let mut headers = record.headers.take().unwrap_or_else(|| Headers::new(2));
+        let clamped = headers.iter().any(|(name, _)| name == publish::TIMESTAMP.to_bytes());
+        if fault == RecordFault::Timestamp && !clamped {
+            let original = record.timestamp.unwrap_or(0);
+            headers.set(publish::TIMESTAMP, original.to_string().as_bytes());
+            record.timestamp = Some(now_ms());
+            record.headers = Some(headers);
+            self.outlet.send_when_possible(output, partition, key, record);
+            return;
+        }
+        let class = match fault {
+            RecordFault::TooLarge => DeadLetterClass::TooLarge,
+            RecordFault::Invalid if key.is_none() => DeadLetterClass::NullKey,
+            RecordFault::Timestamp | RecordFault::Invalid => DeadLetterClass::Rejected,
+        };
+        let words = format!("the broker refuses the record: {code}");
+        if matches!(ticket.outcome, Outcome::DeadLettered(_)) {
+            if record.value.is_some() {
+                let len = record.value.as_ref().map_or(0, |value| value.as_slice().len());
+                headers.set(publish::ERROR_VALUE_BYTES, len.to_string().as_bytes());
+                record.value = None;
+                record.headers = Some(headers);
+                self.outlet.send_when_possible(output, partition, key, record);
+            } else {
+                self.give_up(id, ticket.sequence, class, &format!("the dead letter too: {words}"));
+            }
+            return;
+        }
+        self.bury(id, ticket.sequence, key, headers, record.value, record.timestamp, class, &words);
+    }
+}
+
+/// Brings a time within the topic's bounds, and keeps the original in a header.
+fn clamp(time: i64, limits: Limits, headers: &mut Headers) -> i64 {
+    // Far from the bounds nothing has to be asked of the clock: this is on every record.
+    let now = now_ms();
+    let newest = now.saturating_add(limits.timestamp_after_max_ms);
+    let oldest = now.saturating_sub(limits.timestamp_before_max_ms);
+    if time <= newest && time >= oldest {
+        return time;
+    }
+    headers.set(publish::TIMESTAMP, time.to_string().as_bytes());
+    if time > newest {
+        newest.saturating_sub(CLAMP_MARGIN_MS.min(limits.timestamp_after_max_ms)).max(oldest)
+    } else {
+        oldest.saturating_add(CLAMP_MARGIN_MS.min(limits.timestamp_before_max_ms)).min(newest)
+    }
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_within_the_bounds_is_kept_and_one_outside_is_said_in_a_header() {
+        let limits = Limits { timestamp_before_max_ms: 3_600_000, ..Limits::default() };
+        let now = now_ms();
+        let mut headers = Headers::new(1);
+        for time in [now, now - 3_000_000, now + 3_000_000] {
+            assert_eq!(clamp(time, limits, &mut headers), time);
+        }
+        assert!(headers.is_empty());
+        let late = clamp(now + 86_400_000, limits, &mut headers);
+        assert!(late > now && late <= now + 3_600_000);
+        let early = clamp(0, limits, &mut headers);
+        assert!(early < now && early >= now - 3_600_000);
+        assert_eq!(headers.iter().next().unwrap().1, Some(&b"0"[..]));
+    }
+}

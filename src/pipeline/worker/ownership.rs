@@ -1,0 +1,256 @@
+//! What a worker owns: taking partitions on, giving them up, and stopping, which is giving all up.
+//!
+//! A revocation and a stop are one road: nothing new is admitted, records that wait for an answer go
+//! out with what is known, what is under way settles for a few seconds, watermarks are stored, and
+//! then the partitions go.
+
+use std::time::{Duration, Instant};
+
+use super::super::lane::{Lane, Ownership, Stage};
+use super::super::ticket::LaneId;
+use super::{Failure, REVOKE_LIMIT, Worker, WorkerEnd};
+use crate::kafka::{PartitionList, Rebalance};
+use crate::record::{Partition, Reason, Topic};
+use crate::telemetry::{KindLabels, Problem};
+
+/// Of the time to drain, so much is kept for the last commit and for leaving the group.
+const CLOSE_LIMIT: Duration = Duration::from_secs(4);
+
+impl Worker {
+    /// Takes note of what changed, before any record of the same batch is looked at.
+    pub(super) fn note_rebalances(&mut self, noted: Vec<Rebalance>) {
+        for rebalance in noted {
+            let (kind, list) = match &rebalance {
+                Rebalance::Assign(list) => ("assign", list),
+                Rebalance::Revoke(list) => ("revoke", list),
+                Rebalance::Lost(list) => ("lost", list),
+            };
+            self.metrics.rebalances.get_or_create(&KindLabels { kind }).inc();
+            tracing::info!(worker = self.number, kind, partitions = list.len(), "rebalance");
+            match rebalance {
+                Rebalance::Lost(list) => {
+                    self.each_of(&list, Self::let_go);
+                    // Whatever was still to be answered is answered with it.
+                    self.rebalances.clear();
+                    self.revoke_until = None;
+                }
+                Rebalance::Revoke(list) => {
+                    self.each_of(&list, Self::leave);
+                    self.rebalances.push_back(Rebalance::Revoke(list));
+                }
+                assign @ Rebalance::Assign(_) => self.rebalances.push_back(assign),
+            }
+        }
+    }
+
+    /// Answers the rebalance in front as soon as it can be.
+    pub(super) fn answer_rebalances(&mut self, now: Instant) {
+        while let Some(rebalance) = self.rebalances.pop_front() {
+            match rebalance {
+                Rebalance::Assign(list) => self.assign(&list, now),
+                Rebalance::Revoke(list) => {
+                    let until = *self.revoke_until.get_or_insert(now + REVOKE_LIMIT);
+                    if !self.has_settled(&list) && now < until {
+                        self.rebalances.push_front(Rebalance::Revoke(list));
+                        return;
+                    }
+                    self.revoke_until = None;
+                    self.unassign(&list);
+                }
+                Rebalance::Lost(_) => {}
+            }
+        }
+    }
+
+    fn assign(&mut self, list: &PartitionList, now: Instant) {
+        let names: Vec<(Topic, Partition)> =
+            list.iter().map(|entry| (Topic::new(entry.topic), entry.partition)).collect();
+        for (topic, partition) in names {
+            if let Err(failure) = self.begin_lane(&topic, partition, now) {
+                self.failure.get_or_insert(failure);
+                return;
+            }
+        }
+        let Some(consumer) = &self.consumer else { return };
+        if let Err(fault) = consumer.assign(list) {
+            tracing::warn!(error = %fault, "the assignment was not taken; the group decides anew");
+            self.each_of(list, Self::let_go);
+            return;
+        }
+        self.health.joined(self.number);
+        self.health.resolve(&Problem::Group(self.number));
+        self.refused_since = None;
+        self.learn_outputs();
+    }
+
+    fn begin_lane(
+        &mut self,
+        topic: &Topic,
+        partition: Partition,
+        now: Instant,
+    ) -> Result<(), Failure> {
+        let name = (topic.clone(), partition);
+        let id = if let Some(id) = self.by_name.get(&name) {
+            *id
+        } else {
+            let output_topic = self.output.output_of(topic.as_str());
+            if self.consume.topics.contains(&output_topic.to_string())
+                || self.would_read(output_topic.as_str())
+            {
+                return Err(Failure::Config(format!(
+                    "topic {topic} would be written to {output_topic}, which input.topics reads \
+                     again; make input.topics narrower or output.topic different"
+                )));
+            }
+            self.catalog.want(&output_topic);
+            let output = self.outlet.output(&output_topic)?;
+            let dead_letter = match &self.dead_letter {
+                None => None,
+                Some(template) => {
+                    let topic = template.output_of(topic.as_str());
+                    self.catalog.want(&topic);
+                    Some(self.outlet.output(&topic)?)
+                }
+            };
+            let Ok(number) = u16::try_from(self.lanes.len()) else {
+                return Err(Failure::Config("a worker reads at most 65,535 partitions".into()));
+            };
+            self.lanes.push(Lane::new(topic.clone(), partition, output, dead_letter, now));
+            self.by_name.insert(name, LaneId(number));
+            LaneId(number)
+        };
+        let end = self.end_of(topic, partition);
+        let lane = self.lane_mut(id);
+        lane.begin(now);
+        lane.end = end;
+        Ok(())
+    }
+
+    /// Whether one of the input patterns catches this topic.
+    fn would_read(&self, topic: &str) -> bool {
+        self.consume
+            .topics
+            .iter()
+            .filter(|pattern| pattern.starts_with('^'))
+            .filter_map(|pattern| regex::Regex::new(pattern).ok())
+            .any(|pattern| pattern.is_match(topic))
+    }
+
+    /// Stops admitting from a partition and sends on what waits.
+    fn leave(&mut self, id: LaneId) {
+        if self.lane(id).ownership != Ownership::Owned {
+            return;
+        }
+        self.lane_mut(id).leave();
+        while let Some(waiting) = self.lane_mut(id).first_asked() {
+            debug_assert!(matches!(waiting.stage, Stage::Asked { .. }), "found by its stage");
+            let sequence = waiting.sequence;
+            self.conclude(id, sequence, Reason::Handover);
+        }
+    }
+
+    /// Forgets a partition.
+    fn let_go(&mut self, id: LaneId) {
+        let lane = self.lane_mut(id);
+        lane.gone();
+        let name = format!("{}-{}", lane.topic, lane.partition);
+        self.health.resolve(&Problem::Halted(name.clone()));
+        self.health.resolve(&Problem::Stalled(name));
+        self.forget_lag(id);
+        // What was refused of it must not go out after the next owner has published the same.
+        let lanes = &self.lanes;
+        self.outlet.forget(|bits| {
+            let ticket = super::super::ticket::Ticket::from_bits(bits);
+            lanes
+                .get(usize::from(ticket.lane.0))
+                .is_some_and(|lane| lane.tracker.is_under_way(ticket.sequence))
+        });
+    }
+
+    fn has_settled(&self, list: &PartitionList) -> bool {
+        list.iter().all(|entry| {
+            let name = (Topic::new(entry.topic), entry.partition);
+            self.by_name.get(&name).is_none_or(|id| {
+                let lane = self.lane(*id);
+                // A halted record never ends: nothing is to be waited for.
+                lane.tracker.pending() == 0 || lane.halted.is_some()
+            })
+        })
+    }
+
+    fn unassign(&mut self, list: &PartitionList) {
+        self.store();
+        let Some(consumer) = &self.consumer else { return };
+        if let Err(fault) = consumer.unassign(list) {
+            tracing::debug!(error = %fault, "giving partitions up");
+        }
+        let mut left = 0;
+        for entry in list.iter() {
+            let name = (Topic::new(entry.topic), entry.partition);
+            if let Some(id) = self.by_name.get(&name) {
+                left += self.lane(*id).tracker.pending();
+            }
+        }
+        if left > 0 {
+            tracing::warn!(
+                worker = self.number,
+                records = left,
+                "partitions were given up before all of their records were acknowledged; the next \
+                 owner reads those again"
+            );
+        }
+        self.each_of(list, Self::let_go);
+    }
+
+    fn each_of(&mut self, list: &PartitionList, mut each: impl FnMut(&mut Self, LaneId)) {
+        for entry in list.iter() {
+            let name = (Topic::new(entry.topic), entry.partition);
+            if let Some(id) = self.by_name.get(&name).copied() {
+                each(self, id);
+            }
+        }
+    }
+
+    /// Begins to stop.
+    pub(super) fn stop(&mut self, now: Instant) {
+        if self.stopping.is_some() {
+            return;
+        }
+        self.stopping = Some(now + self.drain_limit.saturating_sub(CLOSE_LIMIT));
+        for id in self.lane_ids() {
+            self.leave(id);
+        }
+    }
+
+    /// Whether everything has ended, or time has run out.
+    pub(super) fn has_stopped(&self, now: Instant) -> bool {
+        self.stopping.is_some_and(|until| {
+            now >= until
+                || self
+                    .lanes
+                    .iter()
+                    .all(|lane| lane.tracker.pending() == 0 || lane.halted.is_some())
+        })
+    }
+
+    /// Stores, commits and leaves the group.
+    pub(super) fn close(mut self) -> WorkerEnd {
+        self.store();
+        self.hand_over_counts();
+        let left: usize = self.lanes.iter().map(|lane| lane.tracker.pending()).sum();
+        for lane in &mut self.lanes {
+            lane.gone();
+        }
+        self.batch.clear();
+        let closed = self.consumer.take().is_none_or(|consumer| consumer.close(CLOSE_LIMIT));
+        match (self.failure.take(), left, closed) {
+            (Some(failure), ..) => WorkerEnd::Failed(failure),
+            (None, 0, true) => WorkerEnd::Drained,
+            (None, left, _) => {
+                // Destroying a producer waits for what it holds; the process ends instead.
+                std::mem::forget(self);
+                WorkerEnd::Unfinished(left)
+            }
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! What a worker does ten times a second and once a second: store watermarks, pause and resume, hand
+//! over its counts, and look whether anything is stuck.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+use super::super::lane::{Lane, Ownership};
+use super::super::ticket::LaneId;
+use super::{TICK, Worker};
+use crate::kafka::{Consumer, Notice, PartitionList};
+use crate::publish::TopicState;
+use crate::record::{Outcome, Role};
+use crate::telemetry::{CodeLabels, PartitionLabels, Problem, ResultLabels, TopicLabel};
+
+/// How often the slower things are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// A partition with records to read that has not moved for so long is stuck, and so is a worker
+/// whose records are not acknowledged for so long.
+const STALL_LIMIT: Duration = Duration::from_secs(60);
+
+impl Worker {
+    /// Does what is due.
+    pub(super) fn tick(&mut self, now: Instant) {
+        if now < self.next_tick {
+            return;
+        }
+        self.next_tick = now + TICK;
+        self.store();
+        self.resume();
+        self.take_commits();
+        self.take_notices();
+        self.hand_over_counts();
+        self.report_finished();
+        if now >= self.next_look {
+            self.next_look = now + LOOK;
+            self.look(now);
+        }
+    }
+
+    /// Stores every watermark that has moved.
+    pub(super) fn store(&mut self) {
+        let Some(consumer) = &self.consumer else { return };
+        let mut list: Option<PartitionList> = None;
+        let now = Instant::now();
+        for lane in self.lanes.iter_mut().filter(|lane| lane.ownership != Ownership::Gone) {
+            if let Some(next) = lane.tracker.take_watermark() {
+                lane.moved = now;
+                let list = list.get_or_insert_with(|| PartitionList::new(8));
+                list.add(lane.topic.as_str(), lane.partition, Some(next));
+            }
+        }
+        let Some(list) = list else { return };
+        consumer.store(&list);
+        for entry in list.iter() {
+            // A partition that has gone meanwhile is refused: just so is it protected.
+            if let Some(fault) = entry.fault {
+                tracing::debug!(topic = entry.topic, partition = %entry.partition, error = %fault,
+                    "an offset was not stored");
+            }
+        }
+    }
+
+    /// Stops or resumes the fetching of a partition.
+    pub(super) fn set_paused(&mut self, id: LaneId, paused: bool) {
+        let Some(consumer) = &self.consumer else { return };
+        let lane = &mut self.lanes[usize::from(id.0)];
+        if lane.paused == paused || lane.ownership != Ownership::Owned {
+            return;
+        }
+        let mut list = PartitionList::new(1);
+        list.add(lane.topic.as_str(), lane.partition, None);
+        match consumer.set_paused(&list, paused) {
+            Ok(()) => lane.paused = paused,
+            Err(fault) => tracing::debug!(error = %fault, paused, "pausing a partition"),
+        }
+    }
+
+    /// Resumes partitions that have room again.
+    fn resume(&mut self) {
+        let window = self.config.window;
+        for id in self.lane_ids() {
+            let lane = self.lane(id);
+            let resumable = lane.paused
+                && lane.held.is_empty()
+                && lane.halted.is_none()
+                && !lane.exhausted
+                && lane.is_half_empty(window);
+            if resumable {
+                self.set_paused(id, false);
+            }
+        }
+    }
+
+    /// Takes over what the catalog knows now.
+    pub(super) fn learn_outputs(&mut self) {
+        let smallest = self.catalog.smallest_limit_bytes();
+        let outputs: Vec<_> = self.outlet.topics().map(|(id, topic)| (id, topic.clone())).collect();
+        for (id, topic) in outputs {
+            let Some(state) = self.catalog.state(&topic) else { continue };
+            self.outlet.learn(id, state, smallest);
+            let problem = Problem::Output(topic.to_string());
+            match state {
+                TopicState::Present { .. } => {
+                    self.health.resolve(&problem);
+                }
+                TopicState::Missing => {
+                    let text = format!("does not exist: kafka-topics --create --topic {topic}");
+                    self.health.report(problem, text);
+                }
+                TopicState::Forbidden => {
+                    let text = format!(
+                        "no right to it: kafka-acls --add --operation Write --operation Describe \
+                         --topic {topic}"
+                    );
+                    self.health.report(problem, text);
+                }
+            }
+        }
+    }
+
+    fn take_commits(&mut self) {
+        let Some(consumer) = &self.consumer else { return };
+        for commit in consumer.commits() {
+            let nothing = commit.fault.is_some_and(|fault| fault.code() == Code::NoOffset);
+            if nothing {
+                continue;
+            }
+            let failed = commit.fault.or_else(|| commit.offsets.iter().find_map(|e| e.fault));
+            let result = if failed.is_some() { "error" } else { "ok" };
+            self.metrics.commits.get_or_create(&ResultLabels { result }).inc();
+            match failed {
+                // librdkafka commits what is stored again at the next interval.
+                Some(fault) => tracing::warn!(error = %fault, "a commit failed; it is repeated"),
+                None => {
+                    self.health.resolve(&Problem::Brokers(self.number));
+                }
+            }
+        }
+    }
+
+    /// What the clients report of themselves. Broker trouble is said once until it is over.
+    fn take_notices(&mut self) {
+        let mut notices = self.consumer.as_ref().map_or_else(Vec::new, Consumer::notices);
+        notices.extend(self.outlet.producer().notices());
+        for notice in notices {
+            match notice {
+                Notice::Trouble { fault, text } => {
+                    let code = fault.name();
+                    self.metrics.kafka_errors.get_or_create(&CodeLabels { code }).inc();
+                    if matches!(fault.code(), Code::Authentication | Code::SaslAuthenticationFailed)
+                    {
+                        self.refused(format!(
+                            "the brokers refuse the credentials: {text}; look at kafka.security"
+                        ));
+                    } else if self.health.report(Problem::Brokers(self.number), text.clone()) {
+                        tracing::warn!(worker = self.number, error = %fault,
+                            "trouble with the brokers: {text}; trying again");
+                    }
+                }
+                Notice::Fatal { text } => {
+                    if self.outlet.producer().fatal().is_some() {
+                        tracing::error!(
+                            worker = self.number,
+                            "the producer can do no more and is made anew: {text}"
+                        );
+                        self.outlet.fatal();
+                    } else {
+                        self.failure.get_or_insert(super::Failure::Unavailable(format!(
+                            "the consumer can do no more: {text}"
+                        )));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds what was counted since the last time to the process's metrics.
+    pub(super) fn hand_over_counts(&mut self) {
+        let tally = std::mem::take(&mut self.tally);
+        let metrics = &self.metrics;
+        metrics.records_consumed.inc_by(tally.consumed);
+        metrics.bytes_consumed.inc_by(tally.bytes_consumed);
+        metrics.bytes_published.inc_by(tally.bytes_published);
+        if tally.enriched > 0 {
+            metrics.records.get_or_create(&Outcome::Enriched.into()).inc_by(tally.enriched);
+        }
+        for (outcome, count) in tally.ended {
+            metrics.records.get_or_create(&outcome.into()).inc_by(count);
+        }
+        let found = self.stamper.take_found();
+        for (role, count) in Role::ALL.into_iter().zip(found.sightings) {
+            if count > 0 {
+                metrics.sightings.get_or_create(&role.into()).inc_by(count);
+            }
+        }
+        metrics.values_unreadable.inc_by(found.unreadable);
+        metrics.addresses_left_out.inc_by(found.left_out);
+        metrics.records_sent_again.inc_by(std::mem::take(&mut self.outlet.sent_again));
+        metrics.producers_replaced.inc_by(std::mem::take(&mut self.outlet.replaced));
+    }
+
+    /// Tells a run that ends by itself which partitions are done.
+    fn report_finished(&mut self) {
+        let Some(ends) = &self.ends else { return };
+        for lane in self.lanes.iter().filter(|lane| lane.ownership == Ownership::Owned) {
+            if lane.is_finished() {
+                ends.finished(&lane.topic, lane.partition, lane.tracker.watermark());
+            }
+        }
+    }
+
+    /// Lag, and whether anything is stuck.
+    fn look(&mut self, now: Instant) {
+        let Some(consumer) = &self.consumer else { return };
+        let mut counts = Counts::default();
+        let mut oldest = now;
+        for lane in &mut self.lanes {
+            if lane.ownership == Ownership::Gone {
+                continue;
+            }
+            counts.add(lane);
+            let name = format!("{}-{}", lane.topic, lane.partition);
+            let end = consumer.end(lane.topic.as_str(), lane.partition);
+            let lag = match (end, lane.tracker.watermark()) {
+                (Some(end), Some(next)) => (end.0 - next.0).max(0),
+                _ => 0,
+            };
+            let labels = PartitionLabels {
+                topic: TopicLabel(lane.topic.clone()),
+                partition: lane.partition.0,
+            };
+            self.metrics.consumer_lag.get_or_create(&labels).set(lag);
+            let idle = lag == 0 && lane.tracker.pending() == 0;
+            if idle {
+                lane.moved = now;
+            } else if lane.tracker.pending() > 0 {
+                oldest = oldest.min(lane.moved);
+            }
+            if now.duration_since(lane.moved) > STALL_LIMIT {
+                let text = format!("{lag} records to read and no progress for a minute");
+                if self.health.report(Problem::Stalled(name), text.clone()) {
+                    tracing::error!(topic = %lane.topic, partition = %lane.partition, "{text}");
+                }
+            } else {
+                self.health.resolve(&Problem::Stalled(name));
+            }
+        }
+        let age = now.duration_since(oldest);
+        let problem = Problem::Unacknowledged(self.number);
+        if age > STALL_LIMIT {
+            let text = format!("a record is not acknowledged for {} s", age.as_secs());
+            self.health.report(problem, text);
+        } else {
+            self.health.resolve(&problem);
+        }
+        self.health.counts(self.number, counts.into_gauges(age.as_secs()), &self.metrics);
+    }
+
+    /// A partition that is not ours has no lag of ours.
+    pub(super) fn forget_lag(&self, id: LaneId) {
+        let lane = self.lane(id);
+        self.metrics.consumer_lag.remove(&PartitionLabels {
+            topic: TopicLabel(lane.topic.clone()),
+            partition: lane.partition.0,
+        });
+    }
+}
+
+#[derive(Default)]
+struct Counts {
+    assigned: i64,
+    paused: i64,
+    halted: i64,
+    in_flight: i64,
+    waiting: i64,
+}
+
+impl Counts {
+    fn add(&mut self, lane: &Lane) {
+        self.assigned += 1;
+        self.paused += i64::from(lane.paused);
+        self.halted += i64::from(lane.halted.is_some());
+        self.in_flight += lane.tracker.pending() as i64;
+        self.waiting += lane.waiting() as i64;
+    }
+
+    fn into_gauges(self, oldest_seconds: u64) -> [i64; 6] {
+        let Self { assigned, paused, halted, in_flight, waiting } = self;
+        [assigned, paused, halted, in_flight, waiting, oldest_seconds as i64]
+    }
+}

@@ -1,0 +1,97 @@
+//! The producer's settings: what this product needs of librdkafka, with the reasons.
+
+use rdkafka::ClientConfig;
+
+use super::{Compression, Config};
+
+/// Records handed over and not yet acknowledged, of the whole process. More saves no CPU and costs
+/// memory.
+const QUEUED_RECORDS: u32 = 20_000;
+/// The same in memory, of the whole process.
+const QUEUED_KBYTES: u32 = 65_536;
+/// librdkafka measures records before compression and refuses those above its own limit; what a
+/// topic takes is decided by the topic, and by us before.
+const LOCAL_LIMIT_BYTES: u32 = 1_000_000_000;
+/// The largest batch, where no topic asks for less.
+const BATCH_BYTES: u32 = 1_000_000;
+/// What a batch weighs beside its records.
+pub(super) const BATCH_OVERHEAD_BYTES: usize = 96;
+
+/// Completes `client` for one of `workers` workers. `smallest_limit_bytes`: the smallest
+/// `max.message.bytes` of the output topics, where known.
+pub fn producer_settings(
+    mut client: ClientConfig,
+    config: &Config,
+    worker: u16,
+    workers: u16,
+    smallest_limit_bytes: Option<u32>,
+) -> ClientConfig {
+    let share = |whole: u32, least: u32| (whole / u32::from(workers.max(1))).max(least).to_string();
+    client
+        .set("client.id", format!("ipstamp-{worker}"))
+        // Implies acks=all and order on retry.
+        .set("enable.idempotence", "true")
+        // A record is never given up for its age: the watermark waits, and readiness says so.
+        .set("message.timeout.ms", "0")
+        .set("allow.auto.create.topics", "false")
+        .set("linger.ms", "5")
+        .set("batch.num.messages", "10000")
+        .set("batch.size", batch_bytes(smallest_limit_bytes).to_string())
+        .set("message.max.bytes", LOCAL_LIMIT_BYTES.to_string())
+        .set("queue.buffering.max.messages", queue_records(workers).to_string())
+        .set("queue.buffering.max.kbytes", share(QUEUED_KBYTES, 8192))
+        .set("compression.type", compression_name(config.compression))
+        .set("reconnect.backoff.max.ms", "2000")
+        // A topic that is gone is said within so long; one that comes back is seen as soon.
+        .set("topic.metadata.propagation.max.ms", "5000");
+    client
+}
+
+/// Records that one worker's producer takes before it is full.
+pub fn queue_records(workers: u16) -> u32 {
+    (QUEUED_RECORDS / u32::from(workers.max(1))).max(1000)
+}
+
+/// The broker refuses a whole batch that is larger than the topic's limit, so batches stay below the
+/// smallest limit; a single larger record goes alone.
+pub(super) fn batch_bytes(smallest_limit_bytes: Option<u32>) -> u32 {
+    let limit = smallest_limit_bytes.unwrap_or(BATCH_BYTES);
+    limit.saturating_sub(limit / 10).clamp(1, BATCH_BYTES)
+}
+
+fn compression_name(compression: Compression) -> &'static str {
+    match compression {
+        Compression::None => "none",
+        Compression::Lz4 => "lz4",
+        Compression::Zstd => "zstd",
+        Compression::Gzip => "gzip",
+        Compression::Snappy => "snappy",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publish::{OnUndeliverable, Partitioning};
+
+    #[test]
+    fn batches_stay_below_the_smallest_limit() {
+        assert_eq!(batch_bytes(None), 900_000);
+        assert_eq!(batch_bytes(Some(10_240)), 9216);
+        assert_eq!(batch_bytes(Some(1_048_588)), 943_730);
+        assert_eq!(batch_bytes(Some(0)), 1);
+    }
+
+    #[test]
+    fn librdkafka_takes_every_setting() {
+        let config = Config {
+            topic: "out".into(),
+            dead_letter: None,
+            partition: Partitioning::Auto,
+            compression: Compression::Zstd,
+            on_undeliverable: OnUndeliverable::Halt,
+        };
+        let settings = producer_settings(ClientConfig::new(), &config, 0, 4, Some(10_000));
+        assert!(settings.create_native_config().is_ok());
+    }
+}

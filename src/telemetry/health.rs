@@ -1,0 +1,183 @@
+//! Whether the process lives and is ready: written by the workers, read by the admin port.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::Metrics;
+
+/// A worker whose loop has not come round for so long hangs.
+const LOOP_LIMIT: Duration = Duration::from_secs(60);
+
+/// One line of the readiness report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// What was looked at.
+    pub name: String,
+    /// What is wrong with it and what to do.
+    pub problem: Option<String>,
+}
+
+/// Something that keeps the process from being ready. A closed set, so that it can be taken back.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Problem {
+    /// The brokers cannot be reached, or refuse us.
+    Brokers(u16),
+    /// The group cannot be joined.
+    Group(u16),
+    /// An output topic is missing or refuses us.
+    Output(String),
+    /// A partition waits for a person.
+    Halted(String),
+    /// A partition has records to read and does not move.
+    Stalled(String),
+    /// Records are not acknowledged for long.
+    Unacknowledged(u16),
+}
+
+impl Problem {
+    fn name(&self) -> String {
+        match self {
+            Self::Brokers(worker) => format!("brokers (worker {worker})"),
+            Self::Group(worker) => format!("group (worker {worker})"),
+            Self::Output(topic) => format!("output topic {topic}"),
+            Self::Halted(partition) => format!("halted partition {partition}"),
+            Self::Stalled(partition) => format!("stalled partition {partition}"),
+            Self::Unacknowledged(worker) => format!("acknowledgements (worker {worker})"),
+        }
+    }
+}
+
+/// The state of the process as its workers see it.
+pub struct Health {
+    began: Instant,
+    draining: AtomicBool,
+    workers: Vec<WorkerHealth>,
+    problems: Mutex<BTreeMap<Problem, String>>,
+    counts: Mutex<Vec<[i64; 6]>>,
+}
+
+#[derive(Default)]
+struct WorkerHealth {
+    /// Milliseconds since the beginning, of the last round of the loop.
+    last_round_ms: AtomicU64,
+    joined: AtomicBool,
+}
+
+impl Health {
+    /// Nothing is ready yet.
+    pub fn new(workers: u16) -> Self {
+        Self {
+            began: Instant::now(),
+            draining: AtomicBool::new(false),
+            workers: (0..workers).map(|_| WorkerHealth::default()).collect(),
+            problems: Mutex::default(),
+            counts: Mutex::new(vec![[0; 6]; usize::from(workers)]),
+        }
+    }
+
+    /// A worker's loop came round.
+    pub fn round(&self, worker: u16) {
+        let now = self.began.elapsed().as_millis() as u64;
+        self.workers[usize::from(worker)].last_round_ms.store(now, Ordering::Relaxed);
+    }
+
+    /// A worker is a member of the group; it may have no partition.
+    pub fn joined(&self, worker: u16) {
+        self.workers[usize::from(worker)].joined.store(true, Ordering::Relaxed);
+    }
+
+    /// The process ends.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes over what a worker counts now, and shows the sum over all workers: partitions assigned,
+    /// paused and halted, records in flight and waiting, and the age of the oldest in seconds.
+    pub fn counts(&self, worker: u16, counts: [i64; 6], metrics: &Metrics) {
+        let mut all = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        all[usize::from(worker)] = counts;
+        let sum = |index: usize| all.iter().map(|counts| counts[index]).sum();
+        metrics.assigned_partitions.set(sum(0));
+        metrics.paused_partitions.set(sum(1));
+        metrics.halted_partitions.set(sum(2));
+        metrics.records_in_flight.set(sum(3));
+        metrics.records_waiting.set(sum(4));
+        metrics.oldest_in_flight.set(all.iter().map(|counts| counts[5]).max().unwrap_or(0));
+    }
+
+    /// Says what is wrong and what to do; true when it was not known before.
+    pub fn report(&self, problem: Problem, text: String) -> bool {
+        self.problems().insert(problem, text).is_none()
+    }
+
+    /// Takes a problem back; true when it was there.
+    pub fn resolve(&self, problem: &Problem) -> bool {
+        self.problems().remove(problem).is_some()
+    }
+
+    /// Whether the process should be left alone: no worker hangs. What lies outside it is not looked
+    /// at, because a restart would not mend it.
+    pub fn is_live(&self) -> bool {
+        let now = self.began.elapsed();
+        self.workers.iter().all(|worker| {
+            let last = Duration::from_millis(worker.last_round_ms.load(Ordering::Relaxed));
+            now.saturating_sub(last) < LOOP_LIMIT
+        })
+    }
+
+    /// Everything that makes the process ready or not.
+    pub fn checks(&self) -> Vec<Check> {
+        let draining = self.draining.load(Ordering::Relaxed);
+        let mut checks = vec![Check {
+            name: "running".into(),
+            problem: draining.then(|| "the process is ending".into()),
+        }];
+        for (number, worker) in self.workers.iter().enumerate() {
+            let joined = worker.joined.load(Ordering::Relaxed);
+            checks.push(Check {
+                name: format!("worker {number}"),
+                problem: (!joined).then(|| "not yet a member of the group".into()),
+            });
+        }
+        checks.extend(
+            self.problems()
+                .iter()
+                .map(|(problem, text)| Check { name: problem.name(), problem: Some(text.clone()) }),
+        );
+        checks
+    }
+
+    /// Whether there is no problem.
+    pub fn is_ready(&self) -> bool {
+        self.checks().iter().all(|check| check.problem.is_none())
+    }
+
+    fn problems(&self) -> MutexGuard<'_, BTreeMap<Problem, String>> {
+        self.problems.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ready_when_every_worker_has_joined_and_nothing_is_wrong() {
+        let health = Health::new(2);
+        assert!(health.is_live());
+        health.joined(0);
+        assert!(!health.is_ready());
+        health.joined(1);
+        assert!(health.is_ready());
+        let problem = Problem::Output("out".into());
+        assert!(health.report(problem.clone(), "missing".into()));
+        assert!(!health.report(problem.clone(), "missing".into()), "said twice");
+        assert!(!health.is_ready());
+        assert!(health.resolve(&problem));
+        assert!(health.is_ready());
+        health.drain();
+        assert!(!health.is_ready());
+    }
+}

@@ -1,0 +1,300 @@
+//! Every metric, declared once: name, labels, and when to look at it.
+//!
+//! Counters of the hot path are added up by each worker and taken over ten times a second, so that
+//! no record pays for them. Labels come from closed sets; no address and no secret is one.
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+use crate::record::{Outcome, Role};
+
+/// A name and when to look at it, for the README's table.
+type Described = (&'static str, &'static str);
+
+/// All metrics, as they appear on `/metrics`.
+pub const METRICS: &[Described] = &[
+    ("ipstamp_build_info", "The running version."),
+    ("ipstamp_records_consumed_total", "Records read from the input topics."),
+    ("ipstamp_records_total", "Records that came to their end, by outcome and reason."),
+    ("ipstamp_bytes_consumed_total", "Bytes of the values read."),
+    ("ipstamp_bytes_published_total", "Bytes of the values handed to the producer."),
+    ("ipstamp_sightings_total", "Addresses found, by role."),
+    ("ipstamp_values_unreadable_total", "Values at configured paths that are no address."),
+    ("ipstamp_addresses_left_out_total", "Addresses beyond the limit per record."),
+    (
+        "ipstamp_records_sent_again_total",
+        "Records that were not taken at first. The only case in which a partition's order can break.",
+    ),
+    ("ipstamp_records_in_flight", "Records read and not yet acknowledged."),
+    (
+        "ipstamp_records_waiting",
+        "Of these, records that wait for an answer or behind one that does.",
+    ),
+    ("ipstamp_assigned_partitions", "Partitions that this process reads."),
+    (
+        "ipstamp_paused_partitions",
+        "Of these, partitions that are paused because something is full or blocked.",
+    ),
+    ("ipstamp_halted_partitions", "Partitions that wait for a person: look at the log."),
+    ("ipstamp_consumer_lag_records", "Records not yet committed, by topic and partition."),
+    ("ipstamp_oldest_in_flight_seconds", "Age of the oldest record that is not acknowledged."),
+    ("ipstamp_rebalances_total", "Changes of the assignment, by kind."),
+    ("ipstamp_commits_total", "Commits, by result."),
+    ("ipstamp_producers_replaced_total", "Producers that had to be made anew."),
+    ("ipstamp_kafka_errors_total", "Errors reported by the Kafka clients, by code."),
+    ("ipstamp_database_build_timestamp_seconds", "When each database was built."),
+];
+
+/// What operators can scrape.
+pub struct Metrics {
+    registry: Registry,
+    /// See [`METRICS`].
+    pub records_consumed: Counter,
+    /// See [`METRICS`].
+    pub records: Family<OutcomeLabels, Counter>,
+    /// See [`METRICS`].
+    pub bytes_consumed: Counter,
+    /// See [`METRICS`].
+    pub bytes_published: Counter,
+    /// See [`METRICS`].
+    pub sightings: Family<RoleLabels, Counter>,
+    /// See [`METRICS`].
+    pub values_unreadable: Counter,
+    /// See [`METRICS`].
+    pub addresses_left_out: Counter,
+    /// See [`METRICS`].
+    pub records_sent_again: Counter,
+    /// See [`METRICS`].
+    pub records_in_flight: Gauge,
+    /// See [`METRICS`].
+    pub records_waiting: Gauge,
+    /// See [`METRICS`].
+    pub assigned_partitions: Gauge,
+    /// See [`METRICS`].
+    pub paused_partitions: Gauge,
+    /// See [`METRICS`].
+    pub halted_partitions: Gauge,
+    /// See [`METRICS`].
+    pub consumer_lag: Family<PartitionLabels, Gauge>,
+    /// See [`METRICS`].
+    pub oldest_in_flight: Gauge,
+    /// See [`METRICS`].
+    pub rebalances: Family<KindLabels, Counter>,
+    /// See [`METRICS`].
+    pub commits: Family<ResultLabels, Counter>,
+    /// See [`METRICS`].
+    pub producers_replaced: Counter,
+    /// See [`METRICS`].
+    pub kafka_errors: Family<CodeLabels, Counter>,
+    /// See [`METRICS`].
+    pub database_built: Family<DatabaseLabels, Gauge>,
+}
+
+/// How a record ended.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct OutcomeLabels {
+    outcome: &'static str,
+    reason: &'static str,
+}
+
+impl From<Outcome> for OutcomeLabels {
+    fn from(outcome: Outcome) -> Self {
+        let reason = match outcome {
+            Outcome::DeadLettered(class) => class.name(),
+            other => other.reason().map_or("", |reason| reason.name()),
+        };
+        Self { outcome: outcome.name(), reason }
+    }
+}
+
+/// The part that an address plays.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct RoleLabels {
+    role: &'static str,
+}
+
+impl From<Role> for RoleLabels {
+    fn from(role: Role) -> Self {
+        Self { role: role.name() }
+    }
+}
+
+/// A partition of an input topic.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct PartitionLabels {
+    /// The topic.
+    pub topic: TopicLabel,
+    /// The partition.
+    pub partition: i32,
+}
+
+/// A topic's name as a label.
+#[derive(Clone, Debug, Hash, PartialEq, Eq)]
+pub struct TopicLabel(pub crate::record::Topic);
+
+impl EncodeLabelValue for TopicLabel {
+    fn encode(&self, encoder: &mut LabelValueEncoder) -> Result<(), std::fmt::Error> {
+        EncodeLabelValue::encode(&self.0.as_str(), encoder)
+    }
+}
+
+/// A kind of rebalance.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct KindLabels {
+    /// `assign`, `revoke` or `lost`.
+    pub kind: &'static str,
+}
+
+/// How something went.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct ResultLabels {
+    /// `ok` or `error`.
+    pub result: &'static str,
+}
+
+/// A code of Kafka or librdkafka.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct CodeLabels {
+    /// Its name.
+    pub code: &'static str,
+}
+
+/// A database.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct DatabaseLabels {
+    /// Its configured name.
+    pub database: String,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// All metrics at zero.
+    pub fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::default(),
+            records_consumed: Counter::default(),
+            records: Family::default(),
+            bytes_consumed: Counter::default(),
+            bytes_published: Counter::default(),
+            sightings: Family::default(),
+            values_unreadable: Counter::default(),
+            addresses_left_out: Counter::default(),
+            records_sent_again: Counter::default(),
+            records_in_flight: Gauge::default(),
+            records_waiting: Gauge::default(),
+            assigned_partitions: Gauge::default(),
+            paused_partitions: Gauge::default(),
+            halted_partitions: Gauge::default(),
+            consumer_lag: Family::default(),
+            oldest_in_flight: Gauge::default(),
+            rebalances: Family::default(),
+            commits: Family::default(),
+            producers_replaced: Counter::default(),
+            kafka_errors: Family::default(),
+            database_built: Family::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let help = |name: &str| {
+            let found = METRICS.iter().find(|(described, _)| *described == name);
+            // The encoder ends the sentence itself.
+            found.map_or("", |(_, help)| help.trim_end_matches('.'))
+        };
+        let registry = &mut self.registry;
+        let version = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("ipstamp_build", help("ipstamp_build_info"), version);
+        let mut counter = |name: &str, counter: &Counter| {
+            registry.register(name, help(&format!("{name}_total")), counter.clone());
+        };
+        counter("ipstamp_records_consumed", &self.records_consumed);
+        counter("ipstamp_bytes_consumed", &self.bytes_consumed);
+        counter("ipstamp_bytes_published", &self.bytes_published);
+        counter("ipstamp_values_unreadable", &self.values_unreadable);
+        counter("ipstamp_addresses_left_out", &self.addresses_left_out);
+        counter("ipstamp_records_sent_again", &self.records_sent_again);
+        counter("ipstamp_producers_replaced", &self.producers_replaced);
+        let mut gauge = |name: &str, gauge: &Gauge| {
+            registry.register(name, help(name), gauge.clone());
+        };
+        gauge("ipstamp_records_in_flight", &self.records_in_flight);
+        gauge("ipstamp_records_waiting", &self.records_waiting);
+        gauge("ipstamp_assigned_partitions", &self.assigned_partitions);
+        gauge("ipstamp_paused_partitions", &self.paused_partitions);
+        gauge("ipstamp_halted_partitions", &self.halted_partitions);
+        gauge("ipstamp_oldest_in_flight_seconds", &self.oldest_in_flight);
+        let total = |name: &str| help(&format!("{name}_total"));
+        registry.register("ipstamp_records", total("ipstamp_records"), self.records.clone());
+        registry.register("ipstamp_sightings", total("ipstamp_sightings"), self.sightings.clone());
+        registry.register(
+            "ipstamp_rebalances",
+            total("ipstamp_rebalances"),
+            self.rebalances.clone(),
+        );
+        registry.register("ipstamp_commits", total("ipstamp_commits"), self.commits.clone());
+        registry.register(
+            "ipstamp_kafka_errors",
+            total("ipstamp_kafka_errors"),
+            self.kafka_errors.clone(),
+        );
+        registry.register(
+            "ipstamp_consumer_lag_records",
+            help("ipstamp_consumer_lag_records"),
+            self.consumer_lag.clone(),
+        );
+        registry.register(
+            "ipstamp_database_build_timestamp_seconds",
+            help("ipstamp_database_build_timestamp_seconds"),
+            self.database_built.clone(),
+        );
+    }
+
+    /// All metrics in the `OpenMetrics` text format.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_is_described_and_every_description_is_a_metric() {
+        let metrics = Metrics::new();
+        metrics.records.get_or_create(&Outcome::Enriched.into()).inc();
+        metrics.sightings.get_or_create(&Role::Source.into()).inc();
+        metrics.rebalances.get_or_create(&KindLabels { kind: "assign" }).inc();
+        metrics.commits.get_or_create(&ResultLabels { result: "ok" }).inc();
+        metrics.kafka_errors.get_or_create(&CodeLabels { code: "_TRANSPORT" }).inc();
+        metrics.database_built.get_or_create(&DatabaseLabels { database: "city".into() }).set(1);
+        let topic = TopicLabel(crate::record::Topic::new("logs"));
+        metrics.consumer_lag.get_or_create(&PartitionLabels { topic, partition: 0 }).set(1);
+        let text = metrics.text();
+        let mut seen: Vec<&str> = text
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .map(|line| line.split(['{', ' ']).next().unwrap())
+            .collect();
+        seen.sort_unstable();
+        seen.dedup();
+        let mut described: Vec<&str> = METRICS.iter().map(|(name, _)| *name).collect();
+        described.sort_unstable();
+        assert_eq!(seen, described);
+    }
+}

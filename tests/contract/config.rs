@@ -1,0 +1,459 @@
+//! The configuration: what is refused, with which words, and what is never said.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+
+use ipstamp::config::{Config, Environment, File, Problem, parse, schema, show};
+
+/// An environment of the test's own.
+#[derive(Default)]
+struct Table {
+    variables: HashMap<&'static str, &'static str>,
+    files: HashMap<&'static str, &'static str>,
+}
+
+impl Environment for Table {
+    fn variable(&self, name: &str) -> Option<OsString> {
+        self.variables.get(name).map(OsString::from)
+    }
+
+    fn file(&self, path: &Path) -> io::Result<String> {
+        let found = path.to_str().and_then(|path| self.files.get(path));
+        found.map(ToString::to_string).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+const SMALLEST: &str = "\
+kafka: {brokers: [localhost:9092]}
+input: {topics: [logs], group: ipstamp}
+output: {topic: stamped}
+";
+
+fn read(text: &str) -> Result<File, Vec<Problem>> {
+    parse(text.as_bytes(), &Table::default())
+}
+
+/// Each problem as `line:column key: message`.
+fn said(problems: &[Problem]) -> String {
+    let lines = problems.iter().map(|problem| match problem.place {
+        Some(place) => format!("{place} {problem}"),
+        None => problem.to_string(),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn refused(text: &str, environment: &Table) -> String {
+    match parse(text.as_bytes(), environment) {
+        Ok(_) => format!("accepted: {text}"),
+        Err(problems) => said(&problems),
+    }
+}
+
+/// `SMALLEST` with one line replaced by, or ended by, `line`.
+fn with(line: &str) -> String {
+    let section = line.split(':').next().unwrap_or_default();
+    let kept = SMALLEST.lines().filter(|kept| !kept.starts_with(&format!("{section}:")));
+    kept.chain([line]).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_smallest_file_is_enough_and_the_rest_are_the_careful_defaults() {
+    let config = Config::from(read(SMALLEST).unwrap());
+    assert_eq!(config.want.iter().map(|want| want.0.as_str()).collect::<Vec<_>>(), ["geo", "as"]);
+    assert_eq!(config.pipeline.deadline.as_secs(), 2);
+    assert_eq!(config.drain.as_secs(), 25);
+    assert_eq!(config.admin.unwrap().to_string(), "127.0.0.1:9464");
+    assert_eq!(config.pipeline.workers, None);
+}
+
+/// What is written, and a piece of what is said, with the place where it is said to be. What is
+/// written on the last line is on line 3, or on line 4 when the section is an additional one.
+#[test]
+fn what_is_wrong_is_said_with_its_place_its_key_and_a_remedy() {
+    let cases = [
+        // Keys.
+        ("window: {record: 5}", "4:10 window.record: unknown key; did you mean `records`?"),
+        ("wants: [geo]", "4:1 wants: unknown key; did you mean `want`?"),
+        ("input: {topics: [a], grop: b}", "3:22 input.grop: unknown key; did you mean `group`?"),
+        ("colour: red", "4:1 colour: unknown key; known here: kafka, input, output, want"),
+        ("input: {topics: [a]}", "3:8 input: the key `group` is missing"),
+        ("kafka: {brokers: [a:1], brokers: [b:1]}", "3:25 brokers: the key stands twice"),
+        // Types.
+        ("workers: many", "4:10 workers: expected a whole number from 0 to 65535"),
+        ("workers: '2'", "4:10 workers: expected a whole number from 0 to 65535, found text in"),
+        ("workers: -1", "4:10 workers: expected a whole number"),
+        ("workers: [2]", "4:10 workers: expected a whole number from 0 to 65535, found a list"),
+        ("input: [logs]", "3:8 input: expected a map of keys (topics, group, start"),
+        ("want: geo", "4:7 want: expected a list, such as [a, b], found a single value"),
+        ("want: [[geo]]", "4:8 want[0]: expected text, found a list"),
+        ("kafka: {brokers: [{host: a}]}", "3:19 kafka.brokers[0]: expected text, found a map"),
+        ("output:", "output: expected a map of keys (topic, dead_letter"),
+        ("deadline: 2", "4:11 deadline: expected a time such as 500ms, 2s or 1m"),
+        ("window: {bytes: lots}", "4:17 window.bytes: expected a size such as 512 KiB or 8 MiB"),
+        ("admin: {listen: here}", "4:17 admin.listen: expected an IP address and a port"),
+        ("databases: [{path: a.mmdb, non_global: 1}]", "databases[0].non_global: expected true or"),
+        (
+            "kafka: {brokers: [a:1], client: {debug: [x]}}",
+            "kafka.client.debug: expected text, a nu",
+        ),
+        // Choices.
+        (
+            "ordering: partitions",
+            "4:11 ordering: expected one of partition, key, none; did you mea",
+        ),
+        ("log: {level: loud}", "4:14 log.level: expected one of error, warn, info, debug, trace"),
+        ("want: [gео]", "want[0]: unknown fact group; expected one of geo, as"),
+        ("want: [privcy]", "4:8 want[0]: unknown fact group; did you mean `privacy`?"),
+        ("want: [geo, geo]", "want[1]: is wanted twice"),
+        ("want: []", "4:1 want: nothing is wanted"),
+        // Contradictions.
+        ("kafka: {brokers: []}", "3:9 kafka.brokers: no broker is named"),
+        ("kafka: {brokers: [kafka-1]}", "3:19 kafka.brokers[0]: expected host:port"),
+        ("input: {topics: [], group: g}", "3:9 input.topics: no topic is named"),
+        ("input: {topics: [a], group: ''}", "input.group: the consumer group needs a name"),
+        ("input: {topics: [a, a], group: g}", "3:21 input.topics[1]: stands in the list twice"),
+        ("output: {topic: logs}", "would read what ipstamp writes to output.topic (logs)"),
+        ("output: {topic: '{topic}'}", "3:10 output.topic: this is the input topic itself"),
+        ("output: {topic: 'a b'}", "output.topic: the name of a topic is made of letters, digits"),
+        ("output: {topic: '{topik}.x'}", "output.topic: only `{topic}` can be put in"),
+        ("output: {topic: o, dead_letter: o}", "output.dead_letter: is the output topic itself"),
+        ("databases: [{path: a/x.mmdb}, {path: b/x.mmdb}]", "databases[1].path: another database"),
+        ("deadline: 0s", "4:1 deadline: nothing could be waited for"),
+        ("window: {records: 0}", "4:10 window.records: at least 1"),
+        ("workers: 0", "4:1 workers: at least 1"),
+        (
+            "kafka: {brokers: [a:1], security: {protocol: sasl_ssl}}",
+            "security.mechanism: is missing",
+        ),
+        (
+            "kafka: {brokers: [a:1], security: {password: x}}",
+            "security.password: is of no use with",
+        ),
+        (
+            "kafka: {brokers: [a:1], security: {protocol: ssl, certificate: c.pem}}",
+            "kafka.security.certificate: a certificate wants its key",
+        ),
+        (
+            "kafka: {brokers: [a:1], security: {protocol: sasl_ssl, mechanism: PLAIN, password: x}}",
+            "kafka.security.username: is missing",
+        ),
+        // Librdkafka's settings.
+        (
+            "kafka: {brokers: [a:1], client: {enable.auto.commit: true}}",
+            "3:34 kafka.client.enable.auto.commit: ipstamp commits what is published",
+        ),
+        (
+            "kafka: {brokers: [a:1], client: {group.id: x}}",
+            "kafka.client.group.id: use input.group",
+        ),
+        (
+            "kafka: {brokers: [a:1], client: {socket.timeout: 9}}",
+            "kafka.client.socket.timeout: librdkafka has no setting of this name",
+        ),
+        (
+            "kafka: {brokers: [a:1], client: {socket.timeout.ms: 1}}",
+            "kafka.client.socket.timeout.ms: librdkafka allows 10..300000",
+        ),
+        (
+            "kafka: {brokers: [a:1], client: {debug: 'cgrp,security'}}",
+            "kafka.client.debug: all, conf",
+        ),
+    ];
+    for (line, expected) in cases {
+        let said = refused(&with(line), &Table::default());
+        assert!(said.contains(expected), "{line}\n  said:     {said}\n  expected: {expected}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_yaml_is_said_to_be_none() {
+    let cases: [(&[u8], &str); 7] = [
+        (b"", "1:1 the file is empty"),
+        (b"# only a word\n", "the file is empty"),
+        (b"kafka:\n\tbrokers: [a:1]\n", "2:1 a tab stands where YAML wants spaces"),
+        (b"kafka: {brokers: [a:1]\n", "this is not readable as YAML"),
+        (b"kafka: x\nna\xefve: 1\n", "2:3 the file is not UTF-8"),
+        (b"a: 1\n---\nb: 2\n", "2:1 a second document begins here"),
+        (b"- a\n- b\n", "1:1 expected a map of keys (kafka, input, output"),
+    ];
+    for (bytes, expected) in cases {
+        let problems = parse(bytes, &Table::default()).unwrap_err();
+        assert!(said(&problems).contains(expected), "{bytes:?}\n  said: {}", said(&problems));
+    }
+}
+
+#[test]
+fn aliases_cannot_blow_a_file_up() {
+    let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..9 {
+        let before = level - 1;
+        let aliases = vec![format!("*a{before}"); 10].join(", ");
+        text += &format!("a{level}: &a{level} [{aliases}]\n");
+    }
+    assert!(refused(&text, &Table::default()).contains("the file is too large or too deep"));
+}
+
+#[test]
+fn several_contradictions_are_said_at_once() {
+    let text = with("workers: 0\ndeadline: 0s\nwindow: {records: 0}");
+    let problems = read(&text).unwrap_err();
+    assert_eq!(problems.len(), 3, "{}", said(&problems));
+}
+
+// Which topics.
+
+#[test]
+fn a_pattern_that_reads_what_we_write_is_refused() {
+    let refused_pairs = [
+        (r"^logs\..*", "{topic}.enriched"),
+        (r"^logs\.", "{topic}.enriched"),
+        (r"^logs", "logs-out"),
+        (r"^.*\.enriched$", "{topic}.enriched"),
+        (r"^(a|b)+$", "a{topic}b"),
+        (r"^[a-z.]{1,40}$", "dlq.{topic}"),
+        (r"^raw|enriched", "{topic}.enriched"),
+        (r"^.*[0-9]$", "{topic}-v2"),
+    ];
+    for (pattern, output) in refused_pairs {
+        let text = with(&format!("input: {{topics: ['{pattern}'], group: g}}"));
+        let text = text.replace("topic: stamped", &format!("topic: '{output}'"));
+        let said = refused(&text, &Table::default());
+        assert!(
+            said.contains("input.topics[0]: would read what ipstamp writes"),
+            "{pattern} {said}"
+        );
+    }
+    let accepted_pairs = [
+        (r"^logs\.[a-z]+$", "{topic}.enriched"),
+        (r"^logs\..*", "enriched.{topic}"),
+        (r"^.*\.raw$", "{topic}.enriched"),
+        (r"^[a-z]{3}$", "{topic}abc"),
+        (r"^logs\.[[:alpha:]]+$", "{topic}.enriched"),
+        (r"^(nginx|sshd)$", "{topic}-stamped"),
+    ];
+    for (pattern, output) in accepted_pairs {
+        let text = with(&format!("input: {{topics: ['{pattern}'], group: g}}"));
+        let text = text.replace("topic: stamped", &format!("topic: '{output}'"));
+        assert!(read(&text).is_ok(), "{pattern} {output} {}", refused(&text, &Table::default()));
+    }
+}
+
+#[test]
+fn the_example_that_is_named_is_read_and_written_back_into_the_input() {
+    let text = with(r"input: {topics: ['^logs\.[a-z]+\.v[0-9]+', other], group: g}")
+        .replace("topic: stamped", "topic: '{topic}.new'");
+    let said = refused(&text, &Table::default());
+    assert!(said.contains("logs.a.v0 goes to logs.a.v0.new by output.topic"), "{said}");
+}
+
+#[test]
+fn one_input_may_not_feed_another() {
+    let text = with("input: {topics: [a, a.out], group: g}")
+        .replace("topic: stamped", "topic: '{topic}.out'");
+    let said = refused(&text, &Table::default());
+    assert!(said.contains("input.topics[1]: would read what ipstamp writes"), "{said}");
+    let dead = with(r"input: {topics: [a, '^dlq\.'], group: g}")
+        .replace("topic: stamped", "topic: out, dead_letter: 'dlq.{topic}'");
+    let said = refused(&dead, &Table::default());
+    assert!(said.contains("a goes to dlq.a by output.dead_letter"), "{said}");
+}
+
+#[test]
+fn a_pattern_that_kafkas_client_reads_otherwise_is_refused() {
+    let cases = [
+        (r"^logs\d+", "write `[0-9]`"),
+        (r"^(?:a|b)", "groups that begin with `(?`"),
+        (r"^a+?b", "a repetition of a repetition"),
+        (r"^[\w]+", "a backslash within brackets"),
+        (r"^[a&&b]", "doubled `&`"),
+        (r"^(a", "the pattern cannot be read"),
+        (r"^[a", "a `[` has no closing bracket"),
+        (r"logs.*", "a pattern begins with ^"),
+    ];
+    for (pattern, expected) in cases {
+        let text = with(&format!("input: {{topics: ['{pattern}'], group: g}}"));
+        let said = refused(&text, &Table::default());
+        assert!(said.contains(expected), "{pattern}: {said}");
+    }
+}
+
+#[test]
+fn real_topics_are_judged_as_the_file_is() {
+    let text = with(r"input: {topics: ['^logs\.[a-z]+$', b], group: g}")
+        .replace("topic: stamped", "topic: '{topic}.enriched', dead_letter: 'dlq.{topic}'");
+    let config = Config::from(read(&text).unwrap());
+    assert!(config.reads("logs.nginx") && config.reads("b") && !config.reads("logs.a.b"));
+    assert!(!config.would_read_own_output("logs.nginx"));
+    let written = ("b.enriched".to_string(), Some("dlq.b".to_string()));
+    assert_eq!(config.written_for("b"), written);
+}
+
+// What is put in.
+
+#[test]
+fn variables_and_files_are_put_into_values() {
+    let environment = Table {
+        variables: HashMap::from([
+            ("N", "3"),
+            ("GROUP", "g1"),
+            ("EMPTY", ""),
+            ("TRICK", "x}, ${N}: [y"),
+        ]),
+        files: HashMap::from([("/run/secrets/kafka", "hunter\n\n")]),
+    };
+    let text = r#"
+kafka:
+  brokers: ["${HOST:-localhost}:${PORT:-9092}"]
+  rack: ${EMPTY:-}
+  security: {protocol: sasl_ssl, mechanism: PLAIN, username: "${TRICK}", password: "${file:/run/secrets/kafka}"}
+input: {topics: ['^logs$'], group: "${GROUP}-${N}", member: "$${literal}"}
+output: {topic: "{topic}.out"}
+workers: ${N}
+"#;
+    let file = parse(text.as_bytes(), &environment).map_err(|problems| said(&problems)).unwrap();
+    assert_eq!(file.kafka.brokers, ["localhost:9092"]);
+    assert_eq!(file.kafka.rack, None, "an empty value is no value");
+    assert_eq!(file.kafka.security.username.as_deref(), Some("x}, ${N}: [y"), "put in once");
+    assert_eq!(file.kafka.security.password.unwrap().expose(), "hunter\n", "one line's end goes");
+    assert_eq!(file.input.group, "g1-3");
+    assert_eq!(file.input.member.as_deref(), Some("${literal}"));
+    assert_eq!(file.workers, Some(3), "a plain value is typed after it was put in");
+}
+
+#[test]
+fn a_quoted_value_stays_text_after_it_was_put_in() {
+    let environment = Table { variables: HashMap::from([("N", "3")]), files: HashMap::new() };
+    let said = refused(&with("workers: \"${N}\""), &environment);
+    assert!(said.contains("4:10 workers: expected a whole number"), "{said}");
+}
+
+#[test]
+fn what_cannot_be_put_in_names_the_variable_and_the_line() {
+    let cases = [
+        ("workers: ${WORKERS}", "4:10 workers: the environment variable WORKERS is not set"),
+        ("want: ['${file:/no/such}']", "want[0]: the file /no/such cannot be read"),
+        ("want: ['${oops']", "want[0]: a `${` has no closing brace"),
+        ("want: ['${a b}']", "want[0]: what stands in `${…}` is neither a variable's name nor"),
+        ("want: ['${X:?needed}']", "want[0]: what stands in `${…}` is neither"),
+    ];
+    for (line, expected) in cases {
+        let said = refused(&with(line), &Table::default());
+        assert!(said.contains(expected), "{line}\n  said: {said}");
+    }
+}
+
+// What is never said.
+
+/// A text that no message may contain.
+const CANARY: &str = "c4n4ry-T0ken";
+
+#[test]
+fn no_error_repeats_a_secret_or_a_value_beside_it() {
+    let environment = Table {
+        variables: HashMap::from([("SECRET", CANARY)]),
+        files: HashMap::from([("/s", CANARY)]),
+    };
+    let kafka = |inner: &str| format!("kafka: {{brokers: [a:1], {inner}}}");
+    let lines = [
+        kafka("security: {password: [c4n4ry-T0ken]}"),
+        kafka("security: {password: {x: c4n4ry-T0ken}}"),
+        kafka("security: {password: c4n4ry-T0ken, mechanism: c4n4ry-T0ken}"),
+        kafka("security: {protocol: '${SECRET}', password: x}"),
+        kafka("security: '${file:/s}'"),
+        kafka("security: {c4n4ry-T0ken: password}").replace("c4n4ry-T0ken", "'c4n4ry-T0ken !'"),
+        kafka("security: {protocol: ssl, password: c4n4ry-T0ken, key: c4n4ry-T0ken}"),
+        kafka("client: {sasl.password: c4n4ry-T0ken}"),
+        kafka("client: {ssl.key.pem: c4n4ry-T0ken, no.such.thing: 1}"),
+        kafka("client: {socket.timeout.ms: c4n4ry-T0ken}"),
+        kafka("client: {no.such.thing: c4n4ry-T0ken}"),
+        kafka("client: {debug: 'all,c4n4ry-T0ken'}"),
+        "workers: ${SECRET}".into(),
+        "deadline: ${SECRET}".into(),
+        "window: {bytes: '${SECRET}'}".into(),
+        "ordering: ${SECRET}".into(),
+        "admin: {listen: '${file:/s}'}".into(),
+        "want: ['${SECRET}']".into(),
+        "want: ['c4n4ry-T0ken ${MISSING}']".into(),
+        "input: {topics: [a], group: g, start: c4n4ry-T0ken}".into(),
+        "input: {topics: ['^(${SECRET}'], group: g}".into(),
+        "output: {topic: '{x}${SECRET}'}".into(),
+        "password: \"c4n4ry-T0ken".into(),
+        "password: c4n4ry-T0ken: x: y".into(),
+    ];
+    for line in lines {
+        let said = refused(&with(&line), &environment);
+        assert!(!said.starts_with("accepted"), "{line} is accepted");
+        assert!(!said.contains(CANARY), "{line}\n  said: {said}");
+    }
+}
+
+#[test]
+fn what_is_in_force_is_shown_without_secrets() {
+    let text = with(
+        "kafka: {brokers: [a:1], security: {protocol: sasl_ssl, mechanism: PLAIN, username: u, \
+         password: c4n4ry-T0ken, key: k, certificate: c, key_password: c4n4ry-T0ken}, client: \
+         {ssl.keystore.password: c4n4ry-T0ken, ssl.key.pem: c4n4ry-T0ken, socket.keepalive.enable: true}}",
+    );
+    let file = read(&text).map_err(|problems| said(&problems)).unwrap();
+    let shown = show(&file);
+    assert!(!shown.contains(CANARY) && shown.contains("***"), "{shown}");
+    assert!(!format!("{file:?} {:?}", Config::from(file.clone())).contains(CANARY));
+    assert!(shown.contains("socket.keepalive.enable: true"), "{shown}");
+}
+
+#[test]
+fn what_is_shown_is_a_configuration_and_means_the_same() {
+    let text =
+        with(r"input: {topics: ['^logs\.[a-z]+$', 'b'], group: '0123', member: 'on: # $${x}'}");
+    let file = read(&text).unwrap();
+    let shown = show(&file);
+    let again = read(&shown).map_err(|problems| format!("{}\n{shown}", said(&problems))).unwrap();
+    assert_eq!(again, file);
+    assert!(
+        shown.contains("deadline: 2s") && shown.contains("listen: \"127.0.0.1:9464\""),
+        "{shown}"
+    );
+}
+
+/// What the design shows to a newcomer, as far as it is built.
+#[test]
+fn the_first_config_of_the_front_page_is_accepted() {
+    let environment = Table {
+        variables: HashMap::new(),
+        files: HashMap::from([("/run/secrets/kafka", "secret\n")]),
+    };
+    let text = r#"
+kafka:
+  brokers: [kafka-1:9092, kafka-2:9092]
+  security: {protocol: sasl_ssl, mechanism: SCRAM-SHA-512, username: ipstamp, password: "${file:/run/secrets/kafka}"}
+  client: {}                         # any other librdkafka setting; the ones that ipstamp owns are refused by name
+input:
+  topics: ['^logs\.[a-z]+$']         # exact names, or a regex that begins with ^; one that catches our own outputs is refused
+  group: ipstamp
+  format: json
+output:
+  topic: "{topic}.enriched"          # {topic} is the input topic's name; ${…} is only for environment and files
+  dead_letter: "dlq.{topic}"
+  profile: ecs
+want: [geo, as, privacy]
+databases:
+  - {name: city, path: /data/city.mmdb}                                      # name: default is the file's stem
+deadline: 2s                         # how long a record may wait for a provider
+"#;
+    let file = parse(text.as_bytes(), &environment).map_err(|problems| said(&problems)).unwrap();
+    assert_eq!(file.kafka.security.password.unwrap().expose(), "secret");
+}
+
+#[test]
+fn the_schema_that_is_shipped_is_the_one_that_is_in_force() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/config.schema.json");
+    let fresh = schema();
+    if std::env::var_os("IPSTAMP_UPDATE").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &fresh).unwrap();
+    }
+    let shipped = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(shipped == fresh, "schemas/config.schema.json is stale; run with IPSTAMP_UPDATE=1");
+}

@@ -1,0 +1,88 @@
+//! P4, P7, P8: everything once, in order, and as it was but for the stamp.
+
+use crate::support::audit::Audit;
+use crate::support::broker;
+use crate::support::client::{Client, Outgoing};
+use crate::support::events;
+use crate::support::patience::seconds;
+use crate::support::turn;
+use crate::support::worker::{Settings, Worker};
+
+/// Scenario: records with every odd kind of key, header, time and value, between ordinary ones.
+/// Guarantees: P7, P8: each comes out once and in order; key, headers (order, duplicates, null
+/// values, keys that are not UTF-8), time, tombstones and untouched bytes are the input's.
+#[test]
+fn everything_comes_out_once_in_order_and_as_it_was() {
+    let _turn = turn::together();
+    let Some(brokers) = broker::shared() else { return };
+    let client = Client::new(brokers);
+    client.create_topic("fidelity-in", 3, &[]);
+    client.create_topic("fidelity-out", 3, &[]);
+    let odd = odd_records();
+    let records = (0..3000_u64).map(|number| {
+        let partition = (number % 3) as i32;
+        match odd.get((number / 7) as usize) {
+            Some(odd) if number % 7 == 0 => Outgoing { partition, ..odd.clone() },
+            _ => events::record(number, partition),
+        }
+    });
+    client.write("fidelity-in", records);
+
+    let settings = Settings::new(brokers, "fidelity-in", "fidelity-out");
+    let worker = Worker::start(&settings);
+    client.until_committed(&settings.group, "fidelity-in", seconds(60), || worker.log());
+    worker.stop();
+
+    let audit = Audit::of(&client.read("fidelity-in"), &client.read("fidelity-out"));
+    audit.assert_exactly_once();
+    assert!(audit.stamped >= 3000 - odd.len(), "only {} events have a stamp", audit.stamped);
+}
+
+/// One of each odd kind.
+fn odd_records() -> Vec<Outgoing> {
+    let event = |number: u64| Some(events::event(number).into_bytes());
+    let header = |key: &[u8], value: Option<&[u8]>| (key.to_vec(), value.map(<[u8]>::to_vec));
+    let plain = || Outgoing { value: event(1), ..Outgoing::default() };
+    let value = |value: &[u8]| Outgoing { value: Some(value.to_vec()), ..Outgoing::default() };
+    vec![
+        // Keys: none, empty, not UTF-8.
+        plain(),
+        Outgoing { key: Some(Vec::new()), ..plain() },
+        Outgoing { key: Some(b"\xff\x00\xfe".to_vec()), ..plain() },
+        // Headers: duplicates in order, no value, an empty one, an empty key, keys that are not UTF-8.
+        Outgoing {
+            headers: vec![
+                header(b"b", Some(b"1")),
+                header(b"a", Some(b"2")),
+                header(b"b", Some(b"1")),
+                header(b"b", None),
+                header(b"b", Some(b"")),
+                header(b"", Some(b"no name")),
+                header(b"x-\xff\xfe", Some(b"\xfe\x00\xff")),
+            ],
+            ..plain()
+        },
+        Outgoing {
+            headers: (0..200).map(|n| header(format!("h{n}").as_bytes(), Some(b"v"))).collect(),
+            ..plain()
+        },
+        // Times: the oldest that is kept, long ago.
+        Outgoing { timestamp: Some(1), ..plain() },
+        Outgoing { timestamp: Some(1_000_000_000_000), ..plain() },
+        // Values: a tombstone, an empty one, an empty one under a key.
+        Outgoing { key: Some(b"gone".to_vec()), ..Outgoing::default() },
+        value(b""),
+        Outgoing { key: Some(b"empty".to_vec()), ..value(b"") },
+        // Events that are none, or odd.
+        value(b"not json at all"),
+        value(b"{\"source\":{\"ip\":\"81.2.69.142\""),
+        value(b"\xff\xfe\x00"),
+        value(b"[1,2,3]"),
+        value(b"null"),
+        value(b"\"81.2.69.142\""),
+        value(b"{\"source\":{\"ip\":\"10.0.0.1\"},\"n\":1e400}"),
+        value(b"{\"source\":{\"ip\":\"010.0.0.1\"},\"destination\":{\"ip\":7}}"),
+        value("\u{feff}{\"source\":{\"ip\":\"10.1.2.3\"}}".as_bytes()),
+        value(&[b"[".repeat(10_000), b"]".repeat(10_000)].concat()),
+    ]
+}

@@ -1,0 +1,290 @@
+//! A client of the broker that makes topics, writes and reads records byte by byte, and asks for
+//! offsets.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::client::{ClientContext, DefaultClientContext};
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Message};
+use rdkafka::metadata::MetadataPartition;
+use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::headers::{self, Header};
+use super::patience::{seconds, until};
+
+/// How long the broker may take for an answer on a loaded machine.
+const ANSWER: Duration = seconds(30);
+
+/// A record as it stands in a topic.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Stored {
+    /// The topic.
+    pub(crate) topic: String,
+    /// The partition.
+    pub(crate) partition: i32,
+    /// The offset.
+    pub(crate) offset: i64,
+    /// The key, which may be absent or empty.
+    pub(crate) key: Option<Vec<u8>>,
+    /// The value; none is a tombstone.
+    pub(crate) value: Option<Vec<u8>>,
+    /// The headers in their order.
+    pub(crate) headers: Vec<Header>,
+    /// Milliseconds since 1970.
+    pub(crate) timestamp: Option<i64>,
+}
+
+impl Stored {
+    /// The value of the last header of this name, as text.
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        let found = self.headers.iter().rev().find(|(key, _)| key == name.as_bytes());
+        let value = found.and_then(|(_, value)| value.as_deref());
+        value.map(|value| String::from_utf8_lossy(value).into_owned())
+    }
+
+    /// The value as text; a tombstone is empty.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(self.value.as_deref().unwrap_or_default()).into_owned()
+    }
+
+    /// `topic-partition-offset`, as the header `ipstamp-src` has it.
+    pub(crate) fn position(&self) -> String {
+        format!("{}-{}-{}", self.topic, self.partition, self.offset)
+    }
+}
+
+/// A record to be written.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outgoing {
+    /// The partition.
+    pub(crate) partition: i32,
+    /// The key.
+    pub(crate) key: Option<Vec<u8>>,
+    /// The value; none is a tombstone.
+    pub(crate) value: Option<Vec<u8>>,
+    /// The headers in their order.
+    pub(crate) headers: Vec<Header>,
+    /// Milliseconds since 1970; none is now.
+    pub(crate) timestamp: Option<i64>,
+}
+
+/// A client of one broker.
+pub(crate) struct Client {
+    settings: ClientConfig,
+    admin: AdminClient<DefaultClientContext>,
+    consumer: BaseConsumer,
+}
+
+impl Client {
+    /// Connects to `brokers`.
+    pub(crate) fn new(brokers: &str) -> Self {
+        let mut settings = ClientConfig::new();
+        settings.set("bootstrap.servers", brokers).set("fetch.queue.backoff.ms", "10");
+        // Assigning by hand wants a group's name too; nothing is ever committed in it.
+        let mut reader = settings.clone();
+        reader.set("group.id", "reader").set("enable.auto.commit", "false");
+        Self { admin: settings.create().unwrap(), consumer: reader.create().unwrap(), settings }
+    }
+
+    /// Makes a topic and waits until it can be used.
+    pub(crate) fn create_topic(&self, name: &str, partitions: i32, config: &[(&str, &str)]) {
+        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        for (key, value) in config {
+            topic = topic.set(key, value);
+        }
+        let results = wait(self.admin.create_topics([&topic], &AdminOptions::new())).unwrap();
+        results[0].as_ref().unwrap();
+        self.until_partitions(name, partitions);
+    }
+
+    /// Adds partitions to a topic, up to `partitions` in all.
+    pub(crate) fn grow_topic(&self, name: &str, partitions: i32) {
+        let more = NewPartitions::new(name, partitions as usize);
+        let results = wait(self.admin.create_partitions([&more], &AdminOptions::new())).unwrap();
+        results[0].as_ref().unwrap();
+        self.until_partitions(name, partitions);
+    }
+
+    fn until_partitions(&self, topic: &str, partitions: i32) {
+        until("the topic has its partitions", ANSWER, || {
+            let metadata = self.consumer.fetch_metadata(Some(topic), ANSWER).unwrap();
+            let found = metadata.topics()[0].partitions();
+            found.len() == partitions as usize
+                && found.iter().all(|partition| partition.leader() >= 0)
+        });
+    }
+
+    /// Writes to a topic.
+    pub(crate) fn writer(&self, topic: &str) -> Writer {
+        self.writer_with(topic, &[])
+    }
+
+    /// Writes to a topic with settings of librdkafka.
+    pub(crate) fn writer_with(&self, topic: &str, settings: &[(&str, &str)]) -> Writer {
+        let mut config = self.settings.clone();
+        config.set("enable.idempotence", "true").set("linger.ms", "5");
+        for (name, value) in settings {
+            config.set(*name, *value);
+        }
+        let refused = Arc::new(AtomicU64::new(0));
+        let producer = config.create_with_context(Reports(refused.clone())).unwrap();
+        Writer { producer, topic: topic.to_owned(), refused }
+    }
+
+    /// Writes some records and waits until the broker has them.
+    pub(crate) fn write(&self, topic: &str, records: impl IntoIterator<Item = Outgoing>) {
+        let writer = self.writer(topic);
+        for record in records {
+            writer.send(&record);
+        }
+        writer.finish();
+    }
+
+    /// The partitions of a topic.
+    fn partitions(&self, topic: &str) -> Vec<i32> {
+        let metadata = self.consumer.fetch_metadata(Some(topic), ANSWER).unwrap();
+        metadata.topics()[0].partitions().iter().map(MetadataPartition::id).collect()
+    }
+
+    /// The end offset of each partition.
+    pub(crate) fn ends(&self, topic: &str) -> Vec<i64> {
+        let end = |partition| self.consumer.fetch_watermarks(topic, partition, ANSWER).unwrap().1;
+        self.partitions(topic).into_iter().map(end).collect()
+    }
+
+    /// How many records were ever written to a topic.
+    pub(crate) fn count(&self, topic: &str) -> i64 {
+        self.ends(topic).iter().sum()
+    }
+
+    /// The committed offset of each partition; 0 where there is none. An error is none of the
+    /// test's business while the broker is being hurt.
+    pub(crate) fn committed(&self, group: &str, topic: &str) -> Result<Vec<i64>, KafkaError> {
+        let asking: BaseConsumer = self.settings.clone().set("group.id", group).create()?;
+        let mut list = TopicPartitionList::new();
+        for partition in self.partitions(topic) {
+            list.add_partition(topic, partition);
+        }
+        let found = asking.committed_offsets(list, ANSWER)?;
+        let mut offsets: Vec<_> = found
+            .elements()
+            .iter()
+            .map(|element| (element.partition(), element.offset().to_raw().unwrap_or(0).max(0)))
+            .collect();
+        offsets.sort_unstable();
+        Ok(offsets.into_iter().map(|(_, offset)| offset).collect())
+    }
+
+    /// Waits until the group has committed all that is in the topic.
+    pub(crate) fn until_committed(
+        &self,
+        group: &str,
+        topic: &str,
+        limit: Duration,
+        explain: impl Fn() -> String,
+    ) {
+        let ends = self.ends(topic);
+        let last = std::cell::RefCell::new(String::new());
+        let explain = || format!("ends {ends:?}, committed {}\n{}", last.borrow(), explain());
+        super::patience::wait_for("the group is at the end", limit, explain, || {
+            let committed = self.committed(group, topic);
+            *last.borrow_mut() = format!("{committed:?}");
+            committed.is_ok_and(|committed| committed == ends).then_some(())
+        });
+    }
+
+    /// All records of a topic up to where it ends now, in the order of the partitions.
+    pub(crate) fn read(&self, topic: &str) -> Vec<Stored> {
+        let mut all = Vec::new();
+        for (partition, end) in (0..).zip(self.ends(topic)) {
+            let mut list = TopicPartitionList::new();
+            list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
+            self.consumer.assign(&list).unwrap();
+            let begin = self.consumer.fetch_watermarks(topic, partition, ANSWER).unwrap().0;
+            let mut next = begin;
+            while next < end {
+                let message = self.consumer.poll(ANSWER).expect("the topic ends too early");
+                let message = match message {
+                    Ok(message) => message,
+                    // Said once after a broker came back; the next poll goes on.
+                    Err(KafkaError::MessageConsumption(
+                        RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown,
+                    )) => continue,
+                    Err(error) => panic!("{topic}-{partition}: {error}"),
+                };
+                next = message.offset() + 1;
+                all.push(Stored {
+                    topic: topic.to_owned(),
+                    partition,
+                    offset: message.offset(),
+                    key: message.key().map(<[u8]>::to_vec),
+                    value: message.payload().map(<[u8]>::to_vec),
+                    headers: message.headers().map(headers::from_native).unwrap_or_default(),
+                    timestamp: message.timestamp().to_millis(),
+                });
+            }
+        }
+        self.consumer.unassign().unwrap();
+        all
+    }
+}
+
+/// Counts what the broker did not take.
+struct Reports(Arc<AtomicU64>);
+
+impl ClientContext for Reports {}
+
+impl ProducerContext for Reports {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, report: &DeliveryResult<'_>, (): ()) {
+        if report.is_err() {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Writes to one topic.
+pub(crate) struct Writer {
+    producer: ThreadedProducer<Reports>,
+    topic: String,
+    refused: Arc<AtomicU64>,
+}
+
+impl Writer {
+    /// Hands one record over; waits while the queue is full.
+    pub(crate) fn send(&self, record: &Outgoing) {
+        let mut outgoing: BaseRecord<'_, [u8], [u8]> =
+            BaseRecord::to(&self.topic).partition(record.partition);
+        outgoing.key = record.key.as_deref();
+        outgoing.payload = record.value.as_deref();
+        outgoing.timestamp = record.timestamp;
+        if !record.headers.is_empty() {
+            outgoing.headers = Some(headers::to_native(&record.headers));
+        }
+        while let Err((error, back)) = self.producer.send(outgoing) {
+            let full = RDKafkaErrorCode::QueueFull;
+            assert_eq!(error, KafkaError::MessageProduction(full), "the writer");
+            outgoing = back;
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Waits until the broker has everything; panics where it refused something.
+    pub(crate) fn finish(self) {
+        self.producer.flush(seconds(120)).unwrap();
+        assert_eq!(self.refused.load(Ordering::Relaxed), 0, "records refused by the broker");
+    }
+}
+
+/// The admin calls are futures; there is one at a time here.
+fn wait<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}

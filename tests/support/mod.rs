@@ -1,0 +1,13 @@
+//! What the tests with a real broker share: the broker, clients that see raw bytes, the worker
+//! process, and the audit of what came out against what went in.
+
+pub(crate) mod audit;
+pub(crate) mod broker;
+pub(crate) mod client;
+pub(crate) mod events;
+pub(crate) mod headers;
+pub(crate) mod leash;
+pub(crate) mod patience;
+pub(crate) mod small_databases;
+pub(crate) mod turn;
+pub(crate) mod worker;

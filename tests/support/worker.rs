@@ -1,0 +1,184 @@
+//! The process under test: its configuration, its signals, what it says.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use super::leash::{Folder, Leashed};
+use super::patience::wait_for;
+use super::small_databases::Databases;
+
+/// What a worker is told. The tests change what they are about.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// `kafka.brokers`
+    pub(crate) brokers: String,
+    /// `kafka.client`
+    pub(crate) client: Vec<(&'static str, String)>,
+    /// `input.topics`
+    pub(crate) topics: Vec<String>,
+    /// `input.group`
+    pub(crate) group: String,
+    /// `input.member`
+    pub(crate) member: Option<String>,
+    /// `input.assignor`
+    pub(crate) assignor: &'static str,
+    /// `input.on_unparsable`
+    pub(crate) on_unparsable: &'static str,
+    /// `output.topic`
+    pub(crate) output: String,
+    /// `output.dead_letter`
+    pub(crate) dead_letter: Option<String>,
+    /// `output.partition`
+    pub(crate) partition: &'static str,
+    /// `workers`
+    pub(crate) workers: u16,
+    /// `window.records`
+    pub(crate) window_records: u32,
+}
+
+impl Settings {
+    /// A plain worker from `input` to `output`; the group is named after the input.
+    pub(crate) fn new(brokers: &str, input: &str, output: &str) -> Self {
+        Self {
+            brokers: brokers.to_owned(),
+            client: Vec::new(),
+            topics: vec![input.to_owned()],
+            group: format!("{input}-group"),
+            member: None,
+            assignor: "cooperative-sticky",
+            on_unparsable: "pass",
+            output: output.to_owned(),
+            dead_letter: None,
+            partition: "auto",
+            workers: 1,
+            window_records: 4096,
+        }
+    }
+
+    fn yaml(&self, databases: &Databases, admin: u16) -> String {
+        let client: Vec<_> =
+            self.client.iter().map(|(name, value)| format!("{name}: {value:?}")).collect();
+        let optional = |name: &str, value: &Option<String>| {
+            value.as_ref().map(|value| format!("  {name}: {value:?}\n")).unwrap_or_default()
+        };
+        let topics: Vec<_> = self.topics.iter().map(|topic| format!("'{topic}'")).collect();
+        format!(
+            "kafka:\n  brokers: [{brokers:?}]\n  client: {{{client}}}\n\
+             input:\n  topics: [{topics}]\n  group: {group:?}\n  start: earliest\n\
+             \x20 assignor: {assignor}\n  on_unparsable: {unparsable}\n{member}\
+             output:\n  topic: {output:?}\n{dead}  profile: ecs\n  partition: {partition}\n\
+             want: [geo, as]\n\
+             databases:\n  - {{name: city, path: '{city}'}}\n  - {{name: asn, path: '{asn}'}}\n\
+             workers: {workers}\n\
+             window: {{records: {window}}}\n\
+             admin: {{listen: \"127.0.0.1:{admin}\"}}\n",
+            brokers = self.brokers,
+            group = self.group,
+            assignor = self.assignor,
+            unparsable = self.on_unparsable,
+            member = optional("member", &self.member),
+            output = self.output,
+            dead = optional("dead_letter", &self.dead_letter),
+            partition = self.partition,
+            client = client.join(", "),
+            topics = topics.join(", "),
+            city = databases.city.display(),
+            asn = databases.asn.display(),
+            workers = self.workers,
+            window = self.window_records,
+        )
+    }
+}
+
+/// A running `ipstamp run`.
+pub(crate) struct Worker {
+    process: Leashed,
+    // After the process: it writes its log there.
+    home: Folder,
+    admin: u16,
+}
+
+impl Worker {
+    /// Starts it.
+    pub(crate) fn start(settings: &Settings) -> Self {
+        let home = Folder::new(Path::new(env!("CARGO_TARGET_TMPDIR")), "worker-");
+        let databases = Databases::write(home.path());
+        let admin = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let config = home.path().join("ipstamp.yaml");
+        fs::write(&config, settings.yaml(&databases, admin)).unwrap();
+        let log = File::create(Self::log_path(home.path())).unwrap();
+        let process = Leashed::start(env!("CARGO_BIN_EXE_ipstamp"), |command| {
+            command.args(["run", "--config"]).arg(&config);
+            command.stdout(Stdio::null()).stderr(log);
+        });
+        Self { process, home, admin }
+    }
+
+    fn log_path(home: &Path) -> PathBuf {
+        home.join("stderr")
+    }
+
+    /// The end of what it said.
+    pub(crate) fn log(&self) -> String {
+        let text = fs::read(Self::log_path(self.home.path())).unwrap_or_default();
+        String::from_utf8_lossy(&text[text.len().saturating_sub(20_000)..]).into_owned()
+    }
+
+    /// Sends a signal by its name, such as `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
+    /// Kills it as the kernel would.
+    pub(crate) fn kill(mut self) {
+        self.process.kill();
+    }
+
+    /// Whether it has not ended.
+    pub(crate) fn runs(&mut self) -> bool {
+        self.process.ended().is_none()
+    }
+
+    /// Waits for its end: the exit code, none when a signal killed it.
+    pub(crate) fn ends_within(&mut self, limit: Duration) -> Option<i32> {
+        let home = self.home.path().to_owned();
+        let explain = || fs::read_to_string(Self::log_path(&home)).unwrap_or_default();
+        wait_for("the worker ends", limit, explain, || self.process.ended()).code()
+    }
+
+    /// Asks it to stop and waits until it has; it must have drained.
+    pub(crate) fn stop(mut self) {
+        self.signal("TERM");
+        let code = self.ends_within(Duration::from_secs(30));
+        assert_eq!(code, Some(0), "after SIGTERM\n{}", self.log());
+    }
+
+    /// Status and body of a GET on the admin port; none while nothing answers there.
+    pub(crate) fn get(&self, path: &str) -> Option<(u16, String)> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.admin)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            .ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        let status = head.split(' ').nth(1)?.parse().ok()?;
+        Some((status, body.to_owned()))
+    }
+
+    /// Whether it says that it is ready.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.get("/readyz").is_some_and(|(status, _)| status == 200)
+    }
+
+    /// A line of `/proc/PID/status` in KiB: `VmHWM` is the most memory it ever had.
+    pub(crate) fn memory_kib(&self, field: &str) -> u64 {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.process.pid())).unwrap();
+        let line = text.lines().find(|line| line.starts_with(field)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+}
