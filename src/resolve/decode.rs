@@ -81,8 +81,7 @@ impl<'de> Visitor<'de> for Any {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        // No capacity by what the file claims: it grows with what is there.
-        let mut elements = Vec::new();
+        let mut elements = Vec::with_capacity(room(list.size_hint()));
         while let Some(element) = list.next_element_seed(self.below())? {
             elements.push(element);
         }
@@ -90,16 +89,26 @@ impl<'de> Visitor<'de> for Any {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::new();
+        let mut members = Vec::with_capacity(room(map.size_hint()));
         while let Some(key) = map.next_key::<&'de str>()? {
             let value = match key {
                 "names" => map.next_value_seed(Names)?,
+                // Whole places, with their names, which are not where the address is.
+                "registered_country" | "represented_country" => {
+                    map.next_value::<IgnoredAny>()?;
+                    Value::Other
+                }
                 _ => map.next_value_seed(self.below())?,
             };
             members.push((key, value));
         }
         Ok(Value::Map(members))
     }
+}
+
+/// Room for what a record of any layout has; for what a file claims beyond that, when it comes.
+fn room(claimed: Option<usize>) -> usize {
+    claimed.unwrap_or(0).min(32)
 }
 
 /// Reads a map of languages and keeps the best name only: names in eight languages are most of a
