@@ -180,6 +180,9 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
+        // Lists that were noted and not looked at hold their partitions, and destroying a client
+        // waits for whoever holds one.
+        *self.noted.lock() = NotedLists::default();
         // SAFETY: alive, and whatever was made from it is gone, since it would hold this. A consumer
         // has been closed, or is left behind on purpose: closing it here could block for ever.
         unsafe {

@@ -175,16 +175,18 @@ impl Consumer {
         Fault::check(code)
     }
 
-    /// Reads a partition on from an offset, or from one of its ends.
-    pub fn seek(&self, topic: &str, partition: Partition, place: Place) {
-        let mut list = PartitionList::new(1);
-        list.add(topic, partition, None);
-        list.set_place(place);
-        // SAFETY: both are alive. With no time to wait the seek is only begun: nothing blocks, and a
-        // failure shows as another error in the partition's place.
-        let _ = check_error(unsafe {
-            sys::rd_kafka_seek_partitions(self.client.ptr(), list.as_ptr(), 0)
-        });
+    /// Begins these partitions of the present assignment again, at the places that the list gives.
+    ///
+    /// A partition whose offset could not be found has no running fetcher, and a seek needs one: so
+    /// it is given up and taken on again. With the eager protocol all partitions are, and the others
+    /// read on from what is committed: `all` is the whole assignment with those places in it.
+    pub fn begin_again(&self, list: &PartitionList, all: &PartitionList) -> Result<(), Fault> {
+        if self.cooperative {
+            answer(self.client.ptr(), Some(list), true, false)?;
+            answer(self.client.ptr(), Some(list), true, true)
+        } else {
+            answer(self.client.ptr(), Some(all), false, true)
+        }
     }
 
     /// Stores offsets to be committed. Each entry of the list gets its own fault; the overall result

@@ -65,19 +65,13 @@ impl PartitionList {
         }
     }
 
-    /// Gives every entry this place instead of an offset.
-    pub(super) fn set_place(&mut self, place: Place) {
+    /// Adds a partition that is to be read from one of its ends.
+    pub fn add_place(&mut self, topic: &str, partition: Partition, place: Place) {
         let offset = match place {
             Place::Beginning => sys::RD_KAFKA_OFFSET_BEGINNING,
             Place::End => sys::RD_KAFKA_OFFSET_END,
         };
-        // SAFETY: `cnt` elements stand at `elems`.
-        unsafe {
-            let list = self.0.as_mut();
-            for index in 0..list.cnt as usize {
-                (*list.elems.add(index)).offset = i64::from(offset);
-            }
-        }
+        self.add(topic, partition, Some(NextOffset(i64::from(offset))));
     }
 
     /// How many there are.

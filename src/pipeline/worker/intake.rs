@@ -12,7 +12,7 @@ use super::super::ticket::LaneId;
 use super::{Failure, Worker};
 use crate::commit::Sequence;
 use crate::consume::{OutOfRange, Start};
-use crate::kafka::{Buffer, Fetched, Headers, Place};
+use crate::kafka::{Buffer, Fetched, Headers, PartitionList, Place};
 use crate::publish;
 use crate::record::{DeadLetterClass, NextOffset, Offset, Outcome, Partition, Reason, Topic};
 use crate::telemetry::Problem;
@@ -51,7 +51,36 @@ impl Worker {
             self.take(fetched);
         }
         self.batch = batch;
+        self.begin_again();
         busy
+    }
+
+    /// Begins partitions anew whose offset could not be found.
+    fn begin_again(&mut self) {
+        if self.resets.is_empty() {
+            return;
+        }
+        let Some(consumer) = &self.consumer else { return };
+        let (mut list, mut all) = (PartitionList::new(8), PartitionList::new(8));
+        for (topic, partition, place) in self.resets.drain(..) {
+            let id = self.by_name.get(&(topic.clone(), partition));
+            let owned = |id: &LaneId| self.lanes[usize::from(id.0)].ownership == Ownership::Owned;
+            if id.is_some_and(owned) {
+                list.add_place(topic.as_str(), partition, place);
+                all.add_place(topic.as_str(), partition, place);
+            }
+        }
+        for lane in self.lanes.iter().filter(|lane| lane.ownership == Ownership::Owned) {
+            let (topic, partition) = (lane.topic.as_str(), lane.partition);
+            if !list.iter().any(|entry| entry.topic == topic && entry.partition == partition) {
+                all.add(topic, partition, None);
+            }
+        }
+        if !list.is_empty()
+            && let Err(fault) = consumer.begin_again(&list, &all)
+        {
+            tracing::warn!(error = %fault, "partitions could not be begun; the group decides anew");
+        }
     }
 
     fn admit_held(&mut self) -> bool {
@@ -142,7 +171,7 @@ impl Worker {
             Ok(sequence) => sequence,
             Err(rewound) => {
                 // It is under way already, or has ended: nothing is lost by leaving it out.
-                tracing::warn!(topic = %self.lane(id).topic, partition = %input, %rewound,
+                tracing::debug!(topic = %self.lane(id).topic, partition = %input, %rewound,
                     "a record was delivered twice to this worker; the second is left out");
                 return Ok(());
             }
@@ -375,7 +404,6 @@ impl Worker {
     /// There is no committed offset, or it is out of range.
     fn take_reset(&mut self, fetched: &Fetched) {
         let (topic, partition) = (fetched.topic(), fetched.partition());
-        let Some(consumer) = &self.consumer else { return };
         let lost = Some(fetched.offset().0).filter(|offset| *offset >= 0);
         let place = match (lost, self.consume.start, self.consume.on_offset_out_of_range) {
             (None, Start::Earliest, _) | (Some(_), _, OutOfRange::Earliest) => Place::Beginning,
@@ -396,7 +424,7 @@ impl Worker {
         } else {
             tracing::debug!(%topic, %partition, ?place, "no committed offset; beginning");
         }
-        consumer.seek(topic, partition, place);
+        self.resets.push((Topic::new(topic), partition, place));
     }
 
     /// A right is missing: said once, and after a while the worker gives up.

@@ -19,7 +19,7 @@ use super::ticket::LaneId;
 use super::{Config, OnUnparsable};
 use crate::commit::Sequence;
 use crate::consume;
-use crate::kafka::{ClientError, Consumer, Fetched, PartitionTag, Pool, Rebalance, Wake};
+use crate::kafka::{ClientError, Consumer, Fetched, PartitionTag, Place, Pool, Rebalance, Wake};
 use crate::publish::{Catalog, MakeProducer, OnUndeliverable, Outlet, TopicTemplate};
 use crate::record::{NextOffset, Outcome, Partition, Topic};
 use crate::telemetry::{Health, Metrics};
@@ -116,6 +116,8 @@ pub(super) struct Worker {
     /// Records that wait for an answer, in the order of their deadlines.
     deadlines: VecDeque<(Instant, LaneId, Sequence)>,
     rebalances: VecDeque<Rebalance>,
+    /// Partitions whose offset could not be found, and where to begin instead.
+    resets: Vec<(Topic, Partition, Place)>,
     /// By when the rebalance in front must be answered.
     revoke_until: Option<Instant>,
     stopping: Option<Instant>,
@@ -186,6 +188,7 @@ impl Worker {
             asking: Asking::new(settings.desk, Arc::clone(&settings.inbox)),
             deadlines: VecDeque::new(),
             rebalances: VecDeque::new(),
+            resets: Vec::new(),
             revoke_until: None,
             stopping: None,
             failure: None,
