@@ -473,12 +473,4 @@ mod tests {
         let names: std::collections::BTreeSet<_> = Scope::ALL.iter().map(|s| s.name()).collect();
         assert_eq!(names.len(), Scope::ALL.len());
     }
-
-    /// The name in the event and in metrics.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Global => "global",
-            Self::Private => "private",
-        }
-    }
 }
