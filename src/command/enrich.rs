@@ -7,11 +7,15 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::lines::{StreamError, Tally, stamp_lines};
-use super::local::{Local, LocalArgs, profile_parser};
+use super::local::{LocalArgs, profile_parser, settings};
 use super::output::{cannot_write, say};
 use super::{Exit, Failure, Source};
 use crate::encode::Profile;
-use crate::record::Outcome;
+use crate::pipeline::{Stamp, StampSettings, Stamper};
+use crate::record::{Outcome, Reason};
+
+/// What is remembered is looked at after so many events, to keep it within its limit.
+const EVENTS_PER_REFRESH: u32 = 1000;
 
 /// Stamp events from files or stdin, without Kafka
 #[derive(Debug, Args)]
@@ -35,17 +39,17 @@ pub(super) struct EnrichArgs {
 
 /// Stamps all events of all inputs.
 pub(super) fn enrich(source: &Source, args: &EnrichArgs) -> Result<Exit, Failure> {
-    let mut local = Local::new(source, &args.local)?;
+    let mut settings = settings(source, &args.local)?;
     if let Some(profile) = args.profile {
-        local.profile = profile;
+        settings.profile = profile;
     }
-    let mut stamper = Stamper::new(&local)?;
+    let mut line = Line::new(&settings)?;
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let mut tally = Tally::default();
     let stdin = [PathBuf::from("-")];
     let files = if args.files.is_empty() { &stdin[..] } else { &args.files };
     for path in files {
-        let stamp = |event: &[u8], out: &mut Vec<u8>| stamper.stamp(event, out);
+        let stamp = |event: &[u8], out: &mut Vec<u8>| line.stamp(event, out);
         let done = if path == Path::new("-") {
             if io::stdin().is_terminal() {
                 say("reading events from the terminal, one per line; end with Ctrl-D");
@@ -69,16 +73,41 @@ fn cannot_read(path: &Path, error: &io::Error) -> Failure {
     Failure::new(Exit::Unavailable, format_args!("{}: cannot be read: {error}", path.display()))
 }
 
-/// Stands between this command and the line.
-struct Stamper;
+/// The line without its ends: what a worker does between fetching and publishing.
+struct Line {
+    stamper: Stamper,
+    since_refresh: u32,
+}
 
-impl Stamper {
-    fn new(_: &Local) -> Result<Self, Failure> {
-        Err(Failure::new(Exit::Internal, "enrich is not wired"))
+impl Line {
+    fn new(settings: &StampSettings) -> Result<Self, Failure> {
+        let stamper = Stamper::new(settings);
+        let stamper = stamper.map_err(|error| Failure::new(Exit::Config, error))?;
+        Ok(Self { stamper, since_refresh: 0 })
     }
 
+    /// Writes what becomes of the event. Nobody but the databases is asked.
     fn stamp(&mut self, event: &[u8], out: &mut Vec<u8>) -> Outcome {
-        out.extend_from_slice(event);
-        Outcome::Unchanged(None)
+        self.since_refresh += 1;
+        if self.since_refresh == EVENTS_PER_REFRESH {
+            self.stamper.refresh();
+            self.since_refresh = 0;
+        }
+        match self.stamper.stamp(event, Err(Reason::NotFound)) {
+            Stamp::Written { len, outcome } => {
+                out.resize(len, 0);
+                self.stamper.write(event, out);
+                outcome
+            }
+            Stamp::Unchanged(reason) => {
+                out.extend_from_slice(event);
+                Outcome::Unchanged(reason)
+            }
+            // Only said to those who may ask further.
+            Stamp::Missing => {
+                out.extend_from_slice(event);
+                Outcome::Unchanged(Some(Reason::Internal))
+            }
+        }
     }
 }

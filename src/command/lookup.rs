@@ -7,13 +7,12 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
-use super::local::{Local, LocalArgs};
+use super::local::{LocalArgs, settings};
 use super::output::{print, say};
 use super::{Exit, Failure, Source};
 use crate::encode::{Encoder, Existing, Profile};
-use crate::record::{
-    Address, Answer, FactGroup, Home, Outcome, Outline, Role, Sighting, Span,
-};
+use crate::pipeline::StampSettings;
+use crate::record::{Address, Answer, FactGroup, Home, Outcome, Outline, Role, Sighting, Span};
 use crate::resolve::Resolver;
 
 /// What is remembered between addresses.
@@ -48,8 +47,7 @@ enum Format {
 
 /// Prints what is known of each address.
 pub(super) fn lookup(source: &Source, args: &LookupArgs) -> Result<Exit, Failure> {
-    let local = Local::new(source, &args.local)?;
-    let mut desk = Desk::new(&local);
+    let mut desk = Desk::new(&settings(source, &args.local)?);
     let mut exit = Exit::Done;
     let mut look = |text: &str| -> Result<(), Failure> {
         let Ok(ip) = text.parse::<IpAddr>() else {
@@ -99,9 +97,12 @@ struct Desk {
 }
 
 impl Desk {
-    fn new(local: &Local) -> Self {
-        let resolver =
-            Resolver::new(Arc::clone(&local.wants), Arc::clone(&local.databases), MEMORY_BYTES);
+    fn new(settings: &StampSettings) -> Self {
+        let resolver = Resolver::new(
+            Arc::clone(&settings.wants),
+            Arc::clone(&settings.databases),
+            MEMORY_BYTES,
+        );
         let sources = resolver.sources();
         let names: Vec<_> = sources.iter().map(ToString::to_string).collect();
         let encoder = Encoder::new(Profile::Native, Existing::Keep, &[], &names, MEMORY_BYTES);
@@ -152,16 +153,16 @@ impl Desk {
 }
 
 fn as_text(address: Address, found: &[Found]) -> String {
-    let mut text = format!("{}  {}\n", address.ip(), address.scope().name());
+    let mut lines = vec![format!("{}  {}\n", address.ip(), address.scope().name())];
     for Found { group, facts, database } in found {
         let mut named = Vec::new();
         flatten("", facts, &mut named);
-        text += &format!("  {:<9}{}  [{database}]\n", group.name(), named.join(", "));
+        lines.push(format!("  {:<9}{}  [{database}]\n", group.name(), named.join(", ")));
     }
     if found.is_empty() {
-        text += "  nothing known\n";
+        lines.push("  nothing known\n".into());
     }
-    text
+    lines.concat()
 }
 
 /// `city_name: Oslo`, `location.lat: 59.9`.
