@@ -210,13 +210,21 @@ fn an_event_whose_outermost_value_is_an_array_is_stamped_in_its_objects_only() {
 fn natively_all_facts_are_in_one_list_with_an_item_per_path_and_address() {
     natively_becomes(
         r#"{"source":{"ip":"192.0.2.1","geo":1},"host":{"ip":["203.0.113.1","203.0.113.1"]},"device":{"ip":"203.0.113.1"}}"#,
-        r#"{"source":{"ip":"192.0.2.1","geo":1},"host":{"ip":["203.0.113.1","203.0.113.1"]},"device":{"ip":"203.0.113.1"},"ipstamp":{"outcome":"enriched","sources":["city","asn","anonymous"],"addresses":[{"path":"source.ip","role":"source","ip":"192.0.2.1","scope":"global","geo":{"city_name":"Bü\"0","location":{"lat":47.5,"lon":-0.1}},"as":{"number":64500,"organization":"Org"}},{"path":"host.ip","role":"host","ip":"203.0.113.1","scope":"global","geo":{"country_iso_code":"LU","is_eu":true},"privacy":{"vpn":false}},{"path":"device.ip","role":"unknown","ip":"203.0.113.1","scope":"global","geo":{"country_iso_code":"LU","is_eu":true},"privacy":{"vpn":false}}]}}"#,
+        r#"{"source":{"ip":"192.0.2.1","geo":1},"host":{"ip":["203.0.113.1","203.0.113.1"]},"device":{"ip":"203.0.113.1"},"ipstamp":{"outcome":"enriched","sources":["city","asn","anonymous"],"addresses":[{"path":"source.ip","role":"source","ip":"192.0.2.1","scope":"documentation","geo":{"city_name":"Bü\"0","location":{"lat":47.5,"lon":-0.1}},"as":{"number":64500,"organization":"Org"}},{"path":"host.ip","role":"host","ip":"203.0.113.1","scope":"documentation","geo":{"country_iso_code":"LU","is_eu":true},"privacy":{"vpn":false}},{"path":"device.ip","role":"unknown","ip":"203.0.113.1","scope":"documentation","geo":{"country_iso_code":"LU","is_eu":true},"privacy":{"vpn":false}}]}}"#,
     );
     natively_becomes(
         r#"{"ipstamp":{"x":[1]} }"#,
         r#"{"ipstamp":{"outcome":"enriched","sources":[],"addresses":[]} }"#,
     );
     natively_becomes("{ }", r#"{"ipstamp":{"outcome":"enriched","sources":[],"addresses":[]} }"#);
+}
+
+#[test]
+fn natively_an_address_without_facts_is_listed_when_it_is_global() {
+    natively_becomes(
+        r#"{"host":{"ip":["10.0.0.1","8.8.8.8","fe80::1"]}}"#,
+        r#"{"host":{"ip":["10.0.0.1","8.8.8.8","fe80::1"]},"ipstamp":{"outcome":"enriched","sources":[],"addresses":[{"path":"host.ip","role":"host","ip":"8.8.8.8","scope":"global"}]}}"#,
+    );
 }
 
 #[test]

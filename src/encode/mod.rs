@@ -78,6 +78,10 @@ mod stamp;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod round_trips;
+#[cfg(test)]
+mod schema;
+#[cfg(test)]
 mod try_out;
 
 pub use config::{Existing, Profile};

@@ -8,7 +8,7 @@ use crate::record::{
     Network, Outcome, Outline, Part, Privacy, Role, Sighting, Span, WritingNeeds,
 };
 
-pub(super) const PATHS: [(&str, Role); 8] = [
+pub(super) const PATHS: [(&str, Role); 9] = [
     ("source.ip", Role::Source),
     ("destination.ip", Role::Destination),
     ("host.ip", Role::Host),
@@ -17,6 +17,8 @@ pub(super) const PATHS: [(&str, Role); 8] = [
     ("sourceIPAddress", Role::Source),
     ("a.b.ip", Role::Server),
     ("plain", Role::Unknown),
+    // Inside of what may be replaced.
+    ("source.geo.ip", Role::Unknown),
 ];
 
 /// What the tests know: 192.0.2.* has a place and a system from two sources, 198.51.100.* only a

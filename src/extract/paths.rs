@@ -86,9 +86,7 @@ pub(super) struct Edge {
     next: u16,
     /// What stands in the member's value: the rest of one or more paths.
     pub(super) to: Option<PlaceId>,
-    /// Whether the name is one single step, so that a landmark may be there.
-    pub(super) single: bool,
-    /// How many steps of a path the name spells.
+    /// How many steps of a path the name spells. Only behind single ones there may be a landmark.
     pub(super) steps: u8,
     /// The member's number in [`WritingNeeds::members`].
     pub(super) member: Option<u8>,
@@ -137,16 +135,8 @@ impl Place {
         let known = self.edges.iter().position(|edge| *edge.name == *name.as_bytes());
         let at = known.unwrap_or(self.edges.len());
         if known.is_none() {
-            let steps = 1 + name.matches('.').count() as u8;
             let name = name.as_bytes().into();
-            self.edges.push(Edge {
-                name,
-                next: NONE,
-                to: None,
-                single: false,
-                steps,
-                member: None,
-            });
+            self.edges.push(Edge { name, next: NONE, to: None, steps: 0, member: None });
         }
         &mut self.edges[at]
     }
@@ -265,7 +255,7 @@ impl Paths {
             if is_path || count == 1 {
                 let edge = place.add(&name);
                 edge.to = Some(to as PlaceId);
-                edge.single = count == 1;
+                edge.steps = count as u8;
             }
             open.extend(
                 steps[to].next.iter().map(|(step, to)| (format!("{name}.{step}"), *to, count + 1)),

@@ -116,10 +116,10 @@ impl Extractor {
 struct Frame {
     place: PlaceId,
     is_object: bool,
-    /// How many steps of the path the name spells whose value this is.
-    steps: u8,
     /// Whether only single steps and no array led here, as a landmark wants it.
     is_plain: bool,
+    /// How many steps of a path the name of the nearest member around it spells.
+    name_steps: u8,
     /// The frame of the nearest object, which is the home of what is found here; of an object, it
     /// is its own.
     owner: u32,
@@ -155,7 +155,8 @@ impl Pass<'_> {
     /// Reads the outermost object, whose brace stands at `start`; returns the place behind it.
     fn event(&mut self, start: usize) -> Result<usize, Stop> {
         let tokens = self.tokens;
-        self.push(Paths::ROOT, true, 1, true, start, Note::default())?;
+        self.outline.root.open = start as u32;
+        self.push(Paths::ROOT, true, true, 0, start, Note::default())?;
         let mut at = tokens.skip_white(start + 1);
         self.outline.root.empty = tokens.byte(at) == b'}';
         let mut first = true;
@@ -209,13 +210,14 @@ impl Pass<'_> {
                     let mut to = None;
                     if let Some(id) = edge.to {
                         let place = paths.place(id);
-                        if is_plain && edge.single {
+                        if is_plain && edge.steps == 1 {
                             note.landmark = place.landmark;
                             self.forget_landmarks(place.landmarks_within);
                         }
                         to = Some(id);
                     }
-                    match self.value(value, to, edge.steps, is_plain && edge.single, note)? {
+                    let is_plain = is_plain && edge.steps == 1;
+                    match self.value(value, to, is_plain, edge.steps, note)? {
                         Next::Inside(at) => return Ok(at),
                         Next::Behind(end) => end,
                     }
@@ -232,9 +234,9 @@ impl Pass<'_> {
     /// Reads elements of the innermost array, likewise.
     fn elements(&mut self, mut at: usize) -> Result<usize, Stop> {
         let tokens = self.tokens;
-        let Frame { place, steps, .. } = self.frames[self.frames.len() - 1];
+        let Frame { place, name_steps, .. } = self.frames[self.frames.len() - 1];
         loop {
-            at = match self.value(at, Some(place), steps, false, Note::default())? {
+            at = match self.value(at, Some(place), false, name_steps, Note::default())? {
                 Next::Inside(at) => return Ok(at),
                 Next::Behind(end) => tokens.skip_white(end),
             };
@@ -250,8 +252,8 @@ impl Pass<'_> {
         &mut self,
         at: usize,
         to: Option<PlaceId>,
-        steps: u8,
         is_plain: bool,
+        name_steps: u8,
         note: Note,
     ) -> Result<Next, Stop> {
         let tokens = self.tokens;
@@ -262,7 +264,7 @@ impl Pass<'_> {
             b'"' => {
                 let text = tokens.string(at + 1)?;
                 if let Some((path, role)) = end_of_path {
-                    self.sight(path, role, steps, at + 1, text);
+                    self.sight(path, role, at + 1, text, name_steps);
                 }
                 text.end + 1
             }
@@ -270,7 +272,7 @@ impl Pass<'_> {
                 let is_object = byte == b'{';
                 match place {
                     Some((id, place)) if place.leads_on || (!is_object && place.end.is_some()) => {
-                        self.push(id, is_object, steps, is_plain && is_object, at, note)?;
+                        self.push(id, is_object, is_plain && is_object, name_steps, at, note)?;
                         return Ok(Next::Inside(at + 1));
                     }
                     _ => {
@@ -290,7 +292,7 @@ impl Pass<'_> {
     }
 
     /// Notes the address in a string, if it is one.
-    fn sight(&mut self, path: u16, role: Role, name_steps: u8, start: usize, text: Text) {
+    fn sight(&mut self, path: u16, role: Role, start: usize, text: Text, name_steps: u8) {
         let address = match read_json(self.tokens.event, start, text) {
             Reading::Address(address) => address,
             Reading::Absent => return,
@@ -348,8 +350,8 @@ impl Pass<'_> {
         &mut self,
         place: PlaceId,
         is_object: bool,
-        steps: u8,
         is_plain: bool,
+        name_steps: u8,
         start: usize,
         note: Note,
     ) -> Result<(), Stop> {
@@ -366,8 +368,8 @@ impl Pass<'_> {
         self.frames.push(Frame {
             place,
             is_object,
-            steps,
             is_plain,
+            name_steps,
             owner,
             start,
             note,
@@ -385,7 +387,6 @@ impl Pass<'_> {
                 Home { open: frame.start, close: at as u32, empty: false, taken: frame.taken };
         }
         if self.frames.is_empty() {
-            self.outline.root.open = frame.start;
             self.outline.root.close = at as u32;
         }
         self.note(frame.note, frame.start as usize, at + 1);

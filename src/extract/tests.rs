@@ -620,3 +620,19 @@ fn assert_agrees(bytes: &[u8]) {
     assert_eq!(scanned.is_ok(), valid, "{scanned:?}: {}", String::from_utf8_lossy(bytes));
     assert_inside(bytes, &outline);
 }
+
+#[test]
+fn it_is_noted_how_a_name_is_spelt_and_where_its_object_opens() {
+    let config = paths(&["a.b.ip"]);
+    for (event, name_steps, open) in [
+        (r#"{"a":{"b":{"ip":"1.1.1.1"}}}"#, 1, 10),
+        (r#"{"a":{"b.ip":[["1.1.1.1"]]}}"#, 2, 5),
+        (r#"{"a.b":[{"ip":["1.1.1.1"]}]}"#, 1, 8),
+        (r#" {"a.b.ip":"1.1.1.1"}"#, 3, 1),
+    ] {
+        let outline = scan_with(&config, event).unwrap();
+        assert_eq!(outline.sightings[0].name_steps, name_steps, "{event}");
+        assert_eq!(outline.homes[0].open, open, "{event}");
+        assert_eq!(outline.root.open as usize, event.len() - event.trim_start().len());
+    }
+}

@@ -1,0 +1,290 @@
+//! Any event, any facts: the output is JSON, and what was not added is what came in.
+
+use std::collections::HashSet;
+
+use proptest::prelude::*;
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+
+use super::try_out::encode;
+use super::{Existing, Profile};
+
+/// Names that mean something to the encoder, and some that do not.
+const NAMES: [&str; 18] = [
+    "source",
+    "host",
+    "device",
+    "client",
+    "a",
+    "b.ip",
+    "b",
+    "ip",
+    "address",
+    "geo",
+    "as",
+    "ip_traits",
+    "related",
+    "ipstamp",
+    "source.ip",
+    "source.geo",
+    "sourceIPAddress",
+    "x",
+];
+
+/// The names of what may be added or exchanged.
+const OURS: [&str; 15] = [
+    "geo",
+    "as",
+    "ip_traits",
+    "source.geo",
+    "source.as",
+    "source.ip_traits",
+    "b.geo",
+    "b.as",
+    "b.ip_traits",
+    "related",
+    "ipstamp",
+    "source",
+    "ip",
+    "a.b.geo",
+    "host.geo",
+];
+
+const TEXTS: [&str; 9] = [
+    "192.0.2.1",
+    "192.0.2.77",
+    "198.51.100.1",
+    "203.0.113.5",
+    "8.8.8.8",
+    "10.0.0.1",
+    "2001:db8::1",
+    "}\\\"],{",
+    "\\u00fc \\\\",
+];
+
+fn any_of<const N: usize>(texts: [&'static str; N]) -> impl Strategy<Value = &'static str> {
+    (0..N).prop_map(move |nth| texts[nth])
+}
+
+fn space() -> impl Strategy<Value = &'static str> {
+    any_of(["", "", "", " ", "\n  ", "\t\r\n"])
+}
+
+/// A value as text, with white space in it.
+fn value() -> impl Strategy<Value = String> {
+    let scalar = prop_oneof![
+        any_of(TEXTS).prop_map(|text| format!("\"{text}\"")),
+        any_of([
+            "null",
+            "true",
+            "-0",
+            "1.50",
+            "1e400",
+            "123456789012345678901234567890",
+            "{}",
+            "[ ]"
+        ])
+        .prop_map(str::to_owned),
+    ];
+    scalar.prop_recursive(4, 40, 5, |inner| {
+        let list =
+            proptest::collection::vec((space(), inner.clone(), space()), 0..4).prop_map(|items| {
+                let items: Vec<_> =
+                    items.iter().map(|(a, item, b)| format!("{a}{item}{b}")).collect();
+                format!("[{}]", items.join(","))
+            });
+        prop_oneof![2 => object(inner.clone()), 3 => home(inner), 1 => list]
+    })
+}
+
+fn address() -> impl Strategy<Value = String> {
+    any_of(TEXTS).prop_map(|text| format!("\"{text}\""))
+}
+
+/// An object with an address and, often, members that stand where ours would go.
+fn home(inner: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
+    let ip = prop_oneof![
+        address(),
+        proptest::collection::vec(address(), 1..4).prop_map(|all| format!("[{}]", all.join(", "))),
+    ];
+    let taken =
+        proptest::collection::vec((any_of(["geo", "as", "ip_traits", "b.ip", "x"]), inner), 0..4);
+    (ip, taken, any::<bool>(), space()).prop_map(|(ip, mut taken, first, space)| {
+        taken.sort();
+        taken.dedup_by_key(|(name, _)| *name);
+        let mut members: Vec<_> =
+            taken.iter().map(|(name, value)| format!("\"{name}\":{space}{value}")).collect();
+        members.insert(if first { 0 } else { members.len() }, format!("\"ip\":{ip}{space}"));
+        format!("{{{}}}", members.join(","))
+    })
+}
+
+/// Names are distinct, because a parser keeps one value per name.
+fn object(inner: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
+    let members = proptest::collection::btree_map(0..NAMES.len(), (space(), inner, space()), 0..6);
+    (members, space()).prop_map(|(members, end)| {
+        let members: Vec<_> = members
+            .iter()
+            .map(|(name, (a, value, b))| format!("{a}\"{}\"{b}:{a}{value}{b}", NAMES[*name]))
+            .collect();
+        format!("{{{}{end}}}", members.join(","))
+    })
+}
+
+fn event() -> impl Strategy<Value = String> {
+    let member = prop_oneof![2 => home(value()), 1 => value(), 1 => address()];
+    (space(), object(member), space()).prop_map(|(a, event, b)| format!("{a}{event}{b}"))
+}
+
+/// The text with its numbers as strings: what a parser makes of them would hide a change.
+fn numbers_as_strings(text: &str) -> String {
+    let mut quoted = String::new();
+    let (mut in_string, mut escaped, mut in_number) = (false, false, false);
+    for character in text.chars() {
+        let of_number = "+-.eE".contains(character) && (in_number || character == '-');
+        let number = !in_string && (character.is_ascii_digit() || of_number);
+        if number != in_number {
+            quoted.push('"');
+            in_number = number;
+        }
+        quoted.push(character);
+        if character == '"' && !escaped {
+            in_string = !in_string;
+        }
+        escaped = in_string && character == '\\' && !escaped;
+    }
+    quoted
+}
+
+fn parse(text: &str) -> Value {
+    let parsed = serde_json::from_str(&numbers_as_strings(text));
+    parsed.unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// What is in `after` and not in `before` is ours; what is in both is equal.
+fn compare(before: &Value, after: &Value, replace: bool) -> Result<(), String> {
+    match (before, after) {
+        (Value::Object(before), Value::Object(after)) => {
+            let mut rest = after.iter();
+            for (name, value) in before {
+                let Some((_, written)) = rest.find(|(other, _)| *other == name) else {
+                    return Err(format!("{name} is lost or has another place"));
+                };
+                let ours = OURS.contains(&name.as_str());
+                if ours && (value.is_null() || replace || name == "ipstamp") {
+                    continue;
+                }
+                if name == "ip" && value.is_array() && written.is_array() {
+                    let items = value.as_array().map_or(0, Vec::len);
+                    let kept = written.as_array().map(|all| Value::from(all[..items].to_vec()));
+                    compare(value, &kept.unwrap_or_default(), replace)?;
+                    continue;
+                }
+                compare(value, written, replace)?;
+            }
+            let added = after.keys().find(|name| {
+                !before.contains_key(*name)
+                    && !OURS.contains(&name.as_str())
+                    && *name != "host"
+                    && *name != "client"
+            });
+            added.map_or(Ok(()), |name| Err(format!("{name} is added")))
+        }
+        (Value::Array(before), Value::Array(after)) if before.len() == after.len() => {
+            before.iter().zip(after).try_for_each(|(before, after)| compare(before, after, replace))
+        }
+        _ if before == after => Ok(()),
+        _ => Err(format!("{before} became {after}")),
+    }
+}
+
+fn is_subsequence(of: &str, part: &str) -> bool {
+    let mut bytes = of.bytes();
+    part.bytes().all(|byte| bytes.any(|other| other == byte))
+}
+
+/// JSON in which no object has two members of one name.
+struct NoDoubles;
+
+impl<'de> Deserialize<'de> for NoDoubles {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for NoDoubles {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
+        let mut names = HashSet::new();
+        while let Some(name) = map.next_key::<String>()? {
+            map.next_value::<Self>()?;
+            if !names.insert(name) {
+                return Err(A::Error::custom("double"));
+            }
+        }
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
+        while items.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+}
+
+proptest! {
+    #[test]
+    fn in_ecs_everything_that_came_in_comes_out(event in event(), replace: bool) {
+        let existing = if replace { Existing::Replace } else { Existing::Keep };
+        let out = encode(Profile::Ecs, existing, &event);
+        let (before, after) = (parse(&event), parse(&out));
+        prop_assert!(after.get("ipstamp").is_some_and(Value::is_object), "{out}");
+        if let Err(what) = compare(&before, &after, replace) {
+            prop_assert!(false, "{what}:\n{event}\n{out}");
+        }
+        if !replace && !event.contains("null") && !event.contains("ipstamp") {
+            prop_assert!(is_subsequence(&out, &event), "{event}\n{out}");
+        }
+        let parsed = serde_json::from_str::<NoDoubles>(&numbers_as_strings(&out));
+        prop_assert!(parsed.is_ok(), "a member has come twice: {out}");
+    }
+
+    #[test]
+    fn natively_only_the_stamp_is_added_and_every_other_byte_is_the_same(event in event()) {
+        let out = encode(Profile::Native, Existing::Keep, &event);
+        let mut after = parse(&out);
+        let mut before = parse(&event);
+        let stamp = after.as_object_mut().and_then(|root| root.shift_remove("ipstamp"));
+        prop_assert!(stamp.is_some_and(|stamp| stamp.is_object()));
+        before.as_object_mut().and_then(|root| root.shift_remove("ipstamp"));
+        prop_assert_eq!(before, after);
+        if !event.contains("ipstamp") {
+            prop_assert!(is_subsequence(&out, &event), "{event}\n{out}");
+        }
+    }
+
+    /// The first pass may make an object for a role, which is an address's home in the second, and
+    /// replace a value that holds an address.
+    #[test]
+    fn in_ecs_a_third_replacing_pass_gives_the_same_bytes_as_the_second(event in event()) {
+        let once = encode(Profile::Ecs, Existing::Replace, &event);
+        let twice = encode(Profile::Ecs, Existing::Replace, &once);
+        prop_assert_eq!(encode(Profile::Ecs, Existing::Replace, &twice), twice);
+    }
+}

@@ -1,0 +1,458 @@
+//! The JSON Schema of what the profile `native` writes: made from the types below, which read the
+//! profile's output strictly, so that schema, types and output cannot part.
+
+use schemars::generate::SchemaSettings;
+use schemars::transform::{RecursiveTransform, Transform};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Encoder, Existing, Profile};
+use crate::record::{
+    self, Address, Answer, Enrichment, FactGroup, Facts, FactsId, Home, Outcome, Outline, Part,
+    Reason, Role, Scope, Sighting, Span,
+};
+
+/// The member `ipstamp` of an event, as the profile `native` writes it. A member that is absent is
+/// not known; none is ever null.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "ipstamp enrichment")]
+struct Stamp {
+    /// Whether everything wanted is known.
+    outcome: StampedOutcome,
+    /// Why something is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "reasons")]
+    reason: Option<String>,
+    /// The names of the sources that contributed, in the configured order.
+    sources: Vec<String>,
+    /// The addresses that are global or of which something is known, in the order of the event; one
+    /// item for each path and address. The first of a role speaks for the role.
+    addresses: Vec<Item>,
+}
+
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum StampedOutcome {
+    Enriched,
+    Partial,
+}
+
+fn reasons(_: &mut SchemaGenerator) -> Schema {
+    let names: Vec<_> = Reason::ALL.iter().map(|reason| reason.name()).collect();
+    schemars::json_schema!({"type": "string", "enum": names})
+}
+
+fn scopes(_: &mut SchemaGenerator) -> Schema {
+    let names: Vec<_> = Scope::ALL.iter().map(|scope| scope.name()).collect();
+    schemars::json_schema!({"type": "string", "enum": names})
+}
+
+/// Defines an object whose members may all be absent.
+macro_rules! facts {
+    ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$about])*
+        #[derive(Debug, Deserialize, Serialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        struct $name {
+            $($(#[$doc])* #[serde(skip_serializing_if = "Option::is_none")] $field: Option<$type>,)*
+        }
+    };
+}
+
+/// What is known of one address.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Item {
+    /// The configured path that the address was found under.
+    path: String,
+    /// The part that the address plays in the event.
+    role: Role,
+    /// The address in canonical form.
+    ip: String,
+    /// What kind of address it is.
+    #[schemars(schema_with = "scopes")]
+    scope: String,
+    #[serde(flatten)]
+    groups: Groups,
+}
+
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+struct Groups {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    geo: Option<Geo>,
+    #[serde(rename = "as", skip_serializing_if = "Option::is_none")]
+    autonomous_system: Option<AutonomousSystem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network: Option<Network>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    company: Option<Company>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    privacy: Option<Privacy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threat: Option<Threat>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crawler: Option<Crawler>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    abuse: Option<Abuse>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    carrier: Option<Carrier>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hostname: Option<Hostname>,
+}
+
+facts! {
+    /// A place. Codes are ISO 3166: `CA`, `CA-QC`.
+    Geo {
+        /// Two letters: `EU`.
+        continent_code: String,
+        /// English name.
+        continent_name: String,
+        /// ISO 3166-1 alpha-2.
+        country_iso_code: String,
+        /// English name.
+        country_name: String,
+        /// Whether the country is in the European Union.
+        is_eu: bool,
+        /// ISO 3166-2 of the most specific subdivision, with the country: `GB-ENG`.
+        region_iso_code: String,
+        /// Name of the most specific subdivision.
+        region_name: String,
+        /// English name.
+        city_name: String,
+        /// As the country writes it.
+        postal_code: String,
+        /// IANA zone: `Europe/London`.
+        timezone: String,
+        /// Latitude and longitude in degrees. Both or neither.
+        location: Location,
+        /// Kilometres.
+        accuracy_radius_km: u32,
+        /// US metro (DMA) code.
+        metro_code: u32,
+        /// GeoNames id of the city.
+        geoname_id: u32,
+    }
+}
+
+facts! {
+    /// An autonomous system.
+    AutonomousSystem {
+        /// The number, without `AS`.
+        number: u32,
+        /// The organisation that holds it.
+        organization: String,
+        /// Its domain.
+        domain: String,
+        /// `isp`, `hosting`, `business`, `education`, `government` …
+        #[serde(rename = "type")]
+        kind: String,
+    }
+}
+
+facts! {
+    /// How the address is connected.
+    Network {
+        /// The announced route: `192.0.2.0/24`.
+        route: String,
+        /// Internet service provider.
+        isp: String,
+        /// `cable`, `cellular`, `corporate` …
+        connection_type: String,
+        /// Domain of the network.
+        domain: String,
+        /// `business`, `residential` …
+        user_type: String,
+        /// Answers from many places.
+        is_anycast: bool,
+        /// In a mobile network.
+        is_mobile: bool,
+        /// By satellite.
+        is_satellite: bool,
+    }
+}
+
+facts! {
+    /// Who uses the address.
+    Company {
+        /// Name.
+        name: String,
+        /// Domain.
+        domain: String,
+        /// `business`, `isp`, `hosting` …
+        #[serde(rename = "type")]
+        kind: String,
+    }
+}
+
+facts! {
+    /// Whether the address hides who is behind it.
+    Privacy {
+        /// Any of the below.
+        anonymous: bool,
+        /// A VPN's exit.
+        vpn: bool,
+        /// An open or public proxy.
+        proxy: bool,
+        /// A proxy on a household's line.
+        residential_proxy: bool,
+        /// A Tor exit.
+        tor: bool,
+        /// A relay such as iCloud Private Relay.
+        relay: bool,
+        /// A data centre.
+        hosting: bool,
+        /// The service's name.
+        service: String,
+        /// When it was last seen so: `2026-11-02`.
+        last_seen: String,
+        /// 0 to 100.
+        confidence: f64,
+    }
+}
+
+facts! {
+    /// How dangerous the address is held to be.
+    Threat {
+        /// 0 to 100, whatever the source's own scale.
+        score: f64,
+        /// Attacks seen.
+        is_attacker: bool,
+        /// Runs bots.
+        is_bot: bool,
+        /// Sends spam.
+        is_spam: bool,
+    }
+}
+
+facts! {
+    /// A known crawler.
+    Crawler {
+        /// Name.
+        name: String,
+        /// Whether its address was verified.
+        verified: bool,
+    }
+}
+
+facts! {
+    /// Whom to write to about abuse.
+    Abuse {
+        /// E-mail address.
+        email: String,
+        /// Name or role.
+        name: String,
+        /// Postal address.
+        address: String,
+        /// Country code.
+        country_iso_code: String,
+        /// Telephone.
+        phone: String,
+        /// The network it answers for.
+        network: String,
+    }
+}
+
+facts! {
+    /// A mobile carrier.
+    Carrier {
+        /// Name.
+        name: String,
+        /// Mobile country code.
+        mcc: String,
+        /// Mobile network code.
+        mnc: String,
+    }
+}
+
+facts! {
+    /// The name of the address in DNS.
+    Hostname {
+        /// The name.
+        name: String,
+    }
+}
+
+/// Degrees.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Location {
+    lat: f64,
+    lon: f64,
+}
+
+/// The schema as text. Members that may be absent are not nullable.
+fn schema() -> String {
+    let mut schema =
+        SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Stamp>();
+    let mut never_null = RecursiveTransform(|schema: &mut Schema| {
+        if let Some(Value::Array(types)) = schema.get_mut("type") {
+            types.retain(|name| name != "null");
+            if let [only] = types.as_slice() {
+                let only = only.clone();
+                schema.insert("type".into(), only);
+            }
+        }
+        if let Some(Value::Array(any)) = schema.get_mut("anyOf") {
+            any.retain(|one| *one != json!({"type": "null"}));
+            if let [Value::Object(only)] = any.as_slice() {
+                let only = only.clone();
+                schema.remove("anyOf");
+                for (key, value) in only {
+                    schema.insert(key, value);
+                }
+            }
+        }
+    });
+    never_null.transform(&mut schema);
+    format!("{:#}\n", schema.to_value())
+}
+
+/// One enrichment with a value in each field.
+fn everything() -> Enrichment {
+    let text = |text: &str| Some(text.to_owned());
+    Enrichment {
+        geo: Some(record::Geo {
+            continent_code: text("continent_code \u{e9}"),
+            continent_name: text("continent_name \u{e9}"),
+            country_iso_code: text("country_iso_code \u{e9}"),
+            country_name: text("country_name \u{e9}"),
+            is_eu: Some(true),
+            region_iso_code: text("region_iso_code \u{e9}"),
+            region_name: text("region_name \u{e9}"),
+            city_name: text("city_name \u{e9}"),
+            postal_code: text("postal_code \u{e9}"),
+            timezone: text("timezone \u{e9}"),
+            location: Some((-1.5, 100.0)),
+            accuracy_radius_km: Some(12),
+            metro_code: Some(13),
+            geoname_id: Some(14),
+        }),
+        autonomous_system: Some(record::AutonomousSystem {
+            number: Some(15),
+            organization: text("organization \u{e9}"),
+            domain: text("domain \u{e9}"),
+            kind: text("kind \u{e9}"),
+        }),
+        network: Some(record::Network {
+            route: text("route \u{e9}"),
+            isp: text("isp \u{e9}"),
+            connection_type: text("connection_type \u{e9}"),
+            domain: text("domain \u{e9}"),
+            user_type: text("user_type \u{e9}"),
+            is_anycast: Some(false),
+            is_mobile: Some(true),
+            is_satellite: Some(false),
+        }),
+        company: Some(record::Company {
+            name: text("name \u{e9}"),
+            domain: text("domain \u{e9}"),
+            kind: text("kind \u{e9}"),
+        }),
+        privacy: Some(record::Privacy {
+            anonymous: Some(false),
+            vpn: Some(true),
+            proxy: Some(false),
+            residential_proxy: Some(true),
+            tor: Some(false),
+            relay: Some(true),
+            hosting: Some(false),
+            service: text("service \u{e9}"),
+            last_seen: text("last_seen \u{e9}"),
+            confidence: Some(39.25),
+        }),
+        threat: Some(record::Threat {
+            score: Some(40.25),
+            is_attacker: Some(true),
+            is_bot: Some(false),
+            is_spam: Some(true),
+        }),
+        crawler: Some(record::Crawler { name: text("name \u{e9}"), verified: Some(true) }),
+        abuse: Some(record::Abuse {
+            email: text("email \u{e9}"),
+            name: text("name \u{e9}"),
+            address: text("address \u{e9}"),
+            country_iso_code: text("country_iso_code \u{e9}"),
+            phone: text("phone \u{e9}"),
+            network: text("network \u{e9}"),
+        }),
+        carrier: Some(record::Carrier {
+            name: text("name \u{e9}"),
+            mcc: text("mcc \u{e9}"),
+            mnc: text("mnc \u{e9}"),
+        }),
+        hostname: Some(record::Hostname { name: text("name \u{e9}") }),
+    }
+}
+
+struct Book;
+
+impl Facts for Book {
+    fn epoch(&self) -> u64 {
+        0
+    }
+
+    fn enrichment(&mut self, _: FactsId) -> Enrichment {
+        everything()
+    }
+}
+
+fn stamp(outcome: Outcome) -> Value {
+    let mut encoder = Encoder::new(
+        Profile::Native,
+        Existing::Keep,
+        &["source.ip".into()],
+        &["everything".into()],
+        1 << 20,
+    );
+    let event = b"{}";
+    let mut outline = Outline {
+        root: Home { close: 1, empty: true, ..Home::default() },
+        landmarks: vec![None],
+        ..Outline::default()
+    };
+    outline.sightings.push(Sighting {
+        role: Role::Source,
+        path: 0,
+        address: Address::new([192, 0, 2, 1].into()),
+        text: Span::default(),
+        name_steps: 1,
+        home: None,
+    });
+    let mut answer = Answer::default();
+    let groups = FactGroup::ALL.into_iter().collect();
+    answer.push(Part { facts: FactsId(0), source: 0, groups });
+    let len = encoder.plan(event, &outline, &[answer], &mut Book, outcome);
+    let mut out = vec![0; len];
+    encoder.write(event, &mut out);
+    let mut event: Value = serde_json::from_slice(&out).unwrap();
+    event["ipstamp"].take()
+}
+
+#[test]
+fn the_kept_schema_is_that_of_the_types() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/enrichment.schema.json");
+    let schema = schema();
+    if std::env::var_os("IPSTAMP_WRITE_SCHEMAS").is_some() {
+        std::fs::write(file, &schema).unwrap();
+    }
+    assert!(
+        std::fs::read_to_string(file).unwrap() == schema,
+        "schemas/enrichment.schema.json is out of date; IPSTAMP_WRITE_SCHEMAS=1 cargo test --lib \
+         the_kept_schema writes it anew"
+    );
+}
+
+#[test]
+fn natively_every_field_is_written_and_the_types_read_it_back() {
+    for outcome in [Outcome::Enriched, Outcome::Partial(Reason::Budget)] {
+        let written = stamp(outcome);
+        let read: Stamp = serde_json::from_value(written.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&read).unwrap(), written);
+        let groups = &read.addresses[0].groups;
+        let shown = format!("{groups:?}");
+        assert!(!shown.contains("None"), "a field is not written: {shown}");
+        assert_eq!(written["reason"].as_str(), outcome.reason().map(Reason::name));
+    }
+}
