@@ -25,6 +25,9 @@ const MOST_PAIRS: usize = 200_000;
 /// What Kafka allows in the name of a topic.
 const ALPHABET: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
 
+/// How the names of topics for Kafka's own needs begin: read only when named exactly.
+const INTERNAL: &str = "__";
+
 /// The stand-in for the input topic's name.
 const TOPIC: &str = "{topic}";
 
@@ -33,7 +36,7 @@ const TOPIC: &str = "{topic}";
 pub(super) enum Pattern {
     /// This topic.
     Exact(String),
-    /// All that match.
+    /// All that match, but for Kafka's own.
     Regex(Regex),
 }
 
@@ -57,7 +60,7 @@ impl Pattern {
     pub(super) fn reads(&self, topic: &str) -> bool {
         match self {
             Self::Exact(name) => name == topic,
-            Self::Regex(regex) => regex.is_match(topic),
+            Self::Regex(regex) => !topic.starts_with(INTERNAL) && regex.is_match(topic),
         }
     }
 }

@@ -76,6 +76,13 @@ fn problem(name: &str, value: &Scalar) -> Option<String> {
     })
 }
 
+/// Sets what the operator may set otherwise in `kafka.client`, unless that was done.
+pub fn set_by_default(client: &mut ClientConfig, name: &str, value: &str) {
+    if client.get(name).is_none() {
+        client.set(name, value);
+    }
+}
+
 /// Whether a setting's value is not to be shown.
 fn is_secret(name: &str) -> bool {
     ["password", "secret", "pem", "jaas", "token", "oauthbearer", "keystore", "assertion"]
@@ -109,10 +116,20 @@ const OWNED: &[(&str, &str)] = &[
     ("allow.auto.create.topics", "a topic that is missing is said, not made"),
     ("isolation.level", "ipstamp reads what is committed"),
     ("enable.partition.eof", "ipstamp uses it itself, for --until end"),
-    ("statistics.interval.ms", "ipstamp takes the statistics that its metrics need"),
+    ("statistics.interval.ms", "ipstamp has metrics of its own; see admin.listen"),
     ("message.copy.max.bytes", "ipstamp hands its own memory to librdkafka"),
     ("delivery.report.only.error", "ipstamp needs each delivery's report"),
     ("topic.blacklist", "name what is read in input.topics"),
+    // The bounds of memory, which the workers share.
+    ("queued.max.messages.kbytes", "ipstamp shares its memory among the workers"),
+    ("queued.min.messages", "ipstamp shares its memory among the workers"),
+    ("fetch.max.bytes", "ipstamp shares its memory among the workers"),
+    ("fetch.queue.backoff.ms", "it belongs to the size of the queues"),
+    ("queue.buffering.max.messages", "ipstamp shares its memory among the workers"),
+    ("queue.buffering.max.kbytes", "ipstamp shares its memory among the workers"),
+    ("batch.size", "batches stay below what the output topics take"),
+    ("batch.num.messages", "batches are bounded by what the output topics take"),
+    ("message.max.bytes", "what a record may weigh is decided by the output topic"),
     // They have a key of their own.
     ("bootstrap.servers", "use kafka.brokers"),
     ("metadata.broker.list", "use kafka.brokers"),

@@ -18,7 +18,7 @@ mod settings;
 mod wake;
 
 pub use client::{ClientError, Fault, Notice};
-pub use client_settings::{ClientSettings, Scalar};
+pub use client_settings::{ClientSettings, Scalar, set_by_default};
 pub use consumer::{Committed, Consumer, Fetched, PartitionTag, Place, Rebalance};
 pub use headers::Headers;
 pub use partitions::{PartitionEntry, PartitionList};

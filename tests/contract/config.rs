@@ -1,11 +1,14 @@
 //! The configuration: what is refused, with which words, and what is never said.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
 use ipstamp::config::{Config, Environment, File, Problem, parse, schema, show};
+use ipstamp::consume::consumer_settings;
+use ipstamp::publish::producer_settings;
+use rdkafka::ClientConfig;
 
 /// An environment of the test's own.
 #[derive(Default)]
@@ -288,8 +291,60 @@ fn real_topics_are_judged_as_the_file_is() {
     let config = Config::from(read(&text).unwrap());
     assert!(config.reads("logs.nginx") && config.reads("b") && !config.reads("logs.a.b"));
     assert!(!config.would_read_own_output("logs.nginx"));
+    assert!(!config.reads("__consumer_offsets"), "Kafka's own topics are read when named only");
     let written = ("b.enriched".to_string(), Some("dlq.b".to_string()));
     assert_eq!(config.written_for("b"), written);
+}
+
+// Which settings of librdkafka.
+
+/// What ipstamp sets itself is either refused by name, or what the operator says holds.
+#[test]
+fn a_setting_that_is_accepted_holds() {
+    let config = Config::from(read(SMALLEST).unwrap());
+    let ours = |client: ClientConfig| {
+        let consumer = consumer_settings(client.clone(), &config.consume, 0, 2);
+        [consumer, producer_settings(client, &config.publish, 0, 2, None)]
+    };
+    let names: BTreeSet<String> = ours(config.kafka.client())
+        .iter()
+        .flat_map(|settings| settings.config_map().into_keys().map(ToString::to_string))
+        .collect();
+    let mut accepted = 0;
+    for name in names {
+        // A value that is none of ours, and that every setting with a number takes.
+        let line = format!("kafka: {{brokers: ['a:1'], client: {{{name}: 1234}}}}");
+        let Ok(file) = read(&with(&line)) else { continue };
+        accepted += 1;
+        let client = file.kafka.client();
+        let holds = ours(client).iter().all(|settings| settings.get(&name) == Some("1234"));
+        assert!(holds, "{name} is accepted in kafka.client and then overwritten");
+    }
+    assert!(accepted > 2, "{accepted}");
+}
+
+#[test]
+fn clients_trust_the_systems_authorities_and_verify_names() {
+    let line = "kafka: {brokers: ['a:1', 'b:2'], rack: r1, security: {protocol: sasl_ssl, \
+                mechanism: SCRAM-SHA-256, username: u, password: p}}";
+    let client = read(&with(line)).unwrap().kafka.client();
+    let expected = [
+        ("bootstrap.servers", Some("a:1,b:2")),
+        ("security.protocol", Some("sasl_ssl")),
+        ("sasl.mechanism", Some("SCRAM-SHA-256")),
+        ("sasl.username", Some("u")),
+        ("sasl.password", Some("p")),
+        ("ssl.ca.location", Some("probe")),
+        ("client.rack", Some("r1")),
+        ("ssl.endpoint.identification.algorithm", None),
+        ("enable.ssl.certificate.verification", None),
+    ];
+    for (name, value) in expected {
+        assert_eq!(client.get(name), value, "{name}");
+    }
+    let native = client.create_native_config().unwrap();
+    assert_eq!(native.get("ssl.endpoint.identification.algorithm").unwrap(), "https");
+    assert_eq!(native.get("enable.ssl.certificate.verification").unwrap(), "true");
 }
 
 // What is put in.

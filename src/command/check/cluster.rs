@@ -17,7 +17,9 @@ use crate::command::{Exit, Failure};
 use crate::config::Config;
 
 /// How long the brokers have for their first answer.
-const FIRST_ANSWER: Duration = Duration::from_secs(15);
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
+/// And how long when it is known by then why they do not answer.
+const REASON_KNOWN: Duration = Duration::from_secs(4);
 /// How long they have for each later one.
 const ANSWER: Duration = Duration::from_secs(10);
 /// How long the group's coordinator has.
@@ -85,7 +87,7 @@ impl Asker {
     }
 
     fn wait_for_answer(&self, config: &Config) -> Result<(), Failure> {
-        let until = Instant::now() + FIRST_ANSWER;
+        let began = Instant::now();
         loop {
             if self.consumer.fetch_metadata(Some("__ipstamp_check"), Duration::from_secs(1)).is_ok()
             {
@@ -95,7 +97,8 @@ impl Asker {
             drop(self.consumer.poll(Duration::from_millis(100)));
             let words = self.consumer.context().words();
             let refused = words.iter().any(|text| is_refusal(text));
-            if refused || Instant::now() > until {
+            let patience = if words.is_empty() { FIRST_ANSWER } else { REASON_KNOWN };
+            if refused || began.elapsed() > patience {
                 let exit = if refused { Exit::NoPermission } else { Exit::Unavailable };
                 let message = unreachable(&config.kafka.brokers, &words);
                 return Err(Failure::new(exit, message));

@@ -5,22 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::cluster::{Cluster, Limits, Topic};
-use super::report::Report;
+use super::report::{Item, Report, State};
 use crate::config::Config;
+use crate::kafka::Protocol;
 use crate::publish::Partitioning;
-
-/// Topics that exist for Kafka's own needs are never read by a pattern.
-const INTERNAL: &str = "__";
 
 /// Of a pattern's topics so many are named.
 const MOST_NAMED: usize = 5;
 
 /// The topics that `run` would read, of those that are there.
 pub(super) fn inputs(config: &Config, cluster: &Cluster) -> Vec<String> {
-    let present = cluster.topics.iter().filter(|(name, topic)| {
-        matches!(topic, Topic::Present { .. })
-            && (!name.starts_with(INTERNAL) || config.consume.topics.contains(name))
-    });
+    let present = cluster.topics.iter().filter(|(_, topic)| matches!(topic, Topic::Present { .. }));
     present.map(|(name, _)| name.clone()).filter(|name| config.reads(name)).collect()
 }
 
@@ -272,8 +267,23 @@ fn judge_rights(
             commands.grant(&["Read"], &format!("--topic {name}")),
         );
     }
-    if !inputs.is_empty() && cluster.unreadable.is_empty() {
+    if inputs.is_empty() {
+        return;
+    }
+    if cluster.unreadable.is_empty() {
         report.ok("right to read the inputs", "granted");
+    }
+    if config.kafka.security.protocol != Protocol::Plaintext {
+        // Only writing would show it.
+        let grants = outputs(config, inputs).into_keys().map(|name| {
+            commands.grant(&["Write", "Describe", "DescribeConfigs"], &format!("--topic {name}"))
+        });
+        report.0.push(Item {
+            state: State::Unseen,
+            subject: "right to write".into(),
+            found: "shows only when something is written; if it is missing".into(),
+            remedy: Some(grants.collect::<Vec<_>>().join("\n")),
+        });
     }
     let group = &config.consume.group;
     let subject = format!("group {group}");
@@ -288,7 +298,6 @@ fn judge_rights(
             format!("its offsets cannot be read: {code}"),
             "try again; the group's coordinator may be moving",
         ),
-        None if inputs.is_empty() => {}
         None => report.ok(subject, "its offsets can be read"),
     }
 }
@@ -330,4 +339,121 @@ fn shape(cluster: &Cluster, name: &str) -> Option<(usize, usize)> {
 
 fn list(counts: &BTreeSet<usize>) -> String {
     counts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Environment, parse};
+
+    struct Nothing;
+
+    impl Environment for Nothing {
+        fn variable(&self, _: &str) -> Option<std::ffi::OsString> {
+            None
+        }
+
+        fn file(&self, _: &std::path::Path) -> std::io::Result<String> {
+            Err(std::io::ErrorKind::NotFound.into())
+        }
+    }
+
+    const LOGIN: &str = ", security: {protocol: sasl_ssl, mechanism: PLAIN, username: w, \
+                         password: p}";
+
+    fn config(login: &str, topics: &str, output: &str) -> Config {
+        let text = format!(
+            "kafka: {{brokers: ['k:1']{login}}}\ninput: {{topics: [{topics}], group: g}}\n\
+             output: {{{output}}}\n"
+        );
+        parse(text.as_bytes(), &Nothing).unwrap().into()
+    }
+
+    fn topic(partitions: usize) -> Topic {
+        let limits = Some(Limits { max_message_bytes: 1000, compacted: false });
+        Topic::Present { partitions, replication: 3, limits }
+    }
+
+    fn cluster(topics: &[(&str, Topic)]) -> Cluster {
+        let topics = topics.iter().map(|(name, topic)| ((*name).to_string(), topic.clone()));
+        Cluster { brokers: 3, topics: topics.collect(), ..Cluster::default() }
+    }
+
+    fn said(config: &Config, cluster: &Cluster) -> String {
+        judge(config, 1, 2, cluster).to_string()
+    }
+
+    #[test]
+    fn missing_rights_come_as_commands_for_the_user_who_lacks_them() {
+        let config = config(LOGIN, "a, b", "topic: out");
+        let mut cluster = cluster(&[("a", topic(2)), ("b", Topic::Forbidden), ("out", topic(2))]);
+        cluster.unreadable = vec!["a".into()];
+        cluster.group = Some(RDKafkaErrorCode::GroupAuthorizationFailed);
+        let said = said(&config, &cluster);
+        let start = "kafka-acls --bootstrap-server k:1 --command-config admin.properties --add \
+                     --allow-principal 'User:w'";
+        for rest in [
+            "--operation Read --operation Describe --topic b",
+            "--operation Read --topic a",
+            "--operation Read --operation Describe --group g",
+            "--operation Write --operation Describe --operation DescribeConfigs --topic out",
+        ] {
+            assert!(said.contains(&format!("> {start} {rest}\n")), "{rest}\n{said}");
+        }
+    }
+
+    #[test]
+    fn a_missing_output_is_made_like_its_largest_input() {
+        let config = config("", "a, b", "topic: out, dead_letter: 'dlq.{topic}'");
+        let said = said(&config, &cluster(&[("a", topic(2)), ("b", topic(6))]));
+        for (name, partitions) in [("out", 6), ("dlq.a", 2), ("dlq.b", 6)] {
+            let command = format!(
+                "kafka-topics --bootstrap-server k:1 --create --topic {name} --partitions \
+                 {partitions} --replication-factor 3\n"
+            );
+            assert!(said.contains(&command), "{command}{said}");
+        }
+    }
+
+    #[test]
+    fn partition_same_wants_as_many_partitions() {
+        let same = config("", "a", "topic: out, partition: same");
+        let auto = config("", "a", "topic: out");
+        let cluster = cluster(&[("a", topic(6)), ("out", topic(3))]);
+        let refused = "missing  output out: 3 partitions, but its inputs have 6\n         > \
+                       kafka-topics --bootstrap-server k:1 --alter --topic out --partitions 6";
+        assert!(said(&same, &cluster).contains(refused), "{}", said(&same, &cluster));
+        let by_key = "ok       output out: 3 partitions, other than its inputs: the partition is \
+                      chosen by key";
+        assert!(said(&auto, &cluster).contains(by_key), "{}", said(&auto, &cluster));
+    }
+
+    #[test]
+    fn an_output_that_takes_less_than_its_input_gives_is_a_warning() {
+        let config = config("", "a", "topic: out");
+        let small = Topic::Present {
+            partitions: 2,
+            replication: 1,
+            limits: Some(Limits { max_message_bytes: 999, compacted: true }),
+        };
+        let said = said(&config, &cluster(&[("a", topic(2)), ("out", small)]));
+        assert!(said.contains("max.message.bytes is 999, less than the 1000"), "{said}");
+        assert!(said.contains("warning  output out: it is compacted"), "{said}");
+    }
+
+    #[test]
+    fn kafkas_own_topics_are_no_inputs_of_a_pattern() {
+        let config = config("", "'^[_a-z]+$'", "topic: 'out.{topic}'");
+        let cluster = cluster(&[("__consumer_offsets", topic(50)), ("logs", topic(1))]);
+        assert_eq!(inputs(&config, &cluster), ["logs"]);
+    }
+
+    #[test]
+    fn more_members_than_partitions_is_a_warning() {
+        let config = config("", "a", "topic: out");
+        let cluster = cluster(&[("a", topic(4)), ("out", topic(4))]);
+        let told = |replicas| judge(&config, replicas, 2, &cluster).to_string();
+        assert!(told(2).contains("ok       members: 2 replicas × 2 workers = 4 members for 4"));
+        assert!(told(3).contains("warning  members: 3 replicas × 2 workers = 6 members for 4"));
+    }
 }

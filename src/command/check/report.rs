@@ -10,6 +10,8 @@ use serde::Serialize;
 pub(super) enum State {
     /// As it should be.
     Ok,
+    /// It cannot be seen without changing something.
+    Unseen,
     /// `run` works, but not as one may expect.
     Warning,
     /// `run` would not work.
@@ -86,6 +88,7 @@ impl fmt::Display for Report {
         for item in &self.0 {
             let state = match item.state {
                 State::Ok => "ok",
+                State::Unseen => "unseen",
                 State::Warning => "warning",
                 State::Missing => "missing",
             };
