@@ -401,6 +401,26 @@ fn what_cannot_be_put_in_names_the_variable_and_the_line() {
     }
 }
 
+proptest::proptest! {
+    /// Whatever stands in the file, it is read or refused with a place in it.
+    #[test]
+    fn no_file_makes_it_panic(
+        at in 0..SMALLEST.len(),
+        length in 0_usize..4,
+        piece in r#"[ \t\n:\[\]{}'"&*!|>%@`,#?$a-c0-9\-\u{0}-\u{8}é]{0,6}"#,
+    ) {
+        let end = (at + length).min(SMALLEST.len());
+        let text = [&SMALLEST[..at], &piece, &SMALLEST[end..]].concat();
+        if let Err(problems) = read(&text) {
+            let lines = text.lines().count() + 1;
+            for problem in problems {
+                let place = problem.place.unwrap();
+                proptest::prop_assert!(place.line <= lines, "{} of {}", place, lines);
+            }
+        }
+    }
+}
+
 // What is never said.
 
 /// A text that no message may contain.
