@@ -12,6 +12,8 @@ use serde::de::{Deserializer, Error, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::setting_names::NAMES;
+
 /// Settings of librdkafka by name. Shows no value that may be a secret.
 #[derive(Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(transparent)]
@@ -62,9 +64,7 @@ fn problem(name: &str, value: &Scalar) -> Option<String> {
     }
     let refusal = ClientConfig::new().set(name, text).create_native_config().err()?;
     Some(match refusal {
-        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..) => {
-            "librdkafka has no setting of this name; see its CONFIGURATION.md".into()
-        }
+        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..) => unknown(name),
         // The text repeats the value, which may be a secret; the range at its end does not.
         KafkaError::ClientConfig(_, text, ..) => match text.rsplit_once("allowed range ") {
             Some((_, range)) => format!("librdkafka allows {range}"),
@@ -74,6 +74,19 @@ fn problem(name: &str, value: &Scalar) -> Option<String> {
         },
         _ => "librdkafka refuses the setting".into(),
     })
+}
+
+/// A name that librdkafka does not know, with the one that may have been meant.
+fn unknown(name: &str) -> String {
+    let owned = OWNED.iter().map(|(owned, _)| *owned);
+    let known = NAMES.iter().copied().chain(owned);
+    let distances = known.map(|known| (strsim::damerau_levenshtein(name, known), known));
+    match distances.min().filter(|(distance, _)| *distance <= name.len() / 3) {
+        Some((_, near)) => {
+            format!("librdkafka has no setting of this name; did you mean `{near}`?")
+        }
+        None => "librdkafka has no setting of this name; see its CONFIGURATION.md".into(),
+    }
 }
 
 /// Sets what the operator may set otherwise in `kafka.client`, unless that was done.

@@ -14,6 +14,7 @@ mod headers;
 mod partitions;
 mod pool;
 mod producer;
+mod setting_names;
 mod settings;
 mod wake;
 

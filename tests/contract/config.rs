@@ -153,7 +153,8 @@ fn what_is_wrong_is_said_with_its_place_its_key_and_a_remedy() {
         ),
         (
             "kafka: {brokers: [a:1], client: {socket.timeout: 9}}",
-            "kafka.client.socket.timeout: librdkafka has no setting of this name",
+            "kafka.client.socket.timeout: librdkafka has no setting of this name; did you mean \
+             `socket.timeout.ms`?",
         ),
         (
             "kafka: {brokers: [a:1], client: {socket.timeout.ms: 1}}",
