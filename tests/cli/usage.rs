@@ -1,5 +1,7 @@
 //! Help, usage, and the configuration's commands.
 
+use std::process::Command;
+
 use super::{Folder, ipstamp};
 
 #[test]
@@ -80,4 +82,18 @@ fn the_schema_needs_no_configuration() {
     assert_eq!(ended.code, 0);
     let schema: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+}
+
+#[test]
+fn the_environment_may_name_the_configuration() {
+    let folder = Folder::new();
+    let path = folder.config("a:1", "logs", "workers: ${N:-3}");
+    let ended = Command::new(env!("CARGO_BIN_EXE_ipstamp"))
+        .args(["config", "show"])
+        .env("IPSTAMP_CONFIG", &path)
+        .env("N", "2")
+        .output()
+        .unwrap();
+    assert_eq!(ended.status.code(), Some(0));
+    assert!(String::from_utf8(ended.stdout).unwrap().contains("\nworkers: 2\n"));
 }
