@@ -22,6 +22,8 @@ const FIRST_ANSWER: Duration = Duration::from_secs(10);
 const REASON_KNOWN: Duration = Duration::from_secs(4);
 /// How long they have for each later one.
 const ANSWER: Duration = Duration::from_secs(10);
+/// How long they have for the settings of topics, without which a check is worth something too.
+const SETTINGS_ANSWER: Duration = Duration::from_secs(4);
 /// How long the group's coordinator has.
 const GROUP_ANSWER: Duration = Duration::from_secs(5);
 /// How long a refused fetch may take to show.
@@ -117,7 +119,7 @@ impl Asker {
         })
     }
 
-    /// Asks for topics by name, and for their settings.
+    /// Asks for topics by name.
     pub(super) fn add(&self, names: &[String], cluster: &mut Cluster) -> Result<(), Failure> {
         for name in names {
             let metadata = self.metadata(Some(name))?;
@@ -125,6 +127,11 @@ impl Asker {
                 cluster.topics.insert(name.clone(), state_of(topic));
             }
         }
+        Ok(())
+    }
+
+    /// Asks for the settings of those topics that are there.
+    pub(super) fn add_limits(&self, names: &[String], cluster: &mut Cluster) {
         let present: Vec<_> = names
             .iter()
             .filter(|name| matches!(cluster.topics.get(*name), Some(Topic::Present { .. })))
@@ -134,7 +141,6 @@ impl Asker {
                 *limits = found;
             }
         }
-        Ok(())
     }
 
     /// Whether we may use the group and read the topics.
@@ -217,7 +223,7 @@ impl Asker {
             return vec![None; names.len()];
         };
         let asked: Vec<_> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
-        let options = AdminOptions::new().request_timeout(Some(ANSWER));
+        let options = AdminOptions::new().request_timeout(Some(SETTINGS_ANSWER));
         match runtime.block_on(self.admin.describe_configs(&asked, &options)) {
             Ok(answers) => answers.into_iter().map(|answer| limits_of(&answer.ok()?)).collect(),
             Err(_) => vec![None; names.len()],

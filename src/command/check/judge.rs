@@ -7,6 +7,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use super::cluster::{Cluster, Limits, Topic};
 use super::report::{Item, Report, State};
 use crate::config::Config;
+use crate::consume::Assignor;
 use crate::kafka::Protocol;
 use crate::publish::Partitioning;
 
@@ -90,7 +91,7 @@ pub(super) fn judge(config: &Config, replicas: u16, workers: u16, cluster: &Clus
     judge_inputs(config, cluster, &inputs, &commands, &mut report);
     judge_outputs(config, cluster, &inputs, &commands, &mut report);
     judge_rights(config, cluster, &inputs, &commands, &mut report);
-    judge_members(cluster, &inputs, replicas, workers, &mut report);
+    judge_members(config, cluster, &inputs, replicas, workers, &mut report);
     report
 }
 
@@ -303,14 +304,19 @@ fn judge_rights(
 }
 
 fn judge_members(
+    config: &Config,
     cluster: &Cluster,
     inputs: &[String],
     replicas: u16,
     workers: u16,
     report: &mut Report,
 ) {
-    let partitions: usize =
-        inputs.iter().filter_map(|input| shape(cluster, input)).map(|(count, _)| count).sum();
+    let counts = inputs.iter().filter_map(|input| shape(cluster, input)).map(|(count, _)| count);
+    let partitions: usize = match config.consume.assignor {
+        Assignor::CooperativeSticky => counts.sum(),
+        // Each topic is spread for itself, beginning with the same member.
+        Assignor::Range => counts.max().unwrap_or(0),
+    };
     if inputs.is_empty() {
         return;
     }
