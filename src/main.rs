@@ -14,7 +14,9 @@ fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Usage } else { Exit::Done }.into();
         }
     };
-    match execute(cli) {
+    // The panic has said where; the shell is to see a fault of ours, not a code of its own.
+    let ended = std::panic::catch_unwind(|| execute(cli));
+    match ended.unwrap_or(Ok(Exit::Internal)) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             if !failure.message.is_empty() {

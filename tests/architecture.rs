@@ -104,9 +104,13 @@ fn first_word(text: &str) -> String {
     text.chars().take_while(|char| char.is_alphanumeric() || *char == '_').collect()
 }
 
-/// The lines before the file's tests.
+/// The lines before the file's tests. A module of tests that has a file of its own does not end it.
 fn production_lines(text: &str) -> usize {
-    text.lines().take_while(|line| line.trim() != "#[cfg(test)]").count()
+    let lines: Vec<&str> = text.lines().collect();
+    let begins_tests = |pair: &[&str]| {
+        pair[0].trim() == "#[cfg(test)]" && pair[1].contains("mod ") && pair[1].ends_with('{')
+    };
+    lines.windows(2).position(begins_tests).unwrap_or(lines.len())
 }
 
 fn rooms_on_disk() -> Vec<String> {
@@ -200,6 +204,13 @@ fn unsafe_code_stays_in_the_room_towards_librdkafka() {
         }
     }
     assert!(wrong.is_empty(), "unsafe code outside of kafka/: {}", wrong.join(", "));
+}
+
+#[test]
+fn the_count_of_lines_ends_at_the_tests_and_not_at_a_file_of_them() {
+    let text = "//! x\n#[cfg(test)]\nmod fixtures;\nfn a() {}\n#[cfg(test)]\nmod tests {\n}\n";
+    assert_eq!(production_lines(text), 4);
+    assert_eq!(production_lines("//! x\n"), 1);
 }
 
 #[test]

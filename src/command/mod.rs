@@ -1,7 +1,12 @@
 //! What a person types: one file per subcommand. Data goes to stdout, words go to stderr.
 
+mod check;
 mod config;
 pub mod demo;
+mod enrich;
+mod lines;
+mod local;
+mod lookup;
 mod output;
 pub mod run;
 
@@ -44,6 +49,12 @@ enum Command {
     Run(run::RunArgs),
     /// See the whole job work against a Kafka inside this process
     Demo(demo::DemoArgs),
+    /// Stamp events from files or stdin, without Kafka
+    Enrich(enrich::EnrichArgs),
+    /// Say what is known of addresses
+    Lookup(lookup::LookupArgs),
+    /// Say what is missing before `run` can work; changes nothing
+    Check(check::CheckArgs),
     /// Print what is in force, or the schema of the file
     Config(config::ConfigArgs),
 }
@@ -107,6 +118,9 @@ pub fn execute(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         Command::Run(args) => run::run(config.load()?.into(), &args),
         Command::Demo(args) => demo::demo(&args),
+        Command::Enrich(args) => enrich::enrich(&config, &args),
+        Command::Lookup(args) => lookup::lookup(&config, &args),
+        Command::Check(args) => check::check(&config, &args),
         Command::Config(args) => config::config(&config, &args),
     }
 }
@@ -118,6 +132,11 @@ pub struct Source {
 }
 
 impl Source {
+    /// Whether a file was named, by option or environment.
+    fn is_named(&self) -> bool {
+        self.named.is_some()
+    }
+
     fn path(&self) -> &Path {
         self.named.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG))
     }

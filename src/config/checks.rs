@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use super::error::Problem;
 use super::file::{File, Input, Output};
 use super::topics::{Loop, Pattern, Template, find_loop};
-use super::typed::{nearest, one_of};
+use super::typed::one_of;
 use crate::kafka::{Protocol, Security};
 use crate::record::FactGroup;
-use crate::resolve::Want;
+use crate::resolve::{ResolveConfigError, Want, Wants};
 
 /// Everything that is wrong with a file whose keys and types are right.
 pub(super) fn check(file: &File) -> Vec<Problem> {
@@ -198,20 +198,23 @@ fn want(want: &[Want], problems: &mut Vec<Problem>) {
         let message = "nothing is wanted; name a fact group, or remove the key for [geo, as]";
         problems.push(Problem::with(&["want"], message));
     }
-    let groups = FactGroup::ALL.map(FactGroup::name);
-    for (at, Want(name)) in want.iter().enumerate() {
-        let group = name.split_once('.').map_or(name.as_str(), |(group, _)| group);
-        if FactGroup::by_name(group).is_none() {
-            let known = one_of(&groups);
-            let message = match nearest(group, groups) {
-                Some(near) => format!("unknown fact group; did you mean `{near}`?"),
-                None => format!("unknown fact group; expected one of {known}"),
-            };
-            problems.push(Problem::with(&["want", &at.to_string()], message));
-        } else if want[..at].iter().any(|Want(earlier)| earlier == name) {
-            problems.push(Problem::with(&["want", &at.to_string()], "is wanted twice; remove one"));
+    for (at, name) in want.iter().enumerate() {
+        let key = ["want", &at.to_string()];
+        if let Err(error) = Wants::new(std::slice::from_ref(name)) {
+            problems.push(Problem::with(&key, unknown_want(&error)));
+        } else if want[..at].contains(name) {
+            problems.push(Problem::with(&key, "is wanted twice; remove one"));
         }
     }
+}
+
+/// Without what was written: it may be anything.
+fn unknown_want(error: &ResolveConfigError) -> String {
+    if let ResolveConfigError::UnknownWant { nearest: Some(near), .. } = error {
+        return format!("unknown fact group or field; did you mean `{near}`?");
+    }
+    let groups = FactGroup::ALL.map(FactGroup::name);
+    format!("unknown fact group or field; expected one of {}", one_of(&groups))
 }
 
 fn databases(file: &File, problems: &mut Vec<Problem>) {

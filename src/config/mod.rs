@@ -20,7 +20,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::record::FactGroup;
 use crate::{consume, encode, extract, kafka, pipeline, publish, resolve};
 
 pub use environment::{Environment, ProcessEnvironment};
@@ -151,6 +150,11 @@ impl Config {
         self.patterns.iter().any(|pattern| pattern.reads(topic))
     }
 
+    /// Whether this one entry of `input.topics` reads the topic.
+    pub fn entry_reads(&self, entry: &str, topic: &str) -> bool {
+        Pattern::new(entry).is_ok_and(|pattern| pattern.reads(topic))
+    }
+
     /// The output topic for what is read from `input`, and the dead-letter topic, if there is one.
     pub fn written_for(&self, input: &str) -> (String, Option<String>) {
         let of = |text: &str| Template::new(text).map(|template| template.of(input));
@@ -162,10 +166,4 @@ impl Config {
 /// The fact groups that are wanted without a configuration.
 pub fn default_want() -> Vec<resolve::Want> {
     file::wanted_by_default()
-}
-
-/// The group that an entry of `want` belongs to.
-pub fn wanted_group(want: &resolve::Want) -> Option<FactGroup> {
-    let name = want.0.split_once('.').map_or(want.0.as_str(), |(group, _)| group);
-    FactGroup::by_name(name)
 }

@@ -25,6 +25,9 @@ const MOST_PAIRS: usize = 200_000;
 /// What Kafka allows in the name of a topic.
 const ALPHABET: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
 
+/// How the names of topics for Kafka's own needs begin: read only when named exactly.
+const INTERNAL: &str = "__";
+
 /// The stand-in for the input topic's name.
 const TOPIC: &str = "{topic}";
 
@@ -33,7 +36,7 @@ const TOPIC: &str = "{topic}";
 pub(super) enum Pattern {
     /// This topic.
     Exact(String),
-    /// All that match.
+    /// All that match, but for Kafka's own.
     Regex(Regex),
 }
 
@@ -57,7 +60,7 @@ impl Pattern {
     pub(super) fn reads(&self, topic: &str) -> bool {
         match self {
             Self::Exact(name) => name == topic,
-            Self::Regex(regex) => regex.is_match(topic),
+            Self::Regex(regex) => !topic.starts_with(INTERNAL) && regex.is_match(topic),
         }
     }
 }
@@ -336,4 +339,74 @@ fn witness(source: &Regex, template: &Template<'_>, target: &Regex) -> Option<Lo
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// All names of up to four of these letters.
+    fn names() -> Vec<String> {
+        let mut names = vec![String::new()];
+        for length in 0..4 {
+            let longest: Vec<_> = names.iter().filter(|n| n.len() == length).cloned().collect();
+            for name in longest {
+                names.extend(["a", "b", ".", "x"].map(|letter| format!("{name}{letter}")));
+            }
+        }
+        names.retain(|name| !name.is_empty());
+        names
+    }
+
+    /// Patterns out of the pieces that such names can tell apart.
+    fn pattern() -> impl Strategy<Value = String> {
+        let piece = prop::sample::select(vec![
+            "a", "b", "x", r"\.", ".", "[ab]", "[^a]", "a*", "b+", "(a|x)", "a?", ".*", "(ab)*",
+            "b{1,2}", "$",
+        ]);
+        prop::collection::vec(piece, 1..5).prop_map(|pieces| format!("^{}", pieces.concat()))
+    }
+
+    fn template() -> impl Strategy<Value = String> {
+        let side = || prop::sample::select(vec!["", "a", "b", ".x", "x.", "ab"]);
+        (side(), side()).prop_map(|(before, after)| format!("{before}{{topic}}{after}"))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        /// The walk finds a loop wherever trying all short names finds one, and what it names is
+        /// one.
+        #[test]
+        fn a_loop_is_found_when_there_is_one_and_only_then(
+            source in pattern(),
+            target in pattern(),
+            template in template(),
+        ) {
+            let (Ok(source), Ok(target)) = (Pattern::new(&source), Pattern::new(&target)) else {
+                return Ok(());
+            };
+            let Ok(template) = Template::new(&template) else { return Ok(()) };
+            let loops = |name: &str| source.reads(name) && target.reads(&template.of(name));
+            match find_loop(&source, &template, &target) {
+                Some(Loop::Example(name)) => prop_assert!(loops(&name), "{} is no loop", name),
+                Some(Loop::TooComplex) => prop_assert!(false, "too complex"),
+                None => {
+                    for name in names() {
+                        prop_assert!(!loops(&name), "{} is overlooked", name);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_pattern_too_large_to_tell_is_said_to_be_so() {
+        let source = Pattern::new("^[ab]*a[ab]{18}$").unwrap();
+        let target = Pattern::new("^x").unwrap();
+        let template = Template::new("y{topic}").unwrap();
+        assert_eq!(find_loop(&source, &template, &target), Some(Loop::TooComplex));
+    }
 }

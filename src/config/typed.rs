@@ -21,7 +21,7 @@ pub(super) fn read<'de, T: serde::Deserialize<'de>>(root: &'de Node) -> Result<T
 }
 
 /// The nearest of `known` to a mistyped name, if one is near.
-pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
     let limit = (name.chars().count() / 3).clamp(1, 3);
     known
@@ -33,7 +33,7 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// The known names as a sentence's end.
-pub(crate) fn one_of(known: &[&str]) -> String {
+pub(super) fn one_of(known: &[&str]) -> String {
     known.join(", ")
 }
 

@@ -3,6 +3,7 @@
 use rdkafka::ClientConfig;
 
 use super::{Assignor, Config, OutOfRange, Start};
+use crate::kafka::set_by_default;
 
 /// How often stored offsets are committed. What was finished since is repeated after a crash.
 const COMMIT_INTERVAL_MS: u32 = 200;
@@ -13,6 +14,9 @@ const QUEUED_RECORDS: u32 = 10_000;
 /// One answer of a broker, of the whole process: the default of 50 MiB would stand beside the limit
 /// on what is queued.
 const FETCH_KBYTES: u32 = 16_384;
+
+/// How the names of topics for Kafka's own needs begin, such as `__consumer_offsets`.
+const INTERNAL: &str = "__";
 
 /// Completes `client` for worker number `worker` of `workers`.
 pub fn consumer_settings(
@@ -37,10 +41,14 @@ pub fn consumer_settings(
         .set("queued.max.messages.kbytes", share(QUEUED_KBYTES, 2048))
         .set("queued.min.messages", share(QUEUED_RECORDS, 1000))
         .set("fetch.max.bytes", format!("{}", share_bytes(FETCH_KBYTES, workers)))
-        .set("reconnect.backoff.max.ms", "2000")
-        // New topics of a pattern are seen within so long.
-        .set("topic.metadata.refresh.interval.ms", "30000")
         .set("allow.auto.create.topics", "false");
+    if !config.topics.iter().any(|topic| topic.starts_with(INTERNAL)) {
+        // A wide pattern would read the brokers' own topics too.
+        client.set("topic.blacklist", format!("^{INTERNAL}"));
+    }
+    set_by_default(&mut client, "reconnect.backoff.max.ms", "2000");
+    // New topics of a pattern are seen within so long.
+    set_by_default(&mut client, "topic.metadata.refresh.interval.ms", "30000");
     if let Some(member) = &config.member {
         client.set("group.instance.id", format!("{member}-{worker}"));
     }

@@ -12,6 +12,8 @@ use serde::de::{Deserializer, Error, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::setting_names::NAMES;
+
 /// Settings of librdkafka by name. Shows no value that may be a secret.
 #[derive(Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(transparent)]
@@ -62,9 +64,7 @@ fn problem(name: &str, value: &Scalar) -> Option<String> {
     }
     let refusal = ClientConfig::new().set(name, text).create_native_config().err()?;
     Some(match refusal {
-        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..) => {
-            "librdkafka has no setting of this name; see its CONFIGURATION.md".into()
-        }
+        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..) => unknown(name),
         // The text repeats the value, which may be a secret; the range at its end does not.
         KafkaError::ClientConfig(_, text, ..) => match text.rsplit_once("allowed range ") {
             Some((_, range)) => format!("librdkafka allows {range}"),
@@ -74,6 +74,26 @@ fn problem(name: &str, value: &Scalar) -> Option<String> {
         },
         _ => "librdkafka refuses the setting".into(),
     })
+}
+
+/// A name that librdkafka does not know, with the one that may have been meant.
+fn unknown(name: &str) -> String {
+    let owned = OWNED.iter().map(|(owned, _)| *owned);
+    let known = NAMES.iter().copied().chain(owned);
+    let distances = known.map(|known| (strsim::damerau_levenshtein(name, known), known));
+    match distances.min().filter(|(distance, _)| *distance <= name.len() / 3) {
+        Some((_, near)) => {
+            format!("librdkafka has no setting of this name; did you mean `{near}`?")
+        }
+        None => "librdkafka has no setting of this name; see its CONFIGURATION.md".into(),
+    }
+}
+
+/// Sets what the operator may set otherwise in `kafka.client`, unless that was done.
+pub fn set_by_default(client: &mut ClientConfig, name: &str, value: &str) {
+    if client.get(name).is_none() {
+        client.set(name, value);
+    }
 }
 
 /// Whether a setting's value is not to be shown.
@@ -109,10 +129,20 @@ const OWNED: &[(&str, &str)] = &[
     ("allow.auto.create.topics", "a topic that is missing is said, not made"),
     ("isolation.level", "ipstamp reads what is committed"),
     ("enable.partition.eof", "ipstamp uses it itself, for --until end"),
-    ("statistics.interval.ms", "ipstamp takes the statistics that its metrics need"),
+    ("statistics.interval.ms", "ipstamp has metrics of its own; see admin.listen"),
     ("message.copy.max.bytes", "ipstamp hands its own memory to librdkafka"),
     ("delivery.report.only.error", "ipstamp needs each delivery's report"),
     ("topic.blacklist", "name what is read in input.topics"),
+    // The bounds of memory, which the workers share.
+    ("queued.max.messages.kbytes", "ipstamp shares its memory among the workers"),
+    ("queued.min.messages", "ipstamp shares its memory among the workers"),
+    ("fetch.max.bytes", "ipstamp shares its memory among the workers"),
+    ("fetch.queue.backoff.ms", "it belongs to the size of the queues"),
+    ("queue.buffering.max.messages", "ipstamp shares its memory among the workers"),
+    ("queue.buffering.max.kbytes", "ipstamp shares its memory among the workers"),
+    ("batch.size", "batches stay below what the output topics take"),
+    ("batch.num.messages", "batches are bounded by what the output topics take"),
+    ("message.max.bytes", "what a record may weigh is decided by the output topic"),
     // They have a key of their own.
     ("bootstrap.servers", "use kafka.brokers"),
     ("metadata.broker.list", "use kafka.brokers"),

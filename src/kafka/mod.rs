@@ -14,11 +14,12 @@ mod headers;
 mod partitions;
 mod pool;
 mod producer;
+mod setting_names;
 mod settings;
 mod wake;
 
 pub use client::{ClientError, Fault, Notice};
-pub use client_settings::{ClientSettings, Scalar};
+pub use client_settings::{ClientSettings, Scalar, set_by_default};
 pub use consumer::{Committed, Consumer, Fetched, PartitionTag, Place, Rebalance};
 pub use headers::Headers;
 pub use partitions::{PartitionEntry, PartitionList};

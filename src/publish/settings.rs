@@ -3,6 +3,7 @@
 use rdkafka::ClientConfig;
 
 use super::{Compression, Config};
+use crate::kafka::set_by_default;
 
 /// Records handed over and not yet acknowledged, of the whole process. More saves no CPU and costs
 /// memory.
@@ -34,16 +35,16 @@ pub fn producer_settings(
         // A record is never given up for its age: the watermark waits, and readiness says so.
         .set("message.timeout.ms", "0")
         .set("allow.auto.create.topics", "false")
-        .set("linger.ms", "5")
         .set("batch.num.messages", "10000")
         .set("batch.size", batch_bytes(smallest_limit_bytes).to_string())
         .set("message.max.bytes", LOCAL_LIMIT_BYTES.to_string())
         .set("queue.buffering.max.messages", queue_records(workers).to_string())
         .set("queue.buffering.max.kbytes", share(QUEUED_KBYTES, 8192))
-        .set("compression.type", compression_name(config.compression))
-        .set("reconnect.backoff.max.ms", "2000")
-        // A topic that is gone is said within so long; one that comes back is seen as soon.
-        .set("topic.metadata.propagation.max.ms", "5000");
+        .set("compression.type", compression_name(config.compression));
+    set_by_default(&mut client, "linger.ms", "5");
+    set_by_default(&mut client, "reconnect.backoff.max.ms", "2000");
+    // A topic that is gone is said within so long; one that comes back is seen as soon.
+    set_by_default(&mut client, "topic.metadata.propagation.max.ms", "5000");
     client
 }
 

@@ -1,11 +1,14 @@
 //! The configuration: what is refused, with which words, and what is never said.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
 use ipstamp::config::{Config, Environment, File, Problem, parse, schema, show};
+use ipstamp::consume::consumer_settings;
+use ipstamp::publish::producer_settings;
+use rdkafka::ClientConfig;
 
 /// An environment of the test's own.
 #[derive(Default)]
@@ -104,8 +107,8 @@ fn what_is_wrong_is_said_with_its_place_its_key_and_a_remedy() {
             "4:11 ordering: expected one of partition, key, none; did you mea",
         ),
         ("log: {level: loud}", "4:14 log.level: expected one of error, warn, info, debug, trace"),
-        ("want: [gео]", "want[0]: unknown fact group; expected one of geo, as"),
-        ("want: [privcy]", "4:8 want[0]: unknown fact group; did you mean `privacy`?"),
+        ("want: [gео]", "want[0]: unknown fact group or field; expected one of geo, as"),
+        ("want: [privcy]", "4:8 want[0]: unknown fact group or field; did you mean `privacy`?"),
         ("want: [geo, geo]", "want[1]: is wanted twice"),
         ("want: []", "4:1 want: nothing is wanted"),
         // Contradictions.
@@ -150,7 +153,8 @@ fn what_is_wrong_is_said_with_its_place_its_key_and_a_remedy() {
         ),
         (
             "kafka: {brokers: [a:1], client: {socket.timeout: 9}}",
-            "kafka.client.socket.timeout: librdkafka has no setting of this name",
+            "kafka.client.socket.timeout: librdkafka has no setting of this name; did you mean \
+             `socket.timeout.ms`?",
         ),
         (
             "kafka: {brokers: [a:1], client: {socket.timeout.ms: 1}}",
@@ -186,13 +190,15 @@ fn a_file_that_is_no_yaml_is_said_to_be_none() {
 
 #[test]
 fn aliases_cannot_blow_a_file_up() {
-    let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    let mut lines = vec![String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]")];
     for level in 1..9 {
         let before = level - 1;
         let aliases = vec![format!("*a{before}"); 10].join(", ");
-        text += &format!("a{level}: &a{level} [{aliases}]\n");
+        lines.push(format!("a{level}: &a{level} [{aliases}]"));
     }
-    assert!(refused(&text, &Table::default()).contains("the file is too large or too deep"));
+    assert!(
+        refused(&lines.join("\n"), &Table::default()).contains("the file is too large or too deep")
+    );
 }
 
 #[test]
@@ -286,8 +292,60 @@ fn real_topics_are_judged_as_the_file_is() {
     let config = Config::from(read(&text).unwrap());
     assert!(config.reads("logs.nginx") && config.reads("b") && !config.reads("logs.a.b"));
     assert!(!config.would_read_own_output("logs.nginx"));
+    assert!(!config.reads("__consumer_offsets"), "Kafka's own topics are read when named only");
     let written = ("b.enriched".to_string(), Some("dlq.b".to_string()));
     assert_eq!(config.written_for("b"), written);
+}
+
+// Which settings of librdkafka.
+
+/// What ipstamp sets itself is either refused by name, or what the operator says holds.
+#[test]
+fn a_setting_that_is_accepted_holds() {
+    let config = Config::from(read(SMALLEST).unwrap());
+    let ours = |client: ClientConfig| {
+        let consumer = consumer_settings(client.clone(), &config.consume, 0, 2);
+        [consumer, producer_settings(client, &config.publish, 0, 2, None)]
+    };
+    let names: BTreeSet<String> = ours(config.kafka.client())
+        .iter()
+        .flat_map(|settings| settings.config_map().into_keys().map(ToString::to_string))
+        .collect();
+    let mut accepted = 0;
+    for name in names {
+        // A value that is none of ours, and that every setting with a number takes.
+        let line = format!("kafka: {{brokers: ['a:1'], client: {{{name}: 1234}}}}");
+        let Ok(file) = read(&with(&line)) else { continue };
+        accepted += 1;
+        let client = file.kafka.client();
+        let holds = ours(client).iter().all(|settings| settings.get(&name) == Some("1234"));
+        assert!(holds, "{name} is accepted in kafka.client and then overwritten");
+    }
+    assert!(accepted > 2, "{accepted}");
+}
+
+#[test]
+fn clients_trust_the_systems_authorities_and_verify_names() {
+    let line = "kafka: {brokers: ['a:1', 'b:2'], rack: r1, security: {protocol: sasl_ssl, \
+                mechanism: SCRAM-SHA-256, username: u, password: p}}";
+    let client = read(&with(line)).unwrap().kafka.client();
+    let expected = [
+        ("bootstrap.servers", Some("a:1,b:2")),
+        ("security.protocol", Some("sasl_ssl")),
+        ("sasl.mechanism", Some("SCRAM-SHA-256")),
+        ("sasl.username", Some("u")),
+        ("sasl.password", Some("p")),
+        ("ssl.ca.location", Some("probe")),
+        ("client.rack", Some("r1")),
+        ("ssl.endpoint.identification.algorithm", None),
+        ("enable.ssl.certificate.verification", None),
+    ];
+    for (name, value) in expected {
+        assert_eq!(client.get(name), value, "{name}");
+    }
+    let native = client.create_native_config().unwrap();
+    assert_eq!(native.get("ssl.endpoint.identification.algorithm").unwrap(), "https");
+    assert_eq!(native.get("enable.ssl.certificate.verification").unwrap(), "true");
 }
 
 // What is put in.
@@ -341,6 +399,26 @@ fn what_cannot_be_put_in_names_the_variable_and_the_line() {
     for (line, expected) in cases {
         let said = refused(&with(line), &Table::default());
         assert!(said.contains(expected), "{line}\n  said: {said}");
+    }
+}
+
+proptest::proptest! {
+    /// Whatever stands in the file, it is read or refused with a place in it.
+    #[test]
+    fn no_file_makes_it_panic(
+        at in 0..SMALLEST.len(),
+        length in 0_usize..4,
+        piece in r#"[ \t\n:\[\]{}'"&*!|>%@`,#?$a-c0-9\-\u{0}-\u{8}é]{0,6}"#,
+    ) {
+        let end = (at + length).min(SMALLEST.len());
+        let text = [&SMALLEST[..at], &piece, &SMALLEST[end..]].concat();
+        if let Err(problems) = read(&text) {
+            let lines = text.lines().count() + 1;
+            for problem in problems {
+                let place = problem.place.unwrap();
+                proptest::prop_assert!(place.line <= lines, "{} of {}", place, lines);
+            }
+        }
     }
 }
 

@@ -1,0 +1,81 @@
+//! `check`: opens everything that `run` would, says what is missing with its remedy, and changes
+//! nothing.
+
+mod cluster;
+mod files;
+mod judge;
+mod report;
+
+use std::time::SystemTime;
+
+use clap::{Args, ValueEnum};
+
+use super::output::print;
+use super::{Exit, Failure, Source};
+use crate::config::Config;
+use crate::pipeline::workers_by_default;
+use cluster::Asker;
+use report::Report;
+
+/// Say what is missing before `run` can work; changes nothing
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ipstamp check --config ipstamp.yaml
+  ipstamp check --config ipstamp.yaml --offline          no broker needed
+  ipstamp check --config ipstamp.yaml --replicas 3 --format json
+
+Exit codes: 0 run can work, 1 something is missing, 69 no broker answers, 77 the brokers refuse
+us, 78 the configuration is refused. Warnings do not change the code.")]
+pub(super) struct CheckArgs {
+    /// Look at the configuration and the databases only
+    #[arg(long)]
+    offline: bool,
+    /// How many processes with this configuration will run
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    replicas: u16,
+    /// How it is printed: text for people, json for programs
+    #[arg(short, long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+/// Runs the checks and prints what they found. What was found before a broker failed to answer is
+/// printed all the same.
+pub(super) fn check(source: &Source, args: &CheckArgs) -> Result<Exit, Failure> {
+    let config = Config::from(source.load()?);
+    let mut report = Report::default();
+    report.ok("configuration", format!("{} is sound", source.path().display()));
+    files::check(&config, SystemTime::now(), &mut report);
+    let asked = if args.offline { Ok(()) } else { ask(&config, args, &mut report) };
+    let text = match args.format {
+        Format::Text => report.to_string(),
+        Format::Json => report.as_json(),
+    };
+    print(text.as_bytes())?;
+    asked?;
+    Ok(if report.has_missing() { Exit::Findings } else { Exit::Done })
+}
+
+fn ask(config: &Config, args: &CheckArgs, report: &mut Report) -> Result<(), Failure> {
+    let asker = Asker::connect(config)?;
+    let mut cluster = asker.topics()?;
+    let exact = config.consume.topics.iter().filter(|entry| !entry.starts_with('^'));
+    asker.add(&exact.cloned().collect::<Vec<_>>(), &mut cluster)?;
+    let inputs = judge::inputs(config, &cluster);
+    let outputs = judge::outputs(config, &inputs);
+    let names: Vec<_> = inputs.iter().chain(outputs.keys()).cloned().collect();
+    asker.add(&names, &mut cluster)?;
+    asker.add_limits(&names, &mut cluster);
+    asker.rights(&inputs, &mut cluster);
+    let workers = config.pipeline.workers.unwrap_or_else(workers_by_default);
+    let found = judge::judge(config, args.replicas, workers, &cluster);
+    report.0.extend(found.0);
+    Ok(())
+}

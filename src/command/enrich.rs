@@ -1,0 +1,113 @@
+//! `enrich`: events from files or stdin, stamped, to stdout. No Kafka, the same code path.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::lines::{StreamError, Tally, stamp_lines};
+use super::local::{LocalArgs, profile_parser, settings};
+use super::output::{cannot_write, say};
+use super::{Exit, Failure, Source};
+use crate::encode::Profile;
+use crate::pipeline::{Stamp, StampSettings, Stamper};
+use crate::record::{Outcome, Reason};
+
+/// What is remembered is looked at after so many events, to keep it within its limit.
+const EVENTS_PER_REFRESH: u32 = 1000;
+
+/// Stamp events from files or stdin, without Kafka
+#[derive(Debug, Args)]
+#[command(after_help = "\
+One JSON event per line. What is no event comes out as it went in.
+
+Examples:
+  ipstamp enrich --mmdb city.mmdb --mmdb asn.mmdb < events.ndjson > stamped.ndjson
+  ipstamp enrich --mmdb city.mmdb --profile native monday.ndjson tuesday.ndjson
+  ipstamp enrich --config ipstamp.yaml - < events.ndjson")]
+pub(super) struct EnrichArgs {
+    /// Files to read, `-` for stdin. Default: stdin
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    local: LocalArgs,
+    /// How facts are written. Default: the configuration's, or ecs
+    #[arg(short, long, value_parser = profile_parser())]
+    profile: Option<Profile>,
+}
+
+/// Stamps all events of all inputs.
+pub(super) fn enrich(source: &Source, args: &EnrichArgs) -> Result<Exit, Failure> {
+    let mut settings = settings(source, &args.local)?;
+    if let Some(profile) = args.profile {
+        settings.profile = profile;
+    }
+    let mut line = Line::new(&settings)?;
+    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let mut tally = Tally::default();
+    let stdin = [PathBuf::from("-")];
+    let files = if args.files.is_empty() { &stdin[..] } else { &args.files };
+    for path in files {
+        let stamp = |event: &[u8], out: &mut Vec<u8>| line.stamp(event, out);
+        let done = if path == Path::new("-") {
+            if io::stdin().is_terminal() {
+                say("reading events from the terminal, one per line; end with Ctrl-D");
+            }
+            stamp_lines(&mut io::stdin().lock(), &mut out, &mut tally, stamp)
+        } else {
+            let file = File::open(path).map_err(|error| cannot_read(path, &error))?;
+            stamp_lines(&mut BufReader::new(file), &mut out, &mut tally, stamp)
+        };
+        done.map_err(|error| match error {
+            StreamError::Read(error) => cannot_read(path, &error),
+            StreamError::Write(error) => cannot_write(&error),
+        })?;
+    }
+    out.flush().map_err(|error| cannot_write(&error))?;
+    say(&tally.to_string());
+    Ok(Exit::Done)
+}
+
+fn cannot_read(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(Exit::Unavailable, format_args!("{}: cannot be read: {error}", path.display()))
+}
+
+/// The line without its ends: what a worker does between fetching and publishing.
+struct Line {
+    stamper: Stamper,
+    since_refresh: u32,
+}
+
+impl Line {
+    fn new(settings: &StampSettings) -> Result<Self, Failure> {
+        let stamper = Stamper::new(settings);
+        let stamper = stamper.map_err(|error| Failure::new(Exit::Config, error))?;
+        Ok(Self { stamper, since_refresh: 0 })
+    }
+
+    /// Writes what becomes of the event. Nobody but the databases is asked.
+    fn stamp(&mut self, event: &[u8], out: &mut Vec<u8>) -> Outcome {
+        self.since_refresh += 1;
+        if self.since_refresh == EVENTS_PER_REFRESH {
+            self.stamper.refresh();
+            self.since_refresh = 0;
+        }
+        match self.stamper.stamp(event, Err(Reason::NotFound)) {
+            Stamp::Written { len, outcome } => {
+                out.resize(len, 0);
+                self.stamper.write(event, out);
+                outcome
+            }
+            Stamp::Unchanged(reason) => {
+                out.extend_from_slice(event);
+                Outcome::Unchanged(reason)
+            }
+            // Only said to those who may ask further.
+            Stamp::Missing => {
+                out.extend_from_slice(event);
+                Outcome::Unchanged(Some(Reason::Internal))
+            }
+        }
+    }
+}

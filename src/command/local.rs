@@ -1,0 +1,107 @@
+//! What `enrich` and `lookup` work with: settings from a configuration, or from the command line
+//! alone.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::Error;
+
+use super::run::MEMORY_LIMIT_BYTES;
+use super::{Exit, Failure, Source};
+use crate::config::{File, default_want};
+use crate::encode::{Existing, Profile};
+use crate::pipeline::StampSettings;
+use crate::resolve::{DatabaseConfig, DatabaseSet, Want, Wants};
+use crate::{database, extract};
+
+/// Where answers come from.
+#[derive(Debug, Args)]
+pub(super) struct LocalArgs {
+    /// A database file; may be given more than once, the first one that knows wins. Takes the
+    /// place of the configuration's list
+    #[arg(short, long, value_name = "FILE")]
+    mmdb: Vec<PathBuf>,
+    /// What to find out, joined by commas: fact groups, or fields such as `geo.city_name`. Default:
+    /// the configuration's, or geo,as
+    #[arg(short, long, value_name = "GROUP,…", value_delimiter = ',')]
+    want: Vec<String>,
+}
+
+/// Settings that need no Kafka. A configuration is read when one is named, or when no database is
+/// given and the default file is there.
+pub(super) fn settings(source: &Source, args: &LocalArgs) -> Result<StampSettings, Failure> {
+    let wants_config = source.is_named() || (args.mmdb.is_empty() && source.path().exists());
+    let mut parts = if wants_config { Parts::from(source.load()?) } else { Parts::default() };
+    if !args.mmdb.is_empty() {
+        parts.databases = args.mmdb.iter().map(|path| database_config(path)).collect();
+    }
+    if parts.databases.is_empty() {
+        let message = "no database is given; name a file with --mmdb city.mmdb, or a configuration \
+                       that lists some with --config";
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    if !args.want.is_empty() {
+        parts.want = args.want.iter().map(|name| Want(name.trim().into())).collect();
+    }
+    let wants = Wants::new(&parts.want).map_err(|error| Failure::new(Exit::Usage, error))?;
+    let unavailable = |error: &dyn Display| Failure::new(Exit::Unavailable, error);
+    let databases = database::open_all(&parts.databases).map_err(|error| unavailable(&error))?;
+    let databases = DatabaseSet::new(databases).map_err(|error| unavailable(&error))?;
+    Ok(StampSettings {
+        addresses: parts.addresses,
+        wants: Arc::new(wants),
+        databases: Arc::new(databases),
+        profile: parts.profile,
+        existing: parts.existing,
+        memory_limit_bytes: MEMORY_LIMIT_BYTES,
+    })
+}
+
+/// What is taken from a configuration.
+struct Parts {
+    addresses: extract::Config,
+    want: Vec<Want>,
+    databases: Vec<DatabaseConfig>,
+    profile: Profile,
+    existing: Existing,
+}
+
+impl From<File> for Parts {
+    fn from(file: File) -> Self {
+        Self {
+            addresses: file.input.addresses,
+            want: file.want,
+            databases: file.databases,
+            profile: file.output.profile,
+            existing: file.output.existing,
+        }
+    }
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self {
+            addresses: extract::Config::default(),
+            want: default_want(),
+            databases: Vec::new(),
+            profile: Profile::default(),
+            existing: Existing::default(),
+        }
+    }
+}
+
+fn database_config(path: &Path) -> DatabaseConfig {
+    DatabaseConfig { name: None, path: path.into(), on_miss: None, non_global: false }
+}
+
+/// Reads the name of a profile.
+pub(super) fn profile_parser() -> impl TypedValueParser<Value = Profile> {
+    PossibleValuesParser::new(["ecs", "native"]).try_map(|name| {
+        Profile::deserialize(IntoDeserializer::<Error>::into_deserializer(name.as_str()))
+    })
+}

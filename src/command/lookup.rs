@@ -1,0 +1,192 @@
+//! `lookup`: what is known of addresses, and which database says so.
+
+use std::io::{self, BufRead};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Map, Value, json};
+
+use super::local::{LocalArgs, settings};
+use super::output::{print, say};
+use super::{Exit, Failure, Source};
+use crate::encode::{Encoder, Existing, Profile};
+use crate::pipeline::StampSettings;
+use crate::record::{Address, Answer, FactGroup, Home, Outcome, Outline, Role, Sighting, Span};
+use crate::resolve::Resolver;
+
+/// What is remembered between addresses.
+const MEMORY_BYTES: usize = 1 << 20;
+
+/// Say what is known of addresses
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ipstamp lookup --mmdb city.mmdb 81.2.69.160 2001:db8::1
+  ipstamp lookup --mmdb city.mmdb --format json - < addresses.txt
+  ipstamp lookup --config ipstamp.yaml 81.2.69.160
+
+What is no address is named on stderr, and the exit code is 1.")]
+pub(super) struct LookupArgs {
+    /// Addresses, `-` for lines of stdin
+    #[arg(value_name = "ADDRESS", required = true)]
+    addresses: Vec<String>,
+    #[command(flatten)]
+    local: LocalArgs,
+    /// How it is printed: text for people, json for programs (a line per address)
+    #[arg(short, long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+/// Prints what is known of each address.
+pub(super) fn lookup(source: &Source, args: &LookupArgs) -> Result<Exit, Failure> {
+    let mut desk = Desk::new(&settings(source, &args.local)?);
+    let mut exit = Exit::Done;
+    let mut look = |text: &str| -> Result<(), Failure> {
+        let Ok(ip) = text.parse::<IpAddr>() else {
+            // As it was typed, but for what could steer a terminal.
+            say(&format!("{}: not an IP address", text.escape_debug()));
+            exit = Exit::Findings;
+            return Ok(());
+        };
+        let address = Address::new(ip);
+        let found = desk.look_up(address);
+        let text = match args.format {
+            Format::Text => as_text(address, &found),
+            Format::Json => as_json(address, &found),
+        };
+        print(text.as_bytes())
+    };
+    for argument in &args.addresses {
+        if argument != "-" {
+            look(argument.trim())?;
+            continue;
+        }
+        for line in io::stdin().lock().lines() {
+            let line = line.map_err(|error| {
+                Failure::new(Exit::Unavailable, format_args!("stdin cannot be read: {error}"))
+            })?;
+            if !line.trim().is_empty() {
+                look(line.trim())?;
+            }
+        }
+    }
+    Ok(exit)
+}
+
+/// What one database says of one group.
+struct Found {
+    group: FactGroup,
+    /// The facts by name, without the absent ones.
+    facts: Value,
+    database: Arc<str>,
+}
+
+/// Resolves, and has the facts written by the encoder, so that they are named as in events.
+struct Desk {
+    resolver: Resolver,
+    encoder: Encoder,
+    sources: Vec<Arc<str>>,
+}
+
+impl Desk {
+    fn new(settings: &StampSettings) -> Self {
+        let resolver = Resolver::new(
+            Arc::clone(&settings.wants),
+            Arc::clone(&settings.databases),
+            MEMORY_BYTES,
+        );
+        let sources = resolver.sources();
+        let names: Vec<_> = sources.iter().map(ToString::to_string).collect();
+        let encoder = Encoder::new(Profile::Native, Existing::Keep, &[], &names, MEMORY_BYTES);
+        Self { resolver, encoder, sources }
+    }
+
+    fn look_up(&mut self, address: Address) -> Vec<Found> {
+        self.resolver.refresh();
+        let answer = self.resolver.resolve(&address);
+        let mut item = self.written(address, answer);
+        let parts = answer.parts().iter();
+        let groups = parts.flat_map(|part| part.groups.iter().map(move |group| (group, part)));
+        let mut found: Vec<_> = groups
+            .filter_map(|(group, part)| {
+                let facts = item.get_mut(group.name()).map(Value::take)?;
+                let database = self.sources.get(usize::from(part.source)).cloned();
+                Some(Found { group, facts, database: database.unwrap_or_else(|| "".into()) })
+            })
+            .collect();
+        found.sort_by_key(|found| found.group);
+        found
+    }
+
+    /// The item of the address in an otherwise empty event.
+    fn written(&mut self, address: Address, answer: Answer) -> Value {
+        let event = b"{}";
+        let sighting = Sighting {
+            role: Role::Unknown,
+            path: 0,
+            address,
+            text: Span::default(),
+            home: None,
+            name_steps: 1,
+        };
+        let outline = Outline {
+            sightings: vec![sighting],
+            root: Home { close: 1, empty: true, ..Home::default() },
+            landmarks: vec![None],
+            ..Outline::default()
+        };
+        let facts = &mut self.resolver;
+        let length = self.encoder.plan(event, &outline, &[answer], facts, Outcome::Enriched);
+        let mut out = vec![0; length];
+        self.encoder.write(event, &mut out);
+        let mut written: Value = serde_json::from_slice(&out).unwrap_or_default();
+        written.pointer_mut("/ipstamp/addresses/0").map(Value::take).unwrap_or_default()
+    }
+}
+
+fn as_text(address: Address, found: &[Found]) -> String {
+    let mut lines = vec![format!("{}  {}\n", address.ip(), address.scope().name())];
+    for Found { group, facts, database } in found {
+        let mut named = Vec::new();
+        flatten("", facts, &mut named);
+        lines.push(format!("  {:<9}{}  [{database}]\n", group.name(), named.join(", ")));
+    }
+    if found.is_empty() {
+        lines.push("  nothing known\n".into());
+    }
+    lines.concat()
+}
+
+/// `city_name: Oslo`, `location.lat: 59.9`.
+fn flatten(prefix: &str, facts: &Value, to: &mut Vec<String>) {
+    for (name, value) in facts.as_object().into_iter().flatten() {
+        match value {
+            Value::Object(_) => flatten(&format!("{prefix}{name}."), value, to),
+            // A file's text may hold what would steer a terminal.
+            Value::String(text) => {
+                let text = text.replace(char::is_control, "\u{fffd}");
+                to.push(format!("{prefix}{name}: {text}"));
+            }
+            other => to.push(format!("{prefix}{name}: {other}")),
+        }
+    }
+}
+
+fn as_json(address: Address, found: &[Found]) -> String {
+    let mut line = json!({"ip": address.ip().to_string(), "scope": address.scope().name()});
+    let mut sources = Map::new();
+    for Found { group, facts, database } in found {
+        line[group.name()] = facts.clone();
+        sources.insert(group.name().into(), database.as_ref().into());
+    }
+    line["sources"] = Value::Object(sources);
+    format!("{line}\n")
+}

@@ -1,0 +1,84 @@
+//! `check`, offline and against a Kafka inside the test.
+
+use rdkafka::mocking::MockCluster;
+
+use super::{Folder, ipstamp};
+
+#[test]
+fn offline_it_opens_the_databases_and_says_who_can_answer() {
+    let folder = Folder::new();
+    let config = folder.config("a:1", "logs", "");
+    let ended = ipstamp(&["check", "--offline", "-c", &config], b"");
+    assert_eq!(ended.code, 0, "{}{}", ended.out, ended.err);
+    assert!(ended.out.contains("database city: GeoLite2-City, built "), "{}", ended.out);
+    assert!(ended.out.contains("ok       want: geo, as can be answered"), "{}", ended.out);
+}
+
+#[test]
+fn a_group_that_nobody_can_answer_and_a_database_that_is_broken_are_findings() {
+    let folder = Folder::new();
+    let config = folder.config("a:1", "logs", "want: [geo, privacy]");
+    std::fs::write(folder.path().join("asn.mmdb"), "<html>").unwrap();
+    let ended = ipstamp(&["check", "--offline", "-c", &config], b"");
+    assert_eq!(ended.code, 1, "{}", ended.out);
+    let expected = "missing  want privacy: no configured database can answer it\n         > add a";
+    assert!(ended.out.contains(expected), "{}", ended.out);
+    assert!(ended.out.contains("missing  database asn: "), "{}", ended.out);
+}
+
+#[test]
+fn programs_get_the_findings_as_json() {
+    let folder = Folder::new();
+    let config = folder.config("a:1", "logs", "want: [privacy]");
+    let ended = ipstamp(&["check", "--offline", "--format", "json", "-c", &config], b"");
+    let items: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    let states = items.as_array().unwrap().iter().map(|item| item["state"].as_str().unwrap());
+    assert!(states.clone().any(|state| state == "ok"), "{items}");
+    let missing = items.as_array().unwrap().iter().find(|item| item["state"] == "missing").unwrap();
+    assert_eq!(missing["subject"], "want privacy");
+    assert!(missing["remedy"].as_str().unwrap().contains("privacy"), "{missing}");
+}
+
+#[test]
+fn a_missing_topic_comes_with_the_command_that_makes_it() {
+    let folder = Folder::new();
+    let cluster = MockCluster::new(1).unwrap();
+    let brokers = cluster.bootstrap_servers();
+    cluster.create_topic("logs.web", 6, 1).unwrap();
+    cluster.create_topic("logs.app", 3, 1).unwrap();
+    cluster.create_topic("logs.web.enriched", 6, 1).unwrap();
+    let config = folder.config(&brokers, r"'^logs\.[a-z]+$'", "workers: 4");
+    let ended = ipstamp(&["check", "-c", &config, "--replicas", "3"], b"");
+    assert_eq!(ended.code, 1, "{}{}", ended.out, ended.err);
+    let lines = [
+        "ok       brokers: 1 broker answers".into(),
+        r"ok       input ^logs\.[a-z]+$: matches 2: logs.app, logs.web".into(),
+        "missing  output logs.app.enriched: no such topic".into(),
+        format!(
+            "         > kafka-topics --bootstrap-server {brokers} --create --topic \
+             logs.app.enriched --partitions 3 --replication-factor 1"
+        ),
+        "missing  dead letters dead: no such topic".into(),
+        "ok       output logs.web.enriched: 6 partitions, as its inputs: a record keeps its \
+         partition's number"
+            .into(),
+        "warning  members: 3 replicas × 4 workers = 12 members for 9 partitions: 3 would have \
+         nothing to do"
+            .into(),
+    ];
+    for line in lines {
+        assert!(ended.out.lines().any(|said| said == line), "{line}\nis not in\n{}", ended.out);
+    }
+}
+
+#[test]
+fn without_a_broker_it_ends_with_69_and_says_why() {
+    let folder = Folder::new();
+    // Port 1 is nobody's.
+    let config = folder.config("127.0.0.1:1", "logs", "deadline: 1s");
+    let ended = ipstamp(&["check", "-c", &config], b"");
+    assert_eq!(ended.code, 69, "{}", ended.err);
+    assert!(ended.err.contains("no broker answers of 127.0.0.1:1"), "{}", ended.err);
+    assert!(ended.err.contains("nothing listens there"), "{}", ended.err);
+    assert!(ended.out.contains("ok       configuration"), "what was found before is printed");
+}

@@ -1,0 +1,65 @@
+//! `enrich`.
+
+use std::process::{Command, Stdio};
+
+use super::{Folder, ipstamp};
+
+#[test]
+fn events_are_stamped_and_everything_else_comes_out_as_it_went_in() {
+    let folder = Folder::new();
+    let input = "{\"source\":{\"ip\":\"81.2.3.4\"},\"n\":1.10}\r\n\nnot json\n{\"a\":1}";
+    let ended = ipstamp(&["enrich", "-m", folder.city(), "-m", folder.asn()], input.as_bytes());
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    let (first, rest) = ended.out.split_once("\r\n").unwrap();
+    assert_eq!(rest, "\nnot json\n{\"a\":1}");
+    assert!(first.contains("\"n\":1.10"), "{first}");
+    let event: serde_json::Value = serde_json::from_str(first).unwrap();
+    assert_eq!(event["source"]["geo"]["city_name"], "Bristol");
+    assert_eq!(event["source"]["as"]["number"], 64501);
+    assert_eq!(ended.err, "3 events: 1 enriched, 1 unchanged, 1 unchanged (unparsable)\n");
+}
+
+#[test]
+fn a_file_without_any_public_address_comes_back_byte_for_byte() {
+    let folder = Folder::new();
+    let text =
+        "{\"source\":{\"ip\":\"10.0.0.1\"}}\n{ \"b\" : [1e400, \"\\u00e9\"] }\r\n\n[]\n{\"a\"\n";
+    let path = folder.file("events.ndjson", text);
+    for profile in ["ecs", "native"] {
+        let ended = ipstamp(&["enrich", "-m", folder.city(), "-p", profile, &path], b"");
+        assert_eq!(ended.code, 0, "{}", ended.err);
+        assert_eq!(ended.out, text, "{profile}");
+    }
+}
+
+#[test]
+fn files_and_stdin_are_read_in_their_order() {
+    let folder = Folder::new();
+    let (one, two) = (folder.file("1", "{\"f\":1}\n"), folder.file("2", "{\"f\":2}\n"));
+    let ended = ipstamp(&["enrich", "-m", folder.city(), &one, "-", &two], b"{\"f\":0}\n");
+    assert_eq!(ended.out, "{\"f\":1}\n{\"f\":0}\n{\"f\":2}\n");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let folder = Folder::new();
+    let ended = ipstamp(&["enrich", "-m", folder.city(), "/no/events"], b"");
+    assert_eq!(ended.code, 69);
+    assert!(ended.err.contains("/no/events: cannot be read"), "{}", ended.err);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_fault() {
+    let folder = Folder::new();
+    let path = folder.file("many", &"{\"a\":1}\n".repeat(200_000));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ipstamp"))
+        .args(["enrich", "-m", folder.city(), &path])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(0));
+    assert!(ended.stderr.is_empty(), "{}", String::from_utf8_lossy(&ended.stderr));
+}
