@@ -57,28 +57,36 @@ impl Worker {
 
     /// Begins partitions anew whose offset could not be found.
     fn begin_again(&mut self) {
-        if self.resets.is_empty() {
+        // While a rebalance waits for its answer, this would be taken for it.
+        if self.resets.is_empty() || !self.rebalances.is_empty() || self.stopping.is_some() {
             return;
         }
-        let Some(consumer) = &self.consumer else { return };
-        let (mut list, mut all) = (PartitionList::new(8), PartitionList::new(8));
-        for (topic, partition, place) in self.resets.drain(..) {
-            let id = self.by_name.get(&(topic.clone(), partition));
-            let owned = |id: &LaneId| self.lanes[usize::from(id.0)].ownership == Ownership::Owned;
-            if id.is_some_and(owned) {
-                list.add_place(topic.as_str(), partition, place);
-                all.add_place(topic.as_str(), partition, place);
+        let mut list = PartitionList::new(8);
+        for (topic, partition, place) in std::mem::take(&mut self.resets) {
+            let Some(id) = self.by_name.get(&(topic.clone(), partition)).copied() else { continue };
+            let lane = self.lane_mut(id);
+            if lane.ownership != Ownership::Owned {
+                continue;
             }
+            if lane.tracker.pending() > 0 || !lane.held.is_empty() {
+                // The offsets begin anew, so what was read before has to end before.
+                self.resets.push((topic, partition, place));
+                continue;
+            }
+            lane.begin_at(place);
+            list.add_place(topic.as_str(), partition, place);
         }
+        let Some(consumer) = self.consumer.as_ref().filter(|_| !list.is_empty()) else { return };
+        let mut all = PartitionList::new(8);
         for lane in self.lanes.iter().filter(|lane| lane.ownership == Ownership::Owned) {
             let (topic, partition) = (lane.topic.as_str(), lane.partition);
-            if !list.iter().any(|entry| entry.topic == topic && entry.partition == partition) {
-                all.add(topic, partition, None);
+            match (lane.read_on(), lane.place) {
+                (Some(next), _) => all.add(topic, partition, Some(next)),
+                (None, Some(place)) => all.add_place(topic, partition, place),
+                (None, None) => all.add(topic, partition, None),
             }
         }
-        if !list.is_empty()
-            && let Err(fault) = consumer.begin_again(&list, &all)
-        {
+        if let Err(fault) = consumer.begin_again(&list, &all) {
             tracing::warn!(error = %fault, "partitions could not be begun; the group decides anew");
         }
     }
@@ -349,10 +357,7 @@ impl Worker {
 
     /// Ends the waiting of a record: it is stamped with what is known now.
     pub(super) fn conclude(&mut self, id: LaneId, sequence: Sequence, reason: Reason) {
-        let Some(waiting) = self.lane_mut(id).find_asked(sequence) else { return };
-        let Stage::Asked { event, .. } = std::mem::replace(&mut waiting.stage, Stage::Sent) else {
-            return;
-        };
+        let Some(event) = self.lane_mut(id).take_asked(sequence) else { return };
         // With a reason given nothing is asked any more, so there is always something to publish.
         let made = self.make(event.as_slice(), Err(reason)).unwrap_or(Made {
             value: Some(event),

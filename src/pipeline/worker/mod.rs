@@ -266,6 +266,7 @@ impl Worker {
 
     fn is_anything_under_way(&self) -> bool {
         self.outlet.under_way() > 0
+            || !self.resets.is_empty()
             || self
                 .lanes
                 .iter()
