@@ -66,6 +66,16 @@ pub(in crate::pipeline) enum WorkerEnd {
     Failed(Failure),
 }
 
+impl WorkerEnd {
+    /// Why it cannot go on, if that is how it ended.
+    pub(in crate::pipeline) fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Failed(failure) => Some(failure),
+            Self::Drained | Self::Unfinished(_) => None,
+        }
+    }
+}
+
 /// Why a worker cannot go on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
@@ -255,7 +265,7 @@ impl Worker {
             // An idle worker has nothing to store.
             self.is_anything_under_way().then_some(self.next_tick),
             self.deadlines.front().map(|(at, _, _)| *at),
-            self.outlet.next_deadline(),
+            self.outlet.next_deadline(now),
             self.revoke_until,
             self.stopping,
             self.ends.is_some().then_some(self.next_tick),
