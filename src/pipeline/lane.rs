@@ -126,7 +126,7 @@ impl Lane {
 
     /// The offset after the last record that was fetched under this ownership.
     pub(super) fn read_on(&self) -> Option<NextOffset> {
-        let held = self.held.back().map(|fetched| fetched.offset());
+        let held = self.held.back().map(Fetched::offset);
         held.or(self.tracker.last()).map(Offset::next)
     }
 

@@ -21,6 +21,9 @@ use crate::telemetry::Problem;
 /// ordinary: the producer is full, and in a moment it is not.
 const HOLD: Duration = Duration::from_millis(200);
 
+/// How long the brokers may refuse this worker before it gives up.
+const REFUSED_LIMIT: Duration = Duration::from_secs(30);
+
 /// What was made of an event, with the reason that goes into a header.
 struct Made {
     value: Option<Buffer>,
@@ -382,15 +385,26 @@ impl Worker {
                 "this worker did not poll for too long and was taken out of the group; \
                  it joins again and reads on from what was committed"
             ),
-            Code::TopicAuthorizationFailed => self.refused(format!(
-                "no right to read topic {topic}; kafka-acls --add --operation Read \
-                 --operation Describe --topic {topic}",
-                topic = fetched.topic()
-            )),
-            Code::GroupAuthorizationFailed => self.refused(format!(
-                "no right to group {group}; kafka-acls --add --operation Read --group {group}",
-                group = self.consume.group
-            )),
+            Code::TopicAuthorizationFailed => {
+                let text = format!(
+                    "no right to read topic {topic}; kafka-acls --add --operation Read \
+                     --operation Describe --topic {topic}",
+                    topic = fetched.topic()
+                );
+                self.refused(Problem::Group(self.number), text);
+            }
+            Code::GroupAuthorizationFailed => {
+                let text = format!(
+                    "no right to group {group}; kafka-acls --add --operation Read --group {group}",
+                    group = self.consume.group
+                );
+                self.refused(Problem::Group(self.number), text);
+            }
+            // Of a consumer this comes in the place of a record: a static member was fenced.
+            Code::Fatal => {
+                let text = format!("the consumer can do no more: {}", fetched.fault_text());
+                self.failure.get_or_insert(Failure::Unavailable(text));
+            }
             Code::UnknownTopicOrPartition | Code::UnknownTopic => {
                 let text = format!("input topic {} does not exist", fetched.topic());
                 if self.health.report(Problem::Group(self.number), text.clone()) {
@@ -432,14 +446,24 @@ impl Worker {
         self.resets.push((Topic::new(topic), partition, place));
     }
 
-    /// A right is missing: said once, and after a while the worker gives up.
-    pub(super) fn refused(&mut self, text: String) {
-        let since = *self.refused_since.get_or_insert_with(Instant::now);
-        if self.health.report(Problem::Group(self.number), text.clone()) {
+    /// A right is missing: said once, and after a while the worker gives up. librdkafka goes on trying
+    /// but tells most refusals only once, so [`Worker::tick`] looks at the time.
+    pub(super) fn refused(&mut self, problem: Problem, text: String) {
+        if self.health.report(problem, text.clone()) {
             tracing::error!("{text}");
         }
-        if since.elapsed() > Duration::from_secs(30) {
-            self.failure.get_or_insert(Failure::NoPermission(text));
+        let since = self.refused.as_ref().map_or_else(Instant::now, |(since, _)| *since);
+        self.refused = Some((since, text));
+    }
+
+    /// Gives up when a refusal has lasted. Whoever reads something is not refused altogether.
+    pub(super) fn look_at_refusal(&mut self, now: Instant) {
+        let reads = self.lanes.iter().any(|lane| lane.ownership == Ownership::Owned);
+        let Some((since, text)) = &mut self.refused else { return };
+        if reads {
+            *since = now;
+        } else if now.saturating_duration_since(*since) > REFUSED_LIMIT {
+            self.failure.get_or_insert(Failure::NoPermission(text.clone()));
         }
     }
 

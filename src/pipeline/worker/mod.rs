@@ -139,7 +139,8 @@ pub(super) struct Worker {
     tally: Tally,
     next_tick: Instant,
     next_look: Instant,
-    refused_since: Option<Instant>,
+    /// A right or a credential is missing: since when, and what is said of it.
+    refused: Option<(Instant, String)>,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
     ends: Option<Arc<super::ends::Ends>>,
@@ -180,6 +181,11 @@ impl Worker {
         settings.catalog.listen(Arc::clone(&settings.wake));
         Ok(Self {
             number: settings.number,
+            asking: Asking::new(
+                settings.desk,
+                settings.config.deadline,
+                Arc::clone(&settings.inbox),
+            ),
             config: settings.config,
             consume: settings.consume,
             output: settings.output,
@@ -195,7 +201,6 @@ impl Worker {
             stamper,
             by_name: FxHashMap::default(),
             last_lane: None,
-            asking: Asking::new(settings.desk, Arc::clone(&settings.inbox)),
             deadlines: VecDeque::new(),
             rebalances: VecDeque::new(),
             resets: Vec::new(),
@@ -208,7 +213,7 @@ impl Worker {
             tally: Tally::default(),
             next_tick: now,
             next_look: now,
-            refused_since: None,
+            refused: None,
             health: settings.health,
             metrics: settings.metrics,
             ends: settings.ends,

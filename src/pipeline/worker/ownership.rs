@@ -84,7 +84,7 @@ impl Worker {
         }
         self.health.joined(self.number);
         self.health.resolve(&Problem::Group(self.number));
-        self.refused_since = None;
+        self.refused = None;
         self.learn_outputs();
     }
 
