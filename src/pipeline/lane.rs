@@ -41,6 +41,8 @@ pub(super) struct Lane {
     /// Admitted, and not published because an answer is awaited, of this record or of one before it.
     waiting: VecDeque<Waiting>,
     waiting_bytes: u64,
+    /// What the group's coordinator has acknowledged of this ownership.
+    pub(super) committed: Option<NextOffset>,
     /// A person is needed, and why.
     pub(super) halted: Option<String>,
     /// Where to end, of a run that ends by itself.
@@ -97,6 +99,7 @@ impl Lane {
             place: None,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
+            committed: None,
             halted: None,
             end: None,
             exhausted: false,
@@ -149,6 +152,7 @@ impl Lane {
         self.held_since = None;
         self.waiting.clear();
         self.waiting_bytes = 0;
+        self.committed = None;
     }
 
     /// Whether one more record may be under way.
@@ -276,6 +280,12 @@ impl Lane {
         Position { topic: self.topic.clone(), partition: self.partition, offset }
     }
 
+    /// Whether the coordinator knows of everything that has ended. A halted record never ends.
+    pub(super) fn is_committed(&self) -> bool {
+        self.halted.is_some()
+            || self.tracker.watermark().is_none_or(|due| self.committed >= Some(due))
+    }
+
     /// Of a run that ends by itself: everything up to the end has ended.
     pub(super) fn is_finished(&self) -> bool {
         self.exhausted && self.tracker.pending() == 0
@@ -333,6 +343,21 @@ mod tests {
             assert!(lane.take_ready(index).is_some());
             assert_eq!((lane.waiting_bytes, lane.waiting()), (0, 0), "record {offset}");
         }
+    }
+
+    #[test]
+    fn what_has_ended_is_committed_when_the_coordinator_says_so() {
+        let mut lane = lane();
+        assert!(lane.is_committed(), "there is nothing to commit");
+        let sequence = lane.tracker.admit(Offset(7)).unwrap();
+        assert!(lane.tracker.end(sequence));
+        assert!(!lane.is_committed());
+        lane.committed = Some(NextOffset(7));
+        assert!(!lane.is_committed());
+        lane.committed = Some(NextOffset(8));
+        assert!(lane.is_committed());
+        lane.begin(Instant::now());
+        assert_eq!(lane.committed, None, "of another ownership");
     }
 
     #[test]

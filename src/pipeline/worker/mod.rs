@@ -273,7 +273,7 @@ impl Worker {
             self.outlet.next_deadline(now),
             self.revoke_until,
             self.stopping,
-            self.ends.is_some().then_some(self.next_tick),
+            (self.ends.is_some() || self.stopping.is_some()).then_some(self.next_tick),
         ];
         let next = waits.into_iter().flatten().min();
         next.map_or(LONGEST_SLEEP, |at| at.saturating_duration_since(now).min(LONGEST_SLEEP))

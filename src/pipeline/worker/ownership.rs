@@ -47,12 +47,13 @@ impl Worker {
     pub(super) fn answer_rebalances(&mut self, now: Instant) {
         while let Some(rebalance) = self.rebalances.pop_front() {
             match rebalance {
-                assign @ Rebalance::Assign(_) if self.stopping.is_some() => {
-                    // Nothing is taken on any more; closing is the answer.
-                    self.rebalances.push_front(assign);
-                    return;
+                Rebalance::Assign(list) => {
+                    self.assign(&list, now);
+                    if self.stopping.is_some() {
+                        // Taken on so that the group settles and commits are taken again, not read.
+                        self.each_of(&list, Self::leave);
+                    }
                 }
-                Rebalance::Assign(list) => self.assign(&list, now),
                 Rebalance::Revoke(list) => {
                     let until = *self.revoke_until.get_or_insert(now + REVOKE_LIMIT);
                     if !self.has_settled(&list) && now < until {
@@ -246,14 +247,15 @@ impl Worker {
         }
     }
 
-    /// Whether everything has ended, or time has run out.
+    /// Whether everything has ended and is committed, or time has run out. While the group rebalances
+    /// a commit would wait behind the joining and come with the generation before: closing then would
+    /// lose it. So it is waited for as a member.
     pub(super) fn has_stopped(&self, now: Instant) -> bool {
+        let ended = |lane: &Lane| lane.tracker.pending() == 0 || lane.halted.is_some();
         self.stopping.is_some_and(|until| {
             now >= until
-                || self
-                    .lanes
-                    .iter()
-                    .all(|lane| lane.tracker.pending() == 0 || lane.halted.is_some())
+                || (self.lanes.iter().all(ended)
+                    && (self.failure.is_some() || self.lanes.iter().all(Lane::is_committed)))
         })
     }
 

@@ -10,7 +10,7 @@ use super::super::ticket::LaneId;
 use super::{TICK, Worker};
 use crate::kafka::{Consumer, Notice, PartitionList};
 use crate::publish::TopicState;
-use crate::record::{Outcome, Role};
+use crate::record::{Outcome, Role, Topic};
 use crate::telemetry::{CodeLabels, PartitionLabels, Problem, ResultLabels, TopicLabel};
 
 /// How often the slower things are looked at.
@@ -123,6 +123,15 @@ impl Worker {
     fn take_commits(&mut self) {
         let Some(consumer) = &self.consumer else { return };
         for commit in consumer.commits() {
+            for entry in commit.offsets.iter().filter(|entry| entry.fault.is_none()) {
+                let name = (Topic::new(entry.topic), entry.partition);
+                if commit.fault.is_none()
+                    && let Some(id) = self.by_name.get(&name)
+                {
+                    let lane = &mut self.lanes[usize::from(id.0)];
+                    lane.committed = lane.committed.max(entry.offset);
+                }
+            }
             let nothing = commit.fault.is_some_and(|fault| fault.code() == Code::NoOffset);
             if nothing {
                 continue;
