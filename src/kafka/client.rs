@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rdkafka::ClientConfig;
 use rdkafka::bindings as sys;
@@ -124,7 +124,8 @@ impl Noted {
 /// A native client. Everything made from it holds it, so that it is destroyed last.
 pub(super) struct Client {
     rk: NonNull<sys::rd_kafka_t>,
-    noted: Box<Noted>,
+    /// Not a box: callbacks look at it by the opaque pointer, and a box says that nobody else does.
+    noted: Arc<Noted>,
 }
 
 impl Client {
@@ -142,10 +143,10 @@ impl Client {
             },
             other => ClientError::Create(other.to_string()),
         })?;
-        let noted = Box::new(Noted::default());
-        // SAFETY: the configuration is alive; `noted` is boxed and outlives the client.
+        let noted = Arc::new(Noted::default());
+        // SAFETY: the configuration is alive; `noted` is shared and outlives the client.
         unsafe {
-            sys::rd_kafka_conf_set_opaque(native.ptr(), (&raw const *noted).cast_mut().cast());
+            sys::rd_kafka_conf_set_opaque(native.ptr(), Arc::as_ptr(&noted).cast_mut().cast());
             sys::rd_kafka_conf_set_log_cb(native.ptr(), Some(on_log));
         }
         prepare(native.ptr());
@@ -196,7 +197,7 @@ impl Drop for Client {
 /// # Safety
 /// Called from a callback of a client made by [`Client::new`].
 pub(super) unsafe fn noted_from<'a>(opaque: *mut c_void) -> &'a Noted {
-    // SAFETY: the box outlives the client.
+    // SAFETY: the lists outlive the client.
     unsafe { &*opaque.cast::<Noted>() }
 }
 
