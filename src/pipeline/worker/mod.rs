@@ -126,6 +126,8 @@ pub(super) struct Worker {
     catalog_version: u64,
     /// For records without a key: another number for each batch.
     unkeyed: u32,
+    /// The time of day, asked once per round and not once per record.
+    now_ms: i64,
     tally: Tally,
     next_tick: Instant,
     next_look: Instant,
@@ -195,6 +197,7 @@ impl Worker {
             catalog: settings.catalog,
             catalog_version: 0,
             unkeyed: u32::from(settings.number),
+            now_ms: outgoing::now_ms(),
             tally: Tally::default(),
             next_tick: now,
             next_look: now,
@@ -217,6 +220,7 @@ impl Worker {
         loop {
             let now = Instant::now();
             self.health.round(self.number);
+            self.now_ms = outgoing::now_ms();
             let mut busy = self.serve_deliveries(now);
             self.read_inbox(now);
             self.expire(now);
