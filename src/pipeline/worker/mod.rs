@@ -66,6 +66,16 @@ pub(in crate::pipeline) enum WorkerEnd {
     Failed(Failure),
 }
 
+impl WorkerEnd {
+    /// Why it cannot go on, if that is how it ended.
+    pub(in crate::pipeline) fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Failed(failure) => Some(failure),
+            Self::Drained | Self::Unfinished(_) => None,
+        }
+    }
+}
+
 /// Why a worker cannot go on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
@@ -131,7 +141,8 @@ pub(super) struct Worker {
     tally: Tally,
     next_tick: Instant,
     next_look: Instant,
-    refused_since: Option<Instant>,
+    /// A right or a credential is missing: since when, and what is said of it.
+    refused: Option<(Instant, String)>,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
     ends: Option<Arc<super::ends::Ends>>,
@@ -172,6 +183,11 @@ impl Worker {
         settings.catalog.listen(Arc::clone(&settings.wake));
         Ok(Self {
             number: settings.number,
+            asking: Asking::new(
+                settings.desk,
+                settings.config.deadline,
+                Arc::clone(&settings.inbox),
+            ),
             config: settings.config,
             consume: settings.consume,
             output: settings.output,
@@ -187,7 +203,6 @@ impl Worker {
             stamper,
             by_name: FxHashMap::default(),
             last_lane: None,
-            asking: Asking::new(settings.desk, Arc::clone(&settings.inbox)),
             deadlines: VecDeque::new(),
             rebalances: VecDeque::new(),
             resets: Vec::new(),
@@ -201,7 +216,7 @@ impl Worker {
             tally: Tally::default(),
             next_tick: now,
             next_look: now,
-            refused_since: None,
+            refused: None,
             health: settings.health,
             metrics: settings.metrics,
             ends: settings.ends,
@@ -259,7 +274,7 @@ impl Worker {
             // An idle worker has nothing to store.
             self.is_anything_under_way().then_some(self.next_tick),
             self.deadlines.front().map(|(at, _, _)| *at),
-            self.outlet.next_deadline(),
+            self.outlet.next_deadline(now),
             self.revoke_until,
             self.stopping,
             self.ends.is_some().then_some(self.next_tick),
@@ -270,6 +285,7 @@ impl Worker {
 
     fn is_anything_under_way(&self) -> bool {
         self.outlet.under_way() > 0
+            || !self.resets.is_empty()
             || self
                 .lanes
                 .iter()

@@ -47,6 +47,11 @@ impl Worker {
     pub(super) fn answer_rebalances(&mut self, now: Instant) {
         while let Some(rebalance) = self.rebalances.pop_front() {
             match rebalance {
+                assign @ Rebalance::Assign(_) if self.stopping.is_some() => {
+                    // Nothing is taken on any more; closing is the answer.
+                    self.rebalances.push_front(assign);
+                    return;
+                }
                 Rebalance::Assign(list) => self.assign(&list, now),
                 Rebalance::Revoke(list) => {
                     let until = *self.revoke_until.get_or_insert(now + REVOKE_LIMIT);
@@ -79,7 +84,7 @@ impl Worker {
         }
         self.health.joined(self.number);
         self.health.resolve(&Problem::Group(self.number));
-        self.refused_since = None;
+        self.refused = None;
         self.learn_outputs();
     }
 
@@ -119,6 +124,7 @@ impl Worker {
             self.by_name.insert(name, LaneId(number));
             LaneId(number)
         };
+        self.end_pause(id);
         let end = self.end_of(topic, partition);
         let lane = self.lane_mut(id);
         lane.begin(now);
@@ -149,9 +155,27 @@ impl Worker {
         }
     }
 
+    /// librdkafka keeps a partition paused beyond its revocation: when it came back it would never be
+    /// read.
+    fn end_pause(&mut self, id: LaneId) {
+        let lane = &mut self.lanes[usize::from(id.0)];
+        if !std::mem::take(&mut lane.paused) {
+            return;
+        }
+        let Some(consumer) = &self.consumer else { return };
+        let mut list = PartitionList::new(1);
+        list.add(lane.topic.as_str(), lane.partition, None);
+        if let Err(fault) = consumer.set_paused(&list, false) {
+            tracing::debug!(error = %fault, "ending a pause");
+        }
+    }
+
     /// Forgets a partition.
     fn let_go(&mut self, id: LaneId) {
-        let lane = self.lane_mut(id);
+        self.end_pause(id);
+        let lane = &mut self.lanes[usize::from(id.0)];
+        self.resets
+            .retain(|(topic, partition, _)| *topic != lane.topic || *partition != lane.partition);
         lane.gone();
         let name = format!("{}-{}", lane.topic, lane.partition);
         self.health.resolve(&Problem::Halted(name.clone()));
@@ -242,7 +266,11 @@ impl Worker {
             lane.gone();
         }
         self.batch.clear();
-        let closed = self.consumer.take().is_none_or(|consumer| consumer.close(CLOSE_LIMIT));
+        // Lists of partitions hold them, and closing waits for whoever holds one.
+        let owing = !self.rebalances.is_empty();
+        self.rebalances.clear();
+        let consumer = self.consumer.take();
+        let closed = consumer.is_none_or(|consumer| consumer.close(owing, CLOSE_LIMIT));
         match (self.failure.take(), left, closed) {
             (Some(failure), ..) => WorkerEnd::Failed(failure),
             (None, 0, true) => WorkerEnd::Drained,
