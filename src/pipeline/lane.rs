@@ -8,7 +8,7 @@ use super::{Ordering, WindowConfig};
 use crate::commit::{Sequence, Tracker};
 use crate::kafka::{Buffer, Fetched, Headers};
 use crate::publish::OutputId;
-use crate::record::{Generation, NextOffset, Offset, Outcome, Partition, Position, Topic};
+use crate::record::{Generation, NextOffset, Offset, Outcome, Partition, Position, Reason, Topic};
 
 /// Whether this worker may read the partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,8 @@ pub(super) enum Stage {
         event: Buffer,
         /// Addresses not yet answered.
         open: u16,
+        /// The first answer that could not be given, and why.
+        failed: Option<Reason>,
     },
     /// It can go out as soon as it is its turn.
     Ready { value: Option<Buffer>, outcome: Outcome },
