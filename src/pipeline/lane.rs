@@ -35,6 +35,7 @@ pub(super) struct Lane {
     /// Fetched, and not admitted because there was no room.
     pub(super) held: VecDeque<Fetched>,
     pub(super) held_since: Option<Instant>,
+    /// Outlasts the ownership, as librdkafka's own mark does, until the next one begins.
     pub(super) paused: bool,
     /// Admitted, and not published because an answer is awaited, of this record or of one before it.
     waiting: VecDeque<Waiting>,
