@@ -43,6 +43,8 @@ pub(crate) struct Setup {
     pub(crate) drain: Duration,
     /// How partitions are spread.
     pub(crate) assignor: Assignor,
+    /// Settings of librdkafka.
+    pub(crate) client: Vec<(&'static str, &'static str)>,
 }
 
 impl Setup {
@@ -59,6 +61,7 @@ impl Setup {
             window: 4096,
             drain: seconds(25),
             assignor: Assignor::CooperativeSticky,
+            client: Vec::new(),
         }
     }
 
@@ -92,6 +95,10 @@ impl Line {
         let (health, metrics) = (Arc::new(Health::new(1)), Arc::new(Metrics::new()));
         let desk = setup.provider.clone();
         let desk = desk.map(|provider| Desk { provider, runtime: runtime.handle().clone() });
+        let mut native = client(&setup.brokers);
+        for (name, value) in &setup.client {
+            native.set(*name, *value);
+        }
         let settings = RunSettings {
             config: Config {
                 workers: Some(1),
@@ -115,7 +122,7 @@ impl Line {
                 compression: Compression::None,
                 on_undeliverable: OnUndeliverable::Halt,
             },
-            client: client(&setup.brokers),
+            client: native,
             stamp: stamp(),
             drain: setup.drain,
             until_end: false,

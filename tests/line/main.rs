@@ -13,3 +13,4 @@ mod line;
 mod mock;
 
 mod asking;
+mod handover;
