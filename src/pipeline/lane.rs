@@ -8,7 +8,7 @@ use super::{Ordering, WindowConfig};
 use crate::commit::{Sequence, Tracker};
 use crate::kafka::{Buffer, Fetched, Headers, Place};
 use crate::publish::OutputId;
-use crate::record::{Generation, NextOffset, Offset, Outcome, Partition, Position, Topic};
+use crate::record::{Generation, NextOffset, Offset, Outcome, Partition, Position, Reason, Topic};
 
 /// Whether this worker may read the partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,7 @@ pub(super) struct Lane {
     /// Fetched, and not admitted because there was no room.
     pub(super) held: VecDeque<Fetched>,
     pub(super) held_since: Option<Instant>,
+    /// Outlasts the ownership, as librdkafka's own mark does, until the next one begins.
     pub(super) paused: bool,
     /// Where it was begun because no committed offset could be found.
     pub(super) place: Option<Place>,
@@ -67,6 +68,8 @@ pub(super) enum Stage {
         event: Buffer,
         /// Addresses not yet answered.
         open: u16,
+        /// The first answer that could not be given, and why.
+        failed: Option<Reason>,
     },
     /// It can go out as soon as it is its turn.
     Ready { value: Option<Buffer>, outcome: Outcome },

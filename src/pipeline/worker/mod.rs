@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 
 use super::asking::{Asking, Desk, Inbox, Letter};
-use super::lane::Lane;
+use super::lane::{Lane, Ownership};
 use super::stamp::{StampSettings, Stamper};
 use super::ticket::LaneId;
 use super::{Config, OnUnparsable};
@@ -289,6 +289,7 @@ impl Worker {
             || self
                 .lanes
                 .iter()
+                .filter(|lane| lane.ownership != Ownership::Gone)
                 .any(|lane| lane.tracker.pending() > 0 || lane.paused || !lane.held.is_empty())
             || self.tally.consumed > 0
             || self.tally.enriched > 0
