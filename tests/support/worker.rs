@@ -125,7 +125,7 @@ impl Worker {
     /// The end of what it said.
     pub(crate) fn log(&self) -> String {
         let text = fs::read(Self::log_path(self.home.path())).unwrap_or_default();
-        String::from_utf8_lossy(&text[text.len().saturating_sub(20_000)..]).into_owned()
+        String::from_utf8_lossy(&text[text.len().saturating_sub(4000)..]).into_owned()
     }
 
     /// Sends a signal by its name, such as `TERM`.
