@@ -223,7 +223,8 @@ impl Client {
     ) {
         let ends = self.ends(topic);
         let last = std::cell::RefCell::new(String::new());
-        let explain = || format!("ends {ends:?}, committed {}\n{}", last.borrow(), explain());
+        let explain =
+            || format!("{topic}: ends {ends:?}, committed {}\n{}", last.borrow(), explain());
         wait_for("the group is at the end", limit, explain, || {
             let committed = self.committed(group, topic);
             *last.borrow_mut() = format!("{committed:?}");
@@ -233,12 +234,18 @@ impl Client {
 
     /// All records of a topic up to where it ends now, in the order of the partitions.
     pub(crate) fn read(&self, topic: &str) -> Vec<Stored> {
+        self.read_first(topic, i64::MAX)
+    }
+
+    /// The first `most` records of each partition.
+    pub(crate) fn read_first(&self, topic: &str, most: i64) -> Vec<Stored> {
         let mut all = Vec::new();
         for (partition, end) in (0..).zip(self.ends(topic)) {
             let mut list = TopicPartitionList::new();
             list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
             self.consumer.assign(&list).unwrap();
             let mut next = self.watermarks(topic, partition).0;
+            let end = end.min(next.saturating_add(most));
             while next < end {
                 let message = self.consumer.poll(ANSWER).expect("the topic ends too early");
                 let message = match message {
