@@ -50,8 +50,8 @@ fn bomb(compression: &str) {
     );
     writer.send(&Outgoing { value: Some(vec![0; size]), ..events::record(1, 0) });
     writer.finish();
-    client.write(&input, [events::record(2, 0)]);
     let begin = Instant::now();
+    client.write(&input, [events::record(2, 0)]);
     until("the next record comes out", seconds(10), || client.count(&output) == 2);
     let took = begin.elapsed();
     client.until_committed(&settings.group, &input, seconds(10), || worker.log());

@@ -96,7 +96,8 @@ fn a_new_topic_that_fits_the_pattern_is_read_from_its_beginning() {
     for topic in ["rain.a", "rain.a-out", "rain.b-out"] {
         client.create_topic(topic, 1, &[]);
     }
-    let settings = curious(brokers, r"^rain\.[a-z]+$", "{topic}-out");
+    let mut settings = curious(brokers, r"^rain\.[a-z]+$", "{topic}-out");
+    settings.group = "rain".to_owned();
     let worker = Worker::start(&settings);
     client.write("rain.a", (0..100).map(|number| events::record(number, 0)));
     client.until_committed(&settings.group, "rain.a", seconds(60), || worker.log());

@@ -190,7 +190,7 @@ impl Worker {
 
     /// A line of `/proc/PID/status` in KiB: `VmHWM` is the most memory it ever had.
     pub(crate) fn memory_kib(&self, field: &str) -> u64 {
-        let text = fs::read_to_string(format!("/proc/{}/status", self.process.pid())).unwrap();
+        let text = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = text.lines().find(|line| line.starts_with(field)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
