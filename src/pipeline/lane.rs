@@ -326,7 +326,7 @@ mod tests {
         let (mut lane, mut pool) = (lane(), Pool::new());
         for offset in 0..100 {
             let sequence = lane.tracker.admit(Offset(offset)).unwrap();
-            let stage = Stage::Asked { event: pool.take(1000), open: 1 };
+            let stage = Stage::Asked { event: pool.take(1000), open: 1, failed: None };
             let (key, headers, timestamp) = (Some(vec![1; 10]), None, None);
             lane.push(Waiting { sequence, stage, key, headers, timestamp });
             assert!(lane.waiting_bytes > 1000);
