@@ -36,10 +36,12 @@ pub(crate) fn run(brokers: &str) {
     println!("idle: {:.3} % of a core over {IDLE:?}", used / IDLE.as_secs_f64() * 100.0);
 
     let ears = [Ear::new(brokers, &input), Ear::new(brokers, &output)];
+    // Waiting for an acknowledgement would be in the way of listening.
+    let writer = client.writer_with(&input, &[("linger.ms", "0")]);
     let mut extra: Vec<f64> = (1..=RECORDS)
         .map(|number| {
             std::thread::sleep(Duration::from_millis(100));
-            client.write(&input, [events::record(number, 0)]);
+            writer.send(&events::record(number, 0));
             let [came, went] = ears.each_ref().map(Ear::hears);
             went.duration_since(came).as_secs_f64() * 1e3
         })
@@ -49,6 +51,7 @@ pub(crate) fn run(brokers: &str) {
          input topic (median of {RECORDS}; linger and the broker's acknowledgement are in it)",
         median(&mut extra)
     );
+    writer.finish();
     worker.stop();
 }
 

@@ -69,7 +69,9 @@ fn a_member_without_partitions_is_ready_and_takes_over() {
     until("the second is ready", seconds(30), || second.is_ready());
     client.write("spare-in", (0..200).map(|number| events::record(number, 0)));
     client.until_committed(&settings.group, "spare-in", seconds(30), || first.log());
-    assert!(first.is_ready() && second.is_ready());
+    for worker in [&first, &second] {
+        assert!(worker.is_ready(), "{:?}\n{}", worker.get("/readyz"), worker.log());
+    }
     first.stop();
     client.write("spare-in", (200..400).map(|number| events::record(number, 0)));
     client.until_committed(&settings.group, "spare-in", seconds(60), || second.log());
