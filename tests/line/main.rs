@@ -14,3 +14,4 @@ mod mock;
 
 mod asking;
 mod handover;
+mod outlet;

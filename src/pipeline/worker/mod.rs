@@ -20,7 +20,7 @@ use super::{Config, OnUnparsable};
 use crate::commit::Sequence;
 use crate::consume;
 use crate::kafka::{ClientError, Consumer, Fetched, PartitionTag, Place, Pool, Rebalance, Wake};
-use crate::publish::{Catalog, MakeProducer, OnUndeliverable, Outlet, TopicTemplate};
+use crate::publish::{Catalog, MakeProducer, OnUndeliverable, Outlet, TopicTemplate, UnderWay};
 use crate::record::{NextOffset, Outcome, Partition, Topic};
 use crate::telemetry::{Health, Metrics};
 
@@ -39,7 +39,7 @@ pub(super) struct WorkerSettings {
     pub(super) consumer_client: rdkafka::ClientConfig,
     pub(super) make_producer: MakeProducer,
     pub(super) smallest_limit: Option<u32>,
-    pub(super) most_under_way: usize,
+    pub(super) most_under_way: UnderWay,
     pub(super) compressed: bool,
     pub(super) output: TopicTemplate,
     pub(super) dead_letter: Option<TopicTemplate>,
