@@ -45,6 +45,8 @@ impl Feeder {
     pub(super) fn run(self) -> Result<(), KafkaError> {
         let mut client = self.client.clone();
         client.set("enable.idempotence", "true").set("linger.ms", "2");
+        // A consumer's, and librdkafka would say so.
+        client.remove("fetch.wait.max.ms");
         let producer: BaseProducer<Reports> = client.create_with_context(Reports)?;
         let begun = Instant::now();
         let mut text = String::with_capacity(2048);

@@ -23,7 +23,6 @@ use rdkafka::error::KafkaError;
 use super::{Exit, Failure, say};
 use crate::config::{self, Config, ProcessEnvironment};
 use crate::kafka::EmbeddedKafka;
-use crate::pipeline::workers_by_default;
 use crate::resolve::{Database, DatabaseError};
 use crate::telemetry::{LogFormat, LogLevel, init_logging};
 
@@ -36,8 +35,12 @@ const GROUP: &str = "ipstamp-demo";
 const PARTITIONS: usize = 6;
 /// Events per second when no number is asked for.
 const GENTLE: u64 = 1000;
-/// Long enough for all workers to be there when the partitions are dealt out.
-const GROUP_DELAY: Duration = Duration::from_millis(300);
+/// One, whatever the machine has: when a second member comes late, the embedded Kafka takes most of
+/// a session to deal out the partitions anew, and takes no commits meanwhile.
+const WORKERS: u16 = 1;
+/// A fetch that finds nothing is answered after so long. The embedded Kafka does not look whether
+/// something has come meanwhile.
+const WAIT_MS: u32 = 10;
 
 /// Made-up facts about real networks, in the layouts of the usual vendor.
 const DATABASES: [(&str, &[u8]); 3] = [
@@ -63,15 +66,14 @@ pub fn demo(args: &DemoArgs) -> Result<Exit, Failure> {
     init_logging(LogLevel::Warn, LogFormat::Auto);
     let kafka = start_kafka().map_err(|error| unavailable(&error))?;
     let config = configure(kafka.brokers())?;
-    let workers = workers_by_default();
-    say_what_starts(kafka.brokers(), workers, args);
-    let findings = Stage::set(args, config, workers)?.play()?;
+    say_what_starts(kafka.brokers(), args);
+    let findings = Stage::set(args, config)?.play()?;
     findings.say();
     Ok(if findings.holds() { Exit::Done } else { Exit::Findings })
 }
 
 fn start_kafka() -> Result<EmbeddedKafka, KafkaError> {
-    let kafka = EmbeddedKafka::start(GROUP_DELAY)?;
+    let kafka = EmbeddedKafka::start(Duration::ZERO)?;
     for topic in [INPUT, OUTPUT] {
         kafka.create_topic(topic, PARTITIONS as i32)?;
     }
@@ -81,8 +83,15 @@ fn start_kafka() -> Result<EmbeddedKafka, KafkaError> {
 /// The demo's configuration: read and checked as any file is.
 fn configure(brokers: &str) -> Result<Config, Failure> {
     let text = format!(
-        "kafka: {{brokers: [\"{brokers}\"]}}\ninput: {{topics: [{INPUT}], group: {GROUP}}}\n\
-         output: {{topic: {OUTPUT}}}\nwant: [geo, as, privacy]\nadmin: {{listen: \"off\"}}\n"
+        "kafka:
+  brokers: ['{brokers}']
+  client: {{fetch.wait.max.ms: {WAIT_MS}}}
+input: {{topics: [{INPUT}], group: {GROUP}}}
+output: {{topic: {OUTPUT}}}
+want: [geo, as, privacy]
+workers: {WORKERS}
+admin: {{listen: 'off'}}
+"
     );
     let file = config::parse(text.as_bytes(), &ProcessEnvironment).map_err(|problems| {
         let texts: Vec<_> = problems.iter().map(ToString::to_string).collect();
@@ -96,7 +105,7 @@ fn databases() -> Result<Vec<Arc<Database>>, DatabaseError> {
     DATABASES.into_iter().map(open).collect()
 }
 
-fn say_what_starts(brokers: &str, workers: u16, args: &DemoArgs) {
+fn say_what_starts(brokers: &str, args: &DemoArgs) {
     let bytes: usize = DATABASES.iter().map(|(_, bytes)| bytes.len()).sum();
     let until = match args.records {
         Some(records) => format!("{} log events, as fast as they come", grouped(records)),
@@ -107,7 +116,7 @@ fn say_what_starts(brokers: &str, workers: u16, args: &DemoArgs) {
   Kafka      embedded, at {brokers}; it speaks the real protocol and keeps all in memory
   topics     {INPUT} -> {OUTPUT}, {PARTITIONS} partitions each
   databases  city, asn, privacy: {bytes} bytes in the program, with made-up facts
-  workers    {workers}, each with a consumer in the group {GROUP} and a producer
+  worker     {WORKERS}: a thread with a consumer in the group {GROUP} and a producer
   feeder     {until}
   reader     checks off each event on the output topic by its header ipstamp-src
 "

@@ -66,27 +66,28 @@ impl Ticker {
         }
     }
 
-    /// Shows the counters if it is time to. `lag`: records fed and not yet seen on the output.
-    pub(super) fn tick(&mut self, counted: Counted, out: u64, lag: u64) {
+    /// Shows the counters if it is time to. `fed` and `out`: records written to the input, and seen
+    /// on the output.
+    pub(super) fn tick(&mut self, counted: Counted, fed: u64, out: u64) {
         let now = Instant::now();
         if now < self.next {
             return;
         }
         self.next = now + if self.terminal { REDRAWN } else { WRITTEN };
         let since = now.duration_since(self.last.0).as_secs_f64();
-        if since > 0.9 {
+        if since > 0.9 || (self.last.1 == 0 && since > 0.0) {
             self.rate = (out - self.last.1) as f64 / since;
             self.last = (now, out);
         }
         let line = format!(
             "{:>4}s  in {}  out {}  enriched {}  partial {}  unchanged {}  lag {}  {}/s",
             now.duration_since(self.begun).as_secs(),
-            grouped(counted.consumed),
+            grouped(fed),
             grouped(out),
             grouped(counted.enriched),
             grouped(counted.partial),
             grouped(counted.unchanged),
-            grouped(lag),
+            grouped(fed.saturating_sub(out)),
             grouped(self.rate as u64)
         );
         if self.terminal {

@@ -14,7 +14,7 @@ pub(super) fn compare(before: &[u8], after: &[u8], colour: bool) -> Option<Strin
     let (before, after) =
         (serde_json::from_slice(before).ok()?, serde_json::from_slice(after).ok()?);
     let mut page = Page { text: String::new(), colour };
-    page.put(&after, Some(&before), 0, String::new(), "");
+    page.put(&after, Some(&before), 0, "", "");
     Some(page.text)
 }
 
@@ -31,14 +31,7 @@ struct Page {
 impl Page {
     /// Writes one value. `before`: what stood there; None when it was inserted. `lead`: what stands
     /// before it on its line; `tail`: what comes after it.
-    fn put(
-        &mut self,
-        value: &Value,
-        before: Option<&Value>,
-        depth: usize,
-        lead: String,
-        tail: &str,
-    ) {
+    fn put(&mut self, value: &Value, before: Option<&Value>, depth: usize, lead: &str, tail: &str) {
         let flat = flat(value);
         let fits = 2 * depth + lead.chars().count() + flat.chars().count() <= WIDTH;
         let members = match value {
@@ -54,7 +47,13 @@ impl Page {
         for (index, (name, member)) in members.iter().enumerate() {
             let comma = if index + 1 == last { "" } else { "," };
             let before = before.and_then(|before| before.get(name));
-            self.put(member, before, depth + 1, format!("{}: ", Value::from(name.as_str())), comma);
+            self.put(
+                member,
+                before,
+                depth + 1,
+                &format!("{}: ", Value::from(name.as_str())),
+                comma,
+            );
         }
         self.line(before.is_some(), depth, &format!("}}{tail}"));
     }

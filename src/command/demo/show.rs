@@ -12,11 +12,18 @@ use crate::command::{Failure, say};
 /// An event by its number.
 type Told = Receiver<(u64, Vec<u8>)>;
 
+/// What has come of an event.
+#[derive(Default)]
+struct Pair {
+    before: Option<Vec<u8>>,
+    after: Option<Vec<u8>>,
+}
+
 /// Events that are to be shown.
 pub(super) struct Show {
     before: Told,
     after: Told,
-    pairs: BTreeMap<u64, (Option<Vec<u8>>, Option<Vec<u8>>)>,
+    pairs: BTreeMap<u64, Pair>,
     next: u64,
     last: u64,
     begun: Instant,
@@ -37,12 +44,14 @@ impl Show {
     /// Shows what has come since.
     pub(super) fn go_on(&mut self) -> Result<(), Failure> {
         for (number, event) in self.before.try_iter() {
-            self.pairs.entry(number).or_default().0 = Some(event);
+            self.pairs.entry(number).or_default().before = Some(event);
         }
         for (number, event) in self.after.try_iter() {
-            self.pairs.entry(number).or_default().1 = Some(event);
+            self.pairs.entry(number).or_default().after = Some(event);
         }
-        while let Some((Some(before), Some(after))) = self.pairs.get(&self.next) {
+        while let Some(Pair { before: Some(before), after: Some(after) }) =
+            self.pairs.get(&self.next)
+        {
             if self.next == 0 {
                 let seconds = self.begun.elapsed().as_secs_f64();
                 say(&format!("The first event is through after {seconds:.1} s."));

@@ -17,7 +17,7 @@ use super::progress::Progress;
 use super::report::{Counted, Findings, Ticker, grouped};
 use super::show::Show;
 use super::watch::{Watcher, ends};
-use super::{DemoArgs, GENTLE, GROUP, INPUT, OUTPUT, PARTITIONS, databases, unavailable};
+use super::{DemoArgs, GENTLE, GROUP, INPUT, OUTPUT, PARTITIONS, WORKERS, databases, unavailable};
 use crate::command::run::{exit_of, listen_for_signals, stamp_settings, start_runtime};
 use crate::command::{Exit, Failure, say};
 use crate::config::Config;
@@ -49,7 +49,7 @@ pub(super) struct Stage {
 
 impl Stage {
     /// Starts all of it.
-    pub(super) fn set(args: &DemoArgs, config: Config, workers: u16) -> Result<Self, Failure> {
+    pub(super) fn set(args: &DemoArgs, config: Config) -> Result<Self, Failure> {
         let client = config.kafka.client();
         let progress = Arc::new(Progress::new(PARTITIONS));
         let metrics = Arc::new(Metrics::new());
@@ -62,13 +62,13 @@ impl Stage {
             client: client.clone(),
             consume: config.consume,
             publish: config.publish,
-            config: pipeline::Config { workers: Some(workers), ..config.pipeline },
+            config: config.pipeline,
             drain: config.drain,
             until_end: false,
             desk: None,
             runtime: runtime.handle().clone(),
             signals: stopped,
-            health: Arc::new(Health::new(workers)),
+            health: Arc::new(Health::new(WORKERS)),
             metrics: Arc::clone(&metrics),
         };
         let shown = args.records.unwrap_or(SHOWN).min(SHOWN);
@@ -119,7 +119,7 @@ impl Stage {
             self.show.go_on()?;
             let (fed, seen) = (self.progress.fed(), self.progress.seen());
             if self.show.is_over() && !stopped {
-                ticker.tick(Counted::of(&self.metrics), seen, fed.saturating_sub(seen));
+                ticker.tick(Counted::of(&self.metrics), fed, seen);
             }
             if seen != moved.1 {
                 moved = (Instant::now(), seen);
@@ -219,9 +219,9 @@ fn say_sums(counted: Counted, metrics: &Metrics, took: Duration) {
 Summary:
   records    {} in {seconds:.1} s; {} a second, Kafka, feeder and reader in the same process
   bytes      {:.1} MB read, {:.1} MB published
-  enriched   {}
-  partial    {}
-  unchanged  {}: private or unknown addresses, and {} lines that are not JSON",
+  enriched   {}: everything wanted is known of every global address
+  partial    {}: a database does not know one of them, or has no city or network for it
+  unchanged  {}: nothing to add, or ({} of them) not JSON",
         grouped(counted.consumed),
         grouped(rate),
         megabytes(metrics.bytes_consumed.get()),
