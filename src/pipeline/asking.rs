@@ -3,13 +3,14 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
 use super::ticket::LaneId;
 use crate::commit::Sequence;
 use crate::kafka::Wake;
-use crate::record::GroupSet;
+use crate::record::{GroupSet, Reason};
 use crate::resolve::{Provider, Told};
 
 /// What is said to a worker by other threads. Looking at an empty one is one atomic load away from
@@ -54,14 +55,18 @@ pub struct Desk {
 /// A worker's questions that are under way, each address once.
 pub(super) struct Asking {
     desk: Option<Desk>,
+    /// How long a question is kept open. Whoever asked has long gone on without an answer; without
+    /// an end those who wait for a hanging provider would be more and more.
+    longest: Duration,
     inbox: Arc<Inbox>,
     /// Who waits for which address.
     open: FxHashMap<IpAddr, Vec<(LaneId, Sequence)>>,
 }
 
 impl Asking {
-    pub(super) fn new(desk: Option<Desk>, inbox: Arc<Inbox>) -> Self {
-        Self { desk, inbox, open: FxHashMap::default() }
+    /// `deadline`: how long a record may wait.
+    pub(super) fn new(desk: Option<Desk>, deadline: Duration, inbox: Arc<Inbox>) -> Self {
+        Self { desk, longest: deadline * 2, inbox, open: FxHashMap::default() }
     }
 
     /// Whether there is anybody to ask.
@@ -79,8 +84,10 @@ impl Asking {
             return;
         }
         let (provider, inbox) = (Arc::clone(&desk.provider), Arc::clone(&self.inbox));
+        let longest = self.longest;
         desk.runtime.spawn(async move {
-            let told = provider.ask(address, groups).await;
+            let told = tokio::time::timeout(longest, provider.ask(address, groups)).await;
+            let told = told.unwrap_or(Err(Reason::Deadline));
             inbox.post(Letter::Told { address, asked: groups, told: Box::new(told) });
         });
     }
@@ -88,5 +95,42 @@ impl Asking {
     /// Who waited for this address.
     pub(super) fn answered(&mut self, address: IpAddr) -> Vec<(LaneId, Sequence)> {
         self.open.remove(&address).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Future, pending};
+    use std::pin::Pin;
+
+    use super::*;
+
+    struct Silent;
+
+    impl Provider for Silent {
+        fn covers(&self) -> GroupSet {
+            GroupSet::default()
+        }
+
+        fn ask(&self, _: IpAddr, _: GroupSet) -> Pin<Box<dyn Future<Output = Told> + Send + '_>> {
+            Box::pin(pending())
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_ever_for_a_provider_that_never_answers() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let wake = Arc::new(Wake::new().unwrap());
+        let inbox = Arc::new(Inbox::new(Arc::clone(&wake)));
+        let desk = Desk { provider: Arc::new(Silent), runtime: runtime.handle().clone() };
+        let mut asking = Asking::new(Some(desk), Duration::from_millis(1), Arc::clone(&inbox));
+        let address = "9.9.9.9".parse().unwrap();
+        let who = (LaneId(3), Sequence::from_bits(5));
+        asking.ask(address, GroupSet::default(), who);
+        wake.sleep(Duration::from_secs(30));
+        let letters = inbox.take();
+        assert!(matches!(letters[..], [Letter::Told { address: told, .. }] if told == address));
+        assert_eq!(asking.answered(address), [who]);
+        assert!(asking.open.is_empty());
     }
 }

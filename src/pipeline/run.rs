@@ -98,6 +98,8 @@ struct Foreman {
     ended: Receiver<WorkerEnd>,
     stopping: Option<Instant>,
     no_output_since: Option<Instant>,
+    /// Why the process ends, where no worker says so.
+    failure: Option<Failure>,
     next_look: Instant,
 }
 
@@ -137,6 +139,7 @@ impl Foreman {
             ended,
             stopping: None,
             no_output_since: None,
+            failure: None,
             next_look: Instant::now(),
         })
     }
@@ -191,11 +194,10 @@ impl Foreman {
                 self.stop();
             }
             if self.stopping.is_some_and(|until| Instant::now() > until) {
-                return RunEnd::Unfinished(0);
+                let failed = ends.iter().find_map(WorkerEnd::failure).or(self.failure.as_ref());
+                return failed.cloned().map_or(RunEnd::Unfinished(0), RunEnd::Failed);
             }
-            if let Some(end) = self.look() {
-                ends.push(end);
-            }
+            self.look();
         }
         self.catalog.close();
         self.conclude(&ends)
@@ -203,10 +205,10 @@ impl Foreman {
 
     /// What is looked at once in a while: whether the end is reached, and whether there is still
     /// anywhere to publish to.
-    fn look(&mut self) -> Option<WorkerEnd> {
+    fn look(&mut self) {
         let now = Instant::now();
         if self.stopping.is_some() || now < self.next_look {
-            return None;
+            return;
         }
         self.next_look = now + Duration::from_millis(200);
         if let Some(ends) = &self.ends {
@@ -222,21 +224,18 @@ impl Foreman {
         let (absent, wanted) = self.catalog.absent_of_all();
         if wanted == 0 || absent.len() < wanted {
             self.no_output_since = None;
-            return None;
+            return;
         }
         let since = *self.no_output_since.get_or_insert(now);
         if now.duration_since(since) < NO_OUTPUT_LIMIT {
-            return None;
+            return;
         }
         self.stop();
         let forbidden = absent.iter().any(|(_, state)| *state == TopicState::Forbidden);
         let names: Vec<_> = absent.iter().map(|(topic, _)| topic.to_string()).collect();
         let text = format!("none of the output topics can be published to: {}", names.join(", "));
-        Some(WorkerEnd::Failed(if forbidden {
-            Failure::NoPermission(text)
-        } else {
-            Failure::Unavailable(text)
-        }))
+        self.failure =
+            Some(if forbidden { Failure::NoPermission(text) } else { Failure::Unavailable(text) });
     }
 
     /// Whether this process reads any of these partitions; then it is not yet done with them.
@@ -257,6 +256,9 @@ impl Foreman {
     }
 
     fn conclude(&self, ends: &[WorkerEnd]) -> RunEnd {
+        if let Some(failure) = &self.failure {
+            return RunEnd::Failed(failure.clone());
+        }
         let mut left = 0;
         let mut unfinished = false;
         for end in ends {

@@ -9,7 +9,7 @@ use super::headers::Header;
 /// Headers that the worker adds begin so.
 const OURS: &[u8] = b"ipstamp-";
 /// Members that the worker splices into an event; the tests' events have none of them.
-const STAMPS: [&str; 4] = ["geo", "as", "network", "ipstamp"];
+const STAMPS: [&str; 5] = ["geo", "as", "network", "related", "ipstamp"];
 /// So many faults are told in full.
 const TOLD: usize = 5;
 

@@ -21,6 +21,9 @@ use crate::telemetry::Problem;
 /// ordinary: the producer is full, and in a moment it is not.
 const HOLD: Duration = Duration::from_millis(200);
 
+/// How long the brokers may refuse this worker before it gives up.
+const REFUSED_LIMIT: Duration = Duration::from_secs(30);
+
 /// What was made of an event, with the reason that goes into a header.
 struct Made {
     value: Option<Buffer>,
@@ -57,28 +60,36 @@ impl Worker {
 
     /// Begins partitions anew whose offset could not be found.
     fn begin_again(&mut self) {
-        if self.resets.is_empty() {
+        // While a rebalance waits for its answer, this would be taken for it.
+        if self.resets.is_empty() || !self.rebalances.is_empty() || self.stopping.is_some() {
             return;
         }
-        let Some(consumer) = &self.consumer else { return };
-        let (mut list, mut all) = (PartitionList::new(8), PartitionList::new(8));
-        for (topic, partition, place) in self.resets.drain(..) {
-            let id = self.by_name.get(&(topic.clone(), partition));
-            let owned = |id: &LaneId| self.lanes[usize::from(id.0)].ownership == Ownership::Owned;
-            if id.is_some_and(owned) {
-                list.add_place(topic.as_str(), partition, place);
-                all.add_place(topic.as_str(), partition, place);
+        let mut list = PartitionList::new(8);
+        for (topic, partition, place) in std::mem::take(&mut self.resets) {
+            let Some(id) = self.by_name.get(&(topic.clone(), partition)).copied() else { continue };
+            let lane = self.lane_mut(id);
+            if lane.ownership != Ownership::Owned {
+                continue;
             }
+            if lane.tracker.pending() > 0 || !lane.held.is_empty() {
+                // The offsets begin anew, so what was read before has to end before.
+                self.resets.push((topic, partition, place));
+                continue;
+            }
+            lane.begin_at(place);
+            list.add_place(topic.as_str(), partition, place);
         }
+        let Some(consumer) = self.consumer.as_ref().filter(|_| !list.is_empty()) else { return };
+        let mut all = PartitionList::new(8);
         for lane in self.lanes.iter().filter(|lane| lane.ownership == Ownership::Owned) {
             let (topic, partition) = (lane.topic.as_str(), lane.partition);
-            if !list.iter().any(|entry| entry.topic == topic && entry.partition == partition) {
-                all.add(topic, partition, None);
+            match (lane.read_on(), lane.place) {
+                (Some(next), _) => all.add(topic, partition, Some(next)),
+                (None, Some(place)) => all.add_place(topic, partition, place),
+                (None, None) => all.add(topic, partition, None),
             }
         }
-        if !list.is_empty()
-            && let Err(fault) = consumer.begin_again(&list, &all)
-        {
+        if let Err(fault) = consumer.begin_again(&list, &all) {
             tracing::warn!(error = %fault, "partitions could not be begun; the group decides anew");
         }
     }
@@ -303,7 +314,11 @@ impl Worker {
         });
         let waiting = Waiting {
             sequence,
-            stage: Stage::Asked { event: self.pool.copy(event), open: missing.len() as u16 },
+            stage: Stage::Asked {
+                event: self.pool.copy(event),
+                open: missing.len() as u16,
+                failed: None,
+            },
             key: fetched.key().map(<[u8]>::to_vec),
             headers: Some(headers),
             timestamp: fetched.timestamp(),
@@ -328,10 +343,12 @@ impl Worker {
         }
         for (id, sequence) in self.asking.answered(address) {
             let Some(waiting) = self.lane_mut(id).find_asked(sequence) else { continue };
-            let Stage::Asked { open, .. } = &mut waiting.stage else { continue };
+            let Stage::Asked { open, failed, .. } = &mut waiting.stage else { continue };
             *open -= 1;
+            *failed = failed.or(reason);
             if *open == 0 {
-                self.conclude(id, sequence, reason.unwrap_or(Reason::NotFound));
+                let reason = failed.unwrap_or(Reason::NotFound);
+                self.conclude(id, sequence, reason);
             }
         }
     }
@@ -349,10 +366,7 @@ impl Worker {
 
     /// Ends the waiting of a record: it is stamped with what is known now.
     pub(super) fn conclude(&mut self, id: LaneId, sequence: Sequence, reason: Reason) {
-        let Some(waiting) = self.lane_mut(id).find_asked(sequence) else { return };
-        let Stage::Asked { event, .. } = std::mem::replace(&mut waiting.stage, Stage::Sent) else {
-            return;
-        };
+        let Some(event) = self.lane_mut(id).take_asked(sequence) else { return };
         // With a reason given nothing is asked any more, so there is always something to publish.
         let made = self.make(event.as_slice(), Err(reason)).unwrap_or(Made {
             value: Some(event),
@@ -377,15 +391,26 @@ impl Worker {
                 "this worker did not poll for too long and was taken out of the group; \
                  it joins again and reads on from what was committed"
             ),
-            Code::TopicAuthorizationFailed => self.refused(format!(
-                "no right to read topic {topic}; kafka-acls --add --operation Read \
-                 --operation Describe --topic {topic}",
-                topic = fetched.topic()
-            )),
-            Code::GroupAuthorizationFailed => self.refused(format!(
-                "no right to group {group}; kafka-acls --add --operation Read --group {group}",
-                group = self.consume.group
-            )),
+            Code::TopicAuthorizationFailed => {
+                let text = format!(
+                    "no right to read topic {topic}; kafka-acls --add --operation Read \
+                     --operation Describe --topic {topic}",
+                    topic = fetched.topic()
+                );
+                self.refused(Problem::Group(self.number), text);
+            }
+            Code::GroupAuthorizationFailed => {
+                let text = format!(
+                    "no right to group {group}; kafka-acls --add --operation Read --group {group}",
+                    group = self.consume.group
+                );
+                self.refused(Problem::Group(self.number), text);
+            }
+            // Of a consumer this comes in the place of a record: a static member was fenced.
+            Code::Fatal => {
+                let text = format!("the consumer can do no more: {}", fetched.fault_text());
+                self.failure.get_or_insert(Failure::Unavailable(text));
+            }
             Code::UnknownTopicOrPartition | Code::UnknownTopic => {
                 let text = format!("input topic {} does not exist", fetched.topic());
                 if self.health.report(Problem::Group(self.number), text.clone()) {
@@ -427,14 +452,24 @@ impl Worker {
         self.resets.push((Topic::new(topic), partition, place));
     }
 
-    /// A right is missing: said once, and after a while the worker gives up.
-    pub(super) fn refused(&mut self, text: String) {
-        let since = *self.refused_since.get_or_insert_with(Instant::now);
-        if self.health.report(Problem::Group(self.number), text.clone()) {
+    /// A right is missing: said once, and after a while the worker gives up. librdkafka goes on trying
+    /// but tells most refusals only once, so [`Worker::tick`] looks at the time.
+    pub(super) fn refused(&mut self, problem: Problem, text: String) {
+        if self.health.report(problem, text.clone()) {
             tracing::error!("{text}");
         }
-        if since.elapsed() > Duration::from_secs(30) {
-            self.failure.get_or_insert(Failure::NoPermission(text));
+        let since = self.refused.as_ref().map_or_else(Instant::now, |(since, _)| *since);
+        self.refused = Some((since, text));
+    }
+
+    /// Gives up when a refusal has lasted. Whoever reads something is not refused altogether.
+    pub(super) fn look_at_refusal(&mut self, now: Instant) {
+        let reads = self.lanes.iter().any(|lane| lane.ownership == Ownership::Owned);
+        let Some((since, text)) = &mut self.refused else { return };
+        if reads {
+            *since = now;
+        } else if now.saturating_duration_since(*since) > REFUSED_LIMIT {
+            self.failure.get_or_insert(Failure::NoPermission(text.clone()));
         }
     }
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 
 use super::asking::{Asking, Desk, Inbox, Letter};
-use super::lane::Lane;
+use super::lane::{Lane, Ownership};
 use super::stamp::{StampSettings, Stamper};
 use super::ticket::LaneId;
 use super::{Config, OnUnparsable};
@@ -64,6 +64,16 @@ pub(in crate::pipeline) enum WorkerEnd {
     Unfinished(usize),
     /// It cannot go on, and why.
     Failed(Failure),
+}
+
+impl WorkerEnd {
+    /// Why it cannot go on, if that is how it ended.
+    pub(in crate::pipeline) fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Failed(failure) => Some(failure),
+            Self::Drained | Self::Unfinished(_) => None,
+        }
+    }
 }
 
 /// Why a worker cannot go on.
@@ -126,10 +136,13 @@ pub(super) struct Worker {
     catalog_version: u64,
     /// For records without a key: another number for each batch.
     unkeyed: u32,
+    /// The time of day, asked once per round and not once per record.
+    now_ms: i64,
     tally: Tally,
     next_tick: Instant,
     next_look: Instant,
-    refused_since: Option<Instant>,
+    /// A right or a credential is missing: since when, and what is said of it.
+    refused: Option<(Instant, String)>,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
     ends: Option<Arc<super::ends::Ends>>,
@@ -170,6 +183,11 @@ impl Worker {
         settings.catalog.listen(Arc::clone(&settings.wake));
         Ok(Self {
             number: settings.number,
+            asking: Asking::new(
+                settings.desk,
+                settings.config.deadline,
+                Arc::clone(&settings.inbox),
+            ),
             config: settings.config,
             consume: settings.consume,
             output: settings.output,
@@ -185,7 +203,6 @@ impl Worker {
             stamper,
             by_name: FxHashMap::default(),
             last_lane: None,
-            asking: Asking::new(settings.desk, Arc::clone(&settings.inbox)),
             deadlines: VecDeque::new(),
             rebalances: VecDeque::new(),
             resets: Vec::new(),
@@ -195,10 +212,11 @@ impl Worker {
             catalog: settings.catalog,
             catalog_version: 0,
             unkeyed: u32::from(settings.number),
+            now_ms: outgoing::now_ms(),
             tally: Tally::default(),
             next_tick: now,
             next_look: now,
-            refused_since: None,
+            refused: None,
             health: settings.health,
             metrics: settings.metrics,
             ends: settings.ends,
@@ -217,6 +235,7 @@ impl Worker {
         loop {
             let now = Instant::now();
             self.health.round(self.number);
+            self.now_ms = outgoing::now_ms();
             let mut busy = self.serve_deliveries(now);
             self.read_inbox(now);
             self.expire(now);
@@ -255,7 +274,7 @@ impl Worker {
             // An idle worker has nothing to store.
             self.is_anything_under_way().then_some(self.next_tick),
             self.deadlines.front().map(|(at, _, _)| *at),
-            self.outlet.next_deadline(),
+            self.outlet.next_deadline(now),
             self.revoke_until,
             self.stopping,
             self.ends.is_some().then_some(self.next_tick),
@@ -266,9 +285,11 @@ impl Worker {
 
     fn is_anything_under_way(&self) -> bool {
         self.outlet.under_way() > 0
+            || !self.resets.is_empty()
             || self
                 .lanes
                 .iter()
+                .filter(|lane| lane.ownership != Ownership::Gone)
                 .any(|lane| lane.tracker.pending() > 0 || lane.paused || !lane.held.is_empty())
             || self.tally.consumed > 0
             || self.tally.enriched > 0

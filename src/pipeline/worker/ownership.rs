@@ -47,6 +47,11 @@ impl Worker {
     pub(super) fn answer_rebalances(&mut self, now: Instant) {
         while let Some(rebalance) = self.rebalances.pop_front() {
             match rebalance {
+                assign @ Rebalance::Assign(_) if self.stopping.is_some() => {
+                    // Nothing is taken on any more; closing is the answer.
+                    self.rebalances.push_front(assign);
+                    return;
+                }
                 Rebalance::Assign(list) => self.assign(&list, now),
                 Rebalance::Revoke(list) => {
                     let until = *self.revoke_until.get_or_insert(now + REVOKE_LIMIT);
@@ -65,13 +70,25 @@ impl Worker {
     fn assign(&mut self, list: &PartitionList, now: Instant) {
         let names: Vec<(Topic, Partition)> =
             list.iter().map(|entry| (Topic::new(entry.topic), entry.partition)).collect();
+        // librdkafka forgets no pause of ours when a partition goes, so one that comes back would
+        // never be fetched.
+        let mut paused = PartitionList::new(8);
         for (topic, partition) in names {
+            let id = self.by_name.get(&(topic.clone(), partition));
+            if id.is_some_and(|id| self.lane(*id).paused) {
+                paused.add(topic.as_str(), partition, None);
+            }
             if let Err(failure) = self.begin_lane(&topic, partition, now) {
                 self.failure.get_or_insert(failure);
                 return;
             }
         }
         let Some(consumer) = &self.consumer else { return };
+        if !paused.is_empty()
+            && let Err(fault) = consumer.set_paused(&paused, false)
+        {
+            tracing::warn!(error = %fault, "partitions that came back could not be resumed");
+        }
         if let Err(fault) = consumer.assign(list) {
             tracing::warn!(error = %fault, "the assignment was not taken; the group decides anew");
             self.each_of(list, Self::let_go);
@@ -79,7 +96,7 @@ impl Worker {
         }
         self.health.joined(self.number);
         self.health.resolve(&Problem::Group(self.number));
-        self.refused_since = None;
+        self.refused = None;
         self.learn_outputs();
     }
 
@@ -119,6 +136,7 @@ impl Worker {
             self.by_name.insert(name, LaneId(number));
             LaneId(number)
         };
+        self.end_pause(id);
         let end = self.end_of(topic, partition);
         let lane = self.lane_mut(id);
         lane.begin(now);
@@ -149,9 +167,27 @@ impl Worker {
         }
     }
 
+    /// librdkafka keeps a partition paused beyond its revocation: when it came back it would never be
+    /// read.
+    fn end_pause(&mut self, id: LaneId) {
+        let lane = &mut self.lanes[usize::from(id.0)];
+        if !std::mem::take(&mut lane.paused) {
+            return;
+        }
+        let Some(consumer) = &self.consumer else { return };
+        let mut list = PartitionList::new(1);
+        list.add(lane.topic.as_str(), lane.partition, None);
+        if let Err(fault) = consumer.set_paused(&list, false) {
+            tracing::debug!(error = %fault, "ending a pause");
+        }
+    }
+
     /// Forgets a partition.
     fn let_go(&mut self, id: LaneId) {
-        let lane = self.lane_mut(id);
+        self.end_pause(id);
+        let lane = &mut self.lanes[usize::from(id.0)];
+        self.resets
+            .retain(|(topic, partition, _)| *topic != lane.topic || *partition != lane.partition);
         lane.gone();
         let name = format!("{}-{}", lane.topic, lane.partition);
         self.health.resolve(&Problem::Halted(name.clone()));
@@ -242,7 +278,11 @@ impl Worker {
             lane.gone();
         }
         self.batch.clear();
-        let closed = self.consumer.take().is_none_or(|consumer| consumer.close(CLOSE_LIMIT));
+        // Lists of partitions hold them, and closing waits for whoever holds one.
+        let owing = !self.rebalances.is_empty();
+        self.rebalances.clear();
+        let consumer = self.consumer.take();
+        let closed = consumer.is_none_or(|consumer| consumer.close(owing, CLOSE_LIMIT));
         match (self.failure.take(), left, closed) {
             (Some(failure), ..) => WorkerEnd::Failed(failure),
             (None, 0, true) => WorkerEnd::Drained,

@@ -35,6 +35,7 @@ impl Worker {
         if now >= self.next_look {
             self.next_look = now + LOOK;
             self.look(now);
+            self.look_at_refusal(now);
         }
     }
 
@@ -150,9 +151,10 @@ impl Worker {
                     self.metrics.kafka_errors.get_or_create(&CodeLabels { code }).inc();
                     if matches!(fault.code(), Code::Authentication | Code::SaslAuthenticationFailed)
                     {
-                        self.refused(format!(
+                        let text = format!(
                             "the brokers refuse the credentials: {text}; look at kafka.security"
-                        ));
+                        );
+                        self.refused(Problem::Brokers(self.number), text);
                     } else if self.health.report(Problem::Brokers(self.number), text.clone()) {
                         tracing::warn!(worker = self.number, error = %fault,
                             "trouble with the brokers: {text}; trying again");
