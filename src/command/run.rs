@@ -12,9 +12,7 @@ use super::{Exit, Failure, say};
 use crate::admin;
 use crate::config::Config;
 use crate::database;
-use crate::pipeline::{
-    self, Audit, RunEnd, RunSettings, StampSettings, Uncommitted, workers_by_default,
-};
+use crate::pipeline::{self, Audit, RunEnd, RunSettings, StampSettings, workers_by_default};
 use crate::resolve::{Database, DatabaseSet, Wants};
 use crate::telemetry::{DatabaseLabels, Health, Metrics, init_logging};
 
@@ -187,9 +185,8 @@ pub(super) fn report(audit: &Audit) {
     if missing > 0 {
         say(&format!("audit: {missing} records have not come to their end"));
     }
-    for Uncommitted { topic, partition, found, due } in &audit.uncommitted {
-        let found = found.map_or("nothing".into(), |found| found.to_string());
-        say(&format!("audit: {topic}-{partition}: committed is {found}, the end is {due}"));
+    for uncommitted in &audit.uncommitted {
+        say(&format!("audit: {uncommitted}"));
     }
     if audit.holds() {
         say("audit: every record read has its output, and the committed offsets stand at the end");

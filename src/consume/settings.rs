@@ -8,12 +8,12 @@ use crate::kafka::set_by_default;
 /// How often stored offsets are committed. What was finished since is repeated after a crash.
 const COMMIT_INTERVAL_MS: u32 = 200;
 /// Fetched and not yet taken, of the whole process.
-const QUEUED_KBYTES: u32 = 16_384;
+const QUEUED_KBYTES: u32 = 8_192;
 /// Fetching goes on while fewer records than this are queued, of the whole process.
 const QUEUED_RECORDS: u32 = 10_000;
 /// One answer of a broker, of the whole process: the default of 50 MiB would stand beside the limit
 /// on what is queued.
-const FETCH_KBYTES: u32 = 16_384;
+const FETCH_KBYTES: u32 = 8_192;
 
 /// How the names of topics for Kafka's own needs begin, such as `__consumer_offsets`.
 const INTERNAL: &str = "__";

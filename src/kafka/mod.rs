@@ -10,6 +10,7 @@
 mod client;
 mod client_settings;
 mod consumer;
+mod embedded;
 mod headers;
 mod partitions;
 mod pool;
@@ -21,6 +22,7 @@ mod wake;
 pub use client::{ClientError, Fault, Notice};
 pub use client_settings::{ClientSettings, Scalar, set_by_default};
 pub use consumer::{Committed, Consumer, Fetched, PartitionTag, Place, Rebalance};
+pub use embedded::EmbeddedKafka;
 pub use headers::Headers;
 pub use partitions::{PartitionEntry, PartitionList};
 pub use pool::{Buffer, Pool};

@@ -89,6 +89,7 @@ pub struct Producer {
     client: Rc<Client>,
     reports: NonNull<sys::rd_kafka_queue_t>,
     in_flight: usize,
+    in_flight_bytes: usize,
 }
 
 /// A topic to produce to.
@@ -124,7 +125,7 @@ impl Producer {
             let signal = (&raw const SIGNAL).cast();
             sys::rd_kafka_queue_io_event_enable(reports.as_ptr(), wake.fd(), signal, 8);
         }
-        Ok(Self { client: Rc::new(client), reports, in_flight: 0 })
+        Ok(Self { client: Rc::new(client), reports, in_flight: 0, in_flight_bytes: 0 })
     }
 
     /// A handle for a topic, made once and kept.
@@ -180,6 +181,7 @@ impl Producer {
         match Fault::check(code) {
             Ok(()) => {
                 self.in_flight += 1;
+                self.in_flight_bytes += value_len + key_len;
                 Ok(())
             }
             Err(fault) => {
@@ -214,6 +216,7 @@ impl Producer {
                         let value = NonNull::new(message.payload.cast::<u8>())
                             .map(|start| Buffer::from_raw(start, message.len));
                         self.in_flight -= 1;
+                        self.in_flight_bytes -= message.len + message.key_len;
                         any = true;
                         each(Delivery { message, value });
                     }
@@ -226,6 +229,11 @@ impl Producer {
     /// Records handed over and not yet reported.
     pub fn in_flight(&self) -> usize {
         self.in_flight
+    }
+
+    /// The bytes of their values and keys.
+    pub fn in_flight_bytes(&self) -> usize {
+        self.in_flight_bytes
     }
 
     /// What the client reported of itself since the last call.

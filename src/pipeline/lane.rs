@@ -8,7 +8,7 @@ use super::{Ordering, WindowConfig};
 use crate::commit::{Sequence, Tracker};
 use crate::kafka::{Buffer, Fetched, Headers, Place};
 use crate::publish::OutputId;
-use crate::record::{Generation, NextOffset, Offset, Outcome, Partition, Position, Topic};
+use crate::record::{Generation, NextOffset, Offset, Outcome, Partition, Position, Reason, Topic};
 
 /// Whether this worker may read the partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,7 @@ pub(super) struct Lane {
     /// Fetched, and not admitted because there was no room.
     pub(super) held: VecDeque<Fetched>,
     pub(super) held_since: Option<Instant>,
+    /// Outlasts the ownership, as librdkafka's own mark does, until the next one begins.
     pub(super) paused: bool,
     /// Where it was begun because no committed offset could be found.
     pub(super) place: Option<Place>,
@@ -69,6 +70,8 @@ pub(super) enum Stage {
         event: Buffer,
         /// Addresses not yet answered.
         open: u16,
+        /// The first answer that could not be given, and why.
+        failed: Option<Reason>,
     },
     /// It can go out as soon as it is its turn.
     Ready { value: Option<Buffer>, outcome: Outcome },
@@ -333,7 +336,7 @@ mod tests {
         let (mut lane, mut pool) = (lane(), Pool::new());
         for offset in 0..100 {
             let sequence = lane.tracker.admit(Offset(offset)).unwrap();
-            let stage = Stage::Asked { event: pool.take(1000), open: 1 };
+            let stage = Stage::Asked { event: pool.take(1000), open: 1, failed: None };
             let (key, headers, timestamp) = (Some(vec![1; 10]), None, None);
             lane.push(Waiting { sequence, stage, key, headers, timestamp });
             assert!(lane.waiting_bytes > 1000);

@@ -17,8 +17,8 @@ use super::worker::{Failure, Worker, WorkerEnd, WorkerSettings};
 use crate::consume::{self, consumer_settings};
 use crate::kafka::{Producer, Wake};
 use crate::publish::{
-    self, Catalog, CatalogSettings, Compression, TopicState, TopicTemplate, producer_settings,
-    queue_records,
+    self, Catalog, CatalogSettings, Compression, TopicState, TopicTemplate, UnderWay,
+    producer_settings,
 };
 use crate::record::{DeadLetterClass, NextOffset, Outcome, Partition, Reason, Topic};
 use crate::telemetry::{Health, Metrics, PartitionLabels, TopicLabel};
@@ -326,7 +326,7 @@ fn worker_settings(
     let (client, publish) = (settings.client.clone(), settings.publish.clone());
     let producer_wake = Arc::clone(&wake);
     let make_producer = Box::new(move |smallest_limit| {
-        let client = producer_settings(client.clone(), &publish, number, workers, smallest_limit);
+        let client = producer_settings(client.clone(), &publish, number, smallest_limit);
         Producer::new(&client, &producer_wake)
     });
     let stamp = StampSettings {
@@ -340,7 +340,7 @@ fn worker_settings(
         consumer_client,
         make_producer,
         smallest_limit: catalog.smallest_limit_bytes(),
-        most_under_way: queue_records(workers) as usize,
+        most_under_way: UnderWay::of_one(workers),
         compressed: settings.publish.compression != Compression::None,
         output: TopicTemplate::new(&settings.publish.topic),
         dead_letter: settings.publish.dead_letter.as_deref().map(TopicTemplate::new),

@@ -299,14 +299,16 @@ impl<'a> Asker<'a> {
         }
         Some(TopicState::Present {
             partitions,
-            limits: self.limits(topic, runtime),
+            limits: self.limits(topic, metadata.orig_broker_id(), runtime),
             same_partition: self.same_partition(topic, partitions)?,
         })
     }
 
-    fn limits(&self, topic: &Topic, runtime: &tokio::runtime::Handle) -> Limits {
+    /// Asked of the broker that has just answered: any can say it, and to look for the controller
+    /// instead takes all the patience where there is none to be found.
+    fn limits(&self, topic: &Topic, broker: i32, runtime: &tokio::runtime::Handle) -> Limits {
         let asked = [ResourceSpecifier::Topic(topic.as_str())];
-        let options = AdminOptions::new().request_timeout(Some(PATIENCE));
+        let options = AdminOptions::new().request_timeout(Some(PATIENCE)).broker_id(Some(broker));
         let answer = runtime.block_on(self.admin.describe_configs(&asked, &options));
         let Some(Ok(resource)) = answer.ok().and_then(|mut all| all.pop()) else {
             return Limits::default();

@@ -17,5 +17,5 @@ pub use dead_letter::{
 };
 pub use fault::{RecordFault, Remedy, remedy};
 pub use outlet::{MakeProducer, NotNow, Outlet, OutputId, Refused, alone_bytes};
-pub use settings::{producer_settings, queue_records};
+pub use settings::{UnderWay, producer_settings};
 pub use template::TopicTemplate;

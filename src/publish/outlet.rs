@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rdkafka::error::RDKafkaErrorCode;
 use rustc_hash::FxHashMap;
 
+use super::UnderWay;
 use super::catalog::{Limits, TopicState};
 use super::fault::{RecordFault, Remedy, remedy};
 use crate::kafka::{ClientError, Delivery, Fault, Headers, Outgoing, Producer, TopicHandle};
@@ -72,12 +73,14 @@ pub struct Outlet {
     make: MakeProducer,
     outputs: Vec<Output>,
     by_name: FxHashMap<Topic, OutputId>,
-    most_under_way: usize,
+    most_under_way: UnderWay,
     /// The limit for which the present producer's batches were cut.
     batch_limit: Option<u32>,
     /// The producer can do no more, or its batches are too large: it is replaced as soon as nothing
     /// of it is under way.
     replace: bool,
+    /// What it had under way has been given up.
+    purged: bool,
     /// Some partition is not open.
     troubled: bool,
     delivered: Vec<u64>,
@@ -94,6 +97,13 @@ struct Output {
     state: Option<TopicState>,
     partitions: Vec<Lane>,
     block: Option<Block>,
+}
+
+impl Output {
+    /// Nothing is under way to it and nothing is to be sent again.
+    fn is_idle(&self) -> bool {
+        self.partitions.iter().all(|lane| lane.under_way == 0 && lane.again.is_empty())
+    }
 }
 
 /// A topic that refuses everything.
@@ -130,11 +140,11 @@ struct Unsent {
 }
 
 impl Outlet {
-    /// A way out for at most `most_under_way` records at a time.
+    /// A way out for at most `most_under_way` at a time.
     pub fn new(
         make: MakeProducer,
         smallest_limit: Option<u32>,
-        most_under_way: usize,
+        most_under_way: UnderWay,
     ) -> Result<Self, ClientError> {
         Ok(Self {
             producer: make(smallest_limit)?,
@@ -144,6 +154,7 @@ impl Outlet {
             most_under_way,
             batch_limit: smallest_limit,
             replace: false,
+            purged: false,
             troubled: false,
             delivered: Vec::with_capacity(1024),
             refused: Vec::new(),
@@ -214,17 +225,27 @@ impl Outlet {
         unkeyed: u32,
     ) -> Result<Partition, NotNow> {
         let partition = self.partition_for(id, input, key, unkeyed)?;
-        if self.replace || self.producer.in_flight() >= self.most_under_way {
+        if self.is_full() {
             return Err(NotNow::Full);
         }
         let output = &self.outputs[id.0];
-        if output.block.is_some() {
-            return Err(NotNow::Blocked);
+        if let Some(block) = &output.block {
+            // When all that it refused has been forgotten, the next record is the one that tries.
+            if !output.is_idle() || Instant::now() < block.until {
+                return Err(NotNow::Blocked);
+            }
         }
         match output.partitions[partition.0 as usize].mode {
             Mode::Open => Ok(partition),
             _ => Err(NotNow::Judging),
         }
+    }
+
+    fn is_full(&self) -> bool {
+        let most = self.most_under_way;
+        self.replace
+            || self.producer.in_flight() >= most.records
+            || self.producer.in_flight_bytes() >= most.bytes
     }
 
     fn partition_for(
@@ -366,8 +387,9 @@ impl Outlet {
 
     /// Notes that the producer can do no more.
     pub fn fatal(&mut self) {
-        if !self.replace {
-            self.replace = true;
+        self.replace = true;
+        if !self.purged {
+            self.purged = true;
             self.producer.purge();
         }
     }
@@ -482,7 +504,7 @@ impl Outlet {
     }
 
     fn may_send_again(&mut self, id: OutputId, index: usize, now: Instant) -> bool {
-        if self.replace || self.producer.in_flight() >= self.most_under_way {
+        if self.is_full() {
             return false;
         }
         let output = &mut self.outputs[id.0];
@@ -525,6 +547,7 @@ impl Outlet {
                 }
                 self.producer = producer;
                 self.replace = false;
+                self.purged = false;
                 self.replaced += 1;
                 self.troubled = true;
             }

@@ -7,27 +7,27 @@ use crate::kafka::set_by_default;
 
 /// Records handed over and not yet acknowledged, of the whole process. More saves no CPU and costs
 /// memory.
-const QUEUED_RECORDS: u32 = 20_000;
+const QUEUED_RECORDS: u32 = 12_000;
 /// The same in memory, of the whole process.
-const QUEUED_KBYTES: u32 = 65_536;
+const QUEUED_KBYTES: u32 = 32_768;
 /// librdkafka measures records before compression and refuses those above its own limit; what a
 /// topic takes is decided by the topic, and by us before.
 const LOCAL_LIMIT_BYTES: u32 = 1_000_000_000;
+/// The highest value of its limits on what is queued.
+const LIBRDKAFKAS_MOST: &str = "2147483647";
 /// The largest batch, where no topic asks for less.
 const BATCH_BYTES: u32 = 1_000_000;
 /// What a batch weighs beside its records.
 pub(super) const BATCH_OVERHEAD_BYTES: usize = 96;
 
-/// Completes `client` for one of `workers` workers. `smallest_limit_bytes`: the smallest
+/// Completes `client` for a worker. `smallest_limit_bytes`: the smallest
 /// `max.message.bytes` of the output topics, where known.
 pub fn producer_settings(
     mut client: ClientConfig,
     config: &Config,
     worker: u16,
-    workers: u16,
     smallest_limit_bytes: Option<u32>,
 ) -> ClientConfig {
-    let share = |whole: u32, least: u32| (whole / u32::from(workers.max(1))).max(least).to_string();
     client
         .set("client.id", format!("ipstamp-{worker}"))
         // Implies acks=all and order on retry.
@@ -38,8 +38,10 @@ pub fn producer_settings(
         .set("batch.num.messages", "10000")
         .set("batch.size", batch_bytes(smallest_limit_bytes).to_string())
         .set("message.max.bytes", LOCAL_LIMIT_BYTES.to_string())
-        .set("queue.buffering.max.messages", queue_records(workers).to_string())
-        .set("queue.buffering.max.kbytes", share(QUEUED_KBYTES, 8192))
+        // What may be under way is measured before a record is handed over: one that librdkafka gave
+        // back for want of room would close its partition until all before it has arrived.
+        .set("queue.buffering.max.messages", LIBRDKAFKAS_MOST)
+        .set("queue.buffering.max.kbytes", LIBRDKAFKAS_MOST)
         .set("compression.type", compression_name(config.compression));
     set_by_default(&mut client, "linger.ms", "5");
     set_by_default(&mut client, "reconnect.backoff.max.ms", "2000");
@@ -48,9 +50,22 @@ pub fn producer_settings(
     client
 }
 
-/// Records that one worker's producer takes before it is full.
-pub fn queue_records(workers: u16) -> u32 {
-    (QUEUED_RECORDS / u32::from(workers.max(1))).max(1000)
+/// How much a producer may have under way: handed over and not yet acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnderWay {
+    /// Records.
+    pub records: usize,
+    /// Bytes of their values and keys; the last record may pass it.
+    pub bytes: usize,
+}
+
+impl UnderWay {
+    /// The share of one of `workers`.
+    pub fn of_one(workers: u16) -> Self {
+        let share =
+            |whole: u32, least: u32| (whole / u32::from(workers.max(1))).max(least) as usize;
+        Self { records: share(QUEUED_RECORDS, 1000), bytes: share(QUEUED_KBYTES, 8192) * 1024 }
+    }
 }
 
 /// The broker refuses a whole batch that is larger than the topic's limit, so batches stay below the
@@ -92,7 +107,7 @@ mod tests {
             compression: Compression::Zstd,
             on_undeliverable: OnUndeliverable::Halt,
         };
-        let settings = producer_settings(ClientConfig::new(), &config, 0, 4, Some(10_000));
+        let settings = producer_settings(ClientConfig::new(), &config, 0, Some(10_000));
         assert!(settings.create_native_config().is_ok());
     }
 }

@@ -305,7 +305,7 @@ fn a_setting_that_is_accepted_holds() {
     let config = Config::from(read(SMALLEST).unwrap());
     let ours = |client: ClientConfig| {
         let consumer = consumer_settings(client.clone(), &config.consume, 0, 2);
-        [consumer, producer_settings(client, &config.publish, 0, 2, None)]
+        [consumer, producer_settings(client, &config.publish, 0, None)]
     };
     let names: BTreeSet<String> = ours(config.kafka.client())
         .iter()

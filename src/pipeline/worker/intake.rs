@@ -314,7 +314,11 @@ impl Worker {
         });
         let waiting = Waiting {
             sequence,
-            stage: Stage::Asked { event: self.pool.copy(event), open: missing.len() as u16 },
+            stage: Stage::Asked {
+                event: self.pool.copy(event),
+                open: missing.len() as u16,
+                failed: None,
+            },
             key: fetched.key().map(<[u8]>::to_vec),
             headers: Some(headers),
             timestamp: fetched.timestamp(),
@@ -339,10 +343,12 @@ impl Worker {
         }
         for (id, sequence) in self.asking.answered(address) {
             let Some(waiting) = self.lane_mut(id).find_asked(sequence) else { continue };
-            let Stage::Asked { open, .. } = &mut waiting.stage else { continue };
+            let Stage::Asked { open, failed, .. } = &mut waiting.stage else { continue };
             *open -= 1;
+            *failed = failed.or(reason);
             if *open == 0 {
-                self.conclude(id, sequence, reason.unwrap_or(Reason::NotFound));
+                let reason = failed.unwrap_or(Reason::NotFound);
+                self.conclude(id, sequence, reason);
             }
         }
     }

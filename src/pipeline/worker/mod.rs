@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 
 use super::asking::{Asking, Desk, Inbox, Letter};
-use super::lane::Lane;
+use super::lane::{Lane, Ownership};
 use super::stamp::{StampSettings, Stamper};
 use super::ticket::LaneId;
 use super::{Config, OnUnparsable};
 use crate::commit::Sequence;
 use crate::consume;
 use crate::kafka::{ClientError, Consumer, Fetched, PartitionTag, Place, Pool, Rebalance, Wake};
-use crate::publish::{Catalog, MakeProducer, OnUndeliverable, Outlet, TopicTemplate};
+use crate::publish::{Catalog, MakeProducer, OnUndeliverable, Outlet, TopicTemplate, UnderWay};
 use crate::record::{NextOffset, Outcome, Partition, Topic};
 use crate::telemetry::{Health, Metrics};
 
@@ -39,7 +39,7 @@ pub(super) struct WorkerSettings {
     pub(super) consumer_client: rdkafka::ClientConfig,
     pub(super) make_producer: MakeProducer,
     pub(super) smallest_limit: Option<u32>,
-    pub(super) most_under_way: usize,
+    pub(super) most_under_way: UnderWay,
     pub(super) compressed: bool,
     pub(super) output: TopicTemplate,
     pub(super) dead_letter: Option<TopicTemplate>,
@@ -136,6 +136,8 @@ pub(super) struct Worker {
     catalog_version: u64,
     /// For records without a key: another number for each batch.
     unkeyed: u32,
+    /// The time of day, asked once per round and not once per record.
+    now_ms: i64,
     tally: Tally,
     next_tick: Instant,
     next_look: Instant,
@@ -210,6 +212,7 @@ impl Worker {
             catalog: settings.catalog,
             catalog_version: 0,
             unkeyed: u32::from(settings.number),
+            now_ms: outgoing::now_ms(),
             tally: Tally::default(),
             next_tick: now,
             next_look: now,
@@ -232,6 +235,7 @@ impl Worker {
         loop {
             let now = Instant::now();
             self.health.round(self.number);
+            self.now_ms = outgoing::now_ms();
             let mut busy = self.serve_deliveries(now);
             self.read_inbox(now);
             self.expire(now);
@@ -285,6 +289,7 @@ impl Worker {
             || self
                 .lanes
                 .iter()
+                .filter(|lane| lane.ownership != Ownership::Gone)
                 .any(|lane| lane.tracker.pending() > 0 || lane.paused || !lane.held.is_empty())
             || self.tally.consumed > 0
             || self.tally.enriched > 0

@@ -71,13 +71,25 @@ impl Worker {
     fn assign(&mut self, list: &PartitionList, now: Instant) {
         let names: Vec<(Topic, Partition)> =
             list.iter().map(|entry| (Topic::new(entry.topic), entry.partition)).collect();
+        // librdkafka forgets no pause of ours when a partition goes, so one that comes back would
+        // never be fetched.
+        let mut paused = PartitionList::new(8);
         for (topic, partition) in names {
+            let id = self.by_name.get(&(topic.clone(), partition));
+            if id.is_some_and(|id| self.lane(*id).paused) {
+                paused.add(topic.as_str(), partition, None);
+            }
             if let Err(failure) = self.begin_lane(&topic, partition, now) {
                 self.failure.get_or_insert(failure);
                 return;
             }
         }
         let Some(consumer) = &self.consumer else { return };
+        if !paused.is_empty()
+            && let Err(fault) = consumer.set_paused(&paused, false)
+        {
+            tracing::warn!(error = %fault, "partitions that came back could not be resumed");
+        }
         if let Err(fault) = consumer.assign(list) {
             tracing::warn!(error = %fault, "the assignment was not taken; the group decides anew");
             self.each_of(list, Self::let_go);

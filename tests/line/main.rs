@@ -1,0 +1,17 @@
+//! The promises of the worker's line, tried inside this process: whom it asks and how long it waits,
+//! and what it does when the brokers answer with errors. The brokers are librdkafka's mock cluster
+//! where it can do what is wanted, and a real one where it cannot.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
+
+#[expect(dead_code, reason = "the harness also serves tests with a worker process")]
+#[path = "../support/mod.rs"]
+mod support;
+
+mod double;
+mod line;
+mod mock;
+
+mod asking;
+mod handover;
+mod outlet;
