@@ -317,14 +317,14 @@ impl Waiting {
 mod tests {
     use super::*;
     use crate::kafka::Pool;
-    use crate::publish::{Outlet, TopicTemplate};
+    use crate::publish::{Outlet, TopicTemplate, UnderWay};
 
     fn lane() -> Lane {
         let make = Box::new(|_| {
             let settings = rdkafka::ClientConfig::new();
             crate::kafka::Producer::new(&settings, &crate::kafka::Wake::new().unwrap())
         });
-        let mut outlet = Outlet::new(make, None, 10).unwrap();
+        let mut outlet = Outlet::new(make, None, UnderWay { records: 10, bytes: 10 }).unwrap();
         let output = outlet.output(&TopicTemplate::new("out").output_of("in")).unwrap();
         let mut lane = Lane::new(Topic::new("in"), Partition(0), output, None, Instant::now());
         lane.begin(Instant::now());

@@ -492,15 +492,7 @@ impl Outlet {
             }
             self.troubled |= lane.mode != Mode::Open;
         }
-        let output = &mut self.outputs[id.0];
-        let idle = |lane: &Lane| lane.again.is_empty() && lane.under_way == 0;
-        // What would have been tried was somebody else's by then: the next that comes is the trial.
-        if output.block.as_ref().is_some_and(|block| now >= block.until)
-            && output.partitions.iter().all(idle)
-        {
-            output.block = None;
-        }
-        self.troubled |= output.block.is_some();
+        self.troubled |= self.outputs[id.0].block.is_some();
     }
 
     fn may_send_again(&mut self, id: OutputId, index: usize, now: Instant) -> bool {
@@ -580,73 +572,30 @@ pub fn alone_bytes(value: usize, key: Option<&[u8]>, headers: Option<&Headers>) 
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use rdkafka::ClientConfig;
-    use rdkafka::mocking::MockCluster;
-    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
     use super::*;
     use crate::kafka::{Pool, Wake};
 
     const PARTITION: Partition = Partition(0);
 
-    fn record(value: crate::kafka::Buffer, ticket: u64) -> Outgoing {
-        Outgoing { value: Some(value), headers: None, timestamp: None, ticket }
-    }
-
-    /// An outlet with the output `out`, to brokers at this address.
-    fn outlet(brokers: &str, queue_kbytes: &str) -> (Outlet, OutputId, Arc<Wake>) {
-        let mut client = ClientConfig::new();
-        client
-            .set("bootstrap.servers", brokers)
-            .set("enable.idempotence", "true")
-            .set("message.timeout.ms", "0")
-            .set("linger.ms", "0")
-            .set("message.max.bytes", "100000000")
-            .set("queue.buffering.max.kbytes", queue_kbytes);
-        let wake = Arc::new(Wake::new().unwrap());
-        let signal = Arc::clone(&wake);
-        let make = Box::new(move |_| Producer::new(&client, &signal));
-        let mut outlet = Outlet::new(make, None, 1000).unwrap();
+    #[test]
+    fn a_record_that_the_queue_can_never_take_is_refused_and_not_tried_for_ever() {
+        let make = Box::new(|_| {
+            let mut client = ClientConfig::new();
+            client.set("message.max.bytes", "100000000").set("queue.buffering.max.kbytes", "1000");
+            Producer::new(&client, &Wake::new().unwrap())
+        });
+        let most = UnderWay { records: 1000, bytes: 1 << 20 };
+        let mut outlet = Outlet::new(make, None, most).unwrap();
         let id = outlet.output(&Topic::new("out")).unwrap();
         let limits = Limits::default();
         let state = TopicState::Present { partitions: 1, limits, same_partition: true };
         outlet.learn(id, state, None);
-        (outlet, id, wake)
-    }
-
-    #[test]
-    fn a_block_ends_when_nothing_is_left_to_try_it_with_and_does_not_spin() {
-        let cluster = MockCluster::new(1).unwrap();
-        cluster.create_topic("out", 1, 1).unwrap();
-        let (mut outlet, id, wake) = outlet(&cluster.bootstrap_servers(), "1000");
-        let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
-        cluster.request_errors(RDKafkaApiKey::Produce, &[refusal]);
         let mut pool = Pool::new();
-        outlet.send(id, PARTITION, None, record(pool.copy(b"value"), 1));
-        let begin = Instant::now();
-        while outlet.under_way() > 0 {
-            assert!(begin.elapsed() < Duration::from_secs(30), "no delivery report");
-            wake.sleep(Duration::from_secs(1));
-            outlet.serve(Instant::now());
-        }
-        assert_eq!(outlet.route(id, PARTITION, None, 0), Err(NotNow::Blocked));
-        let now = Instant::now();
-        assert!(outlet.next_deadline(now).is_some_and(|at| at > now));
-        let late = now + LONGEST_BLOCK;
-        assert_eq!(outlet.next_deadline(late), None, "a deadline that has passed is none");
-        // Its partition went to another member.
-        outlet.forget(|_| false);
-        outlet.serve(late);
-        assert_eq!(outlet.route(id, PARTITION, None, 0), Ok(PARTITION));
-    }
-
-    #[test]
-    fn a_record_that_the_queue_can_never_take_is_refused_and_not_tried_for_ever() {
-        let (mut outlet, id, _wake) = outlet("127.0.0.1:1", "1000");
-        let mut pool = Pool::new();
-        outlet.send(id, PARTITION, Some(b"key"), record(pool.take(2_000_000), 7));
+        let value = Some(pool.take(2_000_000));
+        let record = Outgoing { value, headers: None, timestamp: None, ticket: 7 };
+        outlet.send(id, PARTITION, Some(b"key"), record);
         outlet.serve(Instant::now());
         let refused = outlet.take_refused();
         assert_eq!(refused.len(), 1);
