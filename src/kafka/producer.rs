@@ -2,6 +2,7 @@
 //! the thread that produces.
 
 use std::ffi::{CStr, c_void};
+use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
@@ -30,49 +31,61 @@ pub struct Outgoing {
 
 /// A record that came to its end: delivered or not.
 pub struct Delivery<'a> {
-    message: &'a sys::rd_kafka_message_t,
+    message: NonNull<sys::rd_kafka_message_t>,
+    /// The event that holds the message.
+    event: PhantomData<&'a sys::rd_kafka_event_t>,
     /// The record's value again, so that it can be sent again.
     value: Option<Buffer>,
 }
 
 impl Delivery<'_> {
+    fn raw(&self) -> &sys::rd_kafka_message_t {
+        // SAFETY: alive until its event is destroyed.
+        unsafe { self.message.as_ref() }
+    }
+
     /// What was given to produce.
     pub fn ticket(&self) -> u64 {
-        self.message._private as u64
+        self.raw()._private as u64
     }
 
     /// Why it was not delivered.
     pub fn fault(&self) -> Option<Fault> {
-        Fault::check(self.message.err).err()
+        Fault::check(self.raw().err).err()
     }
 
     /// The partition that it went to.
     pub fn partition(&self) -> Partition {
-        Partition(self.message.partition)
+        Partition(self.raw().partition)
     }
 
     /// Whether it went to this topic.
     pub fn is_of(&self, topic: &TopicHandle) -> bool {
         // A topic has one object in a client, and the handle points to it.
-        std::ptr::eq(self.message.rkt, topic.topic.as_ptr())
+        std::ptr::eq(self.raw().rkt, topic.topic.as_ptr())
     }
 
     /// The key.
     pub fn key(&self) -> Option<&[u8]> {
-        slice(self.message.key, self.message.key_len)
+        slice(self.raw().key, self.raw().key_len)
     }
 
     /// Everything but the key, to be sent again.
     pub fn into_outgoing(mut self) -> Outgoing {
         let mut list = std::ptr::null_mut();
         let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
-        let message = std::ptr::from_ref(self.message).cast_mut();
-        // SAFETY: the message is alive until its event is destroyed; librdkafka keeps headers and
-        // time of an undelivered record in it, and the headers are ours once they are detached.
+        let message = self.message.as_ptr();
+        // SAFETY: the message is alive until its event is destroyed, and nothing else looks at it;
+        // librdkafka keeps headers and time of an undelivered record in it, and the headers are ours
+        // once they are detached.
         let (headers, timestamp) = unsafe {
             let code = sys::rd_kafka_message_detach_headers(message, &raw mut list);
             let headers = Fault::check(code).ok().and_then(|()| NonNull::new(list));
+            // Of a message with an error it does not tell the time, though it has it.
+            let fault = (*message).err;
+            (*message).err = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
             let time = sys::rd_kafka_message_timestamp(message, &raw mut kind);
+            (*message).err = fault;
             (headers.map(|list| Headers::from_raw(list)), time)
         };
         Outgoing {
@@ -212,13 +225,14 @@ impl Producer {
                 if sys::rd_kafka_event_type(event) == sys::RD_KAFKA_EVENT_DR {
                     loop {
                         let message = sys::rd_kafka_event_message_next(event);
-                        let Some(message) = message.as_ref() else { break };
+                        let Some(pointer) = NonNull::new(message.cast_mut()) else { break };
+                        let message = pointer.as_ref();
                         let value = NonNull::new(message.payload.cast::<u8>())
                             .map(|start| Buffer::from_raw(start, message.len));
                         self.in_flight -= 1;
                         self.in_flight_bytes -= message.len + message.key_len;
                         any = true;
-                        each(Delivery { message, value });
+                        each(Delivery { message: pointer, event: PhantomData, value });
                     }
                 }
                 sys::rd_kafka_event_destroy(event);
