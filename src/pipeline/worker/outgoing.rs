@@ -3,7 +3,7 @@
 
 use std::time::{Instant, SystemTime};
 
-use super::super::lane::{Ownership, Stage, Waiting};
+use super::super::lane::{Lane, Ownership, Stage, Waiting};
 use super::super::ticket::{LaneId, Ticket};
 use super::Worker;
 use crate::commit::Sequence;
@@ -181,7 +181,8 @@ impl Worker {
 
     /// Takes in what the producer reports. False when there was nothing.
     pub(super) fn serve_deliveries(&mut self, now: Instant) -> bool {
-        let busy = self.outlet.serve(now);
+        let lanes = &self.lanes;
+        let busy = self.outlet.serve(now, |bits| is_under_way(lanes, Ticket::from_bits(bits)));
         for bits in self.outlet.take_delivered() {
             let ticket = Ticket::from_bits(bits);
             let Some(lane) = self.lanes.get_mut(usize::from(ticket.lane.0)) else { continue };
@@ -233,6 +234,12 @@ impl Worker {
         }
         self.bury(id, ticket.sequence, key, headers, record.value, record.timestamp, class, &words);
     }
+}
+
+/// Whether a record is still to end under the present ownership of its partition.
+pub(super) fn is_under_way(lanes: &[Lane], ticket: Ticket) -> bool {
+    let lane = lanes.get(usize::from(ticket.lane.0));
+    lane.is_some_and(|lane| lane.tracker.is_under_way(ticket.sequence))
 }
 
 /// Brings a time within the topic's bounds, and keeps the original in a header.

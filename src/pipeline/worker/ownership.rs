@@ -7,7 +7,8 @@
 use std::time::{Duration, Instant};
 
 use super::super::lane::{Lane, Ownership, Stage};
-use super::super::ticket::LaneId;
+use super::super::ticket::{LaneId, Ticket};
+use super::outgoing::is_under_way;
 use super::{Failure, REVOKE_LIMIT, Worker, WorkerEnd};
 use crate::kafka::{PartitionList, Rebalance};
 use crate::record::{Partition, Reason, Topic};
@@ -196,12 +197,7 @@ impl Worker {
         self.forget_lag(id);
         // What was refused of it must not go out after the next owner has published the same.
         let lanes = &self.lanes;
-        self.outlet.forget(|bits| {
-            let ticket = super::super::ticket::Ticket::from_bits(bits);
-            lanes
-                .get(usize::from(ticket.lane.0))
-                .is_some_and(|lane| lane.tracker.is_under_way(ticket.sequence))
-        });
+        self.outlet.forget(|bits| is_under_way(lanes, Ticket::from_bits(bits)));
     }
 
     fn has_settled(&self, list: &PartitionList) -> bool {
