@@ -221,7 +221,7 @@ Summary:
   bytes      {:.1} MB read, {:.1} MB published
   enriched   {}: everything wanted is known of every global address
   partial    {}: a database does not know one of them, or has no city or network for it
-  unchanged  {}: nothing to add, or ({} of them) not JSON",
+  unchanged  {}: no global address in it, or ({} of them) not JSON",
         grouped(counted.consumed),
         grouped(rate),
         megabytes(metrics.bytes_consumed.get()),
