@@ -132,6 +132,10 @@ impl Stage {
             }
             if self.signals.recv_timeout(LOOK).is_ok() {
                 signalled += 1;
+                if signalled == 1 {
+                    ticker.end();
+                    say("Ending: what was fed is finished first; a second Ctrl-C ends at once.");
+                }
                 self.progress.stop_feeding.store(true, Ordering::Relaxed);
                 if signalled == 2 {
                     // Told twice, the foreman waits for nothing.
