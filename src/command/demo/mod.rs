@@ -67,7 +67,12 @@ pub fn demo(args: &DemoArgs) -> Result<Exit, Failure> {
     let kafka = start_kafka().map_err(|error| unavailable(&error))?;
     let config = configure(kafka.brokers())?;
     say_what_starts(kafka.brokers(), args);
-    let findings = Stage::set(args, config)?.play()?;
+    let played = Stage::set(args, config)?.play();
+    if played.is_err() {
+        // What still runs ends with the process, and would complain of a Kafka that ended before.
+        std::mem::forget(kafka);
+    }
+    let findings = played?;
     findings.say();
     Ok(if findings.holds() { Exit::Done } else { Exit::Findings })
 }

@@ -92,8 +92,9 @@ impl Ticker {
         );
         if self.terminal {
             self.drawn = true;
-            // From the line's beginning, and whatever was longer goes. Nobody to tell on failure.
-            drop(write!(io::stderr().lock(), "\r{line}\x1b[K"));
+            // From the line's beginning, and whatever was longer goes; what is too long for the
+            // terminal is cut instead of wrapped. There is nobody to tell on failure.
+            drop(write!(io::stderr().lock(), "\r\x1b[?7l{line}\x1b[K\x1b[?7h"));
         } else {
             say(&line);
         }

@@ -132,6 +132,10 @@ impl Stage {
             }
             if self.signals.recv_timeout(LOOK).is_ok() {
                 signalled += 1;
+                if signalled == 1 {
+                    ticker.end();
+                    say("Ending: what was fed is finished first; a second Ctrl-C ends at once.");
+                }
                 self.progress.stop_feeding.store(true, Ordering::Relaxed);
                 if signalled == 2 {
                     // Told twice, the foreman waits for nothing.
@@ -221,7 +225,7 @@ Summary:
   bytes      {:.1} MB read, {:.1} MB published
   enriched   {}: everything wanted is known of every global address
   partial    {}: a database does not know one of them, or has no city or network for it
-  unchanged  {}: nothing to add, or ({} of them) not JSON",
+  unchanged  {}: no global address in it, or ({} of them) not JSON",
         grouped(counted.consumed),
         grouped(rate),
         megabytes(metrics.bytes_consumed.get()),
