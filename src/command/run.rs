@@ -12,6 +12,7 @@ use super::{Exit, Failure, say};
 use crate::admin;
 use crate::config::Config;
 use crate::database;
+use crate::kafka::end_process;
 use crate::pipeline::{self, Audit, RunEnd, RunSettings, StampSettings, workers_by_default};
 use crate::resolve::{Database, DatabaseSet, Wants};
 use crate::telemetry::{DatabaseLabels, Health, Metrics, init_logging};
@@ -156,7 +157,8 @@ fn conclude(end: RunEnd) -> Result<Exit, Failure> {
         }
         RunEnd::Unfinished(records) => {
             tracing::warn!(records, "ended before everything was acknowledged; it is read again");
-            Ok(Exit::DrainRanOut)
+            // Clients that could not be closed are still at work.
+            end_process(Exit::DrainRanOut as u8)
         }
         RunEnd::Failed(failure) => Err(exit_of(failure)),
     }

@@ -182,14 +182,13 @@ impl Fragments {
         let kept = self.known[place];
         let from_elder = kept
             .filter(|kept| kept.groups == part.groups && kept.round.wrapping_add(1) == self.round);
-        let fragment = match from_elder {
-            Some(kept) => kept.fragment.copy(&self.elder, &mut self.young),
-            None => {
-                let start = self.young.len() as u32;
-                let facts = facts.enrichment(part.facts);
-                let ends = (self.render)(&facts, part.groups, &mut self.young);
-                Fragment { start, ends: ends.map(|end| end as u32) }
-            }
+        let fragment = if let Some(kept) = from_elder {
+            kept.fragment.copy(&self.elder, &mut self.young)
+        } else {
+            let start = self.young.len() as u32;
+            let facts = facts.enrichment(part.facts);
+            let ends = (self.render)(&facts, part.groups, &mut self.young);
+            Fragment { start, ends: ends.map(|end| end as u32) }
         };
         let taken = kept.is_some_and(|kept| kept.groups != part.groups && kept.round == self.round);
         if taken {

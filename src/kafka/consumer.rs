@@ -37,6 +37,8 @@ pub enum Place {
     Beginning,
     /// After the newest record.
     End,
+    /// At what is committed.
+    Committed,
 }
 
 /// What became of a commit.
@@ -302,7 +304,8 @@ impl Fetched {
 
     /// What stands in the place of a record.
     pub fn fault(&self) -> Option<Fault> {
-        Fault::check(self.raw().err).err()
+        // SAFETY: the message is alive.
+        unsafe { Fault::check_at(&raw const (*self.message.as_ptr()).err) }.err()
     }
 
     /// librdkafka's words for the fault.

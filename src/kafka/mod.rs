@@ -28,4 +28,4 @@ pub use partitions::{PartitionEntry, PartitionList};
 pub use pool::{Buffer, Pool};
 pub use producer::{Delivery, Outgoing, Producer, TopicHandle};
 pub use settings::{Config, Mechanism, Protocol, Security};
-pub use wake::Wake;
+pub use wake::{Wake, end_process};

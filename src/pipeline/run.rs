@@ -27,6 +27,8 @@ use crate::telemetry::{Health, Metrics, PartitionLabels, TopicLabel};
 const ROUND: Duration = Duration::from_millis(50);
 /// How long the output topics may take to be found before the workers begin.
 const FIND_OUTPUTS: Duration = Duration::from_secs(5);
+/// How often the brokers are asked what other members of the group have committed.
+const ASK_ELSEWHERE: Duration = Duration::from_secs(2);
 /// How long all output topics may be away before there is no point in staying.
 const NO_OUTPUT_LIMIT: Duration = Duration::from_secs(60);
 /// More CPUs than this are rarely of use to one process: more processes spread better.
@@ -101,6 +103,7 @@ struct Foreman {
     /// Why the process ends, where no worker says so.
     failure: Option<Failure>,
     next_look: Instant,
+    next_question: Instant,
 }
 
 impl Foreman {
@@ -141,6 +144,7 @@ impl Foreman {
             no_output_since: None,
             failure: None,
             next_look: Instant::now(),
+            next_question: Instant::now() + ASK_ELSEWHERE,
         })
     }
 
@@ -152,7 +156,9 @@ impl Foreman {
         let dead_letter = settings.publish.dead_letter.as_deref().map(TopicTemplate::new);
         let mut wanted = Vec::new();
         for input in settings.consume.topics.iter().filter(|input| !input.starts_with('^')) {
-            wanted.push(template.output_of(input));
+            let output = template.output_of(input);
+            catalog.want_output(&output);
+            wanted.push(output);
             wanted.extend(dead_letter.as_ref().map(|template| template.output_of(input)));
         }
         for topic in &wanted {
@@ -214,15 +220,30 @@ impl Foreman {
         if let Some(ends) = &self.ends {
             let open = ends.unfinished();
             // Other members of the group may have read some of it.
+            let ask = !open.is_empty() && !self.owns_any(&open) && now >= self.next_question;
+            if ask {
+                self.next_question = now + ASK_ELSEWHERE;
+            }
             let elsewhere = || {
-                audit::uncommitted(&self.client, &self.group, &open).is_ok_and(|all| all.is_empty())
+                let asked = audit::uncommitted(&self.client, &self.group, &open);
+                asked.is_ok_and(|all| all.is_empty())
             };
-            if open.is_empty() || (!self.owns_any(&open) && elsewhere()) {
+            if open.is_empty() || (ask && elsewhere()) {
                 self.stop();
             }
         }
-        let (absent, wanted) = self.catalog.absent_of_all();
-        if wanted == 0 || absent.len() < wanted {
+        self.look_at_outputs(now);
+    }
+
+    /// Gives up when there has been nowhere to publish to for long.
+    fn look_at_outputs(&mut self, now: Instant) {
+        let outputs = self.catalog.outputs();
+        let refusing = self.health.refusing();
+        let usable = |(topic, state): &(Topic, Option<TopicState>)| {
+            matches!(state, None | Some(TopicState::Present { .. }))
+                && !refusing.contains(topic.as_str())
+        };
+        if outputs.is_empty() || outputs.iter().any(usable) {
             self.no_output_since = None;
             return;
         }
@@ -231,11 +252,11 @@ impl Foreman {
             return;
         }
         self.stop();
-        let forbidden = absent.iter().any(|(_, state)| *state == TopicState::Forbidden);
-        let names: Vec<_> = absent.iter().map(|(topic, _)| topic.to_string()).collect();
+        let missing = outputs.iter().all(|(_, state)| *state == Some(TopicState::Missing));
+        let names: Vec<_> = outputs.iter().map(|(topic, _)| topic.to_string()).collect();
         let text = format!("none of the output topics can be published to: {}", names.join(", "));
         self.failure =
-            Some(if forbidden { Failure::NoPermission(text) } else { Failure::Unavailable(text) });
+            Some(if missing { Failure::Unavailable(text) } else { Failure::NoPermission(text) });
     }
 
     /// Whether this process reads any of these partitions; then it is not yet done with them.

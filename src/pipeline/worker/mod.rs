@@ -4,6 +4,8 @@
 mod intake;
 mod outgoing;
 mod ownership;
+mod parking;
+mod setbacks;
 mod upkeep;
 
 use std::collections::VecDeque;
@@ -118,6 +120,8 @@ pub(super) struct Worker {
     consumer: Option<Consumer>,
     outlet: Outlet,
     pool: Pool,
+    /// For events that wait for an answer: one that waits long keeps a whole chunk of its pool.
+    parked: Pool,
     stamper: Stamper,
     by_name: FxHashMap<(Topic, Partition), LaneId>,
     /// The lane of the record before, which is mostly the lane of the next.
@@ -200,6 +204,7 @@ impl Worker {
             consumer: Some(consumer),
             outlet,
             pool: Pool::new(),
+            parked: Pool::new(),
             stamper,
             by_name: FxHashMap::default(),
             last_lane: None,

@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime};
 
 use super::super::lane::{Lane, Ownership, Stage, Waiting};
 use super::super::ticket::{LaneId, Ticket};
-use super::Worker;
+use super::{Failure, Worker};
 use crate::commit::Sequence;
 use crate::kafka::{Buffer, Headers, Outgoing};
 use crate::publish::{
@@ -165,6 +165,10 @@ impl Worker {
                     );
                     tracing::error!(partition = name, "{text}");
                     lane.halted = Some(text.clone());
+                    if self.ends.is_some() {
+                        // A run that is to end by itself would wait for ever.
+                        self.failure.get_or_insert(Failure::Unavailable(text.clone()));
+                    }
                     self.health.report(Problem::Halted(name), text);
                 }
                 self.set_paused(id, true);

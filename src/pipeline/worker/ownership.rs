@@ -121,7 +121,7 @@ impl Worker {
                      again; make input.topics narrower or output.topic different"
                 )));
             }
-            self.catalog.want(&output_topic);
+            self.catalog.want_output(&output_topic);
             let output = self.outlet.output(&output_topic)?;
             let dead_letter = match &self.dead_letter {
                 None => None,

@@ -8,7 +8,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use super::super::lane::{Lane, Ownership};
 use super::super::ticket::LaneId;
 use super::{TICK, Worker};
-use crate::kafka::{Consumer, Notice, PartitionList};
+use crate::kafka::{Consumer, Notice, PartitionList, Place};
 use crate::publish::TopicState;
 use crate::record::{Outcome, Role, Topic};
 use crate::telemetry::{CodeLabels, PartitionLabels, Problem, ResultLabels, TopicLabel};
@@ -242,19 +242,39 @@ impl Worker {
                 partition: lane.partition.0,
             };
             self.metrics.consumer_lag.get_or_create(&labels).set(lag);
-            let idle = lag == 0 && lane.tracker.pending() == 0;
+            // Until the first answer of its broker nothing is known of a partition's end.
+            let idle = end.is_some() && lag == 0 && lane.tracker.pending() == 0;
             if idle {
                 lane.moved = now;
             } else if lane.tracker.pending() > 0 {
                 oldest = oldest.min(lane.moved);
             }
             if now.duration_since(lane.moved) > STALL_LIMIT {
-                let text = format!("{lag} records to read and no progress for a minute");
+                let text = if end.is_some() {
+                    format!("{lag} records to read and no progress for a minute")
+                } else {
+                    "nothing has been fetched for a minute; it is begun again".to_owned()
+                };
+                if end.is_none() && !lane.paused && self.resets.is_empty() {
+                    self.resets.push((lane.topic.clone(), lane.partition, Place::Committed));
+                }
                 if self.health.report(Problem::Stalled(name), text.clone()) {
                     tracing::error!(topic = %lane.topic, partition = %lane.partition, "{text}");
                 }
             } else {
                 self.health.resolve(&Problem::Stalled(name));
+            }
+        }
+        for (topic, refuses) in self.outlet.blocked() {
+            let problem = Problem::Refusing(topic.to_string(), self.number);
+            if refuses {
+                let text = format!(
+                    "refuses every record; if a right is missing: kafka-acls --add \
+                     --operation Write --operation Describe --topic {topic}"
+                );
+                self.health.report(problem, text);
+            } else {
+                self.health.resolve(&problem);
             }
         }
         let age = now.duration_since(oldest);
