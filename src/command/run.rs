@@ -44,13 +44,14 @@ pub enum Until {
 /// Runs until told to stop.
 pub fn run(config: Config, args: &RunArgs) -> Result<Exit, Failure> {
     init_logging(config.log.level, config.log.format);
+    // First of all, so that a stop during the start is a stop like any other.
+    let runtime = start_runtime()?;
+    let signals = listen_for_signals(&runtime)?;
     let databases =
         database::open_all(&config.databases).map_err(|error| Failure::new(Exit::Config, error))?;
     let workers = config.pipeline.workers.unwrap_or_else(workers_by_default);
     let (health, metrics) = (Arc::new(Health::new(workers)), Arc::new(Metrics::new()));
     show_databases(&databases, &metrics);
-    let runtime = start_runtime()?;
-    let signals = listen_for_signals(&runtime)?;
     if let Some(address) = config.admin {
         let shown = admin::Shown { health: Arc::clone(&health), metrics: Arc::clone(&metrics) };
         start_admin(&runtime, address, shown)?;

@@ -37,6 +37,7 @@ fn coming_and_going(name: &str, assignor: &'static str) {
     let mut visits = 0;
     while !feeder.is_done() {
         let guest = Worker::start(&settings);
+        until("the guest is a member", seconds(60), || feeder.is_done() || guest.is_ready());
         let before = client.ends(&output);
         until("every partition gets on", seconds(60), || {
             feeder.is_done()

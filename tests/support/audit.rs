@@ -159,19 +159,20 @@ fn member_end(event: &[u8], at: usize) -> Option<usize> {
     loop {
         match *event.get(end)? {
             b'"' => end = string_end(event, end),
-            b'{' | b'[' => {
+            b'{' => {
                 depth += 1;
                 end += 1;
             }
-            b'}' | b']' if depth > 0 => {
-                depth -= 1;
+            b'}' => {
+                depth = depth.checked_sub(1)?;
                 end += 1;
+                // What is spliced in is an object; white space behind it is the event's own.
+                if depth == 0 {
+                    return Some(end);
+                }
             }
-            b',' | b'}' | b']' if depth == 0 => return Some(end),
+            _ if depth == 0 => return None,
             _ => end += 1,
-        }
-        if depth == 0 && matches!(event.get(end), Some(b',' | b'}' | b']')) {
-            return Some(end);
         }
     }
 }

@@ -47,6 +47,7 @@ impl Worker {
                 headers.set(publish::REASON, Reason::OutputLimit.name().as_bytes());
             }
             if !fits(&value, &headers) {
+                value = original.map(|original| self.pool.copy(original)).or(value);
                 let words = format!(
                     "larger than max.message.bytes={} of the output topic",
                     limits.max_message_bytes
@@ -67,6 +68,7 @@ impl Worker {
             }
         }
         if limits.compacted && key.is_none() {
+            value = original.map(|original| self.pool.copy(original)).or(value);
             let words = "no key, and the output topic is compacted";
             let class = DeadLetterClass::NullKey;
             self.bury(id, record.sequence, None, headers, value, record.timestamp, class, words);
