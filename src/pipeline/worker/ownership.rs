@@ -13,8 +13,11 @@ use crate::kafka::{PartitionList, Rebalance};
 use crate::record::{Partition, Reason, Topic};
 use crate::telemetry::{KindLabels, Problem};
 
-/// Of the time to drain, so much is kept for the last commit and for leaving the group.
+/// So long may the last commit and leaving the group take.
 const CLOSE_LIMIT: Duration = Duration::from_secs(4);
+/// Of the time to drain, so much is kept for them and for saying how it ended: the foreman waits no
+/// longer than the time to drain.
+const KEPT_FOR_CLOSING: Duration = Duration::from_secs(5);
 
 impl Worker {
     /// Takes note of what changed, before any record of the same batch is looked at.
@@ -132,9 +135,14 @@ impl Worker {
             LaneId(number)
         };
         let end = self.end_of(topic, partition);
+        let stopping = self.stopping.is_some();
         let lane = self.lane_mut(id);
         lane.begin(now);
         lane.end = end;
+        if stopping {
+            // Another member leaves as well; whoever stays reads it.
+            lane.leave();
+        }
         Ok(())
     }
 
@@ -163,6 +171,9 @@ impl Worker {
 
     /// Forgets a partition.
     fn let_go(&mut self, id: LaneId) {
+        if self.stopping.is_some() {
+            self.forsaken += self.lane(id).tracker.pending();
+        }
         let lane = self.lane_mut(id);
         lane.gone();
         let name = format!("{}-{}", lane.topic, lane.partition);
@@ -228,7 +239,7 @@ impl Worker {
         if self.stopping.is_some() {
             return;
         }
-        self.stopping = Some(now + self.drain_limit.saturating_sub(CLOSE_LIMIT));
+        self.stopping = Some(now + self.drain_limit.saturating_sub(KEPT_FOR_CLOSING));
         for id in self.lane_ids() {
             self.leave(id);
         }
@@ -249,20 +260,24 @@ impl Worker {
     pub(super) fn close(mut self) -> WorkerEnd {
         self.store();
         self.hand_over_counts();
-        let left: usize = self.lanes.iter().map(|lane| lane.tracker.pending()).sum();
+        let pending: usize = self.lanes.iter().map(|lane| lane.tracker.pending()).sum();
+        // Also of partitions that are not ours any more, such as after a long outage.
+        let left = (pending + self.forsaken).max(self.outlet.under_way());
         for lane in &mut self.lanes {
             lane.gone();
         }
         self.batch.clear();
         let closed = self.consumer.take().is_none_or(|consumer| consumer.close(CLOSE_LIMIT));
-        match (self.failure.take(), left, closed) {
-            (Some(failure), ..) => WorkerEnd::Failed(failure),
-            (None, 0, true) => WorkerEnd::Drained,
-            (None, left, _) => {
-                // Destroying a producer waits for what it holds; the process ends instead.
-                std::mem::forget(self);
-                WorkerEnd::Unfinished(left)
-            }
+        let drained = left == 0 && closed;
+        let end = match self.failure.take() {
+            Some(failure) => WorkerEnd::Failed(failure),
+            None if drained => WorkerEnd::Drained,
+            None => WorkerEnd::Unfinished(left),
+        };
+        if !drained {
+            // Destroying a producer waits for what it holds; the process ends instead.
+            std::mem::forget(self);
         }
+        end
     }
 }
