@@ -28,7 +28,6 @@ fn record(number: u16, partition: i32) -> Outgoing {
 /// repeats none of them.
 #[test]
 fn a_stop_sends_on_what_waits_and_the_next_start_repeats_nothing() {
-    let _turn = turn::together();
     let mock = Mock::start();
     mock.create(&["in", "out"], 2);
     let client = mock.client();
@@ -36,7 +35,7 @@ fn a_stop_sends_on_what_waits_and_the_next_start_repeats_nothing() {
     let double = Double::new(|_| Says::Nothing);
     let mut setup = Setup::new(&mock.brokers(), "in", "out").asking(double);
     // Who joins a group that the mock cluster has seen before waits for nearly so long.
-    setup.client = vec![("session.timeout.ms", "2000")];
+    setup.client = vec![("session.timeout.ms", "2000"), ("heartbeat.interval.ms", "500")];
     let line = Line::start(&setup);
     line.until_consumed(400);
     assert_eq!(client.count("out"), 0);
