@@ -2,6 +2,7 @@
 //! published, and what has been fetched and not yet admitted.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use super::{Ordering, WindowConfig};
@@ -64,7 +65,8 @@ pub(super) enum Stage {
     /// Addresses of it are asked for; the event is kept to be stamped when they are answered.
     Asked {
         event: Buffer,
-        /// Addresses not yet answered.
+        addresses: Vec<IpAddr>,
+        /// How many of them are not yet answered.
         open: u16,
         /// The first answer that could not be given, and why.
         failed: Option<Reason>,

@@ -305,6 +305,7 @@ impl Worker {
             sequence,
             stage: Stage::Asked {
                 event: self.pool.copy(event),
+                addresses: missing.iter().map(|(address, _)| *address).collect(),
                 open: missing.len() as u16,
                 failed: None,
             },
@@ -356,9 +357,11 @@ impl Worker {
     /// Ends the waiting of a record: it is stamped with what is known now.
     pub(super) fn conclude(&mut self, id: LaneId, sequence: Sequence, reason: Reason) {
         let Some(waiting) = self.lane_mut(id).find_asked(sequence) else { return };
-        let Stage::Asked { event, .. } = std::mem::replace(&mut waiting.stage, Stage::Sent) else {
-            return;
-        };
+        let stage = std::mem::replace(&mut waiting.stage, Stage::Sent);
+        let Stage::Asked { event, addresses, .. } = stage else { return };
+        for address in addresses {
+            self.asking.no_longer(address, (id, sequence));
+        }
         // With a reason given nothing is asked any more, so there is always something to publish.
         let made = self.make(event.as_slice(), Err(reason)).unwrap_or(Made {
             value: Some(event),

@@ -171,6 +171,7 @@ impl Worker {
 
     /// Forgets a partition.
     fn let_go(&mut self, id: LaneId) {
+        self.leave(id);
         if self.stopping.is_some() {
             self.forsaken += self.lane(id).tracker.pending();
         }
