@@ -201,7 +201,7 @@ fn handing_records_over_allocates_nothing() {
                 outlet.send(id, partition, Some(b"key"), record);
                 sent += 1;
             }
-            outlet.serve(Instant::now());
+            outlet.serve(Instant::now(), |_| true);
             let before = arrived;
             arrived += outlet.take_delivered().count();
             std::hint::black_box(outlet.take_refused());

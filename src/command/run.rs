@@ -12,9 +12,8 @@ use super::{Exit, Failure, say};
 use crate::admin;
 use crate::config::Config;
 use crate::database;
-use crate::pipeline::{
-    self, Audit, RunEnd, RunSettings, StampSettings, Uncommitted, workers_by_default,
-};
+use crate::kafka::end_process;
+use crate::pipeline::{self, Audit, RunEnd, RunSettings, StampSettings, workers_by_default};
 use crate::resolve::{Database, DatabaseSet, Wants};
 use crate::telemetry::{DatabaseLabels, Health, Metrics, init_logging};
 
@@ -158,7 +157,8 @@ fn conclude(end: RunEnd) -> Result<Exit, Failure> {
         }
         RunEnd::Unfinished(records) => {
             tracing::warn!(records, "ended before everything was acknowledged; it is read again");
-            Ok(Exit::DrainRanOut)
+            // Clients that could not be closed are still at work.
+            end_process(Exit::DrainRanOut as u8)
         }
         RunEnd::Failed(failure) => Err(exit_of(failure)),
     }
@@ -187,9 +187,8 @@ pub(super) fn report(audit: &Audit) {
     if missing > 0 {
         say(&format!("audit: {missing} records have not come to their end"));
     }
-    for Uncommitted { topic, partition, found, due } in &audit.uncommitted {
-        let found = found.map_or("nothing".into(), |found| found.to_string());
-        say(&format!("audit: {topic}-{partition}: committed is {found}, the end is {due}"));
+    for uncommitted in &audit.uncommitted {
+        say(&format!("audit: {uncommitted}"));
     }
     if audit.holds() {
         say("audit: every record read has its output, and the committed offsets stand at the end");

@@ -2,18 +2,18 @@
 
 use rdkafka::ClientConfig;
 
-use super::{Assignor, Config, OutOfRange, Start};
+use super::{Assignor, Config};
 use crate::kafka::set_by_default;
 
 /// How often stored offsets are committed. What was finished since is repeated after a crash.
 const COMMIT_INTERVAL_MS: u32 = 200;
 /// Fetched and not yet taken, of the whole process.
-const QUEUED_KBYTES: u32 = 16_384;
+const QUEUED_KBYTES: u32 = 8_192;
 /// Fetching goes on while fewer records than this are queued, of the whole process.
 const QUEUED_RECORDS: u32 = 10_000;
 /// One answer of a broker, of the whole process: the default of 50 MiB would stand beside the limit
 /// on what is queued.
-const FETCH_KBYTES: u32 = 16_384;
+const FETCH_KBYTES: u32 = 8_192;
 
 /// How the names of topics for Kafka's own needs begin, such as `__consumer_offsets`.
 const INTERNAL: &str = "__";
@@ -35,7 +35,10 @@ pub fn consumer_settings(
         .set("enable.auto.offset.store", "false")
         .set("enable.auto.commit", "true")
         .set("auto.commit.interval.ms", COMMIT_INTERVAL_MS.to_string())
-        .set("auto.offset.reset", offset_reset(config))
+        // Asked when there is no committed offset and when the committed one is out of range: librdkafka
+        // cannot tell the two apart, and would begin at lower offsets without a word. It is to report
+        // an error, and the worker decides.
+        .set("auto.offset.reset", "error")
         // With small queues the default of a second would stall the fetching.
         .set("fetch.queue.backoff.ms", "10")
         .set("queued.max.messages.kbytes", share(QUEUED_KBYTES, 2048))
@@ -74,20 +77,10 @@ fn assignor_name(assignor: Assignor) -> &'static str {
     }
 }
 
-/// librdkafka asks this when there is no committed offset and when the committed one is out of
-/// range, and cannot tell the two apart: where the answers differ it is to report an error, and the
-/// worker decides.
-fn offset_reset(config: &Config) -> &'static str {
-    match (config.start, config.on_offset_out_of_range) {
-        (Start::Earliest, OutOfRange::Earliest) => "earliest",
-        (Start::Latest, OutOfRange::Latest) => "latest",
-        _ => "error",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::consume::{OutOfRange, Start};
 
     fn config() -> Config {
         Config {
@@ -122,12 +115,16 @@ mod tests {
 
     #[test]
     fn a_lost_offset_is_never_passed_over_in_silence() {
-        let reset = |start, out_of_range| {
-            offset_reset(&Config { start, on_offset_out_of_range: out_of_range, ..config() })
-        };
-        assert_eq!(reset(Start::Earliest, OutOfRange::Fail), "error");
-        assert_eq!(reset(Start::Latest, OutOfRange::Earliest), "error");
-        assert_eq!(reset(Start::Earliest, OutOfRange::Earliest), "earliest");
+        let everywhere = [
+            (Start::Earliest, OutOfRange::Fail),
+            (Start::Earliest, OutOfRange::Earliest),
+            (Start::Latest, OutOfRange::Latest),
+        ];
+        for (start, on_offset_out_of_range) in everywhere {
+            let config = Config { start, on_offset_out_of_range, ..config() };
+            let settings = consumer_settings(ClientConfig::new(), &config, 0, 1);
+            assert_eq!(settings.get("auto.offset.reset"), Some("error"));
+        }
     }
 
     #[test]

@@ -41,6 +41,14 @@ impl Fragment {
     pub(super) fn is_empty(&self) -> bool {
         self.start == self.ends[Slice::COUNT - 1]
     }
+
+    /// The same bytes at the end of another place.
+    fn copy(&self, from: &[u8], to: &mut Vec<u8>) -> Self {
+        let (start, end) = (self.start as usize, self.ends[Slice::COUNT - 1] as usize);
+        let moved = to.len() as u32;
+        to.extend_from_slice(&from[start..end]);
+        Self { start: moved, ends: self.ends.map(|end| end - self.start + moved) }
+    }
 }
 
 /// Appends what a profile writes of some groups of an enrichment; says where each slice ends.
@@ -65,36 +73,73 @@ impl Found {
 }
 
 /// The kept fragments of one epoch, up to a limit.
+///
+/// They are kept in two halves. When the younger is full it becomes the elder and what the elder held
+/// is forgotten; what is asked for again meanwhile is copied over. So what is in use stays, however
+/// many facts pass by once, and nothing is ordered by use.
 #[derive(Debug)]
 pub(super) struct Fragments {
     render: Render,
     limit_bytes: usize,
     epoch: u64,
-    bytes: Vec<u8>,
-    known: FxHashMap<(FactsId, GroupSet), Fragment>,
+    /// How often the halves have changed places.
+    round: u32,
+    young: Vec<u8>,
+    elder: Vec<u8>,
+    /// By the facts' number: numbers are given in a row.
+    known: Vec<Option<Kept>>,
+    /// The same facts with other groups: rare, for a source gives an address the same groups as
+    /// the next.
+    other: FxHashMap<(FactsId, GroupSet), Fragment>,
+}
+
+/// Where a fragment is kept.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    /// What was rendered of the facts.
+    groups: GroupSet,
+    /// The round whose younger half has it.
+    round: u32,
+    fragment: Fragment,
 }
 
 impl Fragments {
-    /// About what the map holds for one fragment.
-    const ENTRY_BYTES: usize = 40;
+    /// A half grows by so much at a time: doubling would reserve up to twice of what is held.
+    const GROWTH_BYTES: usize = 1 << 20;
 
     /// Keeps about `limit_bytes` at most.
     pub(super) fn new(render: Render, limit_bytes: usize) -> Self {
-        let limit_bytes = limit_bytes.min(u32::MAX as usize / 2);
-        Self { render, limit_bytes, epoch: 0, bytes: Vec::new(), known: FxHashMap::default() }
+        Self {
+            render,
+            limit_bytes: limit_bytes.min(u32::MAX as usize / 2),
+            epoch: 0,
+            round: 0,
+            young: Vec::new(),
+            elder: Vec::new(),
+            known: Vec::new(),
+            other: FxHashMap::default(),
+        }
     }
 
     /// To be called before each event: forgets everything when the facts' numbers have a new
-    /// meaning or the limit is reached. Within an event nothing is forgotten, because its plan
-    /// points here; so the limit may be passed by what one event needs.
+    /// meaning, and the elder half when the younger is full. Within an event nothing is forgotten,
+    /// because its plan points here; so the limit may be passed by what one event needs.
     pub(super) fn begin(&mut self, epoch: u64) {
-        // A growing vector and a growing map reserve up to twice what they hold.
-        let used = self.bytes.len() + self.known.len() * Self::ENTRY_BYTES;
-        if epoch != self.epoch || used > self.limit_bytes / 2 {
+        if epoch != self.epoch {
             self.epoch = epoch;
-            self.bytes.clear();
             self.known.clear();
+        } else if self.young.len() + self.table_bytes() / 2 > self.limit_bytes / 2 {
+            self.round = self.round.wrapping_add(1);
+            std::mem::swap(&mut self.young, &mut self.elder);
+        } else {
+            return;
         }
+        self.young.clear();
+        self.other.clear();
+    }
+
+    fn table_bytes(&self) -> usize {
+        self.known.len() * size_of::<Option<Kept>>()
     }
 
     /// The fragments of an answer, rendered now where they are not kept yet.
@@ -111,19 +156,118 @@ impl Fragments {
     }
 
     fn fragment(&mut self, part: Part, facts: &mut dyn Facts) -> Fragment {
+        let place = part.facts.0 as usize;
+        if let Some(Some(kept)) = self.known.get(place)
+            && kept.groups == part.groups
+            && kept.round == self.round
+        {
+            return kept.fragment;
+        }
+        self.renew(part, place, facts)
+    }
+
+    /// Copies a fragment over from the elder half, or renders it.
+    #[cold]
+    fn renew(&mut self, part: Part, place: usize, facts: &mut dyn Facts) -> Fragment {
         let key = (part.facts, part.groups);
-        if let Some(fragment) = self.known.get(&key) {
+        if let Some(fragment) = self.other.get(&key) {
             return *fragment;
         }
-        let start = self.bytes.len() as u32;
-        let ends = (self.render)(&facts.enrichment(part.facts), part.groups, &mut self.bytes);
-        let fragment = Fragment { start, ends: ends.map(|end| end as u32) };
-        self.known.insert(key, fragment);
+        if self.young.capacity() - self.young.len() < Self::GROWTH_BYTES / 16 {
+            self.young.reserve_exact(Self::GROWTH_BYTES);
+        }
+        if place >= self.known.len() {
+            self.known.resize(place + 1, None);
+        }
+        let kept = self.known[place];
+        let from_elder = kept
+            .filter(|kept| kept.groups == part.groups && kept.round.wrapping_add(1) == self.round);
+        let fragment = if let Some(kept) = from_elder {
+            kept.fragment.copy(&self.elder, &mut self.young)
+        } else {
+            let start = self.young.len() as u32;
+            let facts = facts.enrichment(part.facts);
+            let ends = (self.render)(&facts, part.groups, &mut self.young);
+            Fragment { start, ends: ends.map(|end| end as u32) }
+        };
+        let taken = kept.is_some_and(|kept| kept.groups != part.groups && kept.round == self.round);
+        if taken {
+            self.other.insert(key, fragment);
+        } else {
+            self.known[place] = Some(Kept { groups: part.groups, round: self.round, fragment });
+        }
         fragment
     }
 
     /// The kept bytes.
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.young
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{FactGroup, Geo};
+
+    /// Facts whose city is their number; counts how often they are asked for.
+    struct Numbered {
+        epoch: u64,
+        asked: usize,
+    }
+
+    impl Facts for Numbered {
+        fn epoch(&self) -> u64 {
+            self.epoch
+        }
+
+        fn enrichment(&mut self, id: FactsId) -> Enrichment {
+            self.asked += 1;
+            let city_name = Some(format!("city {} of epoch {}", id.0, self.epoch));
+            Enrichment { geo: Some(Geo { city_name, ..Geo::default() }), ..Enrichment::default() }
+        }
+    }
+
+    fn render(facts: &Enrichment, _: GroupSet, out: &mut Vec<u8>) -> [usize; Slice::COUNT] {
+        let name = facts.geo.as_ref().and_then(|geo| geo.city_name.clone());
+        out.extend_from_slice(name.unwrap_or_default().as_bytes());
+        [out.len(); Slice::COUNT]
+    }
+
+    fn text(fragments: &mut Fragments, facts: &mut Numbered, id: u32) -> String {
+        fragments.begin(facts.epoch());
+        let groups = GroupSet::EMPTY.with(FactGroup::Geo);
+        let mut answer = Answer::default();
+        answer.push(Part { facts: FactsId(id), source: 0, groups });
+        let found = fragments.of(&answer, facts);
+        let span = found.iter().next().unwrap().0.slice(Slice::Geo);
+        let bytes = &fragments.bytes()[span.start as usize..span.end as usize];
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn what_is_in_use_stays_however_many_pass_by_once() {
+        let (mut fragments, mut facts) =
+            (Fragments::new(render, 1 << 20), Numbered { epoch: 1, asked: 0 });
+        for passing in 1..60_000 {
+            assert_eq!(text(&mut fragments, &mut facts, 0), "city 0 of epoch 1");
+            let id = passing % 20_000 + 1;
+            assert_eq!(text(&mut fragments, &mut facts, id), format!("city {id} of epoch 1"));
+        }
+        assert!(fragments.round > 2, "{} rounds", fragments.round);
+        let before = facts.asked;
+        text(&mut fragments, &mut facts, 0);
+        assert_eq!(facts.asked, before, "the one in use was rendered again");
+    }
+
+    #[test]
+    fn a_new_epoch_forgets() {
+        let (mut fragments, mut facts) =
+            (Fragments::new(render, 1 << 20), Numbered { epoch: 1, asked: 0 });
+        assert_eq!(text(&mut fragments, &mut facts, 7), "city 7 of epoch 1");
+        facts.epoch = 2;
+        assert_eq!(text(&mut fragments, &mut facts, 7), "city 7 of epoch 2");
+        assert_eq!(text(&mut fragments, &mut facts, 7), "city 7 of epoch 2");
+        assert_eq!(facts.asked, 2);
     }
 }

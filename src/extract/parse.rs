@@ -87,7 +87,9 @@ fn v4_in(window: &[u8; 16], length: usize) -> Option<Ipv4Addr> {
     let mut is_good = true;
     for (place, octet) in octets.iter_mut().enumerate() {
         let end = if place == 3 { length } else { (dots.trailing_zeros() as usize).min(length) };
-        dots &= dots.wrapping_sub(1);
+        if place < 3 {
+            dots &= dots.wrapping_sub(1);
+        }
         let count = end.wrapping_sub(start);
         let digit = |back: usize| {
             // Three further on for the zeros in front.

@@ -1,9 +1,10 @@
 //! A librdkafka client: made, told what to call back, and destroyed last.
 
+use std::collections::HashSet;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use rdkafka::ClientConfig;
 use rdkafka::bindings as sys;
@@ -35,35 +36,81 @@ pub enum ClientError {
     },
 }
 
-/// An error code of Kafka or librdkafka.
+/// An error code of Kafka or librdkafka. Kept as a number, because a broker newer than the bindings
+/// may send one that they do not know.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Fault(pub(super) sys::rd_kafka_resp_err_t);
+pub struct Fault(i32);
+
+/// The codes that librdkafka knows, asked once.
+static KNOWN: LazyLock<HashSet<i32>> = LazyLock::new(|| {
+    let (mut list, mut count) = (std::ptr::null(), 0);
+    // SAFETY: sets both to a static list; a code is read as a number and never as an enum.
+    unsafe {
+        sys::rd_kafka_get_err_descs(&raw mut list, &raw mut count);
+        (0..count)
+            .map(|index| &raw const *list.add(index))
+            .filter(|entry| !(*entry.cast::<sys::rd_kafka_err_desc>()).name.is_null())
+            .map(|entry| (&raw const (*entry).code).cast::<i32>().read())
+            .collect()
+    }
+});
 
 impl Fault {
     /// As the rdkafka crate names it.
     pub fn code(self) -> RDKafkaErrorCode {
-        self.0.into()
+        if KNOWN.contains(&self.0) { self.raw().into() } else { RDKafkaErrorCode::Unknown }
     }
 
     /// Kafka's name for it: `UNKNOWN_TOPIC_OR_PART`.
     pub fn name(self) -> &'static str {
-        // SAFETY: returns a static string for any code.
-        let name = unsafe { CStr::from_ptr(sys::rd_kafka_err2name(self.0)) };
+        if !KNOWN.contains(&self.0) {
+            return "UNKNOWN";
+        }
+        // SAFETY: returns a static string.
+        let name = unsafe { CStr::from_ptr(sys::rd_kafka_err2name(self.raw())) };
         name.to_str().unwrap_or("UNKNOWN")
+    }
+
+    /// As the bindings have it; for known codes only.
+    fn raw(self) -> sys::rd_kafka_resp_err_t {
+        debug_assert!(KNOWN.contains(&self.0), "code {} is not known", self.0);
+        // SAFETY: librdkafka knows the code, and the bindings are of the same version.
+        unsafe { std::mem::transmute::<i32, sys::rd_kafka_resp_err_t>(self.0) }
+    }
+
+    /// The code that stands at a place in librdkafka's memory; an error unless it says that there
+    /// is none.
+    ///
+    /// # Safety
+    /// The place is readable.
+    pub(super) unsafe fn check_at(code: *const sys::rd_kafka_resp_err_t) -> Result<(), Self> {
+        // SAFETY: as promised; read as a number, since it may be one that the bindings do not know.
+        match unsafe { code.cast::<i32>().read() } {
+            0 => Ok(()),
+            code => Err(Self(code)),
+        }
+    }
+
+    /// A code that came as a number.
+    pub(super) fn of_number(code: i32) -> Self {
+        Self(code)
     }
 
     pub(super) fn check(code: sys::rd_kafka_resp_err_t) -> Result<(), Self> {
         match code {
             sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(()),
-            code => Err(Self(code)),
+            code => Err(Self(code as i32)),
         }
     }
 }
 
 impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // SAFETY: returns a static string for any code.
-        let text = unsafe { CStr::from_ptr(sys::rd_kafka_err2str(self.0)) };
+        if !KNOWN.contains(&self.0) {
+            return write!(f, "error {} of the broker", self.0);
+        }
+        // SAFETY: returns a static string.
+        let text = unsafe { CStr::from_ptr(sys::rd_kafka_err2str(self.raw())) };
         write!(f, "{} ({})", text.to_string_lossy(), self.name())
     }
 }
@@ -124,7 +171,8 @@ impl Noted {
 /// A native client. Everything made from it holds it, so that it is destroyed last.
 pub(super) struct Client {
     rk: NonNull<sys::rd_kafka_t>,
-    noted: Box<Noted>,
+    /// Not a box: callbacks look at it by the opaque pointer, and a box says that nobody else does.
+    noted: Arc<Noted>,
 }
 
 impl Client {
@@ -142,10 +190,10 @@ impl Client {
             },
             other => ClientError::Create(other.to_string()),
         })?;
-        let noted = Box::new(Noted::default());
-        // SAFETY: the configuration is alive; `noted` is boxed and outlives the client.
+        let noted = Arc::new(Noted::default());
+        // SAFETY: the configuration is alive; `noted` is shared and outlives the client.
         unsafe {
-            sys::rd_kafka_conf_set_opaque(native.ptr(), (&raw const *noted).cast_mut().cast());
+            sys::rd_kafka_conf_set_opaque(native.ptr(), Arc::as_ptr(&noted).cast_mut().cast());
             sys::rd_kafka_conf_set_log_cb(native.ptr(), Some(on_log));
         }
         prepare(native.ptr());
@@ -196,7 +244,7 @@ impl Drop for Client {
 /// # Safety
 /// Called from a callback of a client made by [`Client::new`].
 pub(super) unsafe fn noted_from<'a>(opaque: *mut c_void) -> &'a Noted {
-    // SAFETY: the box outlives the client.
+    // SAFETY: the lists outlive the client.
     unsafe { &*opaque.cast::<Noted>() }
 }
 
@@ -219,7 +267,7 @@ pub(super) unsafe extern "C" fn on_error(
         let notice = if code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__FATAL as c_int {
             Notice::Fatal { text: fatal_text(rk).unwrap_or(text) }
         } else {
-            Notice::Trouble { fault: fault_of(code), text }
+            Notice::Trouble { fault: Fault::of_number(code), text }
         };
         noted.lock().notices.push(notice);
     });
@@ -264,12 +312,6 @@ pub(super) unsafe fn text_of(text: *const c_char) -> String {
     unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }
 
-/// A code that came as a plain number.
-fn fault_of(code: c_int) -> Fault {
-    // SAFETY: librdkafka passes one of its own codes, and the bindings are of the same version.
-    Fault(unsafe { std::mem::transmute::<c_int, sys::rd_kafka_resp_err_t>(code) })
-}
-
 /// The error object of newer calls: null when all went well.
 pub(super) fn check_error(error: *mut sys::rd_kafka_error_t) -> Result<(), Fault> {
     if error.is_null() {
@@ -279,6 +321,6 @@ pub(super) fn check_error(error: *mut sys::rd_kafka_error_t) -> Result<(), Fault
     unsafe {
         let code = sys::rd_kafka_error_code(error);
         sys::rd_kafka_error_destroy(error);
-        Err(Fault(code))
+        Err(Fault(code as i32))
     }
 }

@@ -37,6 +37,8 @@ pub enum Place {
     Beginning,
     /// After the newest record.
     End,
+    /// At what is committed.
+    Committed,
 }
 
 /// What became of a commit.
@@ -178,8 +180,10 @@ impl Consumer {
     /// Begins these partitions of the present assignment again, at the places that the list gives.
     ///
     /// A partition whose offset could not be found has no running fetcher, and a seek needs one: so
-    /// it is given up and taken on again. With the eager protocol all partitions are, and the others
-    /// read on from what is committed: `all` is the whole assignment with those places in it.
+    /// it is given up and taken on again. With the eager protocol all partitions are: `all` is the
+    /// whole assignment with those places in it, and with where the others are to read on.
+    ///
+    /// Not while a rebalance waits for its answer: this would be taken for it.
     pub fn begin_again(&self, list: &PartitionList, all: &PartitionList) -> Result<(), Fault> {
         if self.cooperative {
             answer(self.client.ptr(), Some(list), true, false)?;
@@ -214,21 +218,27 @@ impl Consumer {
         (Fault::check(code).is_ok() && high >= 0).then_some(NextOffset(high))
     }
 
-    /// Leaves the group after committing what is stored; false when that did not end in time. A
-    /// static member commits but stays a member. Everything fetched must have been dropped.
-    pub fn close(self, at_most: Duration) -> bool {
+    /// Leaves the group after committing what is stored; false when that did not end in time, and
+    /// then the client is left behind, because destroying it could block. A static member commits
+    /// but stays a member. Everything fetched must have been dropped. `owing`: a rebalance was taken
+    /// and not answered; librdkafka would wait for that answer.
+    pub fn close(mut self, owing: bool, at_most: Duration) -> bool {
+        let closed = self.leave(owing, at_most);
+        if !closed {
+            std::mem::forget(self);
+        }
+        closed
+    }
+
+    fn leave(&mut self, owing: bool, at_most: Duration) -> bool {
         let until = Instant::now() + at_most;
-        // Rebalances noted and never answered would be waited for.
-        let pending = {
+        let noted = {
             let mut noted = self.client.noted().lock();
             noted.closing = true;
             std::mem::take(&mut noted.rebalances)
         };
-        for (_, list, answered) in pending {
-            if answered == Answered::No {
-                let _ = self.unassign(&list);
-            }
-        }
+        let owing = owing || noted.iter().any(|(_, _, answered)| *answered == Answered::No);
+        drop(noted);
         // SAFETY: alive.
         let begun = check_error(unsafe {
             sys::rd_kafka_consumer_close_queue(self.client.ptr(), self.queue.as_ptr())
@@ -236,13 +246,18 @@ impl Consumer {
         if begun.is_err() {
             return false;
         }
+        if owing {
+            // Whatever was asked, from here on librdkafka takes any answer for giving up everything.
+            // Before, giving up what was never taken on would be refused, and the wait go on.
+            let _ = self.unassign(&PartitionList::new(0));
+        }
         loop {
             // SAFETY: alive. Records that still come are not ours any more.
             unsafe {
                 let count = sys::rd_kafka_consume_batch_queue(
                     self.queue.as_ptr(),
                     10,
-                    self.array.as_ptr().cast_mut(),
+                    self.array.as_mut_ptr(),
                     self.array.len(),
                 );
                 for index in 0..usize::try_from(count).unwrap_or(0) {
@@ -289,7 +304,8 @@ impl Fetched {
 
     /// What stands in the place of a record.
     pub fn fault(&self) -> Option<Fault> {
-        Fault::check(self.raw().err).err()
+        // SAFETY: the message is alive.
+        unsafe { Fault::check_at(&raw const (*self.message.as_ptr()).err) }.err()
     }
 
     /// librdkafka's words for the fault.

@@ -70,6 +70,7 @@ impl PartitionList {
         let offset = match place {
             Place::Beginning => sys::RD_KAFKA_OFFSET_BEGINNING,
             Place::End => sys::RD_KAFKA_OFFSET_END,
+            Place::Committed => sys::RD_KAFKA_OFFSET_INVALID,
         };
         self.add(topic, partition, Some(NextOffset(i64::from(offset))));
     }
@@ -101,7 +102,8 @@ impl PartitionList {
             topic: unsafe { CStr::from_ptr(entry.topic) }.to_str().unwrap_or_default(),
             partition: Partition(entry.partition),
             offset: (entry.offset >= 0).then_some(NextOffset(entry.offset)),
-            fault: Fault::check(entry.err).err(),
+            // SAFETY: the entry is alive.
+            fault: unsafe { Fault::check_at(&raw const entry.err) }.err(),
         })
     }
 

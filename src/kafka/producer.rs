@@ -51,7 +51,8 @@ impl Delivery<'_> {
 
     /// Why it was not delivered.
     pub fn fault(&self) -> Option<Fault> {
-        Fault::check(self.raw().err).err()
+        // SAFETY: the message is alive.
+        unsafe { Fault::check_at(&raw const (*self.message.as_ptr()).err) }.err()
     }
 
     /// The partition that it went to.
@@ -82,10 +83,10 @@ impl Delivery<'_> {
             let code = sys::rd_kafka_message_detach_headers(message, &raw mut list);
             let headers = Fault::check(code).ok().and_then(|()| NonNull::new(list));
             // Of a message with an error it does not tell the time, though it has it.
-            let fault = (*message).err;
-            (*message).err = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
+            let place = (&raw mut (*message).err).cast::<i32>();
+            let fault = place.replace(0);
             let time = sys::rd_kafka_message_timestamp(message, &raw mut kind);
-            (*message).err = fault;
+            place.write(fault);
             (headers.map(|list| Headers::from_raw(list)), time)
         };
         Outgoing {

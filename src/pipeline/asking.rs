@@ -1,16 +1,16 @@
 //! Between a worker and whoever can be asked for what memory does not know. A worker never waits
 //! for an answer: it asks, goes on, and is woken when the answer is in its inbox.
 
-use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
 use super::ticket::LaneId;
 use crate::commit::Sequence;
 use crate::kafka::Wake;
-use crate::record::GroupSet;
+use crate::record::{GroupSet, Reason};
 use crate::resolve::{Provider, Told};
 
 /// What is said to a worker by other threads. Looking at an empty one is one atomic load away from
@@ -55,15 +55,18 @@ pub struct Desk {
 /// A worker's questions that are under way, each address once.
 pub(super) struct Asking {
     desk: Option<Desk>,
+    /// How long a question is kept open. Whoever asked has long gone on without an answer; without
+    /// an end those who wait for a hanging provider would be more and more.
+    longest: Duration,
     inbox: Arc<Inbox>,
-    /// Who waits for which address. A question stays open though nobody waits for it any more: its
-    /// answer is of use to the next who asks.
-    open: FxHashMap<IpAddr, VecDeque<(LaneId, Sequence)>>,
+    /// Who waits for which address.
+    open: FxHashMap<IpAddr, Vec<(LaneId, Sequence)>>,
 }
 
 impl Asking {
-    pub(super) fn new(desk: Option<Desk>, inbox: Arc<Inbox>) -> Self {
-        Self { desk, inbox, open: FxHashMap::default() }
+    /// `deadline`: how long a record may wait.
+    pub(super) fn new(desk: Option<Desk>, deadline: Duration, inbox: Arc<Inbox>) -> Self {
+        Self { desk, longest: deadline * 2, inbox, open: FxHashMap::default() }
     }
 
     /// Whether there is anybody to ask.
@@ -75,32 +78,23 @@ impl Asking {
     /// way.
     pub(super) fn ask(&mut self, address: IpAddr, groups: GroupSet, who: (LaneId, Sequence)) {
         let Some(desk) = &self.desk else { return };
-        if let Some(waiting) = self.open.get_mut(&address) {
-            waiting.push_back(who);
+        let waiting = self.open.entry(address).or_default();
+        waiting.push(who);
+        if waiting.len() > 1 {
             return;
         }
-        self.open.insert(address, VecDeque::from([who]));
         let (provider, inbox) = (Arc::clone(&desk.provider), Arc::clone(&self.inbox));
+        let longest = self.longest;
         desk.runtime.spawn(async move {
-            let told = provider.ask(address, groups).await;
+            let told = tokio::time::timeout(longest, provider.ask(address, groups)).await;
+            let told = told.unwrap_or(Err(Reason::Deadline));
             inbox.post(Letter::Told { address, asked: groups, told: Box::new(told) });
         });
     }
 
     /// Who waited for this address.
-    pub(super) fn answered(&mut self, address: IpAddr) -> VecDeque<(LaneId, Sequence)> {
+    pub(super) fn answered(&mut self, address: IpAddr) -> Vec<(LaneId, Sequence)> {
         self.open.remove(&address).unwrap_or_default()
-    }
-
-    /// A record does not wait any more: an answer that never comes holds no word of it.
-    pub(super) fn no_longer(&mut self, address: IpAddr, who: (LaneId, Sequence)) {
-        let Some(waiting) = self.open.get_mut(&address) else { return };
-        if waiting.front() == Some(&who) {
-            // As a rule: they give up in the order in which they came.
-            waiting.pop_front();
-        } else {
-            waiting.retain(|other| *other != who);
-        }
     }
 }
 
@@ -108,44 +102,35 @@ impl Asking {
 mod tests {
     use std::future::{Future, pending};
     use std::pin::Pin;
-    use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
 
-    /// Never answers, and counts how often it is asked.
-    #[derive(Default)]
-    struct Silent(AtomicU32);
+    struct Silent;
 
     impl Provider for Silent {
         fn covers(&self) -> GroupSet {
-            GroupSet::EMPTY
+            GroupSet::default()
         }
 
         fn ask(&self, _: IpAddr, _: GroupSet) -> Pin<Box<dyn Future<Output = Told> + Send + '_>> {
-            self.0.fetch_add(1, Ordering::Relaxed);
             Box::pin(pending())
         }
     }
 
     #[test]
-    fn a_question_without_an_answer_is_asked_once_and_keeps_nobody_who_gave_up() {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let silent = Arc::new(Silent::default());
-        let desk = Desk { provider: silent.clone(), runtime: runtime.handle().clone() };
-        let inbox = Arc::new(Inbox::new(Arc::new(Wake::new().unwrap())));
-        let mut asking = Asking::new(Some(desk), inbox);
-        let address = "8.8.8.8".parse().unwrap();
-        let who = |number| (LaneId(0), Sequence::from_bits(number));
-        for number in 0..1000 {
-            asking.ask(address, GroupSet::EMPTY, who(number));
-            if number >= 3 {
-                asking.no_longer(address, who(number - 3));
-            }
-        }
-        runtime.block_on(tokio::task::yield_now());
-        assert_eq!(silent.0.load(Ordering::Relaxed), 1);
-        asking.no_longer(address, who(998));
-        assert_eq!(asking.answered(address), [who(997), who(999)]);
-        assert!(asking.answered(address).is_empty());
+    fn nobody_waits_for_ever_for_a_provider_that_never_answers() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let wake = Arc::new(Wake::new().unwrap());
+        let inbox = Arc::new(Inbox::new(Arc::clone(&wake)));
+        let desk = Desk { provider: Arc::new(Silent), runtime: runtime.handle().clone() };
+        let mut asking = Asking::new(Some(desk), Duration::from_millis(1), Arc::clone(&inbox));
+        let address = "9.9.9.9".parse().unwrap();
+        let who = (LaneId(3), Sequence::from_bits(5));
+        asking.ask(address, GroupSet::default(), who);
+        wake.sleep(Duration::from_secs(30));
+        let letters = inbox.take();
+        assert!(matches!(letters[..], [Letter::Told { address: told, .. }] if told == address));
+        assert_eq!(asking.answered(address), [who]);
+        assert!(asking.open.is_empty());
     }
 }

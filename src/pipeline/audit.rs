@@ -1,5 +1,6 @@
 //! Whether nothing was lost: for runs that end by themselves, at their end.
 
+use std::fmt;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -47,6 +48,14 @@ pub struct AuditLine {
     pub records: u64,
 }
 
+impl fmt::Display for Uncommitted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let found = self.found.map_or("nothing".into(), |found| found.to_string());
+        let Self { topic, partition, due, .. } = self;
+        write!(f, "{topic}-{partition}: committed is {found}, the end is {due}")
+    }
+}
+
 impl Audit {
     /// Every record read has come to its end, and the committed offsets say so.
     pub fn holds(&self) -> bool {
@@ -84,8 +93,8 @@ pub(super) fn ends_now(client: &ClientConfig, inputs: &[String]) -> Result<Ends,
     Ok(Ends::new(ends))
 }
 
-/// Committed offsets that are not where they should be.
-pub(super) fn uncommitted(
+/// Committed offsets of a group that are not where they should be. Asks the brokers.
+pub fn uncommitted(
     client: &ClientConfig,
     group: &str,
     due: &[(Topic, Partition, NextOffset)],

@@ -2,12 +2,11 @@
 //! published, and what has been fetched and not yet admitted.
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::time::Instant;
 
 use super::{Ordering, WindowConfig};
 use crate::commit::{Sequence, Tracker};
-use crate::kafka::{Buffer, Fetched, Headers};
+use crate::kafka::{Buffer, Fetched, Headers, Place};
 use crate::publish::OutputId;
 use crate::record::{Generation, NextOffset, Offset, Outcome, Partition, Position, Reason, Topic};
 
@@ -38,9 +37,13 @@ pub(super) struct Lane {
     pub(super) held_since: Option<Instant>,
     /// Outlasts the ownership, as librdkafka's own mark does, until the next one begins.
     pub(super) paused: bool,
+    /// Where it was begun because no committed offset could be found.
+    pub(super) place: Option<Place>,
     /// Admitted, and not published because an answer is awaited, of this record or of one before it.
     waiting: VecDeque<Waiting>,
     waiting_bytes: u64,
+    /// What the group's coordinator has acknowledged of this ownership.
+    pub(super) committed: Option<NextOffset>,
     /// A person is needed, and why.
     pub(super) halted: Option<String>,
     /// Where to end, of a run that ends by itself.
@@ -65,8 +68,7 @@ pub(super) enum Stage {
     /// Addresses of it are asked for; the event is kept to be stamped when they are answered.
     Asked {
         event: Buffer,
-        addresses: Vec<IpAddr>,
-        /// How many of them are not yet answered.
+        /// Addresses not yet answered.
         open: u16,
         /// The first answer that could not be given, and why.
         failed: Option<Reason>,
@@ -97,8 +99,10 @@ impl Lane {
             held: VecDeque::new(),
             held_since: None,
             paused: false,
+            place: None,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
+            committed: None,
             halted: None,
             end: None,
             exhausted: false,
@@ -112,9 +116,24 @@ impl Lane {
         self.ownership = Ownership::Owned;
         self.generation = Generation(self.generation.0 + 1);
         self.paused = false;
+        self.place = None;
         self.halted = None;
         self.exhausted = false;
         self.moved = now;
+    }
+
+    /// Reading begins anew at this place, within the same ownership. Offsets may be lower than before:
+    /// those of a topic that was deleted and made again are.
+    pub(super) fn begin_at(&mut self, place: Place) {
+        debug_assert!(self.tracker.pending() == 0, "forgetting what is under way");
+        self.tracker.begin();
+        self.place = Some(place);
+    }
+
+    /// The offset after the last record that was fetched under this ownership.
+    pub(super) fn read_on(&self) -> Option<NextOffset> {
+        let held = self.held.back().map(Fetched::offset);
+        held.or(self.tracker.last()).map(Offset::next)
     }
 
     /// Nothing more is admitted; what was fetched and not admitted is the next owner's to read.
@@ -136,6 +155,7 @@ impl Lane {
         self.held_since = None;
         self.waiting.clear();
         self.waiting_bytes = 0;
+        self.committed = None;
     }
 
     /// Whether one more record may be under way.
@@ -177,12 +197,23 @@ impl Lane {
         })
     }
 
+    /// Takes the event out of a record that is asked for, to be stamped; [`Lane::set_ready`] follows.
+    pub(super) fn take_asked(&mut self, sequence: Sequence) -> Option<Buffer> {
+        let waiting = self.find_asked(sequence)?;
+        let bytes = waiting.bytes();
+        let Stage::Asked { event, .. } = std::mem::replace(&mut waiting.stage, Stage::Sent) else {
+            return None;
+        };
+        self.waiting_bytes -= bytes;
+        Some(event)
+    }
+
     /// The first record that is still asked for.
     pub(super) fn first_asked(&mut self) -> Option<&mut Waiting> {
         self.waiting.iter_mut().find(|waiting| matches!(waiting.stage, Stage::Asked { .. }))
     }
 
-    /// Replaces the stage of a waiting record and keeps the count of bytes right.
+    /// Gives a record back what was made of the event that [`Lane::take_asked`] took.
     pub(super) fn set_ready(
         &mut self,
         sequence: Sequence,
@@ -192,9 +223,8 @@ impl Lane {
         let Some(waiting) = self.waiting.iter_mut().find(|w| w.sequence == sequence) else {
             return;
         };
-        let before = waiting.bytes();
         waiting.stage = Stage::Ready { value, outcome };
-        self.waiting_bytes = self.waiting_bytes + waiting.bytes() - before;
+        self.waiting_bytes += waiting.bytes();
     }
 
     /// The next record whose turn it is, as its place; None when none may go.
@@ -253,6 +283,12 @@ impl Lane {
         Position { topic: self.topic.clone(), partition: self.partition, offset }
     }
 
+    /// Whether the coordinator knows of everything that has ended. A halted record never ends.
+    pub(super) fn is_committed(&self) -> bool {
+        self.halted.is_some()
+            || self.tracker.watermark().is_none_or(|due| self.committed >= Some(due))
+    }
+
     /// Of a run that ends by itself: everything up to the end has ended.
     pub(super) fn is_finished(&self) -> bool {
         self.exhausted && self.tracker.pending() == 0
@@ -274,5 +310,67 @@ impl Waiting {
 
     fn blocks(&self, key: Option<&[u8]>) -> bool {
         !matches!(self.stage, Stage::Sent) && self.key.as_deref() == key
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::Pool;
+    use crate::publish::{Outlet, TopicTemplate, UnderWay};
+
+    fn lane() -> Lane {
+        let make = Box::new(|_| {
+            let settings = rdkafka::ClientConfig::new();
+            crate::kafka::Producer::new(&settings, &crate::kafka::Wake::new().unwrap())
+        });
+        let mut outlet = Outlet::new(make, None, UnderWay { records: 10, bytes: 10 }).unwrap();
+        let output = outlet.output(&TopicTemplate::new("out").output_of("in")).unwrap();
+        let mut lane = Lane::new(Topic::new("in"), Partition(0), output, None, Instant::now());
+        lane.begin(Instant::now());
+        lane
+    }
+
+    #[test]
+    fn records_that_have_waited_leave_no_bytes_behind() {
+        let (mut lane, mut pool) = (lane(), Pool::new());
+        for offset in 0..100 {
+            let sequence = lane.tracker.admit(Offset(offset)).unwrap();
+            let stage = Stage::Asked { event: pool.take(1000), open: 1, failed: None };
+            let (key, headers, timestamp) = (Some(vec![1; 10]), None, None);
+            lane.push(Waiting { sequence, stage, key, headers, timestamp });
+            assert!(lane.waiting_bytes > 1000);
+            let event = lane.take_asked(sequence).unwrap();
+            lane.set_ready(sequence, Some(event), Outcome::Enriched);
+            let index = lane.next_ready(Ordering::Partition, 0).unwrap();
+            assert!(lane.take_ready(index).is_some());
+            assert_eq!((lane.waiting_bytes, lane.waiting()), (0, 0), "record {offset}");
+        }
+    }
+
+    #[test]
+    fn what_has_ended_is_committed_when_the_coordinator_says_so() {
+        let mut lane = lane();
+        assert!(lane.is_committed(), "there is nothing to commit");
+        let sequence = lane.tracker.admit(Offset(7)).unwrap();
+        assert!(lane.tracker.end(sequence));
+        assert!(!lane.is_committed());
+        lane.committed = Some(NextOffset(7));
+        assert!(!lane.is_committed());
+        lane.committed = Some(NextOffset(8));
+        assert!(lane.is_committed());
+        lane.begin(Instant::now());
+        assert_eq!(lane.committed, None, "of another ownership");
+    }
+
+    #[test]
+    fn lower_offsets_are_records_again_after_a_new_beginning() {
+        let mut lane = lane();
+        let sequence = lane.tracker.admit(Offset(1000)).unwrap();
+        assert_eq!(lane.read_on(), Some(NextOffset(1001)));
+        assert!(lane.tracker.end(sequence));
+        lane.begin_at(Place::Beginning);
+        assert_eq!(lane.read_on(), None);
+        assert!(lane.tracker.admit(Offset(0)).is_ok());
     }
 }

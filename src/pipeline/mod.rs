@@ -15,7 +15,7 @@ mod ticket;
 mod worker;
 
 pub use asking::Desk;
-pub use audit::{Audit, AuditLine, Uncommitted};
+pub use audit::{Audit, AuditLine, Uncommitted, uncommitted};
 pub use config::{Config, OnUnparsable, Ordering, WindowConfig};
 pub use run::{RunEnd, RunSettings, run, workers_by_default};
 pub use stamp::{Found, Stamp, StampSettings, Stamper};

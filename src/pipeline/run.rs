@@ -27,6 +27,8 @@ use crate::telemetry::{Health, Metrics, PartitionLabels, TopicLabel};
 const ROUND: Duration = Duration::from_millis(50);
 /// How long the output topics may take to be found before the workers begin.
 const FIND_OUTPUTS: Duration = Duration::from_secs(5);
+/// How often the brokers are asked what other members of the group have committed.
+const ASK_ELSEWHERE: Duration = Duration::from_secs(2);
 /// How long all output topics may be away before there is no point in staying.
 const NO_OUTPUT_LIMIT: Duration = Duration::from_secs(60);
 /// More CPUs than this are rarely of use to one process: more processes spread better.
@@ -98,7 +100,10 @@ struct Foreman {
     ended: Receiver<WorkerEnd>,
     stopping: Option<Instant>,
     no_output_since: Option<Instant>,
+    /// Why the process ends, where no worker says so.
+    failure: Option<Failure>,
     next_look: Instant,
+    next_question: Instant,
 }
 
 impl Foreman {
@@ -137,7 +142,9 @@ impl Foreman {
             ended,
             stopping: None,
             no_output_since: None,
+            failure: None,
             next_look: Instant::now(),
+            next_question: Instant::now() + ASK_ELSEWHERE,
         })
     }
 
@@ -149,7 +156,9 @@ impl Foreman {
         let dead_letter = settings.publish.dead_letter.as_deref().map(TopicTemplate::new);
         let mut wanted = Vec::new();
         for input in settings.consume.topics.iter().filter(|input| !input.starts_with('^')) {
-            wanted.push(template.output_of(input));
+            let output = template.output_of(input);
+            catalog.want_output(&output);
+            wanted.push(output);
             wanted.extend(dead_letter.as_ref().map(|template| template.output_of(input)));
         }
         for topic in &wanted {
@@ -191,11 +200,10 @@ impl Foreman {
                 self.stop();
             }
             if self.stopping.is_some_and(|until| Instant::now() > until) {
-                return RunEnd::Unfinished(0);
+                let failed = ends.iter().find_map(WorkerEnd::failure).or(self.failure.as_ref());
+                return failed.cloned().map_or(RunEnd::Unfinished(0), RunEnd::Failed);
             }
-            if let Some(end) = self.look() {
-                ends.push(end);
-            }
+            self.look();
         }
         self.catalog.close();
         self.conclude(&ends)
@@ -203,40 +211,52 @@ impl Foreman {
 
     /// What is looked at once in a while: whether the end is reached, and whether there is still
     /// anywhere to publish to.
-    fn look(&mut self) -> Option<WorkerEnd> {
+    fn look(&mut self) {
         let now = Instant::now();
         if self.stopping.is_some() || now < self.next_look {
-            return None;
+            return;
         }
         self.next_look = now + Duration::from_millis(200);
         if let Some(ends) = &self.ends {
             let open = ends.unfinished();
             // Other members of the group may have read some of it.
+            let ask = !open.is_empty() && !self.owns_any(&open) && now >= self.next_question;
+            if ask {
+                self.next_question = now + ASK_ELSEWHERE;
+            }
             let elsewhere = || {
-                audit::uncommitted(&self.client, &self.group, &open).is_ok_and(|all| all.is_empty())
+                let asked = audit::uncommitted(&self.client, &self.group, &open);
+                asked.is_ok_and(|all| all.is_empty())
             };
-            if open.is_empty() || (!self.owns_any(&open) && elsewhere()) {
+            if open.is_empty() || (ask && elsewhere()) {
                 self.stop();
             }
         }
-        let (absent, wanted) = self.catalog.absent_of_all();
-        if wanted == 0 || absent.len() < wanted {
+        self.look_at_outputs(now);
+    }
+
+    /// Gives up when there has been nowhere to publish to for long.
+    fn look_at_outputs(&mut self, now: Instant) {
+        let outputs = self.catalog.outputs();
+        let refusing = self.health.refusing();
+        let usable = |(topic, state): &(Topic, Option<TopicState>)| {
+            matches!(state, None | Some(TopicState::Present { .. }))
+                && !refusing.contains(topic.as_str())
+        };
+        if outputs.is_empty() || outputs.iter().any(usable) {
             self.no_output_since = None;
-            return None;
+            return;
         }
         let since = *self.no_output_since.get_or_insert(now);
         if now.duration_since(since) < NO_OUTPUT_LIMIT {
-            return None;
+            return;
         }
         self.stop();
-        let forbidden = absent.iter().any(|(_, state)| *state == TopicState::Forbidden);
-        let names: Vec<_> = absent.iter().map(|(topic, _)| topic.to_string()).collect();
+        let missing = outputs.iter().all(|(_, state)| *state == Some(TopicState::Missing));
+        let names: Vec<_> = outputs.iter().map(|(topic, _)| topic.to_string()).collect();
         let text = format!("none of the output topics can be published to: {}", names.join(", "));
-        Some(WorkerEnd::Failed(if forbidden {
-            Failure::NoPermission(text)
-        } else {
-            Failure::Unavailable(text)
-        }))
+        self.failure =
+            Some(if missing { Failure::Unavailable(text) } else { Failure::NoPermission(text) });
     }
 
     /// Whether this process reads any of these partitions; then it is not yet done with them.
@@ -257,6 +277,9 @@ impl Foreman {
     }
 
     fn conclude(&self, ends: &[WorkerEnd]) -> RunEnd {
+        if let Some(failure) = &self.failure {
+            return RunEnd::Failed(failure.clone());
+        }
         let mut left = 0;
         let mut unfinished = false;
         for end in ends {

@@ -67,13 +67,19 @@ pub struct Stamper {
 impl Stamper {
     /// Fails when a path makes no sense.
     pub fn new(settings: &StampSettings) -> Result<Self, extract::ExtractConfigError> {
-        let memory = settings.memory_limit_bytes / 2;
-        let resolver =
-            Resolver::new(Arc::clone(&settings.wants), Arc::clone(&settings.databases), memory);
+        // Rendered bytes are what is most of, and what is dearest to make again.
+        let for_resolver = settings.memory_limit_bytes / 3;
+        let for_encoder = settings.memory_limit_bytes - for_resolver;
+        let resolver = Resolver::new(
+            Arc::clone(&settings.wants),
+            Arc::clone(&settings.databases),
+            for_resolver,
+        );
         let paths: Vec<String> =
             settings.addresses.paths.iter().map(|path| path.path.clone()).collect();
         let sources: Vec<String> = resolver.sources().iter().map(ToString::to_string).collect();
-        let encoder = Encoder::new(settings.profile, settings.existing, &paths, &sources, memory);
+        let encoder =
+            Encoder::new(settings.profile, settings.existing, &paths, &sources, for_encoder);
         let needs = Encoder::needs(settings.profile);
         Ok(Self {
             extractor: Extractor::new(&settings.addresses, &needs)?,

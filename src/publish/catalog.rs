@@ -3,7 +3,7 @@
 //! Asked of the brokers on a thread of its own, at first want and again every while, because a
 //! worker must not wait for it. A worker sees a change by its number and is woken.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -82,6 +82,8 @@ pub struct Catalog {
 #[derive(Default)]
 struct Shared {
     topics: BTreeMap<Topic, Option<TopicState>>,
+    /// Those of them that are not for dead letters.
+    outputs: BTreeSet<Topic>,
     listeners: Vec<Arc<Wake>>,
     /// Something was wanted that nobody has asked about yet.
     fresh: bool,
@@ -126,6 +128,12 @@ impl Catalog {
         }
     }
 
+    /// Wants a topic that inputs go to: without any of these there is nothing to do.
+    pub fn want_output(&self, topic: &Topic) {
+        self.lock().outputs.insert(topic.clone());
+        self.want(topic);
+    }
+
     /// Rises with each change of any topic.
     pub fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
@@ -136,12 +144,11 @@ impl Catalog {
         self.lock().topics.get(topic).copied().flatten()
     }
 
-    /// Wanted topics that cannot be published to, with their state, and how many are wanted.
-    pub fn absent_of_all(&self) -> (Vec<(Topic, TopicState)>, usize) {
+    /// The topics that inputs go to, with what is known of them.
+    pub fn outputs(&self) -> Vec<(Topic, Option<TopicState>)> {
         let shared = self.lock();
-        let known = shared.topics.iter().filter_map(|(topic, state)| Some((topic, (*state)?)));
-        let absent = known.filter(|(_, state)| !matches!(state, TopicState::Present { .. }));
-        (absent.map(|(topic, state)| (topic.clone(), state)).collect(), shared.topics.len())
+        let state = |topic: &Topic| shared.topics.get(topic).copied().flatten();
+        shared.outputs.iter().map(|topic| (topic.clone(), state(topic))).collect()
     }
 
     /// Waits until the brokers have said something of each of these, but not for ever.
@@ -299,14 +306,16 @@ impl<'a> Asker<'a> {
         }
         Some(TopicState::Present {
             partitions,
-            limits: self.limits(topic, runtime),
+            limits: self.limits(topic, metadata.orig_broker_id(), runtime),
             same_partition: self.same_partition(topic, partitions)?,
         })
     }
 
-    fn limits(&self, topic: &Topic, runtime: &tokio::runtime::Handle) -> Limits {
+    /// Asked of the broker that has just answered: any can say it, and to look for the controller
+    /// instead takes all the patience where there is none to be found.
+    fn limits(&self, topic: &Topic, broker: i32, runtime: &tokio::runtime::Handle) -> Limits {
         let asked = [ResourceSpecifier::Topic(topic.as_str())];
-        let options = AdminOptions::new().request_timeout(Some(PATIENCE));
+        let options = AdminOptions::new().request_timeout(Some(PATIENCE)).broker_id(Some(broker));
         let answer = runtime.block_on(self.admin.describe_configs(&asked, &options));
         let Some(Ok(resource)) = answer.ok().and_then(|mut all| all.pop()) else {
             return Limits::default();

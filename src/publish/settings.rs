@@ -7,9 +7,9 @@ use crate::kafka::set_by_default;
 
 /// Records handed over and not yet acknowledged, of the whole process. More saves no CPU and costs
 /// memory.
-const QUEUED_RECORDS: u32 = 20_000;
+const QUEUED_RECORDS: u32 = 12_000;
 /// The same in memory, of the whole process.
-const QUEUED_KBYTES: u32 = 65_536;
+const QUEUED_KBYTES: u32 = 32_768;
 /// librdkafka measures records before compression and refuses those above its own limit; what a
 /// topic takes is decided by the topic, and by us before.
 const LOCAL_LIMIT_BYTES: u32 = 1_000_000_000;

@@ -10,6 +10,7 @@ use maxminddb::{MaxMindDbError, Reader, WithinOptions};
 
 use super::OnMiss;
 use super::fields::groups_of;
+use super::index::V4Index;
 use super::layout::Reading;
 use super::value::Value;
 use crate::record::{Enrichment, FactGroup, GroupSet};
@@ -26,11 +27,28 @@ const CLOSED_ON_MISS: GroupSet = GroupSet::EMPTY.with(FactGroup::Privacy).with(F
 /// a mapped file does not promise.
 pub struct Database {
     name: Arc<str>,
-    reader: Reader<Vec<u8>>,
+    reader: Reader<FileBytes>,
+    index: Option<V4Index>,
     reading: Reading,
     closes: GroupSet,
     non_global: bool,
     broken: AtomicU64,
+}
+
+/// A whole file, for all that read in it.
+#[derive(Clone)]
+pub(super) struct FileBytes(Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for FileBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<Vec<u8>> for FileBytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(Arc::new(bytes))
+    }
 }
 
 /// What a file says of an address.
@@ -53,7 +71,8 @@ impl Database {
         if u32::try_from(bytes.len()).is_err() {
             return Err(DatabaseError::TooLarge { name });
         }
-        let reader = match Reader::from_source(bytes) {
+        let bytes = FileBytes::from(bytes);
+        let reader = match Reader::from_source(bytes.clone()) {
             Ok(reader) => reader,
             Err(source) => return Err(DatabaseError::NotAnMmdb { name, source: source.into() }),
         };
@@ -61,7 +80,11 @@ impl Database {
             let database_type = reader.metadata().database_type.clone();
             return Err(DatabaseError::NoFacts { name, database_type });
         };
+        let metadata = reader.metadata();
+        let index =
+            V4Index::new(bytes, metadata.node_count, metadata.record_size, metadata.ip_version);
         Ok(Self {
+            index,
             closes: reading.covers.and(CLOSED_ON_MISS),
             name,
             reader,
@@ -128,6 +151,13 @@ impl Database {
 
     /// Where the file keeps what it knows of the address.
     pub(super) fn find(&self, ip: IpAddr) -> Found {
+        if let (IpAddr::V4(ip), Some(index)) = (ip, &self.index) {
+            let found = index.find(ip);
+            if found == Found::Broken {
+                self.broken.fetch_add(1, Ordering::Relaxed);
+            }
+            return found;
+        }
         if ip.is_ipv6() && self.reader.metadata().ip_version == 4 {
             return Found::Nothing;
         }
@@ -162,7 +192,7 @@ impl fmt::Debug for Database {
 }
 
 /// Reads a sample of the file and says how it is to be read; none when nothing in it is a fact.
-fn check(reader: &Reader<Vec<u8>>, name: &Arc<str>) -> Result<Option<Reading>, DatabaseError> {
+fn check(reader: &Reader<FileBytes>, name: &Arc<str>) -> Result<Option<Reading>, DatabaseError> {
     let broken = |source: MaxMindDbError| DatabaseError::Broken {
         name: Arc::clone(name),
         source: source.into(),
@@ -187,7 +217,7 @@ fn check(reader: &Reader<Vec<u8>>, name: &Arc<str>) -> Result<Option<Reading>, D
 /// of addresses spread over both families, so that a file that is cut off or damaged is refused
 /// before it is used.
 fn sample(
-    reader: &Reader<Vec<u8>>,
+    reader: &Reader<FileBytes>,
     mut visit: impl FnMut(&Value<'_>),
 ) -> Result<usize, MaxMindDbError> {
     let v6 = reader.metadata().ip_version == 6;
@@ -356,7 +386,8 @@ mod tests {
         let mut damaged = city_bytes();
         let riga = damaged.windows(4).position(|bytes| bytes == b"Riga").unwrap();
         damaged[riga] = 0xff;
-        file.reader = Reader::from_source(damaged).unwrap();
+        file.reader = Reader::from_source(damaged.into()).unwrap();
+        file.index = None;
         assert_eq!(file.enrichment(address("1.0.0.1").ip()), None);
         assert_eq!(file.broken(), 1);
         assert!(file.enrichment(address("2a00::1").ip()).is_some());
@@ -397,9 +428,10 @@ mod tests {
             }
             // And without the check, as if the damage were where no sample reaches.
             if let (Ok(mut file), Ok(reader)) =
-                (Database::new("city", city_bytes()), Reader::from_source(bytes))
+                (Database::new("city", city_bytes()), Reader::from_source(bytes.into()))
             {
                 file.reader = reader;
+                file.index = None;
                 let facts = file.enrichment(IpAddr::from([1, 0, 0, 1]));
                 prop_assert!(facts.is_some() || file.find(IpAddr::from([1, 0, 0, 1])) == Found::Nothing || file.broken() > 0);
             }

@@ -1,10 +1,12 @@
 //! Databases that the tests of this room write for themselves.
 
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use mmdb_writer::ipnet::IpNet;
-use mmdb_writer::{IpVersion, Writer};
+use mmdb_writer::{IpVersion, RecordSize, Writer};
 use serde::Serialize;
 
 use super::{Database, DatabaseSet, Resolver, Want, Wants};
@@ -76,4 +78,33 @@ pub(super) fn facts<T: Serialize>(database_type: &str, record: T) -> Enrichment 
     database("file", database_type, &[(network, record)])
         .enrichment(address("1.0.0.1").ip())
         .unwrap()
+}
+
+/// Files with records of every size that the format has, in trees of either kind.
+pub(super) fn of_each_record_size() -> Vec<(&'static str, Vec<u8>)> {
+    let sizes = [
+        ("24 bits", RecordSize::Bits24, IpVersion::V6),
+        ("28 bits", RecordSize::Bits28, IpVersion::V6),
+        ("32 bits", RecordSize::Bits32, IpVersion::V4),
+    ];
+    let written = sizes.into_iter().map(|(name, size, version)| {
+        let mut writer = Writer::builder("Test").ip_version(version).record_size(size).build();
+        for step in 0..4000u32 {
+            let ip = Ipv4Addr::from_bits(step.wrapping_mul(0x0101_9e37));
+            let network = format!("{ip}/{}", 8 + step % 25).parse::<IpNet>().unwrap();
+            // Reserved networks are refused by the writer; there are others.
+            drop(writer.insert(network.trunc(), &(step % 300)));
+        }
+        (name, writer.to_bytes().unwrap())
+    });
+    written.collect()
+}
+
+/// The folder with the makers' own files, where there is one.
+pub(super) fn sample_data() -> Option<PathBuf> {
+    let folder = std::env::var_os("IPSTAMP_SAMPLE_DATA").map(PathBuf::from);
+    if folder.is_none() {
+        println!("skipped: IPSTAMP_SAMPLE_DATA names no folder of sample databases");
+    }
+    folder
 }

@@ -34,12 +34,18 @@ enum Origin {
     Learned(Arc<Enrichment>),
 }
 
+/// Two addresses of an event with two files, and again as many.
+const MOST_FRESH: usize = 8;
+
 /// The facts of one epoch.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     origins: Vec<Origin>,
     /// For each database what its record at an offset says.
     records: Vec<FxHashMap<u32, Said>>,
+    /// Facts decoded just now to be judged, which are mostly asked for next, to be rendered: so a
+    /// record that is met is decoded once.
+    fresh: Vec<(FactsId, Enrichment)>,
     /// How many of the origins are learned: they keep their facts until the epoch ends.
     learned: usize,
 }
@@ -84,6 +90,8 @@ impl Known {
                 };
                 if !said.has.is_empty() {
                     said.facts = self.number(Origin::Record { database: number, ip });
+                    self.fresh.truncate(MOST_FRESH - 1);
+                    self.fresh.insert(0, (said.facts, facts));
                 }
                 said
             }
@@ -100,7 +108,10 @@ impl Known {
     }
 
     /// The facts behind a number; nothing for a number of another epoch.
-    pub(super) fn enrichment(&self, id: FactsId, databases: &[Arc<Database>]) -> Enrichment {
+    pub(super) fn enrichment(&mut self, id: FactsId, databases: &[Arc<Database>]) -> Enrichment {
+        if let Some(at) = self.fresh.iter().position(|(fresh, _)| *fresh == id) {
+            return self.fresh.swap_remove(at).1;
+        }
         match self.origins.get(id.0 as usize) {
             Some(Origin::Record { database, ip }) => databases
                 .get(usize::from(*database))

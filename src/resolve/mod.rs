@@ -10,6 +10,7 @@ mod decode;
 mod fields;
 #[cfg(test)]
 mod fixtures;
+mod index;
 mod known;
 mod layout;
 mod learned;

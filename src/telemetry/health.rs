@@ -1,6 +1,6 @@
 //! Whether the process lives and is ready: written by the workers, read by the admin port.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -28,6 +28,8 @@ pub enum Problem {
     Group(u16),
     /// An output topic is missing or refuses us.
     Output(String),
+    /// An output topic refuses a worker everything, although it is there.
+    Refusing(String, u16),
     /// A partition waits for a person.
     Halted(String),
     /// A partition has records to read and does not move.
@@ -42,6 +44,7 @@ impl Problem {
             Self::Brokers(worker) => format!("brokers (worker {worker})"),
             Self::Group(worker) => format!("group (worker {worker})"),
             Self::Output(topic) => format!("output topic {topic}"),
+            Self::Refusing(topic, worker) => format!("output topic {topic} (worker {worker})"),
             Self::Halted(partition) => format!("halted partition {partition}"),
             Self::Stalled(partition) => format!("stalled partition {partition}"),
             Self::Unacknowledged(worker) => format!("acknowledgements (worker {worker})"),
@@ -147,6 +150,16 @@ impl Health {
                 .map(|(problem, text)| Check { name: problem.name(), problem: Some(text.clone()) }),
         );
         checks
+    }
+
+    /// The output topics that refuse some worker everything.
+    pub fn refusing(&self) -> BTreeSet<String> {
+        let problems = self.problems();
+        let refusing = problems.keys().filter_map(|problem| match problem {
+            Problem::Refusing(topic, _) => Some(topic.clone()),
+            _ => None,
+        });
+        refusing.collect()
     }
 
     /// Whether there is no problem.

@@ -6,4 +6,5 @@ mod config;
 #[path = "../support/databases.rs"]
 mod databases;
 mod demo_databases;
+mod readme;
 mod sample_databases;

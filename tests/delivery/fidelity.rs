@@ -38,6 +38,34 @@ fn everything_comes_out_once_in_order_and_as_it_was() {
     assert!(audit.stamped >= 3000 - odd.len(), "only {} events have a stamp", audit.stamped);
 }
 
+/// Scenario: events with a source and a destination that the databases know.
+/// Guarantees: each address has the stamp of its own network, in the fields of ECS.
+#[test]
+fn each_address_has_the_stamp_of_its_network() {
+    let _turn = turn::together();
+    let Some(brokers) = broker::shared() else { return };
+    let client = Client::new(brokers);
+    client.create_topic("stamp-in", 1, &[]);
+    client.create_topic("stamp-out", 1, &[]);
+    client.write("stamp-in", (0..40).map(|number| events::record(number, 0)));
+    let settings = Settings::new(brokers, "stamp-in", "stamp-out");
+    let worker = Worker::start(&settings);
+    client.until_committed(&settings.group, "stamp-in", seconds(60), || worker.log());
+    worker.stop();
+
+    for output in client.read("stamp-out") {
+        let event: serde_json::Value = serde_json::from_str(&output.text()).unwrap();
+        for (place, salt) in [("source", 0), ("destination", 1)] {
+            let (_, city, country, number, holder) = events::network(output.offset as u64, salt);
+            let at = |path: &str| event.pointer(&format!("/{place}/{path}")).cloned();
+            assert_eq!(at("geo/city_name"), Some(city.into()), "{event}");
+            assert_eq!(at("geo/country_iso_code"), Some(country.into()), "{event}");
+            assert_eq!(at("as/number"), Some(number.into()), "{event}");
+            assert_eq!(at("as/organization/name"), Some(holder.into()), "{event}");
+        }
+    }
+}
+
 /// One of each odd kind.
 fn odd_records() -> Vec<Outgoing> {
     let event = |number: u64| Some(events::event(number).into_bytes());

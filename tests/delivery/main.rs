@@ -6,4 +6,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bomb;
+mod broker_faults;
 mod fidelity;
+mod members;
+mod refused;
+mod shutdown;
+mod storm;
+mod topics;

@@ -82,7 +82,7 @@ impl Way {
 
     fn serve(&mut self) {
         let now = Instant::now();
-        self.outlet.serve(now);
+        self.outlet.serve(now, |_| true);
         self.delivered.extend(self.outlet.take_delivered());
         self.refused.extend(self.outlet.take_refused());
         let at = self.outlet.next_deadline(now);

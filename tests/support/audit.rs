@@ -188,3 +188,86 @@ fn string_end(event: &[u8], at: usize) -> usize {
     }
     event.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn input(offset: i64) -> Stored {
+        Stored {
+            topic: "in".to_owned(),
+            partition: 0,
+            offset,
+            key: Some(b"k".to_vec()),
+            value: Some(br#"{"a" : 1,"source":{"ip":"x"}}"#.to_vec()),
+            headers: vec![(b"h".to_vec(), Some(b"1".to_vec())), (b"h".to_vec(), None)],
+            timestamp: Some(7),
+        }
+    }
+
+    /// The output of an input, as it should be.
+    fn output(input: &Stored) -> Stored {
+        let stamped = br#"{"a" : 1,"source":{"ip":"x","geo":{"c":"}\"{"},"as":[1,{}]}}"#;
+        let mut output =
+            Stored { topic: "out".to_owned(), value: Some(stamped.to_vec()), ..input.clone() };
+        let source = input.position().into_bytes();
+        output.headers.push((b"ipstamp-src".to_vec(), Some(source)));
+        output
+    }
+
+    fn audit_of_changed(change: impl FnOnce(&mut Vec<Stored>)) -> Audit {
+        let inputs: Vec<_> = (0..4).map(input).collect();
+        let mut outputs: Vec<_> = inputs.iter().map(output).collect();
+        change(&mut outputs);
+        Audit::of(&inputs, &outputs)
+    }
+
+    #[test]
+    fn the_audit_passes_what_is_right() {
+        let audit = audit_of_changed(|_| ());
+        audit.assert_exactly_once();
+        assert_eq!(audit.stamped, 4);
+    }
+
+    #[test]
+    fn the_audit_sees_a_loss_a_repetition_a_stranger_and_an_overtaking() {
+        let lost = audit_of_changed(|outputs| drop(outputs.remove(2)));
+        assert_eq!(lost.missing, ["in-0-2"]);
+        let repeated = audit_of_changed(|outputs| outputs.push(outputs[1].clone()));
+        assert_eq!(repeated.duplicates, BTreeMap::from([(0, 1)]));
+        repeated.assert_kept();
+        let strange = audit_of_changed(|outputs| drop(outputs[0].headers.pop()));
+        assert_eq!(strange.strangers.len(), 1);
+        let overtaken = audit_of_changed(|outputs| outputs.swap(1, 2));
+        assert_eq!(overtaken.overtaking.len(), 1);
+    }
+
+    #[test]
+    fn the_audit_sees_every_alteration() {
+        let changes: [fn(&mut Stored); 7] = [
+            |output| output.key = Some(Vec::new()),
+            |output| output.key = None,
+            |output| output.headers.swap(0, 1),
+            |output| drop(output.headers.remove(1)),
+            |output| output.timestamp = Some(8),
+            |output| output.value = None,
+            |output| output.value = Some(br#"{"a":1,"source":{"ip":"x","geo":1}}"#.to_vec()),
+        ];
+        for change in changes {
+            assert_eq!(audit_of_changed(|outputs| change(&mut outputs[3])).altered.len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_stamp_is_taken_out_wherever_it_stands() {
+        for (stamped, bare) in [
+            (r#"{"geo":{"a":[1,"}"]},"x":1}"#, r#"{"x":1}"#),
+            (r#"{"x":1,"geo":null,"y":2}"#, r#"{"x":1,"y":2}"#),
+            (r#"{"x":"\"geo\":","as":7}"#, r#"{"x":"\"geo\":"}"#),
+            (r#"{"geo":1}"#, r"{}"),
+            (r#"{"x":"unfinished"#, r#"{"x":"unfinished"#),
+        ] {
+            assert_eq!(String::from_utf8(without_stamps(stamped.as_bytes())).unwrap(), bare);
+        }
+    }
+}

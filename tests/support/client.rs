@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier,
+    TopicReplication,
+};
 use rdkafka::client::{ClientContext, DefaultClientContext};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -17,7 +20,7 @@ use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProd
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::headers::{self, Header};
-use super::patience::{seconds, until};
+use super::patience::{seconds, until, wait_for};
 
 /// How long the broker may take for an answer on a loaded machine.
 const ANSWER: Duration = seconds(30);
@@ -112,6 +115,26 @@ impl Client {
         self.until_partitions(name, partitions);
     }
 
+    /// Deletes a topic and waits until it is gone.
+    pub(crate) fn delete_topic(&self, name: &str) {
+        let results = wait(self.admin.delete_topics(&[name], &AdminOptions::new())).unwrap();
+        results[0].as_ref().unwrap();
+        until("the topic is gone", ANSWER, || {
+            let metadata = self.consumer.fetch_metadata(None, ANSWER).unwrap();
+            metadata.topics().iter().all(|topic| topic.name() != name)
+        });
+    }
+
+    /// Sets the configuration of a topic: what is not named goes back to its default.
+    pub(crate) fn configure_topic(&self, name: &str, config: &[(&str, &str)]) {
+        let mut change = AlterConfig::new(ResourceSpecifier::Topic(name));
+        for (key, value) in config {
+            change = change.set(key, value);
+        }
+        let results = wait(self.admin.alter_configs([&change], &AdminOptions::new())).unwrap();
+        results[0].as_ref().unwrap();
+    }
+
     fn until_partitions(&self, topic: &str, partitions: i32) {
         until("the topic has its partitions", ANSWER, || {
             let metadata = self.consumer.fetch_metadata(Some(topic), ANSWER).unwrap();
@@ -147,6 +170,14 @@ impl Client {
         writer.finish();
     }
 
+    /// Begin and end of a partition. A topic that was just made, or a broker that just came back,
+    /// may be announced before its leader knows.
+    fn watermarks(&self, topic: &str, partition: i32) -> (i64, i64) {
+        wait_for("begin and end of a partition", ANSWER, String::new, || {
+            self.consumer.fetch_watermarks(topic, partition, ANSWER).ok()
+        })
+    }
+
     /// The partitions of a topic.
     fn partitions(&self, topic: &str) -> Vec<i32> {
         let metadata = self.consumer.fetch_metadata(Some(topic), ANSWER).unwrap();
@@ -155,7 +186,7 @@ impl Client {
 
     /// The end offset of each partition.
     pub(crate) fn ends(&self, topic: &str) -> Vec<i64> {
-        let end = |partition| self.consumer.fetch_watermarks(topic, partition, ANSWER).unwrap().1;
+        let end = |partition| self.watermarks(topic, partition).1;
         self.partitions(topic).into_iter().map(end).collect()
     }
 
@@ -192,8 +223,9 @@ impl Client {
     ) {
         let ends = self.ends(topic);
         let last = std::cell::RefCell::new(String::new());
-        let explain = || format!("ends {ends:?}, committed {}\n{}", last.borrow(), explain());
-        super::patience::wait_for("the group is at the end", limit, explain, || {
+        let explain =
+            || format!("{topic}: ends {ends:?}, committed {}\n{}", last.borrow(), explain());
+        wait_for("the group is at the end", limit, explain, || {
             let committed = self.committed(group, topic);
             *last.borrow_mut() = format!("{committed:?}");
             committed.is_ok_and(|committed| committed == ends).then_some(())
@@ -202,13 +234,18 @@ impl Client {
 
     /// All records of a topic up to where it ends now, in the order of the partitions.
     pub(crate) fn read(&self, topic: &str) -> Vec<Stored> {
+        self.read_first(topic, i64::MAX)
+    }
+
+    /// The first `most` records of each partition.
+    pub(crate) fn read_first(&self, topic: &str, most: i64) -> Vec<Stored> {
         let mut all = Vec::new();
         for (partition, end) in (0..).zip(self.ends(topic)) {
             let mut list = TopicPartitionList::new();
             list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
             self.consumer.assign(&list).unwrap();
-            let begin = self.consumer.fetch_watermarks(topic, partition, ANSWER).unwrap().0;
-            let mut next = begin;
+            let mut next = self.watermarks(topic, partition).0;
+            let end = end.min(next.saturating_add(most));
             while next < end {
                 let message = self.consumer.poll(ANSWER).expect("the topic ends too early");
                 let message = match message {

@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 
 use super::client::Outgoing;
-use super::small_databases::KNOWN;
+use super::small_databases::{KNOWN, Known};
 
 /// The `number`th event.
 pub(crate) fn event(number: u64) -> String {
@@ -14,7 +14,7 @@ pub(crate) fn event(number: u64) -> String {
 /// The `number`th event with `padding` more bytes.
 pub(crate) fn padded(number: u64, padding: usize) -> String {
     let address = |salt: u64| {
-        let (network, ..) = KNOWN[((number + salt) % KNOWN.len() as u64) as usize];
+        let (network, ..) = network(number, salt);
         Ipv4Addr::from(u32::from(network) | (number.wrapping_mul(40_503) & 0xffff) as u32)
     };
     let (source, destination) = (address(0), address(1));
@@ -23,6 +23,11 @@ pub(crate) fn padded(number: u64, padding: usize) -> String {
     format!(
         r#"{{"id":{number}, "ratio":1.10,"exp":1e2,"big":123456789012345678901234567890,"text":"caf\u00e9 \/ \"q\" café","again":1,"again":2,"source":{{"ip":"{source}","port":1}},"destination" : {{ "ip" : "{destination}" }},"pad":"{padding}"}}"#
     )
+}
+
+/// What the databases know of the `number`th event's source (0) or destination (1).
+pub(crate) fn network(number: u64, salt: u64) -> Known {
+    KNOWN[((number + salt) % KNOWN.len() as u64) as usize]
 }
 
 /// The `number`th event as a record: with a key, headers and a time of its own.

@@ -4,10 +4,10 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
-/// Waits for the end of its standard input, which is the end of the test process at the latest, and
+/// Waits for the end of its standard input (signals to the whole process group do not hurry it), which is the end of the test process at the latest, and
 /// kills then. The program takes the shell's place, so that its process id and exit code are its own.
 const LEASH: &str = "exec 3<&0; me=$$; \
-    (read -r _ <&3; kill -9 $me) >/dev/null 2>&1 & \
+    (trap '' INT TERM HUP; read -r _ <&3; kill -9 $me) >/dev/null 2>&1 & \
     exec 3<&- </dev/null; exec \"$@\"";
 
 /// A program that is killed when this value goes, or when the test process does.
@@ -61,7 +61,7 @@ impl Drop for Leashed {
 
 /// Removes a folder at the end of its standard input. What still writes there is killed at the same
 /// moment: it tries until the folder is gone.
-const BROOM: &str = "read -r _; for _ in 1 2 3 4 5; do rm -rf \"$1\" && exit; sleep 0.5; done";
+const BROOM: &str = "trap '' INT TERM HUP; read -r _; for _ in 1 2 3 4 5; do rm -rf \"$1\" && exit; sleep 0.5; done";
 
 /// A folder that is removed when this value goes, or when the test process does.
 pub(crate) struct Folder {

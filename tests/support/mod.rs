@@ -4,7 +4,9 @@
 pub(crate) mod audit;
 pub(crate) mod broker;
 pub(crate) mod client;
+pub(crate) mod dice;
 pub(crate) mod events;
+pub(crate) mod feeder;
 pub(crate) mod headers;
 pub(crate) mod leash;
 pub(crate) mod patience;

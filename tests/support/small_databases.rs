@@ -5,14 +5,22 @@ use std::path::{Path, PathBuf};
 
 use mmdb_writer::{Value, Writer};
 
-/// What the two files know, network by network: the first address of a /16, the city, the country,
-/// the number of the autonomous system and who holds it.
-pub(crate) const KNOWN: [(Ipv4Addr, &str, &str, u32, &str); 4] = [
+/// What the two files know of a /16: its first address, the city, the country, the number of the
+/// autonomous system and who holds it.
+pub(crate) type Known = (Ipv4Addr, &'static str, &'static str, u32, &'static str);
+
+/// All that they know.
+pub(crate) const KNOWN: [Known; 4] = [
     (Ipv4Addr::new(81, 2, 0, 0), "Bristol", "GB", 64_501, "Severn Networks"),
     (Ipv4Addr::new(89, 160, 0, 0), "Uppsala", "SE", 64_502, "Fyris Telecom"),
     (Ipv4Addr::new(175, 16, 0, 0), "Changchun", "CN", 64_503, "Jilin Line"),
     (Ipv4Addr::new(216, 160, 0, 0), "Milton", "US", 64_504, "Rainier Cable"),
 ];
+
+/// An address whose autonomous system has a name of [`TALKATIVE_BYTES`].
+pub(crate) const TALKATIVE: Ipv4Addr = Ipv4Addr::new(2, 125, 160, 216);
+/// So long that its stamp does not fit where the event still does.
+pub(crate) const TALKATIVE_BYTES: usize = 2000;
 
 /// The two files.
 #[derive(Clone, Debug)]
@@ -42,6 +50,12 @@ impl Databases {
             ]);
             asn.insert_range(IpAddr::V4(first), IpAddr::V4(last), &system).unwrap();
         }
+        let talkative = Value::map([
+            ("autonomous_system_number", Value::from(64_505_u32)),
+            ("autonomous_system_organization", Value::from("x".repeat(TALKATIVE_BYTES))),
+        ]);
+        let only = IpAddr::V4(TALKATIVE);
+        asn.insert_range(only, only, &talkative).unwrap();
         let write = |writer: &Writer, name: &str| {
             let path = folder.join(name);
             std::fs::write(&path, writer.to_bytes().unwrap()).unwrap();

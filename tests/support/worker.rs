@@ -38,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) workers: u16,
     /// `window.records`
     pub(crate) window_records: u32,
+    /// `databases`; small ones of its own where none are given.
+    pub(crate) databases: Option<Databases>,
 }
 
 impl Settings {
@@ -56,6 +58,7 @@ impl Settings {
             partition: "auto",
             workers: 1,
             window_records: 4096,
+            databases: None,
         }
     }
 
@@ -105,14 +108,19 @@ pub(crate) struct Worker {
 impl Worker {
     /// Starts it.
     pub(crate) fn start(settings: &Settings) -> Self {
+        Self::start_with(settings, &[])
+    }
+
+    /// Starts it with more arguments, such as `--until end`.
+    pub(crate) fn start_with(settings: &Settings, arguments: &[&str]) -> Self {
         let home = Folder::new(Path::new(env!("CARGO_TARGET_TMPDIR")), "worker-");
-        let databases = Databases::write(home.path());
+        let databases = settings.databases.clone().unwrap_or_else(|| Databases::write(home.path()));
         let admin = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let config = home.path().join("ipstamp.yaml");
         fs::write(&config, settings.yaml(&databases, admin)).unwrap();
         let log = File::create(Self::log_path(home.path())).unwrap();
         let process = Leashed::start(env!("CARGO_BIN_EXE_ipstamp"), |command| {
-            command.args(["run", "--config"]).arg(&config);
+            command.args(["run", "--config"]).arg(&config).args(arguments);
             command.stdout(Stdio::null()).stderr(log);
         });
         Self { process, home, admin }
@@ -125,7 +133,12 @@ impl Worker {
     /// The end of what it said.
     pub(crate) fn log(&self) -> String {
         let text = fs::read(Self::log_path(self.home.path())).unwrap_or_default();
-        String::from_utf8_lossy(&text[text.len().saturating_sub(20_000)..]).into_owned()
+        String::from_utf8_lossy(&text[text.len().saturating_sub(4000)..]).into_owned()
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
     }
 
     /// Sends a signal by its name, such as `TERM`.
@@ -161,8 +174,9 @@ impl Worker {
     pub(crate) fn get(&self, path: &str) -> Option<(u16, String)> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.admin)).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            .ok()?;
+        // In one piece: a server that answers the first of several and closes resets the connection.
+        let ask = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(ask.as_bytes()).ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
         let (head, body) = answer.split_once("\r\n\r\n")?;
@@ -177,7 +191,7 @@ impl Worker {
 
     /// A line of `/proc/PID/status` in KiB: `VmHWM` is the most memory it ever had.
     pub(crate) fn memory_kib(&self, field: &str) -> u64 {
-        let text = fs::read_to_string(format!("/proc/{}/status", self.process.pid())).unwrap();
+        let text = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = text.lines().find(|line| line.starts_with(field)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }

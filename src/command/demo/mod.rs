@@ -1,8 +1,53 @@
 //! `demo`: the whole job against a Kafka inside this process.
+//!
+//! What runs is what `run` runs: the same pipeline, configured by the file that is shown. Around it
+//! are an embedded Kafka, a feeder that writes log events, and a reader that checks off each of
+//! them on the output.
+
+mod checklist;
+mod events;
+mod feed;
+mod progress;
+mod report;
+mod sample;
+mod show;
+mod stage;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
+use rdkafka::error::KafkaError;
 
-use super::{Exit, Failure};
+use super::{Exit, Failure, say};
+use crate::config::{self, Config, ProcessEnvironment};
+use crate::kafka::EmbeddedKafka;
+use crate::resolve::{Database, DatabaseError};
+use crate::telemetry::{LogFormat, LogLevel, init_logging};
+
+use report::grouped;
+use stage::Stage;
+
+const INPUT: &str = "demo.logs";
+const OUTPUT: &str = "demo.logs.enriched";
+const GROUP: &str = "ipstamp-demo";
+const PARTITIONS: usize = 6;
+/// Events per second when no number is asked for.
+const GENTLE: u64 = 1000;
+/// One, whatever the machine has: when a second member comes late, the embedded Kafka takes most of
+/// a session to deal out the partitions anew, and takes no commits meanwhile.
+const WORKERS: u16 = 1;
+/// A fetch that finds nothing is answered after so long. The embedded Kafka does not look whether
+/// something has come meanwhile.
+const WAIT_MS: u32 = 10;
+
+/// Made-up facts about real networks, in the layouts of the usual vendor.
+const DATABASES: [(&str, &[u8]); 3] = [
+    ("city", include_bytes!("city.mmdb")),
+    ("asn", include_bytes!("asn.mmdb")),
+    ("privacy", include_bytes!("privacy.mmdb")),
+];
 
 /// See the whole job work against a Kafka inside this process
 #[derive(Clone, Debug, Args)]
@@ -17,6 +62,72 @@ pub struct DemoArgs {
 }
 
 /// Runs the demo.
-pub fn demo(_args: &DemoArgs) -> Result<Exit, Failure> {
-    Err(Failure::new(Exit::Internal, "demo is not wired"))
+pub fn demo(args: &DemoArgs) -> Result<Exit, Failure> {
+    init_logging(LogLevel::Warn, LogFormat::Auto);
+    let kafka = start_kafka().map_err(|error| unavailable(&error))?;
+    let config = configure(kafka.brokers())?;
+    say_what_starts(kafka.brokers(), args);
+    let played = Stage::set(args, config)?.play();
+    if played.is_err() {
+        // What still runs ends with the process, and would complain of a Kafka that ended before.
+        std::mem::forget(kafka);
+    }
+    let findings = played?;
+    findings.say();
+    Ok(if findings.holds() { Exit::Done } else { Exit::Findings })
+}
+
+fn start_kafka() -> Result<EmbeddedKafka, KafkaError> {
+    let kafka = EmbeddedKafka::start(Duration::ZERO)?;
+    for topic in [INPUT, OUTPUT] {
+        kafka.create_topic(topic, PARTITIONS as i32)?;
+    }
+    Ok(kafka)
+}
+
+/// The demo's configuration: read and checked as any file is.
+fn configure(brokers: &str) -> Result<Config, Failure> {
+    let text = format!(
+        "kafka:
+  brokers: ['{brokers}']
+  client: {{fetch.wait.max.ms: {WAIT_MS}}}
+input: {{topics: [{INPUT}], group: {GROUP}}}
+output: {{topic: {OUTPUT}}}
+want: [geo, as, privacy]
+workers: {WORKERS}
+admin: {{listen: 'off'}}
+"
+    );
+    let file = config::parse(text.as_bytes(), &ProcessEnvironment).map_err(|problems| {
+        let texts: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        Failure::new(Exit::Internal, texts.join("\n"))
+    })?;
+    Ok(file.into())
+}
+
+fn databases() -> Result<Vec<Arc<Database>>, DatabaseError> {
+    let open = |(name, bytes): (&str, &[u8])| Database::new(name, bytes.to_vec()).map(Arc::new);
+    DATABASES.into_iter().map(open).collect()
+}
+
+fn say_what_starts(brokers: &str, args: &DemoArgs) {
+    let bytes: usize = DATABASES.iter().map(|(_, bytes)| bytes.len()).sum();
+    let until = match args.records {
+        Some(records) => format!("{} log events, as fast as they come", grouped(records)),
+        None => format!("about {} log events a second, until Ctrl-C", grouped(GENTLE)),
+    };
+    say(&format!(
+        "Everything of this runs inside this process, and is gone when it ends:
+  Kafka      embedded, at {brokers}; it speaks the real protocol and keeps all in memory
+  topics     {INPUT} -> {OUTPUT}, {PARTITIONS} partitions each
+  databases  city, asn, privacy: {bytes} bytes in the program, with made-up facts
+  worker     {WORKERS}: a thread with a consumer in the group {GROUP} and a producer
+  feeder     {until}
+  reader     checks off each event on the output topic by its header ipstamp-src
+"
+    ));
+}
+
+fn unavailable(error: &KafkaError) -> Failure {
+    Failure::new(Exit::Unavailable, format_args!("the embedded Kafka: {error}"))
 }

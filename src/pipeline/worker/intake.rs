@@ -3,28 +3,24 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use rdkafka::error::RDKafkaErrorCode as Code;
-
 use super::super::OnUnparsable;
 use super::super::lane::{Ownership, Stage, Waiting};
 use super::super::stamp::Stamp;
 use super::super::ticket::LaneId;
-use super::{Failure, Worker};
+use super::Worker;
 use crate::commit::Sequence;
-use crate::consume::{OutOfRange, Start};
-use crate::kafka::{Buffer, Fetched, Headers, PartitionList, Place};
+use crate::kafka::{Buffer, Fetched, Headers};
 use crate::publish;
-use crate::record::{DeadLetterClass, NextOffset, Offset, Outcome, Partition, Reason, Topic};
-use crate::telemetry::Problem;
+use crate::record::{DeadLetterClass, Offset, Outcome, Partition, Reason, Topic};
 
 /// How long fetched records are held for room before their partition is paused. Shorter waits are
 /// ordinary: the producer is full, and in a moment it is not.
 const HOLD: Duration = Duration::from_millis(200);
 
 /// What was made of an event, with the reason that goes into a header.
-struct Made {
-    value: Option<Buffer>,
-    outcome: Outcome,
+pub(super) struct Made {
+    pub(super) value: Option<Buffer>,
+    pub(super) outcome: Outcome,
 }
 
 impl Worker {
@@ -53,34 +49,6 @@ impl Worker {
         self.batch = batch;
         self.begin_again();
         busy
-    }
-
-    /// Begins partitions anew whose offset could not be found.
-    fn begin_again(&mut self) {
-        if self.resets.is_empty() {
-            return;
-        }
-        let Some(consumer) = &self.consumer else { return };
-        let (mut list, mut all) = (PartitionList::new(8), PartitionList::new(8));
-        for (topic, partition, place) in self.resets.drain(..) {
-            let id = self.by_name.get(&(topic.clone(), partition));
-            let owned = |id: &LaneId| self.lanes[usize::from(id.0)].ownership == Ownership::Owned;
-            if id.is_some_and(owned) {
-                list.add_place(topic.as_str(), partition, place);
-                all.add_place(topic.as_str(), partition, place);
-            }
-        }
-        for lane in self.lanes.iter().filter(|lane| lane.ownership == Ownership::Owned) {
-            let (topic, partition) = (lane.topic.as_str(), lane.partition);
-            if !list.iter().any(|entry| entry.topic == topic && entry.partition == partition) {
-                all.add(topic, partition, None);
-            }
-        }
-        if !list.is_empty()
-            && let Err(fault) = consumer.begin_again(&list, &all)
-        {
-            tracing::warn!(error = %fault, "partitions could not be begun; the group decides anew");
-        }
     }
 
     fn admit_held(&mut self) -> bool {
@@ -143,7 +111,7 @@ impl Worker {
         }
     }
 
-    fn lane_of(&mut self, fetched: &Fetched) -> Option<LaneId> {
+    pub(super) fn lane_of(&mut self, fetched: &Fetched) -> Option<LaneId> {
         let tag = fetched.tag();
         if let Some((last, id)) = self.last_lane
             && last == tag
@@ -263,7 +231,7 @@ impl Worker {
 
     /// Stamps an event into a pooled buffer. None when a provider is to be asked. Whatever an event
     /// does to the code that reads it, it costs the stamp and nothing else.
-    fn make(&mut self, event: &[u8], ask: Result<(), Reason>) -> Option<Made> {
+    pub(super) fn make(&mut self, event: &[u8], ask: Result<(), Reason>) -> Option<Made> {
         let (stamper, pool) = (&mut self.stamper, &mut self.pool);
         let made = catch_unwind(AssertUnwindSafe(|| match stamper.stamp(event, ask) {
             Stamp::Missing => None,
@@ -281,180 +249,6 @@ impl Worker {
             let outcome = Outcome::Unchanged(Some(Reason::Internal));
             Some(Made { value: Some(self.pool.copy(event)), outcome })
         })
-    }
-
-    /// Lets a record wait for answers, and asks for them.
-    fn park(
-        &mut self,
-        id: LaneId,
-        sequence: Sequence,
-        headers: Headers,
-        fetched: &Fetched,
-        event: &[u8],
-    ) {
-        let mut missing = self.stamper.missing().to_vec();
-        missing.sort_unstable_by_key(|(address, _)| *address);
-        missing.dedup_by(|later, first| {
-            let same = later.0 == first.0;
-            if same {
-                first.1 = first.1.or(later.1);
-            }
-            same
-        });
-        let waiting = Waiting {
-            sequence,
-            stage: Stage::Asked {
-                event: self.pool.copy(event),
-                addresses: missing.iter().map(|(address, _)| *address).collect(),
-                open: missing.len() as u16,
-                failed: None,
-            },
-            key: fetched.key().map(<[u8]>::to_vec),
-            headers: Some(headers),
-            timestamp: fetched.timestamp(),
-        };
-        self.lane_mut(id).push(waiting);
-        self.deadlines.push_back((Instant::now() + self.config.deadline, id, sequence));
-        for (address, groups) in missing {
-            self.asking.ask(address, groups, (id, sequence));
-        }
-    }
-
-    /// Takes in an answer, and stamps the records that had waited for nothing else.
-    pub(super) fn hear(
-        &mut self,
-        address: std::net::IpAddr,
-        asked: crate::record::GroupSet,
-        told: crate::resolve::Told,
-    ) {
-        let reason = told.as_ref().err().copied();
-        if let Ok(facts) = told {
-            self.stamper.learn(address, asked, facts);
-        }
-        for (id, sequence) in self.asking.answered(address) {
-            let Some(waiting) = self.lane_mut(id).find_asked(sequence) else { continue };
-            let Stage::Asked { open, failed, .. } = &mut waiting.stage else { continue };
-            *open -= 1;
-            *failed = failed.or(reason);
-            if *open == 0 {
-                let reason = failed.unwrap_or(Reason::NotFound);
-                self.conclude(id, sequence, reason);
-            }
-        }
-    }
-
-    /// Publishes records whose deadline has come, with what is known.
-    pub(super) fn expire(&mut self, now: Instant) {
-        while let Some((at, id, sequence)) = self.deadlines.front().copied() {
-            if at > now {
-                return;
-            }
-            self.deadlines.pop_front();
-            self.conclude(id, sequence, Reason::Deadline);
-        }
-    }
-
-    /// Ends the waiting of a record: it is stamped with what is known now.
-    pub(super) fn conclude(&mut self, id: LaneId, sequence: Sequence, reason: Reason) {
-        let Some(waiting) = self.lane_mut(id).find_asked(sequence) else { return };
-        let stage = std::mem::replace(&mut waiting.stage, Stage::Sent);
-        let Stage::Asked { event, addresses, .. } = stage else { return };
-        for address in addresses {
-            self.asking.no_longer(address, (id, sequence));
-        }
-        // With a reason given nothing is asked any more, so there is always something to publish.
-        let made = self.make(event.as_slice(), Err(reason)).unwrap_or(Made {
-            value: Some(event),
-            outcome: Outcome::Unchanged(Some(Reason::Internal)),
-        });
-        self.lane_mut(id).set_ready(sequence, made.value, made.outcome);
-    }
-
-    /// What stands in the place of a record.
-    fn take_fault(&mut self, fetched: &Fetched, fault: crate::kafka::Fault) {
-        match fault.code() {
-            Code::PartitionEOF => {
-                if let Some(id) = self.lane_of(fetched)
-                    && let Some(end) = self.lane(id).end
-                    && fetched.offset().0 >= end.0
-                {
-                    self.exhaust(id, end);
-                }
-            }
-            Code::AutoOffsetReset => self.take_reset(fetched),
-            Code::PollExceeded => tracing::warn!(
-                "this worker did not poll for too long and was taken out of the group; \
-                 it joins again and reads on from what was committed"
-            ),
-            Code::TopicAuthorizationFailed => self.refused(format!(
-                "no right to read topic {topic}; kafka-acls --add --operation Read \
-                 --operation Describe --topic {topic}",
-                topic = fetched.topic()
-            )),
-            Code::GroupAuthorizationFailed => self.refused(format!(
-                "no right to group {group}; kafka-acls --add --operation Read --group {group}",
-                group = self.consume.group
-            )),
-            Code::UnknownTopicOrPartition | Code::UnknownTopic => {
-                let text = format!("input topic {} does not exist", fetched.topic());
-                if self.health.report(Problem::Group(self.number), text.clone()) {
-                    tracing::error!("{text}; waiting for it");
-                }
-            }
-            _ => {
-                let text = format!("cannot read {}: {}", fetched.topic(), fetched.fault_text());
-                if self.health.report(Problem::Brokers(self.number), text.clone()) {
-                    tracing::warn!(error = %fault, "{text}; trying again");
-                }
-            }
-        }
-    }
-
-    /// There is no committed offset, or it is out of range.
-    fn take_reset(&mut self, fetched: &Fetched) {
-        let (topic, partition) = (fetched.topic(), fetched.partition());
-        let lost = Some(fetched.offset().0).filter(|offset| *offset >= 0);
-        let place = match (lost, self.consume.start, self.consume.on_offset_out_of_range) {
-            (None, Start::Earliest, _) | (Some(_), _, OutOfRange::Earliest) => Place::Beginning,
-            (None, Start::Latest, _) | (Some(_), _, OutOfRange::Latest) => Place::End,
-            (Some(offset), _, OutOfRange::Fail) => {
-                let text = format!(
-                    "{topic}-{partition}: the committed offset {offset} no longer exists, so \
-                     records were deleted unread. To go on with what is left set \
-                     input.on_offset_out_of_range to earliest (or latest)"
-                );
-                self.failure.get_or_insert(Failure::Unavailable(text));
-                return;
-            }
-        };
-        if let Some(offset) = lost {
-            tracing::warn!(%topic, %partition, offset, ?place,
-                "the committed offset no longer exists: records were deleted unread");
-        } else {
-            tracing::debug!(%topic, %partition, ?place, "no committed offset; beginning");
-        }
-        self.resets.push((Topic::new(topic), partition, place));
-    }
-
-    /// A right is missing: said once, and after a while the worker gives up.
-    pub(super) fn refused(&mut self, text: String) {
-        let since = *self.refused_since.get_or_insert_with(Instant::now);
-        if self.health.report(Problem::Group(self.number), text.clone()) {
-            tracing::error!("{text}");
-        }
-        if since.elapsed() > Duration::from_secs(30) {
-            self.failure.get_or_insert(Failure::NoPermission(text));
-        }
-    }
-
-    /// The end has been read, of a run that ends by itself.
-    fn exhaust(&mut self, id: LaneId, end: NextOffset) {
-        let lane = self.lane_mut(id);
-        if !lane.exhausted {
-            lane.exhausted = true;
-            tracing::debug!(topic = %lane.topic, partition = %lane.partition, %end, "read to the end");
-            self.set_paused(id, true);
-        }
     }
 }
 

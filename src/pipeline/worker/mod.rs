@@ -4,6 +4,8 @@
 mod intake;
 mod outgoing;
 mod ownership;
+mod parking;
+mod setbacks;
 mod upkeep;
 
 use std::collections::VecDeque;
@@ -66,6 +68,16 @@ pub(in crate::pipeline) enum WorkerEnd {
     Failed(Failure),
 }
 
+impl WorkerEnd {
+    /// Why it cannot go on, if that is how it ended.
+    pub(in crate::pipeline) fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Failed(failure) => Some(failure),
+            Self::Drained | Self::Unfinished(_) => None,
+        }
+    }
+}
+
 /// Why a worker cannot go on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
@@ -108,6 +120,8 @@ pub(super) struct Worker {
     consumer: Option<Consumer>,
     outlet: Outlet,
     pool: Pool,
+    /// For events that wait for an answer: one that waits long keeps a whole chunk of its pool.
+    parked: Pool,
     stamper: Stamper,
     by_name: FxHashMap<(Topic, Partition), LaneId>,
     /// The lane of the record before, which is mostly the lane of the next.
@@ -128,10 +142,13 @@ pub(super) struct Worker {
     catalog_version: u64,
     /// For records without a key: another number for each batch.
     unkeyed: u32,
+    /// The time of day, asked once per round and not once per record.
+    now_ms: i64,
     tally: Tally,
     next_tick: Instant,
     next_look: Instant,
-    refused_since: Option<Instant>,
+    /// A right or a credential is missing: since when, and what is said of it.
+    refused: Option<(Instant, String)>,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
     ends: Option<Arc<super::ends::Ends>>,
@@ -172,6 +189,11 @@ impl Worker {
         settings.catalog.listen(Arc::clone(&settings.wake));
         Ok(Self {
             number: settings.number,
+            asking: Asking::new(
+                settings.desk,
+                settings.config.deadline,
+                Arc::clone(&settings.inbox),
+            ),
             config: settings.config,
             consume: settings.consume,
             output: settings.output,
@@ -184,10 +206,10 @@ impl Worker {
             consumer: Some(consumer),
             outlet,
             pool: Pool::new(),
+            parked: Pool::new(),
             stamper,
             by_name: FxHashMap::default(),
             last_lane: None,
-            asking: Asking::new(settings.desk, Arc::clone(&settings.inbox)),
             deadlines: VecDeque::new(),
             rebalances: VecDeque::new(),
             resets: Vec::new(),
@@ -198,10 +220,11 @@ impl Worker {
             catalog: settings.catalog,
             catalog_version: 0,
             unkeyed: u32::from(settings.number),
+            now_ms: outgoing::now_ms(),
             tally: Tally::default(),
             next_tick: now,
             next_look: now,
-            refused_since: None,
+            refused: None,
             health: settings.health,
             metrics: settings.metrics,
             ends: settings.ends,
@@ -220,6 +243,7 @@ impl Worker {
         loop {
             let now = Instant::now();
             self.health.round(self.number);
+            self.now_ms = outgoing::now_ms();
             let mut busy = self.serve_deliveries(now);
             self.read_inbox(now);
             self.expire(now);
@@ -261,7 +285,7 @@ impl Worker {
             self.outlet.next_deadline(now),
             self.revoke_until,
             self.stopping,
-            self.ends.is_some().then_some(self.next_tick),
+            (self.ends.is_some() || self.stopping.is_some()).then_some(self.next_tick),
         ];
         let next = waits.into_iter().flatten().min();
         next.map_or(LONGEST_SLEEP, |at| at.saturating_duration_since(now).min(LONGEST_SLEEP))
@@ -269,6 +293,7 @@ impl Worker {
 
     fn is_anything_under_way(&self) -> bool {
         self.outlet.under_way() > 0
+            || !self.resets.is_empty()
             || self
                 .lanes
                 .iter()

@@ -3,9 +3,9 @@
 
 use std::time::{Instant, SystemTime};
 
-use super::super::lane::{Ownership, Stage, Waiting};
+use super::super::lane::{Lane, Ownership, Stage, Waiting};
 use super::super::ticket::{LaneId, Ticket};
-use super::Worker;
+use super::{Failure, Worker};
 use crate::commit::Sequence;
 use crate::kafka::{Buffer, Headers, Outgoing};
 use crate::publish::{
@@ -72,7 +72,8 @@ impl Worker {
             self.bury(id, record.sequence, None, headers, value, record.timestamp, class, words);
             return;
         }
-        let timestamp = record.timestamp.map(|time| clamp(time, limits, &mut headers));
+        let now = self.now_ms;
+        let timestamp = record.timestamp.map(|time| clamp(time, limits, now, &mut headers));
         self.tally.bytes_published += value.as_ref().map_or(0, |v| v.as_slice().len()) as u64;
         let ticket = Ticket { lane: id, sequence: record.sequence, outcome }.to_bits();
         let outgoing = Outgoing { value, headers: Some(headers), timestamp, ticket };
@@ -136,7 +137,7 @@ impl Worker {
             headers.set(publish::ERROR_VALUE_BYTES, len.to_string().as_bytes());
             value = None;
         }
-        let timestamp = timestamp.map(|time| clamp(time, limits, &mut headers));
+        let timestamp = timestamp.map(|time| clamp(time, limits, self.now_ms, &mut headers));
         let input = lane.partition;
         let ticket = Ticket { lane: id, sequence, outcome: Outcome::DeadLettered(class) }.to_bits();
         let record = Outgoing { value, headers: Some(headers), timestamp, ticket };
@@ -164,6 +165,10 @@ impl Worker {
                     );
                     tracing::error!(partition = name, "{text}");
                     lane.halted = Some(text.clone());
+                    if self.ends.is_some() {
+                        // A run that is to end by itself would wait for ever.
+                        self.failure.get_or_insert(Failure::Unavailable(text.clone()));
+                    }
                     self.health.report(Problem::Halted(name), text);
                 }
                 self.set_paused(id, true);
@@ -180,7 +185,8 @@ impl Worker {
 
     /// Takes in what the producer reports. False when there was nothing.
     pub(super) fn serve_deliveries(&mut self, now: Instant) -> bool {
-        let busy = self.outlet.serve(now);
+        let lanes = &self.lanes;
+        let busy = self.outlet.serve(now, |bits| is_under_way(lanes, Ticket::from_bits(bits)));
         for bits in self.outlet.take_delivered() {
             let ticket = Ticket::from_bits(bits);
             let Some(lane) = self.lanes.get_mut(usize::from(ticket.lane.0)) else { continue };
@@ -234,10 +240,14 @@ impl Worker {
     }
 }
 
+/// Whether a record is still to end under the present ownership of its partition.
+pub(super) fn is_under_way(lanes: &[Lane], ticket: Ticket) -> bool {
+    let lane = lanes.get(usize::from(ticket.lane.0));
+    lane.is_some_and(|lane| lane.tracker.is_under_way(ticket.sequence))
+}
+
 /// Brings a time within the topic's bounds, and keeps the original in a header.
-fn clamp(time: i64, limits: Limits, headers: &mut Headers) -> i64 {
-    // Far from the bounds nothing has to be asked of the clock: this is on every record.
-    let now = now_ms();
+fn clamp(time: i64, limits: Limits, now: i64, headers: &mut Headers) -> i64 {
     let newest = now.saturating_add(limits.timestamp_after_max_ms);
     let oldest = now.saturating_sub(limits.timestamp_before_max_ms);
     if time <= newest && time >= oldest {
@@ -251,7 +261,8 @@ fn clamp(time: i64, limits: Limits, headers: &mut Headers) -> i64 {
     }
 }
 
-fn now_ms() -> i64 {
+/// Milliseconds since 1970.
+pub(super) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| since.as_millis() as i64)
 }
@@ -266,12 +277,12 @@ mod tests {
         let now = now_ms();
         let mut headers = Headers::new(1);
         for time in [now, now - 3_000_000, now + 3_000_000] {
-            assert_eq!(clamp(time, limits, &mut headers), time);
+            assert_eq!(clamp(time, limits, now, &mut headers), time);
         }
         assert!(headers.is_empty());
-        let late = clamp(now + 86_400_000, limits, &mut headers);
+        let late = clamp(now + 86_400_000, limits, now, &mut headers);
         assert!(late > now && late <= now + 3_600_000);
-        let early = clamp(0, limits, &mut headers);
+        let early = clamp(0, limits, now, &mut headers);
         assert!(early < now && early >= now - 3_600_000);
         assert_eq!(headers.iter().next().unwrap().1, Some(&b"0"[..]));
     }

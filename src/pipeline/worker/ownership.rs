@@ -7,7 +7,8 @@
 use std::time::{Duration, Instant};
 
 use super::super::lane::{Lane, Ownership, Stage};
-use super::super::ticket::LaneId;
+use super::super::ticket::{LaneId, Ticket};
+use super::outgoing::is_under_way;
 use super::{Failure, REVOKE_LIMIT, Worker, WorkerEnd};
 use crate::kafka::{PartitionList, Rebalance};
 use crate::record::{Partition, Reason, Topic};
@@ -50,7 +51,13 @@ impl Worker {
     pub(super) fn answer_rebalances(&mut self, now: Instant) {
         while let Some(rebalance) = self.rebalances.pop_front() {
             match rebalance {
-                Rebalance::Assign(list) => self.assign(&list, now),
+                Rebalance::Assign(list) => {
+                    self.assign(&list, now);
+                    if self.stopping.is_some() {
+                        // Taken on so that the group settles and commits are taken again, not read.
+                        self.each_of(&list, Self::leave);
+                    }
+                }
                 Rebalance::Revoke(list) => {
                     let until = *self.revoke_until.get_or_insert(now + REVOKE_LIMIT);
                     if !self.has_settled(&list) && now < until {
@@ -68,25 +75,13 @@ impl Worker {
     fn assign(&mut self, list: &PartitionList, now: Instant) {
         let names: Vec<(Topic, Partition)> =
             list.iter().map(|entry| (Topic::new(entry.topic), entry.partition)).collect();
-        // librdkafka forgets no pause of ours when a partition goes, so one that comes back would
-        // never be fetched.
-        let mut paused = PartitionList::new(8);
         for (topic, partition) in names {
-            let id = self.by_name.get(&(topic.clone(), partition));
-            if id.is_some_and(|id| self.lane(*id).paused) {
-                paused.add(topic.as_str(), partition, None);
-            }
             if let Err(failure) = self.begin_lane(&topic, partition, now) {
                 self.failure.get_or_insert(failure);
                 return;
             }
         }
         let Some(consumer) = &self.consumer else { return };
-        if !paused.is_empty()
-            && let Err(fault) = consumer.set_paused(&paused, false)
-        {
-            tracing::warn!(error = %fault, "partitions that came back could not be resumed");
-        }
         if let Err(fault) = consumer.assign(list) {
             tracing::warn!(error = %fault, "the assignment was not taken; the group decides anew");
             self.each_of(list, Self::let_go);
@@ -94,7 +89,7 @@ impl Worker {
         }
         self.health.joined(self.number);
         self.health.resolve(&Problem::Group(self.number));
-        self.refused_since = None;
+        self.refused = None;
         self.learn_outputs();
     }
 
@@ -117,7 +112,7 @@ impl Worker {
                      again; make input.topics narrower or output.topic different"
                 )));
             }
-            self.catalog.want(&output_topic);
+            self.catalog.want_output(&output_topic);
             let output = self.outlet.output(&output_topic)?;
             let dead_letter = match &self.dead_letter {
                 None => None,
@@ -134,6 +129,7 @@ impl Worker {
             self.by_name.insert(name, LaneId(number));
             LaneId(number)
         };
+        self.end_pause(id);
         let end = self.end_of(topic, partition);
         let stopping = self.stopping.is_some();
         let lane = self.lane_mut(id);
@@ -169,13 +165,30 @@ impl Worker {
         }
     }
 
+    /// librdkafka keeps a partition paused beyond its revocation: when it came back it would never be
+    /// read.
+    fn end_pause(&mut self, id: LaneId) {
+        let lane = &mut self.lanes[usize::from(id.0)];
+        if !std::mem::take(&mut lane.paused) {
+            return;
+        }
+        let Some(consumer) = &self.consumer else { return };
+        let mut list = PartitionList::new(1);
+        list.add(lane.topic.as_str(), lane.partition, None);
+        if let Err(fault) = consumer.set_paused(&list, false) {
+            tracing::debug!(error = %fault, "ending a pause");
+        }
+    }
+
     /// Forgets a partition.
     fn let_go(&mut self, id: LaneId) {
-        self.leave(id);
         if self.stopping.is_some() {
             self.forsaken += self.lane(id).tracker.pending();
         }
-        let lane = self.lane_mut(id);
+        self.end_pause(id);
+        let lane = &mut self.lanes[usize::from(id.0)];
+        self.resets
+            .retain(|(topic, partition, _)| *topic != lane.topic || *partition != lane.partition);
         lane.gone();
         let name = format!("{}-{}", lane.topic, lane.partition);
         self.health.resolve(&Problem::Halted(name.clone()));
@@ -183,12 +196,7 @@ impl Worker {
         self.forget_lag(id);
         // What was refused of it must not go out after the next owner has published the same.
         let lanes = &self.lanes;
-        self.outlet.forget(|bits| {
-            let ticket = super::super::ticket::Ticket::from_bits(bits);
-            lanes
-                .get(usize::from(ticket.lane.0))
-                .is_some_and(|lane| lane.tracker.is_under_way(ticket.sequence))
-        });
+        self.outlet.forget(|bits| is_under_way(lanes, Ticket::from_bits(bits)));
     }
 
     fn has_settled(&self, list: &PartitionList) -> bool {
@@ -246,14 +254,15 @@ impl Worker {
         }
     }
 
-    /// Whether everything has ended, or time has run out.
+    /// Whether everything has ended and is committed, or time has run out. While the group rebalances
+    /// a commit would wait behind the joining and come with the generation before: closing then would
+    /// lose it. So it is waited for as a member.
     pub(super) fn has_stopped(&self, now: Instant) -> bool {
+        let ended = |lane: &Lane| lane.tracker.pending() == 0 || lane.halted.is_some();
         self.stopping.is_some_and(|until| {
             now >= until
-                || self
-                    .lanes
-                    .iter()
-                    .all(|lane| lane.tracker.pending() == 0 || lane.halted.is_some())
+                || (self.lanes.iter().all(ended)
+                    && (self.failure.is_some() || self.lanes.iter().all(Lane::is_committed)))
         })
     }
 
@@ -268,7 +277,11 @@ impl Worker {
             lane.gone();
         }
         self.batch.clear();
-        let closed = self.consumer.take().is_none_or(|consumer| consumer.close(CLOSE_LIMIT));
+        // Lists of partitions hold them, and closing waits for whoever holds one.
+        let owing = !self.rebalances.is_empty();
+        self.rebalances.clear();
+        let consumer = self.consumer.take();
+        let closed = consumer.is_none_or(|consumer| consumer.close(owing, CLOSE_LIMIT));
         let drained = left == 0 && closed;
         let end = match self.failure.take() {
             Some(failure) => WorkerEnd::Failed(failure),

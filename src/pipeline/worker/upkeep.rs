@@ -8,9 +8,9 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use super::super::lane::{Lane, Ownership};
 use super::super::ticket::LaneId;
 use super::{TICK, Worker};
-use crate::kafka::{Consumer, Notice, PartitionList};
+use crate::kafka::{Consumer, Notice, PartitionList, Place};
 use crate::publish::TopicState;
-use crate::record::{Outcome, Role};
+use crate::record::{Outcome, Role, Topic};
 use crate::telemetry::{CodeLabels, PartitionLabels, Problem, ResultLabels, TopicLabel};
 
 /// How often the slower things are looked at.
@@ -35,6 +35,7 @@ impl Worker {
         if now >= self.next_look {
             self.next_look = now + LOOK;
             self.look(now);
+            self.look_at_refusal(now);
         }
     }
 
@@ -122,6 +123,15 @@ impl Worker {
     fn take_commits(&mut self) {
         let Some(consumer) = &self.consumer else { return };
         for commit in consumer.commits() {
+            for entry in commit.offsets.iter().filter(|entry| entry.fault.is_none()) {
+                let name = (Topic::new(entry.topic), entry.partition);
+                if commit.fault.is_none()
+                    && let Some(id) = self.by_name.get(&name)
+                {
+                    let lane = &mut self.lanes[usize::from(id.0)];
+                    lane.committed = lane.committed.max(entry.offset);
+                }
+            }
             let nothing = commit.fault.is_some_and(|fault| fault.code() == Code::NoOffset);
             if nothing {
                 continue;
@@ -150,9 +160,10 @@ impl Worker {
                     self.metrics.kafka_errors.get_or_create(&CodeLabels { code }).inc();
                     if matches!(fault.code(), Code::Authentication | Code::SaslAuthenticationFailed)
                     {
-                        self.refused(format!(
+                        let text = format!(
                             "the brokers refuse the credentials: {text}; look at kafka.security"
-                        ));
+                        );
+                        self.refused(Problem::Brokers(self.number), text);
                     } else if self.health.report(Problem::Brokers(self.number), text.clone()) {
                         tracing::warn!(worker = self.number, error = %fault,
                             "trouble with the brokers: {text}; trying again");
@@ -231,19 +242,39 @@ impl Worker {
                 partition: lane.partition.0,
             };
             self.metrics.consumer_lag.get_or_create(&labels).set(lag);
-            let idle = lag == 0 && lane.tracker.pending() == 0;
+            // Until the first answer of its broker nothing is known of a partition's end.
+            let idle = end.is_some() && lag == 0 && lane.tracker.pending() == 0;
             if idle {
                 lane.moved = now;
             } else if lane.tracker.pending() > 0 {
                 oldest = oldest.min(lane.moved);
             }
             if now.duration_since(lane.moved) > STALL_LIMIT {
-                let text = format!("{lag} records to read and no progress for a minute");
+                let text = if end.is_some() {
+                    format!("{lag} records to read and no progress for a minute")
+                } else {
+                    "nothing has been fetched for a minute; it is begun again".to_owned()
+                };
+                if end.is_none() && !lane.paused && self.resets.is_empty() {
+                    self.resets.push((lane.topic.clone(), lane.partition, Place::Committed));
+                }
                 if self.health.report(Problem::Stalled(name), text.clone()) {
                     tracing::error!(topic = %lane.topic, partition = %lane.partition, "{text}");
                 }
             } else {
                 self.health.resolve(&Problem::Stalled(name));
+            }
+        }
+        for (topic, refuses) in self.outlet.blocked() {
+            let problem = Problem::Refusing(topic.to_string(), self.number);
+            if refuses {
+                let text = format!(
+                    "refuses every record; if a right is missing: kafka-acls --add \
+                     --operation Write --operation Describe --topic {topic}"
+                );
+                self.health.report(problem, text);
+            } else {
+                self.health.resolve(&problem);
             }
         }
         let age = now.duration_since(oldest);

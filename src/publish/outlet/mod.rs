@@ -1,30 +1,18 @@
-//! A worker's way out: its producer, the output topics, and what is done about refusals.
-//!
-//! A broker refuses a whole batch for one record's sake. So a partition of an output topic to which
-//! something was refused is closed: nothing new goes to it, what is under way settles, and then the
-//! refused go again — one by one when a record may be at fault, so that each is judged alone, all
-//! together when none is. That, and only that, can publish records of a partition out of their
-//! order, and it is counted.
+//! A worker's way out: its producer and the output topics.
 
-use std::collections::VecDeque;
+mod refusals;
+
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
 use super::UnderWay;
 use super::catalog::{Limits, TopicState};
-use super::fault::{RecordFault, Remedy, remedy};
+use super::fault::RecordFault;
 use crate::kafka::{ClientError, Delivery, Fault, Headers, Outgoing, Producer, TopicHandle};
 use crate::record::{Partition, Topic};
 
-/// The first pause before something is sent again; doubled up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// The longest pause before something that may have passed is tried again.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// The first pause after a topic refused for its own sake, doubled up to [`LONGEST_BLOCK`].
-const FIRST_BLOCK: Duration = Duration::from_secs(1);
-/// The longest such pause. The brokers answer such a refusal from memory: trying costs little.
-const LONGEST_BLOCK: Duration = Duration::from_secs(60);
+use refusals::{Block, Lane, Mode, Unsent};
 
 /// An output topic: its place in the outlet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -105,39 +93,6 @@ impl Output {
     }
 }
 
-/// A topic that refuses everything.
-struct Block {
-    until: Instant,
-    pause: Duration,
-}
-
-/// One partition of an output topic.
-#[derive(Default)]
-struct Lane {
-    under_way: u32,
-    mode: Mode,
-    again: VecDeque<Unsent>,
-    not_before: Option<Instant>,
-    pause: Duration,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Mode {
-    #[default]
-    Open,
-    /// Nothing new goes out until what is under way is reported.
-    Settling { then_alone: bool },
-    /// The refused go one by one.
-    Alone,
-    /// The refused go all at once.
-    Together,
-}
-
-struct Unsent {
-    key: Option<Vec<u8>>,
-    record: Outgoing,
-}
-
 impl Outlet {
     /// A way out for at most `most_under_way` at a time.
     pub fn new(
@@ -189,8 +144,16 @@ impl Outlet {
         let output = &mut self.outputs[id.0];
         output.state = Some(state);
         if let TopicState::Present { partitions, .. } = state {
-            let count = (partitions as usize).max(output.partitions.len());
-            output.partitions.resize_with(count, Lane::default);
+            let count = partitions as usize;
+            if count > output.partitions.len() {
+                output.partitions.resize_with(count, Lane::default);
+            }
+            // A topic made anew may have fewer: what was for the others finds another place.
+            for index in count..output.partitions.len() {
+                let again = std::mem::take(&mut output.partitions[index].again);
+                output.partitions[index % count].take_over(again);
+                self.troubled = true;
+            }
             // It may have been mended: try at once.
             if let Some(block) = &mut output.block {
                 block.until = Instant::now();
@@ -298,19 +261,21 @@ impl Outlet {
             // Not known yet: it waits in the first, which every topic has.
             output.partitions.resize_with(1, Lane::default);
         }
-        let count = output.partitions.len() as i32;
-        let lane = &mut output.partitions[(input.0 % count) as usize];
-        lane.again.push_back(Unsent { key, record });
-        if lane.mode == Mode::Open {
-            lane.mode = Mode::Together;
-        }
+        let count = match output.state {
+            Some(TopicState::Present { partitions, .. }) => partitions,
+            _ => output.partitions.len() as i32,
+        };
+        output.partitions[(input.0 % count) as usize].take_over([Unsent { key, record }]);
         self.troubled = true;
     }
 
     /// Takes in the delivery reports that are there and moves what was refused. Then
     /// [`Outlet::take_delivered`] and [`Outlet::take_refused`] say what has ended. False when there
     /// was nothing to do.
-    pub fn serve(&mut self, now: Instant) -> bool {
+    ///
+    /// A record that was not taken and that is not wanted any more, by its ticket, is let go: whoever
+    /// owns its partition now publishes it, and must not be followed by an older copy.
+    pub fn serve(&mut self, now: Instant, is_wanted: impl Fn(u64) -> bool) -> bool {
         let mut failed = Vec::new();
         let (outputs, delivered) = (&mut self.outputs, &mut self.delivered);
         let any = self.producer.deliveries(|delivery| {
@@ -330,7 +295,10 @@ impl Outlet {
                     output.block = None;
                     delivered.push(delivery.ticket());
                 }
-                Some(fault) => failed.push(Failed::new(OutputId(id), partition, fault, delivery)),
+                Some(fault) if is_wanted(delivery.ticket()) => {
+                    failed.push(Failed::new(OutputId(id), partition, fault, delivery));
+                }
+                Some(_) => {}
             }
         });
         for Failed { output, partition, fault, key, record } in failed {
@@ -362,15 +330,21 @@ impl Outlet {
         }
     }
 
-    /// When something is to be tried again. What could have been tried by `now`, the time of the last
-    /// [`Outlet::serve`], waits for something else: for a report, or for word of its topic.
+    /// When something is to be tried again. What was due by `now` and could not go waits for
+    /// something else, which wakes by itself: a delivery report, or word of the topic.
     pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
         if !self.troubled {
             return None;
         }
         let blocks = self.outputs.iter().filter_map(|output| Some(output.block.as_ref()?.until));
         let lanes = self.outputs.iter().flat_map(|output| &output.partitions);
-        blocks.chain(lanes.filter_map(|lane| lane.not_before)).filter(|at| *at > now).min()
+        let all = blocks.chain(lanes.filter_map(|lane| lane.not_before));
+        all.filter(|at| *at > now).min()
+    }
+
+    /// Topics and whether they refuse everything.
+    pub fn blocked(&self) -> impl Iterator<Item = (&Topic, bool)> {
+        self.outputs.iter().map(|output| (&output.topic, output.block.is_some()))
     }
 
     /// Records handed over and not reported.
@@ -389,150 +363,6 @@ impl Outlet {
         if !self.purged {
             self.purged = true;
             self.producer.purge();
-        }
-    }
-
-    fn refuse(
-        &mut self,
-        id: OutputId,
-        partition: Partition,
-        fault: Fault,
-        key: Option<Vec<u8>>,
-        record: Outgoing,
-    ) {
-        self.troubled = true;
-        let output = &mut self.outputs[id.0];
-        let count = output.partitions.len();
-        let lane = &mut output.partitions[(partition.0 as usize).min(count - 1)];
-        let remedy = remedy(fault);
-        let was_alone = lane.mode == Mode::Alone;
-        match remedy {
-            Remedy::Judge(record_fault) if was_alone => {
-                self.refused.push(Refused {
-                    output: id,
-                    partition,
-                    fault: record_fault,
-                    code: fault,
-                    key,
-                    record,
-                });
-                return;
-            }
-            Remedy::Judge(_) => lane.mode = Mode::Settling { then_alone: true },
-            Remedy::Again => {
-                lane.pause = (lane.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
-                lane.not_before = Some(Instant::now() + lane.pause);
-            }
-            Remedy::Wait => {
-                let pause = output.block.as_ref().map_or(FIRST_BLOCK, |block| block.pause * 2);
-                let pause = pause.min(LONGEST_BLOCK);
-                // One refusal of many that were under way together counts once.
-                if output.block.as_ref().is_none_or(|block| block.until <= Instant::now()) {
-                    output.block = Some(Block { until: Instant::now() + pause, pause });
-                    tracing::error!(topic = %output.topic, error = %fault, retry_in = ?pause,
-                        "the output topic refuses records; what feeds it is paused");
-                }
-            }
-            Remedy::Rebuild => {}
-        }
-        if !matches!(lane.mode, Mode::Settling { then_alone: true } | Mode::Alone) {
-            lane.mode = Mode::Settling { then_alone: false };
-        }
-        let unsent = Unsent { key, record };
-        if was_alone {
-            lane.again.push_front(unsent);
-        } else {
-            lane.again.push_back(unsent);
-        }
-        if remedy == Remedy::Rebuild {
-            tracing::error!(error = %fault, "the producer can do no more; it is made anew");
-            self.fatal();
-        }
-    }
-
-    /// Moves every partition that is not open one step on.
-    fn send_again(&mut self, now: Instant) {
-        self.troubled = false;
-        for id in 0..self.outputs.len() {
-            self.send_again_to(OutputId(id), now);
-        }
-    }
-
-    fn send_again_to(&mut self, id: OutputId, now: Instant) {
-        for index in 0..self.outputs[id.0].partitions.len() {
-            let output = &mut self.outputs[id.0];
-            let lane = &mut output.partitions[index];
-            if let (Mode::Settling { then_alone }, 0) = (lane.mode, lane.under_way) {
-                lane.again.make_contiguous().sort_by_key(|unsent| unsent.record.ticket);
-                lane.mode = if then_alone { Mode::Alone } else { Mode::Together };
-            }
-            while self.may_send_again(id, index, now) {
-                let Some(unsent) = self.outputs[id.0].partitions[index].again.pop_front() else {
-                    break;
-                };
-                self.sent_again += 1;
-                self.send(id, Partition(index as i32), unsent.key.as_deref(), unsent.record);
-            }
-            let lane = &mut self.outputs[id.0].partitions[index];
-            let done = lane.again.is_empty() && lane.under_way == 0;
-            if done || (lane.mode == Mode::Together && lane.again.is_empty()) {
-                lane.mode = Mode::Open;
-                lane.not_before = None;
-            }
-            self.troubled |= lane.mode != Mode::Open;
-        }
-        self.troubled |= self.outputs[id.0].block.is_some();
-    }
-
-    fn may_send_again(&mut self, id: OutputId, index: usize, now: Instant) -> bool {
-        if self.is_full() {
-            return false;
-        }
-        let output = &mut self.outputs[id.0];
-        if !matches!(output.state, Some(TopicState::Present { .. })) {
-            return false;
-        }
-        let probing = match &output.block {
-            Some(block) if now < block.until => return false,
-            Some(_) => true,
-            None => false,
-        };
-        let all_settled = output.partitions.iter().all(|lane| lane.under_way == 0);
-        let lane = &mut output.partitions[index];
-        if lane.not_before.is_some_and(|at| now < at) {
-            return false;
-        }
-        match lane.mode {
-            Mode::Open | Mode::Settling { .. } => false,
-            // A topic that refused everything is tried with one record.
-            _ if probing => all_settled,
-            Mode::Alone => lane.under_way == 0,
-            Mode::Together => true,
-        }
-    }
-
-    /// Makes the producer anew when nothing of the old one is under way.
-    fn replace_producer(&mut self) {
-        if self.producer.in_flight() > 0 {
-            return;
-        }
-        let made = (self.make)(self.batch_limit).and_then(|producer| {
-            let handles: Result<Vec<_>, _> =
-                self.outputs.iter().map(|output| producer.topic(output.topic.as_str())).collect();
-            Ok((producer, handles?))
-        });
-        match made {
-            Ok((producer, handles)) => {
-                for (output, handle) in self.outputs.iter_mut().zip(handles) {
-                    output.handle = handle;
-                }
-                self.producer = producer;
-                self.replace = false;
-                self.purged = false;
-                self.replaced += 1;
-                self.troubled = true;
-            }
-            Err(error) => tracing::error!(%error, "cannot make a producer; trying again"),
         }
     }
 }
@@ -557,4 +387,41 @@ impl Failed {
 pub fn alone_bytes(value: usize, key: Option<&[u8]>, headers: Option<&Headers>) -> usize {
     let headers = headers.map_or(0, Headers::wire_bytes);
     super::settings::BATCH_OVERHEAD_BYTES + value + key.map_or(0, <[u8]>::len) + headers
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::ClientConfig;
+
+    use super::*;
+    use crate::kafka::{Pool, Wake};
+
+    const PARTITION: Partition = Partition(0);
+
+    #[test]
+    fn a_record_that_the_queue_can_never_take_is_refused_and_not_tried_for_ever() {
+        let make = Box::new(|_| {
+            let mut client = ClientConfig::new();
+            client.set("message.max.bytes", "100000000").set("queue.buffering.max.kbytes", "1000");
+            Producer::new(&client, &Wake::new().unwrap())
+        });
+        let most = UnderWay { records: 1000, bytes: 1 << 20 };
+        let mut outlet = Outlet::new(make, None, most).unwrap();
+        let id = outlet.output(&Topic::new("out")).unwrap();
+        let limits = Limits::default();
+        let state = TopicState::Present { partitions: 1, limits, same_partition: true };
+        outlet.learn(id, state, None);
+        let mut pool = Pool::new();
+        let value = Some(pool.take(2_000_000));
+        let record = Outgoing { value, headers: None, timestamp: None, ticket: 7 };
+        outlet.send(id, PARTITION, Some(b"key"), record);
+        outlet.serve(Instant::now(), |_| true);
+        let refused = outlet.take_refused();
+        assert_eq!(refused.len(), 1);
+        assert_eq!(refused[0].fault, RecordFault::TooLarge);
+        assert_eq!(refused[0].key.as_deref(), Some(&b"key"[..]));
+        assert_eq!(refused[0].record.ticket, 7);
+        outlet.serve(Instant::now(), |_| true);
+        assert_eq!(outlet.route(id, PARTITION, None, 0), Ok(PARTITION));
+    }
 }

@@ -1,0 +1,250 @@
+//! Everything of the demo that runs, from its start to the audit.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::error::KafkaError;
+use tokio::runtime::Runtime;
+
+use super::checklist::Checklist;
+use super::feed::Feeder;
+use super::progress::Progress;
+use super::report::{Counted, Findings, Ticker, grouped};
+use super::show::Show;
+use super::watch::{Watcher, ends};
+use super::{DemoArgs, GENTLE, GROUP, INPUT, OUTPUT, PARTITIONS, WORKERS, databases, unavailable};
+use crate::command::run::{exit_of, listen_for_signals, stamp_settings, start_runtime};
+use crate::command::{Exit, Failure, say};
+use crate::config::Config;
+use crate::pipeline::{self, RunEnd, RunSettings, uncommitted};
+use crate::record::{NextOffset, Partition, Topic};
+use crate::telemetry::{Health, Metrics};
+
+/// Events that are shown before and after.
+const SHOWN: u64 = 3;
+/// How often it is looked how far everything is.
+const LOOK: Duration = Duration::from_millis(50);
+/// So long without any progress is too long.
+const STANDSTILL: Duration = Duration::from_secs(30);
+
+/// The line, the feeder, the reader, and what is between them.
+pub(super) struct Stage {
+    client: ClientConfig,
+    asked: Option<u64>,
+    progress: Arc<Progress>,
+    metrics: Arc<Metrics>,
+    show: Show,
+    signals: Receiver<()>,
+    stop: Sender<()>,
+    line: JoinHandle<RunEnd>,
+    feeder: JoinHandle<Result<(), KafkaError>>,
+    watcher: JoinHandle<Result<Checklist, KafkaError>>,
+    runtime: Runtime,
+}
+
+impl Stage {
+    /// Starts all of it.
+    pub(super) fn set(args: &DemoArgs, config: Config) -> Result<Self, Failure> {
+        let client = config.kafka.client();
+        let progress = Arc::new(Progress::new(PARTITIONS));
+        let metrics = Arc::new(Metrics::new());
+        let runtime = start_runtime()?;
+        let signals = listen_for_signals(&runtime)?;
+        let (stop, stopped) = channel();
+        let databases = databases().map_err(|error| Failure::new(Exit::Internal, error))?;
+        let settings = RunSettings {
+            stamp: stamp_settings(&config, databases)?,
+            client: client.clone(),
+            consume: config.consume,
+            publish: config.publish,
+            config: config.pipeline,
+            drain: config.drain,
+            until_end: false,
+            desk: None,
+            runtime: runtime.handle().clone(),
+            signals: stopped,
+            health: Arc::new(Health::new(WORKERS)),
+            metrics: Arc::clone(&metrics),
+        };
+        let shown = args.records.unwrap_or(SHOWN).min(SHOWN);
+        let ((tell_before, before), (tell_after, after)) = (channel(), channel());
+        let feeder = Feeder {
+            client: client.clone(),
+            topic: INPUT.into(),
+            partitions: PARTITIONS,
+            limit: args.records,
+            pace: args.records.is_none().then_some(GENTLE),
+            shown,
+            tell: tell_before,
+            progress: Arc::clone(&progress),
+        };
+        let watcher = Watcher {
+            client: client.clone(),
+            input: INPUT.into(),
+            output: OUTPUT.into(),
+            partitions: PARTITIONS,
+            shown,
+            tell: tell_after,
+            progress: Arc::clone(&progress),
+        };
+        Ok(Self {
+            client,
+            asked: args.records,
+            progress,
+            metrics,
+            show: Show::new(before, after, shown),
+            signals,
+            stop,
+            line: start("foreman", move || pipeline::run(settings))?,
+            feeder: start("feeder", move || feeder.run())?,
+            watcher: start("reader", move || watcher.run())?,
+            runtime,
+        })
+    }
+
+    /// Shows events, counts until the end, and looks whether all is well.
+    pub(super) fn play(mut self) -> Result<Findings, Failure> {
+        let begun = Instant::now();
+        let mut ticker = Ticker::new();
+        let mut moved = (begun, 0);
+        let mut signalled = 0;
+        let mut stopped = false;
+        let mut stood = false;
+        while !self.line.is_finished() {
+            self.show.go_on()?;
+            let (fed, seen) = (self.progress.fed(), self.progress.seen());
+            if self.show.is_over() && !stopped {
+                ticker.tick(Counted::of(&self.metrics), fed, seen);
+            }
+            if seen != moved.1 {
+                moved = (Instant::now(), seen);
+            }
+            stood |= moved.0.elapsed() > STANDSTILL;
+            let through = || self.feeder.is_finished() && seen >= fed && self.is_committed();
+            if !stopped && (stood || through()) {
+                stopped = true;
+                self.stop_all();
+            }
+            if self.signals.recv_timeout(LOOK).is_ok() {
+                signalled += 1;
+                if signalled == 1 {
+                    ticker.end();
+                    say("Ending: what was fed is finished first; a second Ctrl-C ends at once.");
+                }
+                self.progress.stop_feeding.store(true, Ordering::Relaxed);
+                if signalled == 2 {
+                    // Told twice, the foreman waits for nothing.
+                    self.stop_all();
+                    self.stop_all();
+                }
+            }
+        }
+        ticker.end();
+        let trouble = stood.then(|| format!("nothing moved for {} seconds", STANDSTILL.as_secs()));
+        self.conclude(begun.elapsed(), trouble)
+    }
+
+    fn stop_all(&self) {
+        self.progress.stop_feeding.store(true, Ordering::Relaxed);
+        // The foreman may have ended already.
+        let _ = self.stop.send(());
+    }
+
+    /// Whether the group has committed everything that was fed. The line is stopped after that: the
+    /// embedded Kafka takes no commits while the members of a group leave.
+    fn is_committed(&self) -> bool {
+        let fed: Vec<_> =
+            (0..PARTITIONS).map(|partition| self.progress.fed_to(partition)).collect();
+        uncommitted(&self.client, GROUP, &due(&fed)).is_ok_and(|open| open.is_empty())
+    }
+
+    /// Sums up, and looks at Kafka once more.
+    fn conclude(
+        mut self,
+        took: Duration,
+        mut trouble: Option<String>,
+    ) -> Result<Findings, Failure> {
+        self.progress.stop_feeding.store(true, Ordering::Relaxed);
+        self.progress.stop_reading.store(true, Ordering::Relaxed);
+        match self.line.join() {
+            Ok(RunEnd::Drained(_)) => {}
+            Ok(RunEnd::Unfinished(_)) => {
+                trouble = Some("the run ended before everything was acknowledged".into());
+            }
+            Ok(RunEnd::Failed(failure)) => return Err(exit_of(failure)),
+            Err(_) => return Err(panicked("foreman")),
+        }
+        if let Err(error) = self.feeder.join().map_err(|_| panicked("feeder"))? {
+            trouble = Some(format!("the feeder: {error}"));
+        }
+        let checklist = self.watcher.join().map_err(|_| panicked("reader"))?;
+        let checklist = checklist.map_err(|error| unavailable(&error))?;
+        self.show.go_on()?;
+        self.runtime.shutdown_background();
+        let consumer: BaseConsumer = self.client.create().map_err(|error| unavailable(&error))?;
+        let ends = ends(&consumer, INPUT, PARTITIONS).map_err(|error| unavailable(&error))?;
+        let ends: Vec<u64> = ends.into_iter().map(|end| end.max(0) as u64).collect();
+        let open = uncommitted(&self.client, GROUP, &due(&ends));
+        let open = open.map_err(|error| unavailable(&error))?;
+        say_sums(Counted::of(&self.metrics), &self.metrics, took);
+        Ok(Findings {
+            input: ends.iter().sum(),
+            asked: self.asked,
+            missing: checklist.missing(&ends),
+            duplicates: checklist.duplicates,
+            strays: checklist.strays,
+            partitions: PARTITIONS,
+            uncommitted: open.iter().map(ToString::to_string).collect(),
+            trouble,
+        })
+    }
+}
+
+/// What is to be committed of the input when all of it is through.
+fn due(ends: &[u64]) -> Vec<(Topic, Partition, NextOffset)> {
+    let topic = Topic::new(INPUT);
+    let due = |(partition, end): (usize, &u64)| {
+        (topic.clone(), Partition(partition as i32), NextOffset(*end as i64))
+    };
+    ends.iter().enumerate().map(due).collect()
+}
+
+fn say_sums(counted: Counted, metrics: &Metrics, took: Duration) {
+    let seconds = took.as_secs_f64();
+    let rate = (counted.consumed as f64 / seconds.max(0.001)) as u64;
+    let megabytes = |bytes: u64| bytes as f64 / 1e6;
+    say(&format!(
+        "
+Summary:
+  records    {} in {seconds:.1} s; {} a second, Kafka, feeder and reader in the same process
+  bytes      {:.1} MB read, {:.1} MB published
+  enriched   {}: everything wanted is known of every global address
+  partial    {}: a database does not know one of them, or has no city or network for it
+  unchanged  {}: no global address in it, or ({} of them) not JSON",
+        grouped(counted.consumed),
+        grouped(rate),
+        megabytes(metrics.bytes_consumed.get()),
+        megabytes(metrics.bytes_published.get()),
+        grouped(counted.enriched),
+        grouped(counted.partial),
+        grouped(counted.unchanged),
+        grouped(counted.unparsable),
+    ));
+}
+
+fn start<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, Failure> {
+    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work);
+    thread.map_err(|error| Failure::new(Exit::Unavailable, format_args!("no thread: {error}")))
+}
+
+fn panicked(who: &str) -> Failure {
+    Failure::new(Exit::Internal, format_args!("the {who} panicked; its words are above"))
+}

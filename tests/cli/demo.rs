@@ -1,0 +1,62 @@
+//! `demo`, as a person sees it: it shows events, and says at the end that nothing was lost.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use crate::ipstamp;
+
+/// Scenario: the demo with a number of records. Guarantees: P1, every input has its output; a stamped
+/// event is shown on stdout, and the exit code says that the audit holds.
+#[test]
+fn the_demo_ends_by_itself_with_an_audit_that_holds() {
+    let ended = ipstamp(&["demo", "--records", "2000"], b"");
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    for line in [
+        "each of the 2,000 inputs has its output",
+        "duplicates: 0",
+        "committed offsets stand at the end of the input in all 6 partitions",
+        "audit: it holds",
+    ] {
+        assert!(ended.err.contains(line), "no {line:?} in {}", ended.err);
+    }
+    let inserted = |text: &str| {
+        let mut lines = ended.out.lines();
+        lines.any(|line| line.starts_with('+') && line.contains(text))
+    };
+    for text in
+        [r#""city_name": "Ashcombe Mills""#, r#""tor_exit_node": true"#, r#""number": 64506"#]
+    {
+        assert!(inserted(text), "no inserted {text} in {}", ended.out);
+    }
+    assert!(!ended.err.contains("WARN"), "{}", ended.err);
+}
+
+#[test]
+fn one_record_is_enough() {
+    let ended = ipstamp(&["demo", "--records", "1"], b"");
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    assert!(ended.err.contains("each of the 1 inputs has its output"), "{}", ended.err);
+}
+
+/// Scenario: Ctrl-C in the middle of an endless demo. Guarantees: what was read is published and
+/// committed before it ends (P10).
+#[test]
+fn an_interrupted_demo_ends_with_an_audit_that_holds() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ipstamp"))
+        .arg("demo")
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut words = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    // The first counters: it is under way.
+    let begun = words.by_ref().any(|line| line.contains("  out "));
+    let id = child.id().to_string();
+    let told = Command::new("kill").args(["-INT", &id]).status().unwrap();
+    assert!(begun && told.success());
+    let rest: Vec<_> = words.collect();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{}", rest.join("\n"));
+    assert!(rest.iter().any(|line| line == "audit: it holds"), "{}", rest.join("\n"));
+}

@@ -1,0 +1,77 @@
+//! P1, P2, P8: the broker dies and comes back, or falls silent; no record is the worse for it.
+
+use crate::support::audit::Audit;
+use crate::support::broker::{self, Broker};
+use crate::support::client::Client;
+use crate::support::feeder::Feeder;
+use crate::support::patience::{seconds, until};
+use crate::support::turn;
+use crate::support::worker::{Settings, Worker};
+
+const RECORDS: u64 = 30_000;
+/// Records a second.
+const PACE: u64 = 3000;
+const PARTITIONS: i32 = 4;
+const WINDOW: u32 = 500;
+
+/// Scenario: the broker is killed under load and comes back after 3 s with its data.
+/// Guarantees: P1, P8: nothing is lost, dead-lettered or reordered; the process stays and needs no
+/// help; P4: what is repeated fits into the window.
+#[test]
+fn a_broker_that_dies_and_comes_back_costs_no_record() {
+    hurt("dies", |broker| {
+        broker.kill();
+        std::thread::sleep(seconds(3));
+        broker.start_again();
+    });
+}
+
+/// Scenario: the broker is stopped for longer than the member's session under load: connections
+/// stay open, nothing answers; then it goes on and has thrown the member out.
+/// Guarantees: P1, P2: the member joins again, late acknowledgements commit nothing that is not
+/// theirs; P4: what is repeated fits into the window.
+#[test]
+fn a_broker_that_pauses_longer_than_the_session_costs_no_record() {
+    hurt("pauses", |broker| {
+        broker.pause();
+        std::thread::sleep(seconds(4));
+        broker.resume();
+    });
+}
+
+fn hurt(name: &str, harm: impl FnOnce(&mut Broker)) {
+    let _turn = turn::alone();
+    let Some(mut broker) = broker::own() else { return };
+    let client = Client::new(&broker.address());
+    let (input, output, dead) =
+        (format!("{name}-in"), format!("{name}-out"), format!("{name}-dead"));
+    client.create_topic(&input, PARTITIONS, &[]);
+    client.create_topic(&output, PARTITIONS, &[]);
+    client.create_topic(&dead, 1, &[]);
+    let mut settings = Settings::new(&broker.address(), &input, &output);
+    settings.dead_letter = Some(dead.clone());
+    settings.window_records = WINDOW;
+    settings.client = vec![
+        ("session.timeout.ms", "1500".to_owned()),
+        ("heartbeat.interval.ms", "400".to_owned()),
+    ];
+    let mut worker = Worker::start(&settings);
+    let feeder = Feeder::start(&broker.address(), &input, PARTITIONS, RECORDS, PACE);
+    until("the worker publishes", seconds(60), || client.count(&output) > 3000);
+    assert!(!feeder.is_done(), "there is no load any more");
+
+    harm(&mut broker);
+
+    feeder.finish();
+    assert!(worker.runs(), "the worker has ended\n{}", worker.log());
+    client.until_committed(&settings.group, &input, seconds(90), || worker.log());
+    until("it is ready again", seconds(30), || worker.is_ready());
+    worker.stop();
+    let audit = Audit::of(&client.read(&input), &client.read(&output));
+    audit.assert_kept();
+    assert_eq!(audit.inputs as u64, RECORDS);
+    assert_eq!(client.count(&dead), 0, "an outage is no record's fault");
+    // The window, and what was finished since the last commit that the broker took.
+    let bound = PARTITIONS as u64 * u64::from(WINDOW) + PACE;
+    assert!(audit.duplicated() <= bound, "{} duplicates", audit.duplicated());
+}

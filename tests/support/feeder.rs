@@ -1,0 +1,48 @@
+//! Writes events at a steady pace on a thread of its own, so that records come in while things are
+//! being broken.
+
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::client::Client;
+use super::events;
+
+/// A feeder at work.
+pub(crate) struct Feeder(JoinHandle<()>);
+
+impl Feeder {
+    /// Writes `records` events over `partitions` partitions, `pace` of them a second.
+    pub(crate) fn start(
+        brokers: &str,
+        topic: &str,
+        partitions: i32,
+        records: u64,
+        pace: u64,
+    ) -> Self {
+        let (brokers, topic) = (brokers.to_owned(), topic.to_owned());
+        Self(std::thread::spawn(move || {
+            let client = Client::new(&brokers);
+            // Whatever happens to the broker, it is the worker's trouble and not the feeder's.
+            let writer = client.writer_with(&topic, &[("message.timeout.ms", "0")]);
+            let begin = Instant::now();
+            for number in 0..records {
+                let due = Duration::from_micros(number * 1_000_000 / pace);
+                if let Some(early) = due.checked_sub(begin.elapsed()) {
+                    std::thread::sleep(early.max(Duration::from_millis(2)));
+                }
+                writer.send(&events::record(number, (number % partitions as u64) as i32));
+            }
+            writer.finish();
+        }))
+    }
+
+    /// Whether it has written everything.
+    pub(crate) fn is_done(&self) -> bool {
+        self.0.is_finished()
+    }
+
+    /// Waits until it has.
+    pub(crate) fn finish(self) {
+        self.0.join().unwrap();
+    }
+}
