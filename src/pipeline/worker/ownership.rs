@@ -131,14 +131,9 @@ impl Worker {
         };
         self.end_pause(id);
         let end = self.end_of(topic, partition);
-        let stopping = self.stopping.is_some();
         let lane = self.lane_mut(id);
         lane.begin(now);
         lane.end = end;
-        if stopping {
-            // Another member leaves as well; whoever stays reads it.
-            lane.leave();
-        }
         Ok(())
     }
 
