@@ -29,11 +29,11 @@ fn hangs(address: IpAddr) -> bool {
 
 /// An event about these addresses.
 fn event(number: usize, addresses: &[IpAddr]) -> Outgoing {
-    let members = ["source", "destination", "client", "server"];
-    let members = members.iter().zip(addresses);
-    let members: String =
-        members.map(|(name, address)| format!(r#","{name}":{{"ip":"{address}"}}"#)).collect();
-    Outgoing { value: Some(format!(r#"{{"n":{number}{members}}}"#).into()), ..Outgoing::default() }
+    let mut event = serde_json::json!({ "n": number });
+    for (name, address) in ["source", "destination", "client", "server"].iter().zip(addresses) {
+        event[name] = serde_json::json!({ "ip": address });
+    }
+    Outgoing { value: Some(event.to_string().into()), ..Outgoing::default() }
 }
 
 fn at(partition: i32, record: Outgoing) -> Outgoing {
@@ -203,7 +203,7 @@ fn no_address_of_a_scope_that_is_not_global_is_asked_for() {
     let global = address(7);
     let events = others.iter().enumerate().map(|(n, other)| {
         let other = other.parse().unwrap();
-        event(n, &[other, global][..1 + n % 2])
+        event(n, &[other, global][..=n % 2])
     });
     client.write("in", events.collect::<Vec<_>>());
     let double = answers_unless_hanging();

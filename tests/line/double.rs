@@ -73,6 +73,7 @@ pub(crate) fn city(address: IpAddr) -> String {
 }
 
 /// What it knows of an address.
+#[expect(clippy::unnecessary_wraps, reason = "it is what a provider says")]
 pub(crate) fn facts(address: IpAddr) -> Told {
     let geo = Geo { city_name: Some(city(address)), ..Geo::default() };
     Ok(Some(Enrichment { geo: Some(geo), ..Enrichment::default() }))

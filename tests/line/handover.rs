@@ -3,8 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipstamp::consume::Assignor;
+use ipstamp::pipeline::RunEnd;
 use ipstamp::record::{Outcome, Reason};
 use ipstamp::telemetry::KindLabels;
+use rdkafka::types::RDKafkaApiKey as Api;
+use rdkafka::types::RDKafkaRespErr as Code;
 
 use crate::double::{Double, Says, facts};
 use crate::line::{Line, Setup};
@@ -28,7 +31,6 @@ fn record(number: u16, partition: i32) -> Outgoing {
 /// repeats none of them.
 #[test]
 fn a_stop_sends_on_what_waits_and_the_next_start_repeats_nothing() {
-    let _turn = turn::together();
     let mock = Mock::start();
     mock.create(&["in", "out"], 2);
     let client = mock.client();
@@ -36,7 +38,7 @@ fn a_stop_sends_on_what_waits_and_the_next_start_repeats_nothing() {
     let double = Double::new(|_| Says::Nothing);
     let mut setup = Setup::new(&mock.brokers(), "in", "out").asking(double);
     // Who joins a group that the mock cluster has seen before waits for nearly so long.
-    setup.client = vec![("session.timeout.ms", "2000")];
+    setup.client = vec![("session.timeout.ms", "2000"), ("heartbeat.interval.ms", "500")];
     let line = Line::start(&setup);
     line.until_consumed(400);
     assert_eq!(client.count("out"), 0);
@@ -55,6 +57,49 @@ fn a_stop_sends_on_what_waits_and_the_next_start_repeats_nothing() {
     let reason = r#""outcome":"partial","reason":"handover""#;
     let handed = out.iter().filter(|record| record.text().contains(reason)).count();
     assert_eq!(handed, 400);
+}
+
+/// Scenario: two members stop while nothing is acknowledged. The second gives up, and its partitions
+/// come to the first, which still drains.
+/// Guarantees: P10: it takes nothing more in, and ends drained as soon as what it had is
+/// acknowledged; the next process reads the rest.
+#[test]
+fn a_member_that_drains_takes_nothing_over_from_one_that_leaves() {
+    let mock = Mock::start();
+    mock.create(&["in", "out"], 4);
+    let client = mock.client();
+    let mut setup = Setup::new(&mock.brokers(), "in", "out").asking(Double::new(|_| Says::Nothing));
+    setup.client = vec![("session.timeout.ms", "2000"), ("heartbeat.interval.ms", "500")];
+    setup.window = 50;
+    let first = Line::start(&setup);
+    until("the first has all", seconds(30), || assigned(&first) == 4);
+    let mut brief = setup.clone();
+    brief.drain = seconds(6);
+    let second = Line::start(&brief);
+    until("both have their share", seconds(60), || (assigned(&first), assigned(&second)) == (2, 2));
+    client.write("in", (0..400).map(|n| record(n, i32::from(n % 4))));
+    first.until_consumed(100);
+    second.until_consumed(100);
+    mock.fail(Api::Produce, &[Code::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS; 1000]);
+    first.signal();
+    second.signal();
+    let end = second.ends_within(seconds(10));
+    assert!(matches!(end, RunEnd::Unfinished(100)), "{end:?}");
+    until("the first is given the others", seconds(20), || assigned(&first) == 4);
+    mock.mend(Api::Produce);
+    let metrics = first.metrics.clone();
+    let end = first.ends_within(seconds(10));
+    assert!(matches!(end, RunEnd::Drained(None)), "{end:?}");
+    assert_eq!(metrics.records_consumed.get(), 100);
+
+    let next = setup.asking(Double::new(|address| Says::Now(facts(address))));
+    let line = Line::start(&next);
+    client.until_committed(&next.group, "in", seconds(60), String::new);
+    line.stop();
+    let audit = Audit::of(&client.read("in"), &client.read("out"));
+    audit.assert_kept();
+    // The second's producer lives on in this process, and brings its records after all.
+    assert!(audit.duplicated() <= 100, "{:?}", audit.duplicates);
 }
 
 /// A name that no other run of the tests uses.

@@ -13,5 +13,6 @@ mod line;
 mod mock;
 
 mod asking;
+mod faults;
 mod handover;
 mod outlet;

@@ -1,5 +1,6 @@
 //! librdkafka's mock cluster, whose groups begin at once.
 
+use std::sync::{RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -10,16 +11,34 @@ use rdkafka::producer::{BaseProducer, DefaultProducerContext, Producer as _};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use crate::support::client::Client;
+use crate::support::turn;
 
 /// A cluster inside this process.
 pub(crate) struct Mock {
     // The cluster lives in a client and goes with it.
     host: BaseProducer,
+    _turn: Turn,
+}
+
+/// Beside other tests, or alone.
+#[expect(dead_code, reason = "held, not read")]
+enum Turn {
+    Together(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
 }
 
 impl Mock {
     /// A cluster of one broker.
     pub(crate) fn start() -> Self {
+        Self::start_in(Turn::Together(turn::together()))
+    }
+
+    /// The same, while no other test runs.
+    pub(crate) fn start_alone() -> Self {
+        Self::start_in(Turn::Alone(turn::alone()))
+    }
+
+    fn start_in(turn: Turn) -> Self {
         let host: BaseProducer =
             ClientConfig::new().set("test.mock.num.brokers", "1").create().unwrap();
         let client: &Native<DefaultProducerContext> = host.client();
@@ -30,7 +49,7 @@ impl Mock {
             assert!(!cluster.is_null());
             sys::rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, 0);
         }
-        Self { host }
+        Self { host, _turn: turn }
     }
 
     fn cluster(&self) -> MockCluster<'_, DefaultProducerContext> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ipstamp::kafka::{Outgoing, Pool, Producer, Wake};
+use ipstamp::kafka::{Headers, Outgoing, Pool, Producer, Wake};
 use ipstamp::publish::{
     Compression, Config, Limits, NotNow, OnUndeliverable, Outlet, OutputId, Partitioning,
     RecordFault, Refused, TopicState, UnderWay, producer_settings,
@@ -14,6 +14,7 @@ use rdkafka::types::RDKafkaRespErr as Code;
 
 use crate::line::client;
 use crate::mock::Mock;
+use crate::support::client::Stored;
 use crate::support::patience::seconds;
 
 const TO: Partition = Partition(0);
@@ -22,6 +23,8 @@ const FORBIDDEN: Code = Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
 /// One that nobody has a rule for, and that librdkafka does not repeat by itself.
 const ODD: Code = Code::RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION;
 
+/// Long ago.
+const TIME: i64 = 1_000_000_000_000;
 /// What may be under way.
 const MOST: UnderWay = UnderWay { records: 1000, bytes: 2_000_000 };
 
@@ -71,7 +74,9 @@ impl Way {
 
     fn send_value(&mut self, ticket: u64, value: &[u8]) {
         let value = Some(self.pool.copy(value));
-        let record = Outgoing { value, headers: None, timestamp: None, ticket };
+        let mut headers = Headers::new(1);
+        headers.add("h", &ticket.to_ne_bytes());
+        let record = Outgoing { value, headers: Some(headers), timestamp: Some(TIME), ticket };
         self.outlet.send(self.id, TO, Some(b"key"), record);
     }
 
@@ -97,9 +102,16 @@ impl Way {
         self.serve_until("all are delivered", |way| way.delivered.len() >= count);
     }
 
-    /// The values as they stand in the topic.
+    /// The values as they stand in the topic, each with its key, header and time.
     fn stored(&self) -> Vec<String> {
-        self.mock.client().read("out").iter().map(|record| record.text()).collect()
+        let stored = self.mock.client().read("out");
+        assert!(
+            stored.iter().all(|record| record.timestamp == Some(TIME)
+                && record.headers.len() == 1
+                && record.key.as_deref() == Some(b"key")),
+            "{stored:?}"
+        );
+        stored.iter().map(Stored::text).collect()
     }
 }
 

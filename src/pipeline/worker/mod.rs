@@ -135,6 +135,8 @@ pub(super) struct Worker {
     /// By when the rebalance in front must be answered.
     revoke_until: Option<Instant>,
     stopping: Option<Instant>,
+    /// Records that were under way in partitions that were taken away while stopping.
+    forsaken: usize,
     failure: Option<Failure>,
     catalog: Arc<Catalog>,
     catalog_version: u64,
@@ -213,6 +215,7 @@ impl Worker {
             resets: Vec::new(),
             revoke_until: None,
             stopping: None,
+            forsaken: 0,
             failure: None,
             catalog: settings.catalog,
             catalog_version: 0,

@@ -14,8 +14,11 @@ use crate::kafka::{PartitionList, Rebalance};
 use crate::record::{Partition, Reason, Topic};
 use crate::telemetry::{KindLabels, Problem};
 
-/// Of the time to drain, so much is kept for the last commit and for leaving the group.
+/// So long may the last commit and leaving the group take.
 const CLOSE_LIMIT: Duration = Duration::from_secs(4);
+/// Of the time to drain, so much is kept for them and for saying how it ended: the foreman waits no
+/// longer than the time to drain.
+const KEPT_FOR_CLOSING: Duration = Duration::from_secs(5);
 
 impl Worker {
     /// Takes note of what changed, before any record of the same batch is looked at.
@@ -72,25 +75,13 @@ impl Worker {
     fn assign(&mut self, list: &PartitionList, now: Instant) {
         let names: Vec<(Topic, Partition)> =
             list.iter().map(|entry| (Topic::new(entry.topic), entry.partition)).collect();
-        // librdkafka forgets no pause of ours when a partition goes, so one that comes back would
-        // never be fetched.
-        let mut paused = PartitionList::new(8);
         for (topic, partition) in names {
-            let id = self.by_name.get(&(topic.clone(), partition));
-            if id.is_some_and(|id| self.lane(*id).paused) {
-                paused.add(topic.as_str(), partition, None);
-            }
             if let Err(failure) = self.begin_lane(&topic, partition, now) {
                 self.failure.get_or_insert(failure);
                 return;
             }
         }
         let Some(consumer) = &self.consumer else { return };
-        if !paused.is_empty()
-            && let Err(fault) = consumer.set_paused(&paused, false)
-        {
-            tracing::warn!(error = %fault, "partitions that came back could not be resumed");
-        }
         if let Err(fault) = consumer.assign(list) {
             tracing::warn!(error = %fault, "the assignment was not taken; the group decides anew");
             self.each_of(list, Self::let_go);
@@ -186,6 +177,9 @@ impl Worker {
 
     /// Forgets a partition.
     fn let_go(&mut self, id: LaneId) {
+        if self.stopping.is_some() {
+            self.forsaken += self.lane(id).tracker.pending();
+        }
         self.end_pause(id);
         let lane = &mut self.lanes[usize::from(id.0)];
         self.resets
@@ -249,7 +243,7 @@ impl Worker {
         if self.stopping.is_some() {
             return;
         }
-        self.stopping = Some(now + self.drain_limit.saturating_sub(CLOSE_LIMIT));
+        self.stopping = Some(now + self.drain_limit.saturating_sub(KEPT_FOR_CLOSING));
         for id in self.lane_ids() {
             self.leave(id);
         }
@@ -271,7 +265,9 @@ impl Worker {
     pub(super) fn close(mut self) -> WorkerEnd {
         self.store();
         self.hand_over_counts();
-        let left: usize = self.lanes.iter().map(|lane| lane.tracker.pending()).sum();
+        let pending: usize = self.lanes.iter().map(|lane| lane.tracker.pending()).sum();
+        // Also of partitions that are not ours any more, such as after a long outage.
+        let left = (pending + self.forsaken).max(self.outlet.under_way());
         for lane in &mut self.lanes {
             lane.gone();
         }
@@ -281,14 +277,16 @@ impl Worker {
         self.rebalances.clear();
         let consumer = self.consumer.take();
         let closed = consumer.is_none_or(|consumer| consumer.close(owing, CLOSE_LIMIT));
-        match (self.failure.take(), left, closed) {
-            (Some(failure), ..) => WorkerEnd::Failed(failure),
-            (None, 0, true) => WorkerEnd::Drained,
-            (None, left, _) => {
-                // Destroying a producer waits for what it holds; the process ends instead.
-                std::mem::forget(self);
-                WorkerEnd::Unfinished(left)
-            }
+        let drained = left == 0 && closed;
+        let end = match self.failure.take() {
+            Some(failure) => WorkerEnd::Failed(failure),
+            None if drained => WorkerEnd::Drained,
+            None => WorkerEnd::Unfinished(left),
+        };
+        if !drained {
+            // Destroying a producer waits for what it holds; the process ends instead.
+            std::mem::forget(self);
         }
+        end
     }
 }

@@ -1,0 +1,217 @@
+//! The hot path allocates nothing of ours per record: counted by an allocator, thread by thread.
+//! What librdkafka allocates in C is its own.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ipstamp::commit::Tracker;
+use ipstamp::encode::{Existing, Profile};
+use ipstamp::kafka::{Buffer, Headers, Outgoing, Pool, Producer, Wake};
+use ipstamp::pipeline::{Stamp, StampSettings, Stamper};
+use ipstamp::publish::{
+    Compression, Config, Limits, OnUndeliverable, Outlet, Partitioning, TopicState, UnderWay,
+    producer_settings,
+};
+use ipstamp::record::{Offset, Partition, Reason, Topic};
+use ipstamp::resolve::{DatabaseConfig, DatabaseSet, Want, Wants};
+use ipstamp::{database, extract};
+use rdkafka::ClientConfig;
+use rdkafka::mocking::MockCluster;
+
+#[expect(dead_code, reason = "the harness also serves tests with a worker process")]
+#[path = "support/mod.rs"]
+mod support;
+
+use support::small_databases::Databases;
+
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+fn count() {
+    // A thread that ends allocates without it.
+    let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+}
+
+#[expect(unsafe_code, reason = "an allocator is unsafe by its trait")]
+// SAFETY: everything is the system's allocator; counting does not allocate.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: as for the caller.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: as for the caller.
+        unsafe { System.dealloc(memory, layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: as for the caller.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: as for the caller.
+        unsafe { System.realloc(memory, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How often this thread allocates while `work` runs.
+fn allocations(work: impl FnOnce()) -> u64 {
+    let before = COUNT.get();
+    work();
+    COUNT.get() - before
+}
+
+/// So many events are one run.
+const EVENTS: u64 = 10_000;
+/// So many are under way at a time.
+const UNDER_WAY: usize = 500;
+
+fn events(from: u64) -> Vec<Vec<u8>> {
+    (from..from + EVENTS).map(|n| support::events::padded(n, 500).into_bytes()).collect()
+}
+
+fn stamper(profile: Profile, folder: &Path) -> Stamper {
+    let files = Databases::write(folder);
+    let file = |path: &Path| DatabaseConfig {
+        name: None,
+        path: path.to_owned(),
+        on_miss: None,
+        non_global: false,
+    };
+    let databases = database::open_all(&[file(&files.city), file(&files.asn)]).unwrap();
+    let wants = [Want("geo".into()), Want("as".into())];
+    let settings = StampSettings {
+        addresses: extract::Config::default(),
+        wants: Arc::new(Wants::new(&wants).unwrap()),
+        databases: Arc::new(DatabaseSet::new(databases).unwrap()),
+        profile,
+        existing: Existing::default(),
+        memory_limit_bytes: 16 << 20,
+    };
+    Stamper::new(&settings).unwrap()
+}
+
+/// An event's way into a pooled buffer, as a worker takes it.
+fn stamped(stamper: &mut Stamper, pool: &mut Pool, event: &[u8]) -> Buffer {
+    match stamper.stamp(event, Err(Reason::NotFound)) {
+        Stamp::Written { len, .. } => {
+            let mut value = pool.take(len);
+            stamper.write(event, value.as_mut());
+            value
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn counts_what_is_allocated() {
+    assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(1)))), 1);
+}
+
+/// Guarantees: from an event to the bytes of its output, and from its admission to its end, nothing
+/// is allocated, whether its addresses were seen before or not.
+#[test]
+fn stamping_and_tracking_allocate_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    for profile in [Profile::Ecs, Profile::Native] {
+        let mut stamper = stamper(profile, folder.path());
+        let (mut pool, mut tracker) = (Pool::new(), Tracker::new());
+        let mut under_way = std::collections::VecDeque::with_capacity(UNDER_WAY + 1);
+        let mut offset = 0;
+        let mut run = |events: &[Vec<u8>]| {
+            for (number, event) in events.iter().enumerate() {
+                if number % 512 == 0 {
+                    stamper.refresh();
+                }
+                let sequence = tracker.admit(Offset(offset)).unwrap();
+                offset += 1;
+                under_way.push_back((sequence, stamped(&mut stamper, &mut pool, event)));
+                if under_way.len() > UNDER_WAY {
+                    let (sequence, value) = under_way.pop_front().unwrap();
+                    assert!(tracker.end(sequence));
+                    drop(value);
+                    std::hint::black_box(tracker.take_watermark());
+                }
+            }
+            std::hint::black_box(stamper.take_found());
+        };
+        let (known, new) = (events(0), events(EVENTS));
+        run(&known);
+        assert_eq!(allocations(|| run(&known)), 0, "{profile:?}, addresses seen before");
+        assert_eq!(allocations(|| run(&new)), 0, "{profile:?}, new addresses");
+    }
+}
+
+/// Guarantees: from the stamp to the producer and from its report back, nothing of ours is
+/// allocated either.
+#[test]
+fn handing_records_over_allocates_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stamper = stamper(Profile::Ecs, folder.path());
+    let cluster = MockCluster::new(1).unwrap();
+    cluster.create_topic("out", 4, 1).unwrap();
+    let mut client = ClientConfig::new();
+    client.set("bootstrap.servers", cluster.bootstrap_servers());
+    let config = Config {
+        topic: "out".into(),
+        dead_letter: None,
+        partition: Partitioning::Auto,
+        compression: Compression::None,
+        on_undeliverable: OnUndeliverable::Halt,
+    };
+    let wake = Arc::new(Wake::new().unwrap());
+    let woken = Arc::clone(&wake);
+    let make = Box::new(move |limit| {
+        Producer::new(&producer_settings(client.clone(), &config, 0, limit), &woken)
+    });
+    let mut outlet = Outlet::new(make, None, UnderWay::of_one(1)).unwrap();
+    let id = outlet.output(&Topic::new("out")).unwrap();
+    let limits = Limits::default();
+    outlet.learn(id, TopicState::Present { partitions: 4, limits, same_partition: true }, None);
+    let mut pool = Pool::new();
+    let mut run = |events: &[Vec<u8>]| {
+        let begin = Instant::now();
+        let (mut sent, mut arrived) = (0, 0);
+        while arrived < events.len() {
+            assert!(begin.elapsed() < Duration::from_secs(60), "{arrived} of {sent} arrived");
+            while sent < events.len() && sent < arrived + UNDER_WAY {
+                let input = Partition((sent / 100 % 4) as i32);
+                let Ok(partition) = outlet.route(id, input, Some(b"key"), 0) else { break };
+                let value = Some(stamped(&mut stamper, &mut pool, &events[sent]));
+                let mut headers = Headers::new(2);
+                headers.set(c"ipstamp-src", b"in-0-1");
+                let headers = Some(headers);
+                let record = Outgoing { value, headers, timestamp: None, ticket: sent as u64 };
+                outlet.send(id, partition, Some(b"key"), record);
+                sent += 1;
+            }
+            outlet.serve(Instant::now(), |_| true);
+            let before = arrived;
+            arrived += outlet.take_delivered().count();
+            std::hint::black_box(outlet.take_refused());
+            if arrived == before {
+                wake.sleep(Duration::from_millis(100));
+            }
+        }
+        assert_eq!(outlet.sent_again, 0);
+    };
+    let events = events(0);
+    run(&events);
+    assert_eq!(allocations(|| run(&events)), 0);
+}
