@@ -24,6 +24,8 @@ pub(super) struct Inbox {
 pub(super) enum Letter {
     /// An address was answered.
     Told { address: IpAddr, asked: GroupSet, told: Box<Told> },
+    /// A record was read again from the input; None when it cannot be had.
+    Recalled { who: (LaneId, Sequence), value: Option<Vec<u8>> },
     /// The process ends: drain.
     Stop,
 }

@@ -358,6 +358,7 @@ fn worker_settings(
         number,
         config: settings.config.clone(),
         consume: settings.consume.clone(),
+        client: settings.client.clone(),
         consumer_client,
         make_producer,
         smallest_limit: catalog.smallest_limit_bytes(),

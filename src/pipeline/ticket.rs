@@ -5,7 +5,7 @@ use crate::commit::Sequence;
 use crate::record::{DeadLetterClass, Outcome, Reason};
 
 /// Which of a worker's partitions; its place in the worker's list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct LaneId(pub(super) u16);
 
 /// A record under way, in 64 bits: lane, sequence, outcome. In this order, from the highest bit, so

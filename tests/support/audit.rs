@@ -159,20 +159,24 @@ fn member_end(event: &[u8], at: usize) -> Option<usize> {
     loop {
         match *event.get(end)? {
             b'"' => end = string_end(event, end),
-            b'{' => {
+            b'{' | b'[' => {
                 depth += 1;
                 end += 1;
+                continue;
             }
-            b'}' => {
-                depth = depth.checked_sub(1)?;
+            b'}' | b']' if depth > 0 => {
+                depth -= 1;
                 end += 1;
-                // What is spliced in is an object; white space behind it is the event's own.
-                if depth == 0 {
-                    return Some(end);
-                }
             }
-            _ if depth == 0 => return None,
-            _ => end += 1,
+            b',' | b'}' | b']' if depth == 0 => return Some(end),
+            _ => {
+                end += 1;
+                continue;
+            }
+        }
+        // White space behind what was spliced in is the event's own.
+        if depth == 0 {
+            return Some(end);
         }
     }
 }

@@ -2,6 +2,7 @@
 //! through all six stations. Nothing blocks it but the one sleep when there is nothing to do.
 
 mod intake;
+mod ladder;
 mod outgoing;
 mod ownership;
 mod parking;
@@ -16,6 +17,7 @@ use rustc_hash::FxHashMap;
 
 use super::asking::{Asking, Desk, Inbox, Letter};
 use super::lane::{Lane, Ownership};
+use super::recall::Recall;
 use super::stamp::{StampSettings, Stamper};
 use super::ticket::LaneId;
 use super::{Config, OnUnparsable};
@@ -25,6 +27,8 @@ use crate::kafka::{ClientError, Consumer, Fetched, PartitionTag, Place, Pool, Re
 use crate::publish::{Catalog, MakeProducer, OnUndeliverable, Outlet, TopicTemplate, UnderWay};
 use crate::record::{NextOffset, Outcome, Partition, Topic};
 use crate::telemetry::{Health, Metrics};
+
+use ladder::Refusal;
 
 /// How often watermarks are stored and counters handed over.
 const TICK: Duration = Duration::from_millis(100);
@@ -38,6 +42,7 @@ pub(super) struct WorkerSettings {
     pub(super) number: u16,
     pub(super) config: Config,
     pub(super) consume: consume::Config,
+    pub(super) client: rdkafka::ClientConfig,
     pub(super) consumer_client: rdkafka::ClientConfig,
     pub(super) make_producer: MakeProducer,
     pub(super) smallest_limit: Option<u32>,
@@ -127,6 +132,9 @@ pub(super) struct Worker {
     /// The lane of the record before, which is mostly the lane of the next.
     last_lane: Option<(PartitionTag, LaneId)>,
     asking: Asking,
+    recall: Recall,
+    /// Refused records whose originals have been asked for.
+    recalling: FxHashMap<(LaneId, Sequence), Refusal>,
     /// Records that wait for an answer, in the order of their deadlines.
     deadlines: VecDeque<(Instant, LaneId, Sequence)>,
     rebalances: VecDeque<Rebalance>,
@@ -187,7 +195,10 @@ impl Worker {
             .map_err(|error| Failure::Config(format!("input.addresses: {error}")))?;
         let now = Instant::now();
         settings.catalog.listen(Arc::clone(&settings.wake));
+        let recall = Recall::new(settings.client, Arc::clone(&settings.inbox));
         Ok(Self {
+            recall,
+            recalling: FxHashMap::default(),
             number: settings.number,
             asking: Asking::new(
                 settings.desk,
@@ -267,6 +278,7 @@ impl Worker {
         for letter in self.inbox.take() {
             match letter {
                 Letter::Told { address, asked, told } => self.hear(address, asked, *told),
+                Letter::Recalled { who, value } => self.take_recalled(who, value),
                 Letter::Stop => self.stop(now),
             }
         }

@@ -1,18 +1,15 @@
-//! From the window to the producer, and what comes back: publishing, the ladder for what is refused,
-//! and the end of each record.
+//! From the window to the producer, and what comes back: publishing, and the end of each record.
 
 use std::time::{Instant, SystemTime};
 
 use super::super::lane::{Lane, Ownership, Stage, Waiting};
 use super::super::ticket::{LaneId, Ticket};
-use super::{Failure, Worker};
+use super::Worker;
+use super::ladder::Refusal;
 use crate::commit::Sequence;
 use crate::kafka::{Buffer, Headers, Outgoing};
-use crate::publish::{
-    self, Limits, OnUndeliverable, RecordFault, Refused, add_dead_letter_headers, alone_bytes,
-};
-use crate::record::{DeadLetterClass, Outcome, Partition, Reason};
-use crate::telemetry::Problem;
+use crate::publish::{self, Limits, alone_bytes};
+use crate::record::{DeadLetterClass, Outcome, Partition};
 
 /// A clamped time stays so far inside the topic's bounds, for the way to the broker.
 const CLAMP_MARGIN_MS: i64 = 60_000;
@@ -28,7 +25,7 @@ impl Worker {
         mut record: Waiting,
         original: Option<&[u8]>,
     ) {
-        let Stage::Ready { mut value, mut outcome } = record.stage else { return };
+        let Stage::Ready { value, outcome } = record.stage else { return };
         let lane = self.lane(id);
         let output = lane.output;
         let limits = self.outlet.limits(output);
@@ -39,39 +36,41 @@ impl Worker {
             alone_bytes(len, key, Some(headers)) <= limits.max_message_bytes as usize
         };
         if !self.compressed && !fits(&value, &headers) {
-            if let Some(original) = original
-                && matches!(outcome, Outcome::Enriched | Outcome::Partial(_))
-            {
-                value = Some(self.pool.copy(original));
-                outcome = Outcome::Unchanged(Some(Reason::OutputLimit));
-                headers.set(publish::REASON, Reason::OutputLimit.name().as_bytes());
+            let stamped = matches!(outcome, Outcome::Enriched | Outcome::Partial(_));
+            let bytes = limits.max_message_bytes;
+            let refusal = Refusal {
+                output,
+                partition,
+                key: key.map(<[u8]>::to_vec),
+                headers,
+                timestamp: record.timestamp,
+                class: DeadLetterClass::TooLarge,
+                words: format!("larger than max.message.bytes={bytes} of the output topic"),
+                value,
+                stamped,
+            };
+            match original {
+                Some(original) if stamped => {
+                    let original = self.pool.copy(original);
+                    self.go_without_stamp(id, record.sequence, refusal, Some(original));
+                }
+                _ => self.step_down(id, record.sequence, refusal),
             }
-            if !fits(&value, &headers) {
-                value = original.map(|original| self.pool.copy(original)).or(value);
-                let words = format!(
-                    "larger than max.message.bytes={} of the output topic",
-                    limits.max_message_bytes
-                );
-                let key = key.map(<[u8]>::to_vec);
-                let class = DeadLetterClass::TooLarge;
-                self.bury(
-                    id,
-                    record.sequence,
-                    key,
-                    headers,
-                    value,
-                    record.timestamp,
-                    class,
-                    &words,
-                );
-                return;
-            }
+            return;
         }
         if limits.compacted && key.is_none() {
-            value = original.map(|original| self.pool.copy(original)).or(value);
-            let words = "no key, and the output topic is compacted";
-            let class = DeadLetterClass::NullKey;
-            self.bury(id, record.sequence, None, headers, value, record.timestamp, class, words);
+            let refusal = Refusal {
+                output,
+                partition,
+                key: None,
+                headers,
+                timestamp: record.timestamp,
+                class: DeadLetterClass::NullKey,
+                words: "no key, and the output topic is compacted".into(),
+                stamped: false,
+                value: original.map(|original| self.pool.copy(original)).or(value),
+            };
+            self.step_down(id, record.sequence, refusal);
             return;
         }
         let now = self.now_ms;
@@ -110,74 +109,6 @@ impl Worker {
         }
     }
 
-    /// Puts a record among the dead letters; where there are none, its partition halts or it is
-    /// dropped, as configured.
-    #[expect(clippy::too_many_arguments, reason = "a whole record and why it is buried")]
-    pub(super) fn bury(
-        &mut self,
-        id: LaneId,
-        sequence: Sequence,
-        key: Option<Vec<u8>>,
-        mut headers: Headers,
-        mut value: Option<Buffer>,
-        timestamp: Option<i64>,
-        class: DeadLetterClass,
-        words: &str,
-    ) {
-        let lane = self.lane(id);
-        let Some(offset) = lane.tracker.offset(sequence) else { return };
-        let position = lane.position(offset);
-        let Some(dead_letter) = lane.dead_letter else {
-            self.give_up(id, sequence, class, &format!("{position}: {words}"));
-            return;
-        };
-        add_dead_letter_headers(&mut headers, &position, class, words);
-        let limits = self.outlet.limits(dead_letter);
-        let len = value.as_ref().map_or(0, |value| value.as_slice().len());
-        if alone_bytes(len, key.as_deref(), Some(&headers)) > limits.max_message_bytes as usize {
-            // By reference: where it stands and how large it is.
-            headers.set(publish::ERROR_VALUE_BYTES, len.to_string().as_bytes());
-            value = None;
-        }
-        let timestamp = timestamp.map(|time| clamp(time, limits, self.now_ms, &mut headers));
-        let input = lane.partition;
-        let ticket = Ticket { lane: id, sequence, outcome: Outcome::DeadLettered(class) }.to_bits();
-        let record = Outgoing { value, headers: Some(headers), timestamp, ticket };
-        self.outlet.send_when_possible(dead_letter, input, key, record);
-    }
-
-    /// Nothing takes the record.
-    fn give_up(&mut self, id: LaneId, sequence: Sequence, class: DeadLetterClass, words: &str) {
-        match self.on_undeliverable {
-            OnUndeliverable::Drop => {
-                let reason = match class {
-                    DeadLetterClass::TooLarge => Reason::OutputLimit,
-                    DeadLetterClass::Unparsable => Reason::Unparsable,
-                    DeadLetterClass::NullKey | DeadLetterClass::Rejected => Reason::Rejected,
-                };
-                self.end_here(id, sequence, Outcome::Dropped(reason));
-            }
-            OnUndeliverable::Halt => {
-                let lane = self.lane_mut(id);
-                let name = format!("{}-{}", lane.topic, lane.partition);
-                if lane.halted.is_none() {
-                    let text = format!(
-                        "{words}; the partition is halted. Configure output.dead_letter, or set \
-                         output.on_undeliverable to drop, or mend the topic, and restart"
-                    );
-                    tracing::error!(partition = name, "{text}");
-                    lane.halted = Some(text.clone());
-                    if self.ends.is_some() {
-                        // A run that is to end by itself would wait for ever.
-                        self.failure.get_or_insert(Failure::Unavailable(text.clone()));
-                    }
-                    self.health.report(Problem::Halted(name), text);
-                }
-                self.set_paused(id, true);
-            }
-        }
-    }
-
     /// A record ends without being published.
     pub(super) fn end_here(&mut self, id: LaneId, sequence: Sequence, outcome: Outcome) {
         if self.lane_mut(id).tracker.end(sequence) {
@@ -201,45 +132,6 @@ impl Worker {
         }
         busy
     }
-
-    /// A record that the broker refuses when it stands alone: the next step of the ladder.
-    fn take_refused(&mut self, refused: Refused) {
-        let Refused { output, partition, fault, code, key, mut record } = refused;
-        let ticket = Ticket::from_bits(record.ticket);
-        let id = ticket.lane;
-        if !self.lane(id).tracker.is_under_way(ticket.sequence) {
-            return;
-        }
-        let mut headers = record.headers.take().unwrap_or_else(|| Headers::new(2));
-        let clamped = headers.iter().any(|(name, _)| name == publish::TIMESTAMP.to_bytes());
-        if fault == RecordFault::Timestamp && !clamped {
-            let original = record.timestamp.unwrap_or(0);
-            headers.set(publish::TIMESTAMP, original.to_string().as_bytes());
-            record.timestamp = Some(now_ms());
-            record.headers = Some(headers);
-            self.outlet.send_when_possible(output, partition, key, record);
-            return;
-        }
-        let class = match fault {
-            RecordFault::TooLarge => DeadLetterClass::TooLarge,
-            RecordFault::Invalid if key.is_none() => DeadLetterClass::NullKey,
-            RecordFault::Timestamp | RecordFault::Invalid => DeadLetterClass::Rejected,
-        };
-        let words = format!("the broker refuses the record: {code}");
-        if matches!(ticket.outcome, Outcome::DeadLettered(_)) {
-            if record.value.is_some() {
-                let len = record.value.as_ref().map_or(0, |value| value.as_slice().len());
-                headers.set(publish::ERROR_VALUE_BYTES, len.to_string().as_bytes());
-                record.value = None;
-                record.headers = Some(headers);
-                self.outlet.send_when_possible(output, partition, key, record);
-            } else {
-                self.give_up(id, ticket.sequence, class, &format!("the dead letter too: {words}"));
-            }
-            return;
-        }
-        self.bury(id, ticket.sequence, key, headers, record.value, record.timestamp, class, &words);
-    }
 }
 
 /// Whether a record is still to end under the present ownership of its partition.
@@ -249,7 +141,7 @@ pub(super) fn is_under_way(lanes: &[Lane], ticket: Ticket) -> bool {
 }
 
 /// Brings a time within the topic's bounds, and keeps the original in a header.
-fn clamp(time: i64, limits: Limits, now: i64, headers: &mut Headers) -> i64 {
+pub(super) fn clamp(time: i64, limits: Limits, now: i64, headers: &mut Headers) -> i64 {
     let newest = now.saturating_add(limits.timestamp_after_max_ms);
     let oldest = now.saturating_sub(limits.timestamp_before_max_ms);
     if time <= newest && time >= oldest {

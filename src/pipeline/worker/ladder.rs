@@ -1,0 +1,212 @@
+//! The ladder for a record that a topic does not take: without its stamp, then among the dead letters,
+//! there whole or by reference, and then what the configuration says. A dead letter is the record as
+//! it came, so one that was stamped is read again first.
+
+use super::super::ticket::{LaneId, Ticket};
+use super::outgoing::{clamp, now_ms};
+use super::{Failure, Worker};
+use crate::commit::Sequence;
+use crate::kafka::{Buffer, Headers, Outgoing};
+use crate::publish::{
+    self, OnUndeliverable, OutputId, RecordFault, Refused, add_dead_letter_headers, alone_bytes,
+};
+use crate::record::{DeadLetterClass, Outcome, Partition, Reason};
+use crate::telemetry::Problem;
+
+/// A record that cannot go out as it is.
+pub(super) struct Refusal {
+    pub(super) output: OutputId,
+    pub(super) partition: Partition,
+    pub(super) key: Option<Vec<u8>>,
+    pub(super) headers: Headers,
+    pub(super) timestamp: Option<i64>,
+    pub(super) class: DeadLetterClass,
+    /// Why, for the dead letter's header.
+    pub(super) words: String,
+    pub(super) value: Option<Buffer>,
+    /// Whether the value has a stamp in it.
+    pub(super) stamped: bool,
+}
+
+impl Worker {
+    /// Takes a record one step down the ladder.
+    pub(super) fn step_down(&mut self, id: LaneId, sequence: Sequence, refusal: Refusal) {
+        if refusal.stamped {
+            let lane = self.lane(id);
+            let Some(offset) = lane.tracker.offset(sequence) else { return };
+            let position = lane.position(offset);
+            self.recall.ask(position, (id, sequence));
+            self.recalling.insert((id, sequence), refusal);
+            return;
+        }
+        let Refusal { key, headers, timestamp, class, words, value, .. } = refusal;
+        self.bury(id, sequence, key, headers, value, timestamp, class, &words);
+    }
+
+    /// The original of a record has come, or cannot be had.
+    pub(super) fn take_recalled(&mut self, who: (LaneId, Sequence), value: Option<Vec<u8>>) {
+        let Some(refusal) = self.recalling.remove(&who) else { return };
+        let (id, sequence) = who;
+        if !self.lane(id).tracker.is_under_way(sequence) {
+            return;
+        }
+        let original = value.map(|value| self.pool.copy(&value));
+        self.go_without_stamp(id, sequence, refusal, original);
+    }
+
+    /// Sends the original where only the stamp was too much, and buries it otherwise.
+    pub(super) fn go_without_stamp(
+        &mut self,
+        id: LaneId,
+        sequence: Sequence,
+        mut refusal: Refusal,
+        original: Option<Buffer>,
+    ) {
+        refusal.stamped = false;
+        let Some(original) = original else {
+            self.step_down(id, sequence, refusal);
+            return;
+        };
+        let limit = self.outlet.limits(refusal.output).max_message_bytes as usize;
+        let bytes =
+            alone_bytes(original.as_slice().len(), refusal.key.as_deref(), Some(&refusal.headers));
+        if refusal.class != DeadLetterClass::TooLarge || (bytes > limit && !self.compressed) {
+            refusal.value = Some(original);
+            self.step_down(id, sequence, refusal);
+            return;
+        }
+        let reason = Reason::OutputLimit;
+        let Refusal { output, partition, key, mut headers, timestamp, .. } = refusal;
+        headers.set(publish::REASON, reason.name().as_bytes());
+        let limits = self.outlet.limits(output);
+        let timestamp = timestamp.map(|time| clamp(time, limits, self.now_ms, &mut headers));
+        let outcome = Outcome::Unchanged(Some(reason));
+        let ticket = Ticket { lane: id, sequence, outcome }.to_bits();
+        let record = Outgoing { value: Some(original), headers: Some(headers), timestamp, ticket };
+        match self.outlet.route(output, partition, key.as_deref(), self.unkeyed) {
+            // In its place in the order, where nothing has been refused.
+            Ok(routed) if routed == partition => {
+                self.outlet.send(output, partition, key.as_deref(), record);
+            }
+            _ => self.outlet.send_when_possible(output, partition, key, record),
+        }
+    }
+
+    /// Puts a record among the dead letters; where there are none, its partition halts or it is
+    /// dropped, as configured.
+    #[expect(clippy::too_many_arguments, reason = "a whole record and why it is buried")]
+    pub(super) fn bury(
+        &mut self,
+        id: LaneId,
+        sequence: Sequence,
+        key: Option<Vec<u8>>,
+        mut headers: Headers,
+        mut value: Option<Buffer>,
+        timestamp: Option<i64>,
+        class: DeadLetterClass,
+        words: &str,
+    ) {
+        let lane = self.lane(id);
+        let Some(offset) = lane.tracker.offset(sequence) else { return };
+        let position = lane.position(offset);
+        let Some(dead_letter) = lane.dead_letter else {
+            self.give_up(id, sequence, class, &format!("{position}: {words}"));
+            return;
+        };
+        add_dead_letter_headers(&mut headers, &position, class, words);
+        let limits = self.outlet.limits(dead_letter);
+        let len = value.as_ref().map_or(0, |value| value.as_slice().len());
+        if alone_bytes(len, key.as_deref(), Some(&headers)) > limits.max_message_bytes as usize {
+            // By reference: where it stands and how large it is.
+            headers.set(publish::ERROR_VALUE_BYTES, len.to_string().as_bytes());
+            value = None;
+        }
+        let timestamp = timestamp.map(|time| clamp(time, limits, self.now_ms, &mut headers));
+        let input = lane.partition;
+        let ticket = Ticket { lane: id, sequence, outcome: Outcome::DeadLettered(class) }.to_bits();
+        let record = Outgoing { value, headers: Some(headers), timestamp, ticket };
+        self.outlet.send_when_possible(dead_letter, input, key, record);
+    }
+
+    /// Nothing takes the record.
+    fn give_up(&mut self, id: LaneId, sequence: Sequence, class: DeadLetterClass, words: &str) {
+        match self.on_undeliverable {
+            OnUndeliverable::Drop => {
+                let reason = match class {
+                    DeadLetterClass::TooLarge => Reason::OutputLimit,
+                    DeadLetterClass::Unparsable => Reason::Unparsable,
+                    DeadLetterClass::NullKey | DeadLetterClass::Rejected => Reason::Rejected,
+                };
+                self.end_here(id, sequence, Outcome::Dropped(reason));
+            }
+            OnUndeliverable::Halt => {
+                let lane = self.lane_mut(id);
+                let name = format!("{}-{}", lane.topic, lane.partition);
+                if lane.halted.is_none() {
+                    let text = format!(
+                        "{words}; the partition is halted. Configure output.dead_letter, or set \
+                         output.on_undeliverable to drop, or mend the topic, and restart"
+                    );
+                    tracing::error!(partition = name, "{text}");
+                    lane.halted = Some(text.clone());
+                    if self.ends.is_some() {
+                        // A run that is to end by itself would wait for ever.
+                        self.failure.get_or_insert(Failure::Unavailable(text.clone()));
+                    }
+                    self.health.report(Problem::Halted(name), text);
+                }
+                self.set_paused(id, true);
+            }
+        }
+    }
+
+    /// A record that the broker refuses when it stands alone: the next step of the ladder.
+    pub(super) fn take_refused(&mut self, refused: Refused) {
+        let Refused { output, partition, fault, code, key, mut record } = refused;
+        let ticket = Ticket::from_bits(record.ticket);
+        let id = ticket.lane;
+        if !self.lane(id).tracker.is_under_way(ticket.sequence) {
+            return;
+        }
+        let mut headers = record.headers.take().unwrap_or_else(|| Headers::new(2));
+        let clamped = headers.iter().any(|(name, _)| name == publish::TIMESTAMP.to_bytes());
+        if fault == RecordFault::Timestamp && !clamped {
+            let original = record.timestamp.unwrap_or(0);
+            headers.set(publish::TIMESTAMP, original.to_string().as_bytes());
+            record.timestamp = Some(now_ms());
+            record.headers = Some(headers);
+            self.outlet.send_when_possible(output, partition, key, record);
+            return;
+        }
+        let class = match fault {
+            RecordFault::TooLarge => DeadLetterClass::TooLarge,
+            RecordFault::Invalid if key.is_none() => DeadLetterClass::NullKey,
+            RecordFault::Timestamp | RecordFault::Invalid => DeadLetterClass::Rejected,
+        };
+        let words = format!("the broker refuses the record: {code}");
+        if matches!(ticket.outcome, Outcome::DeadLettered(_)) {
+            if record.value.is_some() {
+                let len = record.value.as_ref().map_or(0, |value| value.as_slice().len());
+                headers.set(publish::ERROR_VALUE_BYTES, len.to_string().as_bytes());
+                record.value = None;
+                record.headers = Some(headers);
+                self.outlet.send_when_possible(output, partition, key, record);
+            } else {
+                self.give_up(id, ticket.sequence, class, &format!("the dead letter too: {words}"));
+            }
+            return;
+        }
+        let refusal = Refusal {
+            output,
+            partition,
+            key,
+            headers,
+            timestamp: record.timestamp,
+            class,
+            words,
+            value: record.value,
+            stamped: matches!(ticket.outcome, Outcome::Enriched | Outcome::Partial(_)),
+        };
+        self.step_down(id, ticket.sequence, refusal);
+    }
+}
