@@ -129,11 +129,11 @@ fn a_forbidden_topic_is_tried_now_and_then_and_nothing_is_committed_meanwhile() 
     let tries = || line.metrics.records_sent_again.get();
     until("it was tried again", seconds(30), || tries() >= 1);
     let (begin, used) = (Instant::now(), worker_cpu_ms());
-    until("it was tried once more, and once more", seconds(30), || tries() >= 3);
+    until("it was tried once more", seconds(30), || tries() >= 2);
     let (waited, used) = (begin.elapsed(), worker_cpu_ms() - used);
-    assert!(waited > seconds(2), "the pauses grow: {waited:?}");
-    assert!(used < 200, "{used} ms of CPU in {waited:?}");
-    assert!(tries() <= 4, "{}", tries());
+    assert!(waited > Duration::from_millis(1500), "the pauses grow: {waited:?}");
+    assert!(used < 100, "{used} ms of CPU in {waited:?}");
+    assert!(tries() <= 3, "{}", tries());
     assert_eq!(client.count("out"), 0);
     assert_eq!(client.committed(&setup.group, "in").unwrap(), [0, 0]);
     mock.mend(Api::Produce);
