@@ -75,8 +75,9 @@ fn commits_that_are_refused_stop_nothing() {
     line.stop();
     let audit = audit(&client);
     audit.assert_kept();
-    // What was not committed when the group was joined again, at most each time.
-    assert!(audit.duplicated() <= 600, "{:?}", audit.duplicates);
+    // Of twelve refusals the group may have to be joined again, and each time what was written last
+    // is not committed.
+    assert!(audit.duplicated() <= 1200, "{:?}", audit.duplicates);
 }
 
 /// Scenario: a leader that has moved, replicas that are behind, a connection that breaks.
