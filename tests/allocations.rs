@@ -1,7 +1,7 @@
 //! The hot path allocates nothing of ours per record: counted by an allocator, thread by thread.
 //! What librdkafka allocates in C is its own.
 
-#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

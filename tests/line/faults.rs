@@ -75,8 +75,9 @@ fn commits_that_are_refused_stop_nothing() {
     line.stop();
     let audit = audit(&client);
     audit.assert_kept();
-    // What was not committed when the group was joined again, at most each time.
-    assert!(audit.duplicated() <= 600, "{:?}", audit.duplicates);
+    // Of twelve refusals the group may have to be joined again, and each time what was written last
+    // is not committed.
+    assert!(audit.duplicated() <= 1200, "{:?}", audit.duplicates);
 }
 
 /// Scenario: a leader that has moved, replicas that are behind, a connection that breaks.
@@ -129,11 +130,11 @@ fn a_forbidden_topic_is_tried_now_and_then_and_nothing_is_committed_meanwhile() 
     let tries = || line.metrics.records_sent_again.get();
     until("it was tried again", seconds(30), || tries() >= 1);
     let (begin, used) = (Instant::now(), worker_cpu_ms());
-    until("it was tried once more, and once more", seconds(30), || tries() >= 3);
+    until("it was tried once more", seconds(30), || tries() >= 2);
     let (waited, used) = (begin.elapsed(), worker_cpu_ms() - used);
-    assert!(waited > seconds(2), "the pauses grow: {waited:?}");
-    assert!(used < 200, "{used} ms of CPU in {waited:?}");
-    assert!(tries() <= 4, "{}", tries());
+    assert!(waited > Duration::from_millis(1500), "the pauses grow: {waited:?}");
+    assert!(used < 100, "{used} ms of CPU in {waited:?}");
+    assert!(tries() <= 3, "{}", tries());
     assert_eq!(client.count("out"), 0);
     assert_eq!(client.committed(&setup.group, "in").unwrap(), [0, 0]);
     mock.mend(Api::Produce);

@@ -212,7 +212,7 @@ mod tests {
 
     /// The output of an input, as it should be.
     fn output(input: &Stored) -> Stored {
-        let stamped = br#"{"a" : 1,"source":{"ip":"x","geo":{"c":"}\"{"},"as":[1,{}]}}"#;
+        let stamped = br#"{"a" : 1,"source":{"ip":"x","geo":{"c":"}\"{"},"as":{"n":[1,{}]}}}"#;
         let mut output =
             Stored { topic: "out".to_owned(), value: Some(stamped.to_vec()), ..input.clone() };
         let source = input.position().into_bytes();
@@ -256,7 +256,7 @@ mod tests {
             |output| drop(output.headers.remove(1)),
             |output| output.timestamp = Some(8),
             |output| output.value = None,
-            |output| output.value = Some(br#"{"a":1,"source":{"ip":"x","geo":1}}"#.to_vec()),
+            |output| output.value = Some(br#"{"a":1,"source":{"ip":"x","geo":{}}}"#.to_vec()),
         ];
         for change in changes {
             assert_eq!(audit_of_changed(|outputs| change(&mut outputs[3])).altered.len(), 1);
@@ -267,9 +267,10 @@ mod tests {
     fn a_stamp_is_taken_out_wherever_it_stands() {
         for (stamped, bare) in [
             (r#"{"geo":{"a":[1,"}"]},"x":1}"#, r#"{"x":1}"#),
-            (r#"{"x":1,"geo":null,"y":2}"#, r#"{"x":1,"y":2}"#),
-            (r#"{"x":"\"geo\":","as":7}"#, r#"{"x":"\"geo\":"}"#),
-            (r#"{"geo":1}"#, r"{}"),
+            (r#"{"x":1,"geo":{"b":null} ,"y":2}"#, r#"{"x":1 ,"y":2}"#),
+            (r#"{"x":"\"geo\":","as":{"n":7}}"#, r#"{"x":"\"geo\":"}"#),
+            (r#"{"geo":{"a":{}}}"#, r"{}"),
+            (r#"{"x":1,"geo":7,"as":[]}"#, r#"{"x":1,"geo":7,"as":[]}"#),
             (r#"{"x":"unfinished"#, r#"{"x":"unfinished"#),
         ] {
             assert_eq!(String::from_utf8(without_stamps(stamped.as_bytes())).unwrap(), bare);
