@@ -89,9 +89,8 @@ fn read(consumer: &BaseConsumer, position: &Position) -> Option<Vec<u8>> {
                     return None;
                 }
             }
-            Some(Ok(_)) | None => {}
-            // librdkafka goes on trying; what stays is a record that is gone.
-            Some(Err(_)) => {}
+            // After an error librdkafka goes on trying; what stays is a record that is gone.
+            Some(Ok(_) | Err(_)) | None => {}
         }
     }
     None

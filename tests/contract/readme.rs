@@ -1,6 +1,8 @@
 //! The README says what is: its configurations load, its commands and keys exist, its event comes out
 //! as it shows, and its table of metrics is the program's.
 
+use std::fmt::Write as _;
+
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io;
@@ -141,7 +143,7 @@ fn the_readmes_event_comes_out_as_it_is_shown() {
 fn the_readmes_metrics_are_those_that_are_served() {
     let mut made = String::from("\n| metric | what it says |\n|---|---|\n");
     for (name, help) in METRICS {
-        made.push_str(&format!("| `{name}` | {help} |\n"));
+        let _ = writeln!(made, "| `{name}` | {help} |");
     }
     made.push('\n');
     let text = readme();
