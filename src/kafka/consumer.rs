@@ -158,12 +158,6 @@ impl Consumer {
         answer(self.client.ptr(), Some(list), self.cooperative, false)
     }
 
-    /// Whether the present assignment was taken away without asking.
-    pub fn assignment_lost(&self) -> bool {
-        // SAFETY: alive.
-        unsafe { sys::rd_kafka_assignment_lost(self.client.ptr()) != 0 }
-    }
-
     /// Stops or resumes the fetching of these partitions.
     pub fn set_paused(&self, list: &PartitionList, paused: bool) -> Result<(), Fault> {
         // SAFETY: both are alive.

@@ -8,7 +8,7 @@ use super::{Ordering, WindowConfig};
 use crate::commit::{Sequence, Tracker};
 use crate::kafka::{Buffer, Fetched, Headers, Place};
 use crate::publish::OutputId;
-use crate::record::{Generation, NextOffset, Offset, Outcome, Partition, Position, Reason, Topic};
+use crate::record::{NextOffset, Offset, Outcome, Partition, Position, Reason, Topic};
 
 /// Whether this worker may read the partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,6 @@ pub(super) struct Lane {
     /// `topic-partition-`, for the header that says where a record came from.
     pub(super) source_prefix: String,
     pub(super) ownership: Ownership,
-    pub(super) generation: Generation,
     pub(super) tracker: Tracker,
     /// Fetched, and not admitted because there was no room.
     pub(super) held: VecDeque<Fetched>,
@@ -94,7 +93,6 @@ impl Lane {
             output,
             dead_letter,
             ownership: Ownership::Gone,
-            generation: Generation(0),
             tracker: Tracker::new(),
             held: VecDeque::new(),
             held_since: None,
@@ -110,11 +108,11 @@ impl Lane {
         }
     }
 
-    /// A new ownership begins: whatever was under way under an earlier one changes nothing any more.
+    /// A new ownership begins: whatever was under way under an earlier one changes nothing any more,
+    /// since the tracker's sequence numbers go on.
     pub(super) fn begin(&mut self, now: Instant) {
         self.clear();
         self.ownership = Ownership::Owned;
-        self.generation = Generation(self.generation.0 + 1);
         self.paused = false;
         self.place = None;
         self.halted = None;

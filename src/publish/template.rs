@@ -18,16 +18,6 @@ impl TopicTemplate {
     pub fn output_of(&self, input: &str) -> Topic {
         Topic::new(&self.0.replace(PLACEHOLDER, input))
     }
-
-    /// Whether every input goes to one topic.
-    pub fn is_fixed(&self) -> bool {
-        !self.0.contains(PLACEHOLDER)
-    }
-
-    /// As it was written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,6 @@ pub use enrichment::{
 pub use fact_group::{FactGroup, GroupSet};
 pub use outcome::{DeadLetterClass, Outcome, Reason};
 pub use outline::{Home, Outline, Role, Sighting, Span, WritingNeeds};
-pub use position::{Generation, NextOffset, Offset, Partition, Position, Topic};
+pub use position::{NextOffset, Offset, Partition, Position, Topic};
 pub use scope::{REGISTRY_DATE, Scope};
 pub use secret::Secret;

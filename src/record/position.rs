@@ -62,11 +62,6 @@ impl fmt::Display for NextOffset {
     }
 }
 
-/// Which ownership of a partition this is: each assignment begins a new one, and what was begun
-/// under an earlier one changes nothing any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub struct Generation(pub u64);
-
 /// Where one record was read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Position {

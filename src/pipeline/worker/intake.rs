@@ -189,7 +189,7 @@ impl Worker {
             }
         };
         if let Outcome::Unchanged(Some(reason)) = made.outcome {
-            match self.on_unparsable() {
+            match self.config.on_unparsable {
                 OnUnparsable::Pass => headers.set(publish::REASON, reason.name().as_bytes()),
                 OnUnparsable::Drop => {
                     self.end_here(id, sequence, Outcome::Dropped(reason));

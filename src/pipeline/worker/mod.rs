@@ -20,7 +20,7 @@ use super::lane::{Lane, Ownership};
 use super::recall::Recall;
 use super::stamp::{StampSettings, Stamper};
 use super::ticket::LaneId;
-use super::{Config, OnUnparsable};
+use super::Config;
 use crate::commit::Sequence;
 use crate::consume;
 use crate::kafka::{ClientError, Consumer, Fetched, PartitionTag, Place, Pool, Rebalance, Wake};
@@ -314,11 +314,6 @@ impl Worker {
             || self.tally.consumed > 0
             || self.tally.enriched > 0
             || !self.tally.ended.is_empty()
-    }
-
-    /// Whether records that cannot be read stop here, and how.
-    fn on_unparsable(&self) -> OnUnparsable {
-        self.config.on_unparsable
     }
 
     fn lane_ids(&self) -> impl Iterator<Item = LaneId> + use<> {
