@@ -39,9 +39,9 @@ pub enum OutOfRange {
     /// Stop, and name the gap: a person decides.
     #[default]
     Fail,
-    /// Go on at the oldest record; the gap is logged and counted.
+    /// Go on at the oldest record; the gap is logged.
     Earliest,
-    /// Go on at the end; what is skipped is logged and counted.
+    /// Go on at the end; what is skipped is logged.
     Latest,
 }
 

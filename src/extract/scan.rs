@@ -1,5 +1,5 @@
-//! One pass over an event's bytes: the addresses at the configured paths, and the places where
-//! may be written.
+//! One pass over an event's bytes: the addresses at the configured paths, and where
+//! something may be written.
 //!
 //! Only objects and arrays that a path goes through are followed, on a stack of [`Frame`]s;
 //! everything else is checked and passed over by `tokens`. Neither recurses, so that a nesting bomb

@@ -65,7 +65,7 @@ impl PartitionList {
         }
     }
 
-    /// Adds a partition that is to be read from one of its ends.
+    /// Adds a partition with the place where its reading begins.
     pub fn add_place(&mut self, topic: &str, partition: Partition, place: Place) {
         let offset = match place {
             Place::Beginning => sys::RD_KAFKA_OFFSET_BEGINNING,

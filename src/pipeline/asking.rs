@@ -13,8 +13,8 @@ use crate::kafka::Wake;
 use crate::record::{GroupSet, Reason};
 use crate::resolve::{Provider, Told};
 
-/// What is said to a worker by other threads. Looking at an empty one is one atomic load away from
-/// free, because the eventfd tells that there is something.
+/// What is said to a worker by other threads. It is looked at once per round, not once per record:
+/// a lock that hardly anybody else wants.
 pub(super) struct Inbox {
     letters: Mutex<Vec<Letter>>,
     wake: Arc<Wake>,

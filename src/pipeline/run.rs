@@ -56,9 +56,9 @@ pub struct RunSettings {
     pub runtime: tokio::runtime::Handle,
     /// Says that the process is to end: once to drain, twice to end at once.
     pub signals: Receiver<()>,
-    /// What operators see.
+    /// What `/livez` and `/readyz` say.
     pub health: Arc<Health>,
-    /// What operators see.
+    /// What is counted.
     pub metrics: Arc<Metrics>,
 }
 

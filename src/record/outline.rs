@@ -1,4 +1,4 @@
-//! What one pass over an event's bytes notes: the addresses, and the places where may be written.
+//! What one pass over an event's bytes notes: the addresses, and where something may be written.
 
 use super::Address;
 

@@ -17,7 +17,7 @@ use crate::record::{DeadLetterClass, Offset, Outcome, Partition, Reason, Topic};
 /// ordinary: the producer is full, and in a moment it is not.
 const HOLD: Duration = Duration::from_millis(200);
 
-/// What was made of an event, with the reason that goes into a header.
+/// What was made of an event: the value to publish, and how the record ends.
 pub(super) struct Made {
     pub(super) value: Option<Buffer>,
     pub(super) outcome: Outcome,

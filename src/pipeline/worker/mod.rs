@@ -37,7 +37,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 /// How long a revoked partition may take to settle.
 const REVOKE_LIMIT: Duration = Duration::from_secs(5);
 
-/// Everything a worker is made of, the same for all but the number.
+/// Everything a worker is made of.
 pub(super) struct WorkerSettings {
     pub(super) number: u16,
     pub(super) config: Config,
@@ -170,7 +170,7 @@ struct Tally {
     consumed: u64,
     bytes_consumed: u64,
     bytes_published: u64,
-    /// By the outcome's bits in a ticket.
+    /// By outcome, but for the one of nearly all.
     ended: FxHashMap<Outcome, u64>,
     enriched: u64,
 }

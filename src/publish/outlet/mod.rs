@@ -48,7 +48,8 @@ pub enum NotNow {
     Full,
 }
 
-/// Makes a producer; None as long as no limit is known.
+/// Makes a producer whose batches are cut to the smallest `max.message.bytes` of the output topics;
+/// None as long as none is known.
 pub type MakeProducer = Box<dyn Fn(Option<u32>) -> Result<Producer, ClientError> + Send>;
 
 /// A worker's producer and the topics that it publishes to. Belongs to one thread.
