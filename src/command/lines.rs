@@ -20,8 +20,7 @@ pub(super) struct Tally {
 impl Tally {
     fn count(&mut self, outcome: Outcome) {
         self.events += 1;
-        let reason = outcome.reason().map_or("", Reason::name);
-        *self.outcomes.entry((outcome.name(), reason)).or_default() += 1;
+        *self.outcomes.entry((outcome.name(), outcome.why())).or_default() += 1;
     }
 }
 

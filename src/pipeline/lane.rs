@@ -207,8 +207,9 @@ impl Lane {
     }
 
     /// The first record that is still asked for.
-    pub(super) fn first_asked(&mut self) -> Option<&mut Waiting> {
-        self.waiting.iter_mut().find(|waiting| matches!(waiting.stage, Stage::Asked { .. }))
+    pub(super) fn first_asked(&self) -> Option<Sequence> {
+        let asked = |waiting: &&Waiting| matches!(waiting.stage, Stage::Asked { .. });
+        self.waiting.iter().find(asked).map(|waiting| waiting.sequence)
     }
 
     /// Gives a record back what was made of the event that [`Lane::take_asked`] took.
@@ -275,6 +276,11 @@ impl Lane {
 
     pub(super) fn waiting(&self) -> usize {
         self.waiting.len()
+    }
+
+    /// `topic-partition`, as people read it.
+    pub(super) fn name(&self) -> String {
+        format!("{}-{}", self.topic, self.partition)
     }
 
     pub(super) fn position(&self, offset: Offset) -> Position {

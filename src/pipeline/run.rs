@@ -21,7 +21,7 @@ use crate::publish::{
     producer_settings,
 };
 use crate::record::{DeadLetterClass, NextOffset, Outcome, Partition, Reason, Topic};
-use crate::telemetry::{Health, Metrics, PartitionLabels, TopicLabel};
+use crate::telemetry::{Health, Metrics, PartitionLabels};
 
 /// How often the foreman looks round.
 const ROUND: Duration = Duration::from_millis(50);
@@ -262,9 +262,7 @@ impl Foreman {
     /// Whether this process reads any of these partitions; then it is not yet done with them.
     fn owns_any(&self, open: &[(Topic, Partition, NextOffset)]) -> bool {
         open.iter().any(|(topic, partition, _)| {
-            let labels =
-                PartitionLabels { topic: TopicLabel(topic.clone()), partition: partition.0 };
-            self.metrics.consumer_lag.get(&labels).is_some()
+            self.metrics.consumer_lag.get(&PartitionLabels::of(topic, *partition)).is_some()
         })
     }
 
@@ -319,11 +317,7 @@ impl Foreman {
         outcomes.extend(reasons.map(Outcome::Dropped));
         let lines = outcomes.into_iter().filter_map(|outcome| {
             let records = self.metrics.records.get(&outcome.into())?.get();
-            let reason = match outcome {
-                Outcome::DeadLettered(class) => class.name(),
-                other => other.reason().map_or("", Reason::name),
-            };
-            Some(AuditLine { outcome: outcome.name(), reason, records })
+            Some(AuditLine { outcome: outcome.name(), reason: outcome.why(), records })
         });
         lines.collect()
     }

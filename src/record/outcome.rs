@@ -35,6 +35,15 @@ impl Outcome {
             Self::Enriched | Self::DeadLettered(_) => None,
         }
     }
+
+    /// The name of the reason or the class; empty where there is neither.
+    pub const fn why(self) -> &'static str {
+        match (self, self.reason()) {
+            (Self::DeadLettered(class), _) => class.name(),
+            (_, Some(reason)) => reason.name(),
+            (_, None) => "",
+        }
+    }
 }
 
 /// Why an outcome is not `enriched`.

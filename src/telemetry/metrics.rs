@@ -11,7 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use crate::record::{Outcome, Role};
+use crate::record::{Outcome, Partition, Role, Topic};
 
 /// A name and when to look at it, for the README's table.
 type Described = (&'static str, &'static str);
@@ -104,11 +104,7 @@ pub struct OutcomeLabels {
 
 impl From<Outcome> for OutcomeLabels {
     fn from(outcome: Outcome) -> Self {
-        let reason = match outcome {
-            Outcome::DeadLettered(class) => class.name(),
-            other => other.reason().map_or("", |reason| reason.name()),
-        };
-        Self { outcome: outcome.name(), reason }
+        Self { outcome: outcome.name(), reason: outcome.why() }
     }
 }
 
@@ -133,9 +129,16 @@ pub struct PartitionLabels {
     pub partition: i32,
 }
 
+impl PartitionLabels {
+    /// Those of this partition.
+    pub fn of(topic: &Topic, partition: Partition) -> Self {
+        Self { topic: TopicLabel(topic.clone()), partition: partition.0 }
+    }
+}
+
 /// A topic's name as a label.
 #[derive(Clone, Debug, Hash, PartialEq, Eq)]
-pub struct TopicLabel(pub crate::record::Topic);
+pub struct TopicLabel(pub Topic);
 
 impl EncodeLabelValue for TopicLabel {
     fn encode(&self, encoder: &mut LabelValueEncoder) -> Result<(), std::fmt::Error> {
@@ -283,8 +286,8 @@ mod tests {
         metrics.commits.get_or_create(&ResultLabels { result: "ok" }).inc();
         metrics.kafka_errors.get_or_create(&CodeLabels { code: "_TRANSPORT" }).inc();
         metrics.database_built.get_or_create(&DatabaseLabels { database: "city".into() }).set(1);
-        let topic = TopicLabel(crate::record::Topic::new("logs"));
-        metrics.consumer_lag.get_or_create(&PartitionLabels { topic, partition: 0 }).set(1);
+        let labels = PartitionLabels::of(&Topic::new("logs"), Partition(0));
+        metrics.consumer_lag.get_or_create(&labels).set(1);
         let text = metrics.text();
         let mut seen: Vec<&str> = text
             .lines()

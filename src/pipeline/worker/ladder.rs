@@ -141,7 +141,7 @@ impl Worker {
             }
             OnUndeliverable::Halt => {
                 let lane = self.lane_mut(id);
-                let name = format!("{}-{}", lane.topic, lane.partition);
+                let name = lane.name();
                 if lane.halted.is_none() {
                     let text = format!(
                         "{words}; the partition is halted. Configure output.dead_letter, or set \

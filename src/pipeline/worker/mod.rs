@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
+use super::Config;
 use super::asking::{Asking, Desk, Inbox, Letter};
 use super::lane::{Lane, Ownership};
 use super::recall::Recall;
 use super::stamp::{StampSettings, Stamper};
 use super::ticket::LaneId;
-use super::Config;
 use crate::commit::Sequence;
 use crate::consume;
 use crate::kafka::{ClientError, Consumer, Fetched, PartitionTag, Place, Pool, Rebalance, Wake};

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::super::lane::{Lane, Ownership, Stage};
+use super::super::lane::{Lane, Ownership};
 use super::super::ticket::{LaneId, Ticket};
 use super::outgoing::is_under_way;
 use super::{Failure, REVOKE_LIMIT, Worker, WorkerEnd};
@@ -153,9 +153,7 @@ impl Worker {
             return;
         }
         self.lane_mut(id).leave();
-        while let Some(waiting) = self.lane_mut(id).first_asked() {
-            debug_assert!(matches!(waiting.stage, Stage::Asked { .. }), "found by its stage");
-            let sequence = waiting.sequence;
+        while let Some(sequence) = self.lane(id).first_asked() {
             self.conclude(id, sequence, Reason::Handover);
         }
     }
@@ -185,7 +183,7 @@ impl Worker {
         self.resets
             .retain(|(topic, partition, _)| *topic != lane.topic || *partition != lane.partition);
         lane.gone();
-        let name = format!("{}-{}", lane.topic, lane.partition);
+        let name = lane.name();
         self.health.resolve(&Problem::Halted(name.clone()));
         self.health.resolve(&Problem::Stalled(name));
         self.forget_lag(id);

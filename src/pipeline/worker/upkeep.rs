@@ -11,7 +11,7 @@ use super::{TICK, Worker};
 use crate::kafka::{Consumer, Notice, PartitionList, Place};
 use crate::publish::TopicState;
 use crate::record::{Outcome, Role, Topic};
-use crate::telemetry::{CodeLabels, PartitionLabels, Problem, ResultLabels, TopicLabel};
+use crate::telemetry::{CodeLabels, PartitionLabels, Problem, ResultLabels};
 
 /// How often the slower things are looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -231,16 +231,13 @@ impl Worker {
                 continue;
             }
             counts.add(lane);
-            let name = format!("{}-{}", lane.topic, lane.partition);
+            let name = lane.name();
             let end = consumer.end(lane.topic.as_str(), lane.partition);
             let lag = match (end, lane.tracker.watermark()) {
                 (Some(end), Some(next)) => (end.0 - next.0).max(0),
                 _ => 0,
             };
-            let labels = PartitionLabels {
-                topic: TopicLabel(lane.topic.clone()),
-                partition: lane.partition.0,
-            };
+            let labels = PartitionLabels::of(&lane.topic, lane.partition);
             self.metrics.consumer_lag.get_or_create(&labels).set(lag);
             // Until the first answer of its broker nothing is known of a partition's end.
             let idle = end.is_some() && lag == 0 && lane.tracker.pending() == 0;
@@ -291,10 +288,7 @@ impl Worker {
     /// A partition that is not ours has no lag of ours.
     pub(super) fn forget_lag(&self, id: LaneId) {
         let lane = self.lane(id);
-        self.metrics.consumer_lag.remove(&PartitionLabels {
-            topic: TopicLabel(lane.topic.clone()),
-            partition: lane.partition.0,
-        });
+        self.metrics.consumer_lag.remove(&PartitionLabels::of(&lane.topic, lane.partition));
     }
 }
 
