@@ -25,7 +25,7 @@ pub fn consumer_settings(
     worker: u16,
     workers: u16,
 ) -> ClientConfig {
-    let share = |whole: u32, least: u32| (whole / u32::from(workers.max(1))).max(least).to_string();
+    let share = |whole: u32, least: u32| (whole / u32::from(workers.max(1))).max(least);
     client
         .set("group.id", &config.group)
         .set("client.id", client_id(config, worker))
@@ -41,9 +41,9 @@ pub fn consumer_settings(
         .set("auto.offset.reset", "error")
         // With small queues the default of a second would stall the fetching.
         .set("fetch.queue.backoff.ms", "10")
-        .set("queued.max.messages.kbytes", share(QUEUED_KBYTES, 2048))
-        .set("queued.min.messages", share(QUEUED_RECORDS, 1000))
-        .set("fetch.max.bytes", format!("{}", share_bytes(FETCH_KBYTES, workers)))
+        .set("queued.max.messages.kbytes", share(QUEUED_KBYTES, 2048).to_string())
+        .set("queued.min.messages", share(QUEUED_RECORDS, 1000).to_string())
+        .set("fetch.max.bytes", (share(FETCH_KBYTES, 4096) * 1024).to_string())
         .set("allow.auto.create.topics", "false");
     if !config.topics.iter().any(|topic| topic.starts_with(INTERNAL)) {
         // A wide pattern would read the brokers' own topics too.
@@ -64,10 +64,6 @@ fn client_id(config: &Config, worker: u16) -> String {
         Some(member) => format!("ipstamp-{member}-{worker}"),
         None => format!("ipstamp-{worker}"),
     }
-}
-
-fn share_bytes(kbytes: u32, workers: u16) -> u32 {
-    (kbytes / u32::from(workers.max(1))).max(4096) * 1024
 }
 
 fn assignor_name(assignor: Assignor) -> &'static str {

@@ -150,12 +150,12 @@ impl Consumer {
 
     /// Takes these partitions on.
     pub fn assign(&self, list: &PartitionList) -> Result<(), Fault> {
-        answer(self.client.ptr(), Some(list), self.cooperative, true)
+        answer(self.client.ptr(), list, self.cooperative, true)
     }
 
     /// Gives these partitions up; what was stored for them is committed.
     pub fn unassign(&self, list: &PartitionList) -> Result<(), Fault> {
-        answer(self.client.ptr(), Some(list), self.cooperative, false)
+        answer(self.client.ptr(), list, self.cooperative, false)
     }
 
     /// Stops or resumes the fetching of these partitions.
@@ -180,10 +180,10 @@ impl Consumer {
     /// Not while a rebalance waits for its answer: this would be taken for it.
     pub fn begin_again(&self, list: &PartitionList, all: &PartitionList) -> Result<(), Fault> {
         if self.cooperative {
-            answer(self.client.ptr(), Some(list), true, false)?;
-            answer(self.client.ptr(), Some(list), true, true)
+            answer(self.client.ptr(), list, true, false)?;
+            answer(self.client.ptr(), list, true, true)
         } else {
-            answer(self.client.ptr(), Some(all), false, true)
+            answer(self.client.ptr(), all, false, true)
         }
     }
 
@@ -376,14 +376,15 @@ pub(super) fn slice<'a>(start: *mut c_void, len: usize) -> Option<&'a [u8]> {
     (!start.is_null()).then(|| unsafe { std::slice::from_raw_parts(start.cast::<u8>(), len) })
 }
 
-/// (Un)assigns by the protocol of the group; a null list is everything.
+/// (Un)assigns by the protocol of the group: the eager one knows only the whole assignment, and
+/// giving up is giving up all.
 fn answer(
     rk: *mut sys::rd_kafka_t,
-    list: Option<&PartitionList>,
+    list: &PartitionList,
     cooperative: bool,
     take: bool,
 ) -> Result<(), Fault> {
-    let list = list.map_or(std::ptr::null_mut(), PartitionList::as_ptr);
+    let list = list.as_ptr();
     // SAFETY: the client and the list are alive; the list is copied.
     unsafe {
         match (cooperative, take) {
@@ -419,7 +420,7 @@ unsafe extern "C" fn on_rebalance(
             let take = assigned && cooperative;
             let empty = PartitionList::new(0);
             let list = if take { &empty } else { &list };
-            let _ = answer(rk, Some(list), cooperative, take);
+            let _ = answer(rk, list, cooperative, take);
         }
         let answered = if inline { Answered::Inline } else { Answered::No };
         noted.lock().rebalances.push((code, list, answered));

@@ -1,7 +1,7 @@
 //! A producer that takes pooled buffers without a copy and reports deliveries in batches, served by
 //! the thread that produces.
 
-use std::ffi::{CStr, c_void};
+use std::ffi::c_void;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::rc::Rc;
@@ -302,9 +302,7 @@ impl Drop for Producer {
 
 impl std::fmt::Debug for TopicHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // SAFETY: alive.
-        let name = unsafe { CStr::from_ptr(sys::rd_kafka_topic_name(self.topic.as_ptr())) };
-        // SAFETY: the name ends with a zero byte.
-        f.write_str(&unsafe { text_of(name.as_ptr()) })
+        // SAFETY: alive; the name ends with a zero byte.
+        f.write_str(&unsafe { text_of(sys::rd_kafka_topic_name(self.topic.as_ptr())) })
     }
 }

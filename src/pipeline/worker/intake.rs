@@ -155,17 +155,9 @@ impl Worker {
     fn headers_for(&mut self, id: LaneId, fetched: &mut Fetched, offset: Offset) -> Headers {
         let mut text = [0u8; MOST_SOURCE_BYTES];
         let source = source_text(&self.lane(id).source_prefix, offset, &mut text);
-        match fetched.take_headers() {
-            None => {
-                let mut headers = Headers::new(2);
-                headers.add("ipstamp-src", source);
-                headers
-            }
-            Some(mut headers) => {
-                headers.set(publish::SOURCE, source);
-                headers
-            }
-        }
+        let mut headers = fetched.take_headers().unwrap_or_else(|| Headers::new(2));
+        headers.set(publish::SOURCE, source);
+        headers
     }
 
     fn process(
