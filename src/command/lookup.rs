@@ -4,11 +4,11 @@ use std::io::{self, BufRead};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::local::{LocalArgs, settings};
-use super::output::{print, say};
+use super::output::{Format, print, say};
 use super::{Exit, Failure, Source};
 use crate::encode::{Encoder, Existing, Profile};
 use crate::pipeline::StampSettings;
@@ -36,13 +36,6 @@ pub(super) struct LookupArgs {
     /// How it is printed: text for people, json for programs (a line per address)
     #[arg(short, long, value_enum, default_value_t)]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Format {
-    #[default]
-    Text,
-    Json,
 }
 
 /// Prints what is known of each address.

@@ -1,8 +1,19 @@
-//! Writing to stdout, where a reader that has seen enough is no fault.
+//! What a command prints: in which format, and to stdout, where a reader that has seen enough is no
+//! fault.
 
 use std::io::{self, ErrorKind, Write};
 
+use clap::ValueEnum;
+
 use super::{Exit, Failure};
+
+/// How a command that lists prints what it found.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(super) enum Format {
+    #[default]
+    Text,
+    Json,
+}
 
 /// Writes all of `bytes` to stdout.
 pub(super) fn print(bytes: &[u8]) -> Result<(), Failure> {

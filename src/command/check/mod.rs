@@ -8,9 +8,9 @@ mod report;
 
 use std::time::SystemTime;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::output::print;
+use super::output::{Format, print};
 use super::{Exit, Failure, Source};
 use crate::config::Config;
 use crate::pipeline::workers_by_default;
@@ -37,13 +37,6 @@ pub(super) struct CheckArgs {
     /// How it is printed: text for people, json for programs
     #[arg(short, long, value_enum, default_value_t)]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Format {
-    #[default]
-    Text,
-    Json,
 }
 
 /// Runs the checks and prints what they found. What was found before a broker failed to answer is
