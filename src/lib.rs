@@ -12,8 +12,9 @@
 //! before it was published.
 //!
 //! Imports run one way, and `tests/architecture.rs` proves it: stations import `record`, the two at
-//! the rim also `kafka`; `pipeline` imports stations; `config` composes the stations' own `Config`
-//! types; `command` is on top.
+//! the rim also `kafka`; `pipeline` imports stations, `kafka` and `telemetry`; `database` hands
+//! files to `resolve`; `admin` shows what `telemetry` has; `config` composes the rooms' own
+//! `Config` types; `command` is on top.
 
 // What travels: values only.
 pub mod record;
@@ -26,7 +27,7 @@ pub mod publish;
 pub mod commit;
 // The foreman.
 pub mod pipeline;
-// Around the line.
+// Around the line: database files, the rim towards librdkafka, what operators are told and where.
 pub mod database;
 pub mod kafka;
 pub mod telemetry;

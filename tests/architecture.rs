@@ -22,13 +22,10 @@ fn may_import() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("publish", vec!["record", "kafka"]),
         ("kafka", vec!["record"]),
         ("telemetry", vec!["record"]),
-        ("database", vec!["record", "resolve"]),
-        ("admin", vec!["telemetry", "record"]),
-        ("pipeline", [STATIONS, &["record", "kafka", "telemetry", "database"]].concat()),
-        (
-            "config",
-            [STATIONS, &["record", "kafka", "pipeline", "database", "admin", "telemetry"]].concat(),
-        ),
+        ("database", vec!["resolve"]),
+        ("admin", vec!["telemetry"]),
+        ("pipeline", [STATIONS, &["record", "kafka", "telemetry"]].concat()),
+        ("config", [STATIONS, &["record", "kafka", "pipeline", "telemetry"]].concat()),
     ]);
     let mut all: Vec<_> = rooms.keys().copied().collect();
     all.sort_unstable();
