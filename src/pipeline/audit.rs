@@ -80,8 +80,9 @@ pub(super) fn ends_now(client: &ClientConfig, inputs: &[String]) -> Result<Ends,
     let mut ends = Vec::new();
     for topic in metadata.topics() {
         let name = topic.name();
+        // As the consumer has it: a pattern never catches Kafka's own topics.
         let wanted = inputs.iter().any(|input| input == name)
-            || patterns.iter().any(|pattern| pattern.is_match(name));
+            || (!name.starts_with("__") && patterns.iter().any(|pattern| pattern.is_match(name)));
         if !wanted {
             continue;
         }
