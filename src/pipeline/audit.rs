@@ -9,6 +9,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::ends::Ends;
+use super::worker::Failure;
 use crate::record::{NextOffset, Partition, Topic};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -69,14 +70,28 @@ impl Audit {
 }
 
 /// Where the input topics end now, partition by partition.
-pub(super) fn ends_now(client: &ClientConfig, inputs: &[String]) -> Result<Ends, KafkaError> {
-    let consumer: BaseConsumer = client.create()?;
+pub(super) fn ends_now(client: &ClientConfig, inputs: &[String]) -> Result<Ends, Failure> {
+    let unanswered = |error: KafkaError| {
+        Failure::Unavailable(format!(
+            "the brokers did not say where the input ends ({error}); `ipstamp check` finds out why"
+        ))
+    };
+    let consumer: BaseConsumer = client.create().map_err(unanswered)?;
     let patterns: Vec<regex::Regex> = inputs
         .iter()
         .filter(|input| input.starts_with('^'))
         .filter_map(|pattern| regex::Regex::new(pattern).ok())
         .collect();
-    let metadata = consumer.fetch_metadata(None, PATIENCE)?;
+    let metadata = consumer.fetch_metadata(None, PATIENCE).map_err(unanswered)?;
+    let there = |name: &str| metadata.topics().iter().any(|topic| topic.name() == name);
+    let exact = inputs.iter().filter(|input| !input.starts_with('^'));
+    if let Some(missing) = exact.clone().find(|input| !there(input)) {
+        // Ending at once, with nothing read, would look like success.
+        return Err(Failure::Unavailable(format!(
+            "input topic {missing} does not exist, or we have no right to see it; look at \
+             input.topics"
+        )));
+    }
     let mut ends = Vec::new();
     for topic in metadata.topics() {
         let name = topic.name();
@@ -87,9 +102,13 @@ pub(super) fn ends_now(client: &ClientConfig, inputs: &[String]) -> Result<Ends,
             continue;
         }
         for partition in topic.partitions() {
-            let (_, end) = consumer.fetch_watermarks(name, partition.id(), PATIENCE)?;
+            let (_, end) =
+                consumer.fetch_watermarks(name, partition.id(), PATIENCE).map_err(unanswered)?;
             ends.push(((Topic::new(name), Partition(partition.id())), NextOffset(end)));
         }
+    }
+    if ends.is_empty() {
+        return Err(Failure::Unavailable("no topic matches input.topics".into()));
     }
     Ok(Ends::new(ends))
 }

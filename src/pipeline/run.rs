@@ -110,9 +110,7 @@ impl Foreman {
     fn start(settings: RunSettings) -> Result<Self, Failure> {
         let workers = settings.config.workers.unwrap_or_else(workers_by_default);
         let ends = if settings.until_end {
-            let ends = audit::ends_now(&settings.client, &settings.consume.topics)
-                .map_err(|error| Failure::Unavailable(format!("cannot read the ends: {error}")))?;
-            Some(Arc::new(ends))
+            Some(Arc::new(audit::ends_now(&settings.client, &settings.consume.topics)?))
         } else {
             None
         };
@@ -254,7 +252,11 @@ impl Foreman {
         self.stop();
         let missing = outputs.iter().all(|(_, state)| *state == Some(TopicState::Missing));
         let names: Vec<_> = outputs.iter().map(|(topic, _)| topic.to_string()).collect();
-        let text = format!("none of the output topics can be published to: {}", names.join(", "));
+        let text = format!(
+            "none of the output topics can be published to: {}; they are missing or refuse us, and \
+             `ipstamp check` says which command mends it",
+            names.join(", ")
+        );
         self.failure =
             Some(if missing { Failure::Unavailable(text) } else { Failure::NoPermission(text) });
     }

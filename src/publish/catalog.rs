@@ -229,7 +229,12 @@ impl Catalog {
         if before == Some(state) {
             return;
         }
-        report(topic, before, state);
+        let role = if shared.outputs.contains(topic) {
+            "output topic cannot be published to, and what feeds it is paused,"
+        } else {
+            "dead-letter topic cannot be published to, and what should go there waits"
+        };
+        report(topic, role, before, state);
         self.version.fetch_add(1, Ordering::Release);
         shared.listeners.iter().for_each(|wake| wake.wake());
     }
@@ -239,17 +244,17 @@ impl Catalog {
     }
 }
 
-fn report(topic: &Topic, before: Option<TopicState>, state: TopicState) {
+fn report(topic: &Topic, role: &str, before: Option<TopicState>, state: TopicState) {
     match (before, state) {
         (_, TopicState::Missing) => tracing::error!(
             %topic,
-            "the output topic does not exist; what feeds it is paused until it does: \
-             kafka-topics --create --topic {topic}"
+            "the {role} until it exists: kafka-topics --bootstrap-server BROKER --create \
+             --topic {topic} --partitions N"
         ),
         (_, TopicState::Forbidden) => tracing::error!(
             %topic,
-            "no right to the output topic; what feeds it is paused until there is: \
-             kafka-acls --add --operation Write --operation Describe --topic {topic}"
+            "the {role} until there is a right to it: kafka-acls --bootstrap-server BROKER --add \
+             --allow-principal User:NAME --operation Write --operation Describe --topic {topic}"
         ),
         (Some(_), TopicState::Present { partitions, same_partition, .. }) => tracing::warn!(
             %topic,

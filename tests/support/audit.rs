@@ -155,6 +155,8 @@ fn member_end(event: &[u8], at: usize) -> Option<usize> {
     let name =
         STAMPS.into_iter().find(|name| rest.starts_with(format!("\"{name}\":").as_bytes()))?;
     let mut end = at + name.len() + 3;
+    // What is spliced in is an object.
+    event.get(end).filter(|byte| **byte == b'{')?;
     let mut depth = 0_usize;
     loop {
         match *event.get(end)? {
