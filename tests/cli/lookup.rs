@@ -59,7 +59,7 @@ fn a_file_of_any_fact_group_answers_without_being_asked_for_the_group() {
     let ended = ipstamp(&["lookup", "-m", path, "185.220.101.34"], b"");
     assert_eq!(ended.code, 0, "{}", ended.err);
     assert!(ended.out.contains("  privacy  "), "{}", ended.out);
-    assert!(ended.out.contains("tor_exit_node: true"), "{}", ended.out);
+    assert!(ended.out.contains("tor: true"), "{}", ended.out);
 }
 
 #[test]
