@@ -119,11 +119,11 @@ fn what_is_wrong_is_said_with_its_place_its_key_and_a_remedy() {
         ("input: {topics: [a, a], group: g}", "3:21 input.topics[1]: stands in the list twice"),
         (
             "input: {topics: [a], group: g, addresses: {paths: [{path: a}, {path: '$.b'}]}}",
-            "3:68 input.addresses.paths[1].path: `$` is no part of a path",
+            "3:64 input.addresses.paths[1].path: `$` is no part of a path",
         ),
         (
             "input: {topics: [a], group: g, addresses: {paths: [{path: a}, {path: a}]}}",
-            "3:68 input.addresses.paths[1].path: stands there twice",
+            "3:64 input.addresses.paths[1].path: stands there twice",
         ),
         ("output: {topic: logs}", "would read what ipstamp writes to output.topic (logs)"),
         ("output: {topic: '{topic}'}", "3:10 output.topic: this is the input topic itself"),
