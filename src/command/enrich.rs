@@ -10,7 +10,9 @@ use super::lines::{StreamError, Tally, stamp_lines};
 use super::local::{LocalArgs, profile_parser, settings};
 use super::output::{cannot_write, say};
 use super::{Exit, Failure, Source};
+use crate::config::default_want;
 use crate::encode::Profile;
+use crate::extract::AddressPath;
 use crate::pipeline::{Stamp, StampSettings, Stamper};
 use crate::record::{Outcome, Reason};
 
@@ -39,7 +41,7 @@ pub(super) struct EnrichArgs {
 
 /// Stamps all events of all inputs.
 pub(super) fn enrich(source: &Source, args: &EnrichArgs) -> Result<Exit, Failure> {
-    let mut settings = settings(source, &args.local)?;
+    let mut settings = settings(source, &args.local, default_want())?;
     if let Some(profile) = args.profile {
         settings.profile = profile;
     }
@@ -66,7 +68,23 @@ pub(super) fn enrich(source: &Source, args: &EnrichArgs) -> Result<Exit, Failure
     }
     out.flush().map_err(|error| cannot_write(&error))?;
     say(&tally.to_string());
+    if tally.has_any_passed() && !line.has_found_any() {
+        say(&no_address(&settings.addresses.paths));
+    }
     Ok(Exit::Done)
+}
+
+/// What to do when none of the events has an address where we look.
+fn no_address(paths: &[AddressPath]) -> String {
+    /// More than that is no help.
+    const MOST_SHOWN: usize = 12;
+    let shown: Vec<_> = paths.iter().take(MOST_SHOWN).map(|path| path.path.as_str()).collect();
+    let more = if paths.len() > MOST_SHOWN { ", …" } else { "" };
+    format!(
+        "no event has an address at {}{more}\n  > name the fields that hold them in \
+         input.addresses.paths of a configuration, and that with --config",
+        shown.join(", ")
+    )
 }
 
 fn cannot_read(path: &Path, error: &io::Error) -> Failure {
@@ -84,6 +102,11 @@ impl Line {
         let stamper = Stamper::new(settings);
         let stamper = stamper.map_err(|error| Failure::new(Exit::Config, error))?;
         Ok(Self { stamper, since_refresh: 0 })
+    }
+
+    /// Whether any address was found since this was last asked.
+    fn has_found_any(&mut self) -> bool {
+        self.stamper.take_found().sightings.iter().any(|count| *count > 0)
     }
 
     /// Writes what becomes of the event. Nobody but the databases is asked.

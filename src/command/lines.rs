@@ -18,6 +18,12 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    /// Whether any event could be read and had nothing to be looked up.
+    pub(super) fn has_any_passed(&self) -> bool {
+        let passed = Outcome::Unchanged(None);
+        self.outcomes.contains_key(&(passed.name(), passed.why()))
+    }
+
     fn count(&mut self, outcome: Outcome) {
         self.events += 1;
         *self.outcomes.entry((outcome.name(), outcome.why())).or_default() += 1;

@@ -1,7 +1,6 @@
 //! What `enrich` and `lookup` work with: settings from a configuration, or from the command line
 //! alone.
 
-use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,13 +10,15 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::Error;
 
+use super::databases::{NamedBy, open_all};
 use super::run::MEMORY_LIMIT_BYTES;
 use super::{Exit, Failure, Source};
-use crate::config::{File, default_want};
+use crate::config::File;
 use crate::encode::{Existing, Profile};
+use crate::extract;
 use crate::pipeline::StampSettings;
-use crate::resolve::{DatabaseConfig, DatabaseSet, Want, Wants};
-use crate::{database, extract};
+use crate::record::FactGroup;
+use crate::resolve::{DatabaseConfig, DatabaseSet, ResolveConfigError, Want, Wants};
 
 /// Where answers come from.
 #[derive(Debug, Args)]
@@ -27,16 +28,20 @@ pub(super) struct LocalArgs {
     #[arg(short, long, value_name = "FILE")]
     mmdb: Vec<PathBuf>,
     /// What to find out, joined by commas: fact groups, or fields such as `geo.city_name`. Default:
-    /// the configuration's, or geo,as
+    /// the configuration's; without one, geo,as for events and all groups for a lookup
     #[arg(short, long, value_name = "GROUP,…", value_delimiter = ',')]
     want: Vec<String>,
 }
 
 /// Settings that need no Kafka. A configuration is read when one is named, or when no database is
-/// given and the default file is there.
-pub(super) fn settings(source: &Source, args: &LocalArgs) -> Result<StampSettings, Failure> {
+/// given and the default file is there. `want` is what is wanted when neither says it.
+pub(super) fn settings(
+    source: &Source,
+    args: &LocalArgs,
+    want: Vec<Want>,
+) -> Result<StampSettings, Failure> {
     let wants_config = source.is_named() || (args.mmdb.is_empty() && source.path().exists());
-    let mut parts = if wants_config { Parts::from(source.load()?) } else { Parts::default() };
+    let mut parts = if wants_config { source.load()?.into() } else { Parts::wanting(want) };
     if !args.mmdb.is_empty() {
         parts.databases = args.mmdb.iter().map(|path| database_config(path)).collect();
     }
@@ -48,10 +53,11 @@ pub(super) fn settings(source: &Source, args: &LocalArgs) -> Result<StampSetting
     if !args.want.is_empty() {
         parts.want = args.want.iter().map(|name| Want(name.trim().into())).collect();
     }
-    let wants = Wants::new(&parts.want).map_err(|error| Failure::new(Exit::Usage, error))?;
-    let unavailable = |error: &dyn Display| Failure::new(Exit::Unavailable, error);
-    let databases = database::open_all(&parts.databases).map_err(|error| unavailable(&error))?;
-    let databases = DatabaseSet::new(databases).map_err(|error| unavailable(&error))?;
+    let wants = Wants::new(&parts.want).map_err(|error| not_wantable(&error))?;
+    let named_by = if args.mmdb.is_empty() { NamedBy::Configuration } else { NamedBy::Option };
+    let databases = open_all(&parts.databases, named_by)?;
+    let databases =
+        DatabaseSet::new(databases).map_err(|error| Failure::new(Exit::Config, error))?;
     Ok(StampSettings {
         addresses: parts.addresses,
         wants: Arc::new(wants),
@@ -60,6 +66,11 @@ pub(super) fn settings(source: &Source, args: &LocalArgs) -> Result<StampSetting
         existing: parts.existing,
         memory_limit_bytes: MEMORY_LIMIT_BYTES,
     })
+}
+
+fn not_wantable(error: &ResolveConfigError) -> Failure {
+    let groups = FactGroup::ALL.map(FactGroup::name).join(", ");
+    Failure::new(Exit::Usage, format_args!("{error}; the fact groups are {groups}"))
 }
 
 /// What is taken from a configuration.
@@ -83,11 +94,12 @@ impl From<File> for Parts {
     }
 }
 
-impl Default for Parts {
-    fn default() -> Self {
+impl Parts {
+    /// What holds without a configuration.
+    fn wanting(want: Vec<Want>) -> Self {
         Self {
             addresses: extract::Config::default(),
-            want: default_want(),
+            want,
             databases: Vec::new(),
             profile: Profile::default(),
             existing: Existing::default(),

@@ -13,7 +13,7 @@ use super::{Exit, Failure, Source};
 use crate::encode::{Encoder, Existing, Profile};
 use crate::pipeline::StampSettings;
 use crate::record::{Address, Answer, FactGroup, Home, Outcome, Outline, Role, Sighting, Span};
-use crate::resolve::Resolver;
+use crate::resolve::{Resolver, Want};
 
 /// What is remembered between addresses.
 const MEMORY_BYTES: usize = 1 << 20;
@@ -40,7 +40,7 @@ pub(super) struct LookupArgs {
 
 /// Prints what is known of each address.
 pub(super) fn lookup(source: &Source, args: &LookupArgs) -> Result<Exit, Failure> {
-    let mut desk = Desk::new(&settings(source, &args.local)?);
+    let mut desk = Desk::new(&settings(source, &args.local, everything())?);
     let mut exit = Exit::Done;
     let mut look = |text: &str| -> Result<(), Failure> {
         let Ok(ip) = text.parse::<IpAddr>() else {
@@ -72,6 +72,11 @@ pub(super) fn lookup(source: &Source, args: &LookupArgs) -> Result<Exit, Failure
         }
     }
     Ok(exit)
+}
+
+/// All fact groups: whatever a file has is shown.
+fn everything() -> Vec<Want> {
+    FactGroup::ALL.map(|group| Want(group.name().into())).to_vec()
 }
 
 /// What one database says of one group.
@@ -152,8 +157,14 @@ fn as_text(address: Address, found: &[Found]) -> String {
         flatten("", facts, &mut named);
         lines.push(format!("  {:<9}{}  [{database}]\n", group.name(), named.join(", ")));
     }
-    if found.is_empty() {
+    if found.is_empty() && address.is_global() {
         lines.push("  nothing known\n".into());
+    } else if found.is_empty() {
+        let scope = address.scope().name();
+        lines.push(format!(
+            "  not looked up: not a global address ({scope}); only databases that the \
+             configuration marks non_global are asked\n"
+        ));
     }
     lines.concat()
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod config;
+mod databases;
 pub mod demo;
 mod enrich;
 mod lines;

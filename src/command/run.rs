@@ -8,10 +8,10 @@ use clap::{Args, ValueEnum};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::databases::{NamedBy, open_all};
 use super::{Exit, Failure, say};
 use crate::admin;
 use crate::config::Config;
-use crate::database;
 use crate::kafka::end_process;
 use crate::pipeline::{self, Audit, RunEnd, RunSettings, StampSettings, workers_by_default};
 use crate::resolve::{Database, DatabaseSet, Wants};
@@ -47,8 +47,7 @@ pub fn run(config: Config, args: &RunArgs) -> Result<Exit, Failure> {
     // First of all, so that a stop during the start is a stop like any other.
     let runtime = start_runtime()?;
     let signals = listen_for_signals(&runtime)?;
-    let databases =
-        database::open_all(&config.databases).map_err(|error| Failure::new(Exit::Config, error))?;
+    let databases = open_all(&config.databases, NamedBy::Configuration)?;
     let workers = config.pipeline.workers.unwrap_or_else(workers_by_default);
     let (health, metrics) = (Arc::new(Health::new(workers)), Arc::new(Metrics::new()));
     show_databases(&databases, &metrics);

@@ -7,8 +7,9 @@ use super::error::Problem;
 use super::file::{File, Input, Output};
 use super::topics::{Loop, Pattern, Template, find_loop};
 use super::typed::one_of;
+use crate::extract::{AddressPath, Config as Addresses, ExtractConfigError, Extractor};
 use crate::kafka::{Protocol, Security};
-use crate::record::FactGroup;
+use crate::record::{FactGroup, WritingNeeds};
 use crate::resolve::{ResolveConfigError, Want, Wants};
 
 /// Everything that is wrong with a file whose keys and types are right.
@@ -113,13 +114,7 @@ fn input(input: &Input, problems: &mut Vec<Problem>) {
                        for those of the Elastic Common Schema";
         problems.push(Problem::with(&["input", "addresses", "paths"], message));
     }
-    for (at, path) in addresses.paths.iter().enumerate() {
-        if path.path.split('.').any(str::is_empty) {
-            let message = "expected member names joined by dots, such as source.ip";
-            let at = at.to_string();
-            problems.push(Problem::with(&["input", "addresses", "paths", &at, "path"], message));
-        }
-    }
+    address_paths(&addresses.paths, problems);
     if addresses.limit == 0 {
         let message = "at least 1, or nothing would be looked up";
         problems.push(Problem::with(&["input", "addresses", "limit"], message));
@@ -127,6 +122,55 @@ fn input(input: &Input, problems: &mut Vec<Problem>) {
     if addresses.max_depth == 0 {
         let message = "at least 1, or no event could be read";
         problems.push(Problem::with(&["input", "addresses", "max_depth"], message));
+    }
+}
+
+/// Has the paths compiled as a run would: each for itself, so that all that are wrong are said, and
+/// then together.
+fn address_paths(paths: &[AddressPath], problems: &mut Vec<Problem>) {
+    let compile = |paths: &[AddressPath]| {
+        let addresses = Addresses { paths: paths.to_vec(), ..Addresses::default() };
+        Extractor::new(&addresses, &WritingNeeds::default()).err()
+    };
+    let before = problems.len();
+    for (at, path) in paths.iter().enumerate() {
+        if let Some(error) = compile(std::slice::from_ref(path)) {
+            let key = ["input", "addresses", "paths", &at.to_string(), "path"];
+            problems.push(Problem::with(&key, unusable_path(&error)));
+        }
+    }
+    if problems.len() > before {
+        return;
+    }
+    if let Some(error) = compile(paths) {
+        let step = match &error {
+            ExtractConfigError::Twice { path: twice } => {
+                paths.iter().rposition(|path| path.path == *twice).map(|at| at.to_string())
+            }
+            _ => None,
+        };
+        let list = ["input", "addresses", "paths"].into_iter();
+        let key: Vec<_> = list.chain(step.iter().flat_map(|at| [at.as_str(), "path"])).collect();
+        problems.push(Problem::with(&key, unusable_path(&error)));
+    }
+}
+
+/// Without what was written: it may be anything.
+fn unusable_path(error: &ExtractConfigError) -> String {
+    match error {
+        ExtractConfigError::EmptyStep { .. } => {
+            "expected member names joined by dots, such as source.ip".into()
+        }
+        ExtractConfigError::ForeignNotation { sign, .. } => format!(
+            "`{sign}` is no part of a path; write member names joined by dots, such as source.ip; \
+             arrays are looked through without a sign for them"
+        ),
+        ExtractConfigError::Twice { .. } => {
+            "stands there twice; keep the one with the right role".into()
+        }
+        ExtractConfigError::TooLong { .. } => "the path is too long or has too many steps".into(),
+        ExtractConfigError::TooMany { count } => format!("{count} paths are too many"),
+        other => other.to_string(),
     }
 }
 

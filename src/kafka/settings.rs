@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use rdkafka::ClientConfig;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::client_settings::ClientSettings;
 use crate::record::Secret;
@@ -110,19 +111,35 @@ impl Security {
     }
 }
 
-/// What is spoken to the brokers.
+/// What is spoken to the brokers. Kafka's own spelling, as `SASL_SSL`, is understood too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(transform = allow_kafkas_spelling)]
 pub enum Protocol {
     /// Neither encrypted nor authenticated.
     #[default]
+    #[serde(alias = "PLAINTEXT")]
     Plaintext,
     /// TLS.
+    #[serde(alias = "SSL")]
     Ssl,
     /// SASL without encryption.
+    #[serde(alias = "SASL_PLAINTEXT")]
     SaslPlaintext,
     /// SASL over TLS.
+    #[serde(alias = "SASL_SSL")]
     SaslSsl,
+}
+
+/// Aliases are not in the schema by themselves.
+fn allow_kafkas_spelling(schema: &mut Schema) {
+    if let Some(ways) = schema.get_mut("oneOf").and_then(Value::as_array_mut) {
+        ways.push(json!({
+            "description": "The same in Kafka's own spelling.",
+            "type": "string",
+            "enum": ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"],
+        }));
+    }
 }
 
 impl Protocol {

@@ -81,4 +81,55 @@ fn without_a_broker_it_ends_with_69_and_says_why() {
     assert!(ended.err.contains("no broker answers of 127.0.0.1:1"), "{}", ended.err);
     assert!(ended.err.contains("nothing listens there"), "{}", ended.err);
     assert!(ended.out.contains("ok       configuration"), "what was found before is printed");
+
+    let ended = ipstamp(&["check", "--format", "json", "-c", &config], b"");
+    assert_eq!(ended.code, 69, "{}", ended.err);
+    let items: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    let brokers =
+        items.as_array().unwrap().iter().find(|item| item["subject"] == "brokers").unwrap();
+    assert_eq!(brokers["state"], "missing");
+    let found = brokers["found"].as_str().unwrap();
+    assert!(found.contains("no broker answers of 127.0.0.1:1"), "{found}");
+    assert!(brokers["remedy"].as_str().unwrap().contains("kafka.brokers"), "{brokers}");
+}
+
+#[test]
+fn a_certificate_that_cannot_be_read_is_a_finding() {
+    let folder = Folder::new();
+    let there = folder.file("key.pem", "key");
+    let text = format!(
+        "kafka: {{brokers: ['a:1'], security: {{protocol: SASL_SSL, mechanism: PLAIN, username: u, \
+         password: p, ca: /no/ca.pem, certificate: /no/cert.pem, key: {there}}}}}\n\
+         input: {{topics: [logs], group: ipstamp}}\n\
+         output: {{topic: out}}\n\
+         want: [geo]\n\
+         databases: [{{path: {}}}]\n",
+        folder.city()
+    );
+    let config = folder.file("tls.yaml", &text);
+    let ended = ipstamp(&["check", "--offline", "-c", &config], b"");
+    assert_eq!(ended.code, 1, "{}{}", ended.out, ended.err);
+    for (key, path) in [("ca", "/no/ca.pem"), ("certificate", "/no/cert.pem")] {
+        let expected = format!("missing  kafka.security.{key}: {path}: cannot be read (");
+        assert!(ended.out.contains(&expected), "{expected} is not in\n{}", ended.out);
+    }
+    assert_eq!(ended.out.matches("missing ").count(), 2, "{}", ended.out);
+}
+
+#[test]
+fn a_path_that_no_event_can_be_read_by_is_refused_before_anything_runs() {
+    let folder = Folder::new();
+    for path in ["$.client_ip", "[client][ip]", "clients[*].ip"] {
+        let more =
+            format!("input: {{topics: [a], group: g, addresses: {{paths: [{{path: '{path}'}}]}}}}");
+        let config = folder.config("a:1", "logs", "");
+        let text = std::fs::read_to_string(&config).unwrap();
+        let text: Vec<_> = text.lines().filter(|line| !line.starts_with("input:")).collect();
+        std::fs::write(&config, [&text[..], &[more.as_str()]].concat().join("\n")).unwrap();
+        let ended = ipstamp(&["check", "--offline", "-c", &config], b"");
+        assert_eq!(ended.code, 78, "{path}: {}", ended.out);
+        let expected = ": input.addresses.paths[0].path: `";
+        assert!(ended.err.contains(expected), "{path}: {}", ended.err);
+        assert!(ended.err.contains("is no part of a path; write member names"), "{}", ended.err);
+    }
 }

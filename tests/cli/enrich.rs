@@ -49,6 +49,23 @@ fn a_file_that_is_not_there_is_named() {
 }
 
 #[test]
+fn when_no_event_has_an_address_it_says_where_it_looked_and_what_to_do() {
+    let folder = Folder::new();
+    let flat = "{\"client_ip\":\"81.2.3.4\"}\n";
+    let ended = ipstamp(&["enrich", "-m", folder.city()], flat.as_bytes());
+    assert_eq!((ended.code, ended.out.as_str()), (0, flat));
+    let expected = "1 event: 1 unchanged\nno event has an address at source.ip, destination.ip, ";
+    assert!(ended.err.starts_with(expected), "{}", ended.err);
+    assert!(ended.err.contains("input.addresses.paths") && ended.err.contains("--config"));
+
+    let private = "{\"source\":{\"ip\":\"10.0.0.1\"}}\n";
+    for input in ["", "not json\n", private] {
+        let ended = ipstamp(&["enrich", "-m", folder.city()], input.as_bytes());
+        assert!(!ended.err.contains("no event has an address"), "{input}: {}", ended.err);
+    }
+}
+
+#[test]
 fn a_reader_that_has_seen_enough_is_no_fault() {
     let folder = Folder::new();
     let path = folder.file("many", &"{\"a\":1}\n".repeat(200_000));

@@ -13,7 +13,8 @@ fn each_address_comes_with_scope_facts_and_the_database_that_says_so() {
   geo      country_iso_code: GB, city_name: Bristol  [city]
   as       number: 64501, organization: Severn Networks  [asn]
 10.0.0.1  private
-  nothing known
+  not looked up: not a global address (private); only databases that the configuration marks \
+         non_global are asked
 ";
     assert_eq!(ended.out, expected);
 }
@@ -48,7 +49,25 @@ fn what_is_no_address_is_a_finding_and_the_others_are_answered() {
 fn a_database_that_is_not_there_is_unavailable() {
     let ended = ipstamp(&["lookup", "-m", "/no/such.mmdb", "1.1.1.1"], b"");
     assert_eq!(ended.code, 69);
-    assert!(ended.err.contains("/no/such.mmdb"), "{}", ended.err);
+    assert!(ended.err.contains("/no/such.mmdb") && ended.err.contains("--mmdb"), "{}", ended.err);
+    assert!(!ended.err.contains("`databases`"), "{}", ended.err);
+}
+
+#[test]
+fn a_file_of_any_fact_group_answers_without_being_asked_for_the_group() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/command/demo/privacy.mmdb");
+    let ended = ipstamp(&["lookup", "-m", path, "185.220.101.34"], b"");
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    assert!(ended.out.contains("  privacy  "), "{}", ended.out);
+    assert!(ended.out.contains("tor: true"), "{}", ended.out);
+}
+
+#[test]
+fn a_group_that_is_not_known_comes_with_those_that_are() {
+    let folder = Folder::new();
+    let ended = ipstamp(&["lookup", "-m", folder.city(), "-w", "city", "1.1.1.1"], b"");
+    assert_eq!(ended.code, 64, "{}", ended.err);
+    assert!(ended.err.contains("the fact groups are geo, as, network,"), "{}", ended.err);
 }
 
 #[test]

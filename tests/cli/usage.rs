@@ -97,3 +97,21 @@ fn the_environment_may_name_the_configuration() {
     assert_eq!(ended.status.code(), Some(0));
     assert!(String::from_utf8(ended.stdout).unwrap().contains("\nworkers: 2\n"));
 }
+
+#[test]
+fn a_database_that_is_not_there_ends_every_command_with_the_same_code() {
+    let folder = Folder::new();
+    let config = folder.config("a:1", "logs", "admin: {listen: off}");
+    std::fs::remove_file(folder.asn()).unwrap();
+    let cases: [&[&str]; 3] = [&["run"], &["enrich"], &["lookup", "1.1.1.1"]];
+    for arguments in cases {
+        let ended = ipstamp(&[arguments, &["-c", &config]].concat(), b"");
+        assert_eq!(ended.code, 69, "{arguments:?}: {}", ended.err);
+        assert!(ended.err.contains("asn.mmdb: cannot be read"), "{arguments:?}: {}", ended.err);
+    }
+    std::fs::write(folder.asn(), "<html>").unwrap();
+    for arguments in cases {
+        let ended = ipstamp(&[arguments, &["-c", &config]].concat(), b"");
+        assert_eq!(ended.code, 78, "{arguments:?}: {}", ended.err);
+    }
+}

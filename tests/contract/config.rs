@@ -117,6 +117,14 @@ fn what_is_wrong_is_said_with_its_place_its_key_and_a_remedy() {
         ("input: {topics: [], group: g}", "3:9 input.topics: no topic is named"),
         ("input: {topics: [a], group: ''}", "input.group: the consumer group needs a name"),
         ("input: {topics: [a, a], group: g}", "3:21 input.topics[1]: stands in the list twice"),
+        (
+            "input: {topics: [a], group: g, addresses: {paths: [{path: a}, {path: '$.b'}]}}",
+            "3:64 input.addresses.paths[1].path: `$` is no part of a path",
+        ),
+        (
+            "input: {topics: [a], group: g, addresses: {paths: [{path: a}, {path: a}]}}",
+            "3:64 input.addresses.paths[1].path: stands there twice",
+        ),
         ("output: {topic: logs}", "would read what ipstamp writes to output.topic (logs)"),
         ("output: {topic: '{topic}'}", "3:10 output.topic: this is the input topic itself"),
         ("output: {topic: 'a b'}", "output.topic: the name of a topic is made of letters, digits"),
@@ -322,6 +330,21 @@ fn a_setting_that_is_accepted_holds() {
         assert!(holds, "{name} is accepted in kafka.client and then overwritten");
     }
     assert!(accepted > 2, "{accepted}");
+}
+
+#[test]
+fn a_protocol_may_be_written_as_kafka_writes_it() {
+    for name in ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] {
+        let login = "mechanism: PLAIN, username: u, password: p";
+        let login = if name.starts_with("sasl") { login } else { "" };
+        for written in [name.to_owned(), name.to_uppercase()] {
+            let line =
+                format!("kafka: {{brokers: ['a:1'], security: {{protocol: {written}, {login}}}}}");
+            let file = read(&with(&line)).map_err(|problems| said(&problems)).unwrap();
+            assert_eq!(file.kafka.client().get("security.protocol"), Some(name));
+        }
+        assert!(schema().contains(&format!("\"{}\"", name.to_uppercase())));
+    }
 }
 
 #[test]

@@ -63,6 +63,49 @@ pub(super) struct Limits {
     pub(super) compacted: bool,
 }
 
+/// Why the brokers could not be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Silence {
+    exit: Exit,
+    what: String,
+    /// What was said on the way.
+    words: Vec<String>,
+    /// What to do: for each of the words, or for the whole.
+    remedies: Vec<&'static str>,
+}
+
+impl Silence {
+    /// What happened, in one line.
+    pub(super) fn found(&self) -> String {
+        let words = self.words.join("; ");
+        if words.is_empty() { self.what.clone() } else { format!("{}: {words}", self.what) }
+    }
+
+    /// What to do, a line each, nothing twice.
+    pub(super) fn remedy(&self) -> String {
+        let mut lines: Vec<&str> = Vec::new();
+        for remedy in &self.remedies {
+            if !lines.contains(remedy) {
+                lines.push(remedy);
+            }
+        }
+        lines.join("\n")
+    }
+}
+
+impl From<Silence> for Failure {
+    fn from(silence: Silence) -> Self {
+        let mut lines = vec![silence.what];
+        let mut remedies = silence.remedies.iter();
+        for text in silence.words {
+            lines.push(format!("  {text}"));
+            lines.extend(remedies.next().map(|remedy| format!("    > {remedy}")));
+        }
+        lines.extend(remedies.map(|remedy| format!("    > {remedy}")));
+        Self::new(silence.exit, lines.join("\n"))
+    }
+}
+
 /// A connection to ask by.
 pub(super) struct Asker {
     consumer: BaseConsumer<Listener>,
@@ -72,7 +115,7 @@ pub(super) struct Asker {
 impl Asker {
     /// Reaches the brokers, or says why that is impossible: 69 when none answers, 77 when they
     /// refuse us.
-    pub(super) fn connect(config: &Config) -> Result<Self, Failure> {
+    pub(super) fn connect(config: &Config) -> Result<Self, Silence> {
         let mut client = config.kafka.client();
         // What a client without context writes goes nowhere: what matters is in the answers.
         client.set_log_level(RDKafkaLogLevel::Emerg);
@@ -88,7 +131,7 @@ impl Asker {
         Ok(asker)
     }
 
-    fn wait_for_answer(&self, config: &Config) -> Result<(), Failure> {
+    fn wait_for_answer(&self, config: &Config) -> Result<(), Silence> {
         let began = Instant::now();
         loop {
             if self.consumer.fetch_metadata(Some("__ipstamp_check"), Duration::from_secs(1)).is_ok()
@@ -102,14 +145,13 @@ impl Asker {
             let patience = if words.is_empty() { FIRST_ANSWER } else { REASON_KNOWN };
             if refused || began.elapsed() > patience {
                 let exit = if refused { Exit::NoPermission } else { Exit::Unavailable };
-                let message = unreachable(&config.kafka.brokers, &words);
-                return Err(Failure::new(exit, message));
+                return Err(unreachable(exit, &config.kafka.brokers, words));
             }
         }
     }
 
     /// All topics that we may see. Limits are not known yet.
-    pub(super) fn topics(&self) -> Result<Cluster, Failure> {
+    pub(super) fn topics(&self) -> Result<Cluster, Silence> {
         let metadata = self.metadata(None)?;
         let topics = metadata.topics().iter();
         Ok(Cluster {
@@ -120,7 +162,7 @@ impl Asker {
     }
 
     /// Asks for topics by name.
-    pub(super) fn add(&self, names: &[String], cluster: &mut Cluster) -> Result<(), Failure> {
+    pub(super) fn add(&self, names: &[String], cluster: &mut Cluster) -> Result<(), Silence> {
         for name in names {
             let metadata = self.metadata(Some(name))?;
             if let Some(topic) = metadata.topics().first() {
@@ -212,9 +254,12 @@ impl Asker {
         false
     }
 
-    fn metadata(&self, topic: Option<&str>) -> Result<Metadata, Failure> {
-        self.consumer.fetch_metadata(topic, ANSWER).map_err(|error| {
-            Failure::new(Exit::Unavailable, format_args!("the brokers stopped answering: {error}"))
+    fn metadata(&self, topic: Option<&str>) -> Result<Metadata, Silence> {
+        self.consumer.fetch_metadata(topic, ANSWER).map_err(|error| Silence {
+            exit: Exit::Unavailable,
+            what: format!("the brokers stopped answering: {error}"),
+            words: Vec::new(),
+            remedies: vec!["try again when the brokers are up"],
         })
     }
 
@@ -263,13 +308,18 @@ fn state_of(topic: &MetadataTopic) -> Topic {
 }
 
 /// librdkafka's words about a setting may hold its value; about files and protocols they do not.
-fn cannot_make(error: &KafkaError) -> Failure {
+fn cannot_make(error: &KafkaError) -> Silence {
     let reason = match error {
         KafkaError::ClientConfig(_, _, name, _) => format!("librdkafka refuses {name}"),
         KafkaError::ClientCreation(reason) => reason.clone(),
         other => other.to_string(),
     };
-    Failure::new(Exit::Config, format_args!("kafka: no client can be made: {reason}"))
+    Silence {
+        exit: Exit::Config,
+        what: format!("kafka: no client can be made: {reason}"),
+        words: Vec::new(),
+        remedies: vec!["check kafka.security, its files, and kafka.client"],
+    }
 }
 
 /// Whether the brokers know us and do not want us.
@@ -279,13 +329,12 @@ fn is_refusal(text: &str) -> bool {
 }
 
 /// Why no broker answers, with what to do about it.
-fn unreachable(brokers: &[String], words: &[String]) -> String {
-    let mut lines = vec![format!("no broker answers of {}", brokers.join(", "))];
-    lines.extend(words.iter().map(|text| format!("  {text}\n    > {}", remedy(text))));
+fn unreachable(exit: Exit, brokers: &[String], words: Vec<String>) -> Silence {
+    let mut remedies: Vec<_> = words.iter().map(|text| remedy(text)).collect();
     if words.is_empty() {
-        lines.push("    > check kafka.brokers, and whether a firewall stands between".into());
+        remedies.push("check kafka.brokers, and whether a firewall stands between");
     }
-    lines.join("\n")
+    Silence { exit, what: format!("no broker answers of {}", brokers.join(", ")), words, remedies }
 }
 
 /// What to do about librdkafka's word for a failed connection.

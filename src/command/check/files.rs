@@ -1,18 +1,54 @@
-//! Checks that need no broker: the database files, and who can answer what is wanted.
+//! Checks that need no broker: the files of the connection, the database files, and who can answer
+//! what is wanted.
 
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::report::Report;
 use crate::config::Config;
 use crate::database::{open, stem};
+use crate::kafka::Security;
 use crate::record::{FactGroup, GroupSet};
 use crate::resolve::{Database, Wants};
 
 /// A database that is older than this is worth a word.
 const OLD: Duration = Duration::from_secs(60 * 24 * 60 * 60);
 
-/// Opens every database and asks who answers what.
+/// Reads what the connection needs, opens every database, and asks who answers what.
 pub(super) fn check(config: &Config, now: SystemTime, report: &mut Report) {
+    security(&config.kafka.security, report);
+    databases(config, now, report);
+}
+
+fn security(security: &Security, report: &mut Report) {
+    let files =
+        [("ca", &security.ca), ("certificate", &security.certificate), ("key", &security.key)];
+    for (key, path) in files {
+        let Some(path) = path else { continue };
+        if let Err(error) = try_to_read(path) {
+            report.missing(
+                format!("kafka.security.{key}"),
+                format!("{}: cannot be read ({error})", path.display()),
+                format!(
+                    "put a PEM file there that this user may read, or change kafka.security.{key}"
+                ),
+            );
+        }
+    }
+}
+
+/// A folder of authorities is as good as a file of them; whether the rest is in order, the client
+/// says.
+fn try_to_read(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return path.read_dir().map(drop);
+    }
+    File::open(path)?.read(&mut [0]).map(drop)
+}
+
+fn databases(config: &Config, now: SystemTime, report: &mut Report) {
     let mut covered = GroupSet::EMPTY;
     for database in &config.databases {
         let name = database.name.clone().unwrap_or_else(|| stem(&database.path));

@@ -14,7 +14,7 @@ use super::output::{Format, print};
 use super::{Exit, Failure, Source};
 use crate::config::Config;
 use crate::pipeline::workers_by_default;
-use cluster::Asker;
+use cluster::{Asker, Silence};
 use report::Report;
 
 /// Say what is missing before `run` can work; changes nothing
@@ -47,6 +47,10 @@ pub(super) fn check(source: &Source, args: &CheckArgs) -> Result<Exit, Failure> 
     report.ok("configuration", format!("{} is sound", source.path().display()));
     files::check(&config, SystemTime::now(), &mut report);
     let asked = if args.offline { Ok(()) } else { ask(&config, args, &mut report) };
+    // People read it below, on stderr; programs read stdout.
+    if let (Err(silence), Format::Json) = (&asked, args.format) {
+        report.missing("brokers", silence.found(), silence.remedy());
+    }
     let text = match args.format {
         Format::Text => report.to_string(),
         Format::Json => report.as_json(),
@@ -56,7 +60,7 @@ pub(super) fn check(source: &Source, args: &CheckArgs) -> Result<Exit, Failure> 
     Ok(if report.has_missing() { Exit::Findings } else { Exit::Done })
 }
 
-fn ask(config: &Config, args: &CheckArgs, report: &mut Report) -> Result<(), Failure> {
+fn ask(config: &Config, args: &CheckArgs, report: &mut Report) -> Result<(), Silence> {
     let asker = Asker::connect(config)?;
     let mut cluster = asker.topics()?;
     let exact = config.consume.topics.iter().filter(|entry| !entry.starts_with('^'));

@@ -1,0 +1,42 @@
+//! Opens the databases of a command: with which code it ends, and what it advises, when one cannot
+//! be used.
+
+use std::sync::Arc;
+
+use super::{Exit, Failure};
+use crate::database::{self, OpenError};
+use crate::resolve::{Database, DatabaseConfig};
+
+/// Who named the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NamedBy {
+    /// The configuration.
+    Configuration,
+    /// The option `--mmdb`.
+    Option,
+}
+
+/// Opens all of them. A file that cannot be read is unavailable, as it may come back; one that is
+/// no database is refused like a configuration.
+pub(super) fn open_all(
+    configs: &[DatabaseConfig],
+    named_by: NamedBy,
+) -> Result<Vec<Arc<Database>>, Failure> {
+    database::open_all(configs).map_err(|error| failure(&error, named_by))
+}
+
+fn failure(error: &OpenError, named_by: NamedBy) -> Failure {
+    match (error, named_by) {
+        (OpenError::Unreadable { path, source }, NamedBy::Option) => {
+            let path = path.display();
+            let message = format_args!(
+                "{path}: cannot be read ({source}); check what --mmdb names and the file's rights"
+            );
+            Failure::new(Exit::Unavailable, message)
+        }
+        (OpenError::Unreadable { .. }, NamedBy::Configuration) => {
+            Failure::new(Exit::Unavailable, error)
+        }
+        (OpenError::Refused { .. }, _) => Failure::new(Exit::Config, error),
+    }
+}
