@@ -1,7 +1,6 @@
 //! `lookup`: what is known of addresses, and which database says so.
 
 use std::io::{self, BufRead};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use clap::Args;
@@ -11,6 +10,7 @@ use super::local::{LocalArgs, settings};
 use super::output::{Format, print, say};
 use super::{Exit, Failure, Source};
 use crate::encode::{Encoder, Existing, Profile};
+use crate::extract::{Reading, read};
 use crate::pipeline::StampSettings;
 use crate::record::{Address, Answer, FactGroup, Home, Outcome, Outline, Role, Sighting, Span};
 use crate::resolve::{Resolver, Want};
@@ -43,13 +43,13 @@ pub(super) fn lookup(source: &Source, args: &LookupArgs) -> Result<Exit, Failure
     let mut desk = Desk::new(&settings(source, &args.local, everything())?);
     let mut exit = Exit::Done;
     let mut look = |text: &str| -> Result<(), Failure> {
-        let Ok(ip) = text.parse::<IpAddr>() else {
+        // Read as it would be in an event: with a port, in brackets, in an IPv6 form of an IPv4 address.
+        let Reading::Address(address) = read(text) else {
             // As it was typed, but for what could steer a terminal.
             say(&format!("{}: not an IP address", text.escape_debug()));
             exit = Exit::Findings;
             return Ok(());
         };
-        let address = Address::new(ip);
         let found = desk.look_up(address);
         let text = match args.format {
             Format::Text => as_text(address, &found),

@@ -27,7 +27,7 @@ Examples:
   ipstamp run --config ipstamp.yaml
   ipstamp run --config ipstamp.yaml --until end    once over what is there, with an audit
 
-SIGTERM and SIGINT finish what is under way, commit, and leave the group; a second one ends at once.")]
+SIGTERM, SIGINT and SIGHUP finish what is under way, commit, and leave the group; a second one ends at once.")]
 pub struct RunArgs {
     /// End by itself: `end` stops at the offsets that stand at the end when it begins
     #[arg(long, value_name = "POINT")]
@@ -110,10 +110,11 @@ pub(super) fn start_runtime() -> Result<Runtime, Failure> {
         .map_err(|error| Failure::new(Exit::Internal, format!("no threads: {error}")))
 }
 
-/// Every SIGTERM and SIGINT becomes a message.
+/// Every SIGTERM, SIGINT and SIGHUP becomes a message.
 pub(super) fn listen_for_signals(runtime: &Runtime) -> Result<Receiver<()>, Failure> {
     let (send, receive) = channel();
-    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+    // A terminal that goes away is no reason to skip the draining.
+    for kind in [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()] {
         let guard = runtime.enter();
         let mut signals = signal(kind)
             .map_err(|error| Failure::new(Exit::Internal, format!("no signals: {error}")))?;

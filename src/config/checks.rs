@@ -42,6 +42,10 @@ fn brokers(brokers: &[String], problems: &mut Vec<Problem>) {
         } else if broker.contains([',', ' ']) {
             let message = "one broker per entry; write [kafka-1:9092, kafka-2:9092]";
             problems.push(Problem::with(&["kafka", "brokers", &at], message));
+        } else if broker.contains('@') {
+            let message = "write host:port only; credentials are kafka.security.username and \
+                           password";
+            problems.push(Problem::with(&["kafka", "brokers", &at], message));
         } else if broker.contains("://") {
             let message = "write host:port only; encryption is kafka.security.protocol";
             problems.push(Problem::with(&["kafka", "brokers", &at], message));
@@ -53,6 +57,14 @@ fn security(security: &Security, problems: &mut Vec<Problem>) {
     let mut say = |key: &str, message: &str| {
         problems.push(Problem::with(&["kafka", "security", key], message));
     };
+    let files =
+        [("ca", &security.ca), ("certificate", &security.certificate), ("key", &security.key)];
+    for (key, file) in files {
+        // The content of a file would be printed as if it were its name.
+        if file.as_ref().is_some_and(|file| file.to_string_lossy().contains(['\n', '\r'])) {
+            say(key, "wants the name of a PEM file, not what stands in it");
+        }
+    }
     let sasl = matches!(security.protocol, Protocol::SaslPlaintext | Protocol::SaslSsl);
     let tls = matches!(security.protocol, Protocol::Ssl | Protocol::SaslSsl);
     if sasl {

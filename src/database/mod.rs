@@ -15,8 +15,12 @@ pub fn open_all(configs: &[DatabaseConfig]) -> Result<Vec<Arc<Database>>, OpenEr
 
 /// Opens one file and treats it as configured.
 pub fn open(config: &DatabaseConfig) -> Result<Database, OpenError> {
-    let bytes = std::fs::read(&config.path)
-        .map_err(|source| OpenError::Unreadable { path: config.path.clone(), source })?;
+    let unreadable = |source| OpenError::Unreadable { path: config.path.clone(), source };
+    // A device or a pipe would never end.
+    if !std::fs::metadata(&config.path).map_err(unreadable)?.is_file() {
+        return Err(unreadable(std::io::Error::other("not a regular file")));
+    }
+    let bytes = std::fs::read(&config.path).map_err(unreadable)?;
     let name = config.name.clone().unwrap_or_else(|| stem(&config.path));
     let database = Database::new(&name, bytes)
         .map_err(|source| OpenError::Refused { path: config.path.clone(), source })?;

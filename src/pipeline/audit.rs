@@ -76,7 +76,8 @@ pub(super) fn ends_now(client: &ClientConfig, inputs: &[String]) -> Result<Ends,
             "the brokers did not say where the input ends ({error}); `ipstamp check` finds out why"
         ))
     };
-    let consumer: BaseConsumer = client.create().map_err(unanswered)?;
+    let consumer: BaseConsumer =
+        client.create().map_err(|error| Failure::Config(format!("kafka: {error}")))?;
     let patterns: Vec<regex::Regex> = inputs
         .iter()
         .filter(|input| input.starts_with('^'))

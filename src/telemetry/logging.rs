@@ -52,6 +52,8 @@ pub fn init_logging(level: LogLevel, format: LogFormat) {
         .with_env_filter(filter)
         .with_timer(SystemTime)
         .with_writer(std::io::stderr)
+        // A full log disk or a reader that has gone costs the line, and never the process.
+        .log_internal_errors(false)
         .with_ansi(terminal);
     let json = match format {
         LogFormat::Auto => !terminal,

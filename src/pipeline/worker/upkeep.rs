@@ -164,9 +164,15 @@ impl Worker {
                             "the brokers refuse the credentials: {text}; look at kafka.security"
                         );
                         self.refused(Problem::Brokers(self.number), text);
+                    } else if fault.code() == Code::SSL {
+                        let text = format!(
+                            "no TLS connection to the brokers: {text}; look at \
+                             kafka.security.ca and the brokers' names, or ask `ipstamp check`"
+                        );
+                        self.refused(Problem::Brokers(self.number), text);
                     } else if self.health.report(Problem::Brokers(self.number), text.clone()) {
                         tracing::warn!(worker = self.number, error = %fault,
-                            "trouble with the brokers: {text}; trying again");
+                            "trouble with the brokers: {text}; trying again (`ipstamp check` finds out why)");
                     }
                 }
                 Notice::Fatal { text } => {
