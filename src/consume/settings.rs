@@ -43,7 +43,7 @@ pub fn consumer_settings(
         .set("fetch.queue.backoff.ms", "10")
         .set("queued.max.messages.kbytes", share(QUEUED_KBYTES, 2048).to_string())
         .set("queued.min.messages", share(QUEUED_RECORDS, 1000).to_string())
-        .set("fetch.max.bytes", (share(FETCH_KBYTES, 4096) * 1024).to_string())
+        .set("fetch.max.bytes", (share(FETCH_KBYTES, 2048) * 1024).to_string())
         .set("allow.auto.create.topics", "false");
     if !config.topics.iter().any(|topic| topic.starts_with(INTERNAL)) {
         // A wide pattern would read the brokers' own topics too.

@@ -14,7 +14,7 @@ use std::rc::Rc;
 const CHUNK: usize = 1 << 20;
 /// Where the first buffer of a chunk begins.
 const FIRST: usize = size_of::<Header>().next_multiple_of(16);
-/// Chunks that are kept for reuse; more are given back to the system.
+/// Chunks that are kept for reuse unless told otherwise; more are given back to the system.
 const KEPT: usize = 16;
 
 /// At the beginning of each chunk.
@@ -29,6 +29,8 @@ struct Header {
 /// What a pool shares with its buffers.
 struct Chunks {
     free: Vec<NonNull<Header>>,
+    /// How many are kept there.
+    most_free: usize,
     /// Whether the pool is still there to use them again.
     pool_alive: bool,
     /// Bytes of all chunks, free ones too.
@@ -58,8 +60,15 @@ impl Default for Pool {
 impl Pool {
     /// An empty pool.
     pub fn new() -> Self {
+        Self::keeping(KEPT * CHUNK)
+    }
+
+    /// An empty pool that keeps about so many bytes for reuse.
+    pub fn keeping(bytes: usize) -> Self {
+        let most_free = bytes.div_ceil(CHUNK).max(2);
         let chunks = Rc::new(RefCell::new(Chunks {
-            free: Vec::with_capacity(KEPT),
+            free: Vec::with_capacity(most_free),
+            most_free,
             pool_alive: true,
             bytes: 0,
         }));
@@ -206,7 +215,7 @@ fn release(chunk: NonNull<Header>) {
     }
     let keep = header.size == CHUNK && {
         let mut chunks = header.pool.borrow_mut();
-        let room = chunks.pool_alive && chunks.free.len() < KEPT;
+        let room = chunks.pool_alive && chunks.free.len() < chunks.most_free;
         if room {
             chunks.free.push(chunk);
         }

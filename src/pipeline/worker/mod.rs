@@ -195,6 +195,8 @@ impl Worker {
             .map_err(|error| Failure::Config(format!("input.addresses: {error}")))?;
         let now = Instant::now();
         settings.catalog.listen(Arc::clone(&settings.wake));
+        // What is under way comes back to the pool and is soon wanted again.
+        let kept = settings.most_under_way.bytes;
         let recall = Recall::new(settings.client, Arc::clone(&settings.inbox));
         Ok(Self {
             recall,
@@ -216,8 +218,8 @@ impl Worker {
             lanes: Vec::new(),
             consumer: Some(consumer),
             outlet,
-            pool: Pool::new(),
-            parked: Pool::new(),
+            pool: Pool::keeping(kept),
+            parked: Pool::keeping(0),
             stamper,
             by_name: FxHashMap::default(),
             last_lane: None,
