@@ -23,7 +23,9 @@ mod wants;
 
 pub use config::{DatabaseConfig, OnMiss, Want};
 pub use database::{Database, DatabaseError};
-pub use provider::{Provider, Told};
+pub use provider::{
+    Answered, Api, Call, ItemError, Modules, Provider, Quota, Reply, Status, TokenPlace, Told, Verdict,
+};
 pub use resolver::Resolver;
 pub use set::DatabaseSet;
 pub use wants::{ResolveConfigError, Wants};

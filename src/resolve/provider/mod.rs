@@ -1,9 +1,14 @@
 //! The seam towards whoever can be asked over the network for what memory does not know.
 
+mod api;
+
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
 
+pub use self::api::{
+    Answered, Api, Call, ItemError, Modules, Quota, Reply, Status, TokenPlace, Verdict,
+};
 use crate::record::{Enrichment, GroupSet, Reason};
 
 /// What a provider says of an address.
