@@ -7,7 +7,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The date of the registries that the table was made from.
+/// When the registries were last changed before the table was made from them; both had the same
+/// date.
 pub const REGISTRY_DATE: &str = "2025-10-09";
 
 /// What kind of address it is. Only `Global` ones are ever asked of a provider.
@@ -179,7 +180,7 @@ const IS_GLOBAL: [bool; 256] = {
 };
 
 /// Blocks of IPv4, a block before the one that contains it.
-const V4: [(Ipv4Addr, u8, Scope); 22] = [
+const V4: [(Ipv4Addr, u8, Scope); 23] = [
     v4(0, 0, 0, 0, 32, Scope::Unspecified),
     v4(0, 0, 0, 0, 8, Scope::ThisNetwork),
     v4(10, 0, 0, 0, 8, Scope::Private),
@@ -196,6 +197,8 @@ const V4: [(Ipv4Addr, u8, Scope); 22] = [
     v4(198, 51, 100, 0, 24, Scope::Documentation),
     v4(203, 0, 113, 0, 24, Scope::Documentation),
     v4(198, 18, 0, 0, 15, Scope::Benchmarking),
+    // The relay of 6a44, within a provider's network, in the block that 6to4 relays had.
+    v4(192, 88, 99, 2, 32, Scope::IetfProtocol),
     v4(192, 88, 99, 0, 24, Scope::Deprecated),
     // AS112, AMT, AS112 again: special, and globally reachable.
     v4(192, 31, 196, 0, 24, Scope::Global),
@@ -266,7 +269,9 @@ mod tests {
             ("198.51.99.255", "198.51.100.0", "198.51.100.255", "198.51.101.0", "documentation"),
             ("203.0.112.255", "203.0.113.0", "203.0.113.255", "203.0.114.0", "documentation"),
             ("198.17.255.255", "198.18.0.0", "198.19.255.255", "198.20.0.0", "benchmarking"),
-            ("192.88.98.255", "192.88.99.0", "192.88.99.255", "192.88.100.0", "deprecated"),
+            ("192.88.98.255", "192.88.99.0", "192.88.99.1", "192.88.99.2", "deprecated"),
+            ("192.88.99.1", "192.88.99.2", "192.88.99.2", "192.88.99.3", "ietf_protocol"),
+            ("192.88.99.2", "192.88.99.3", "192.88.99.255", "192.88.100.0", "deprecated"),
             ("223.255.255.255", "224.0.0.0", "239.255.255.255", "240.0.0.0", "multicast"),
             ("239.255.255.255", "240.0.0.0", "255.255.255.254", "255.255.255.255", "reserved"),
             ("255.255.255.254", "255.255.255.255", "255.255.255.255", "", "broadcast"),
@@ -412,6 +417,104 @@ mod tests {
             assert_eq!(scope(last), name, "{last}");
             for outside in [before, after].into_iter().filter(|text| !text.is_empty()) {
                 assert_ne!(scope(outside), name, "{outside}");
+            }
+        }
+    }
+
+    /// The registries' rows, line by line: the block, and whether it is globally reachable. Where
+    /// they say neither (N/A) it counts as no. The last rows are no part of them: multicast and
+    /// what the table of the IPv6 address space has given up.
+    const REGISTRY: [(&str, bool); 55] = [
+        ("0.0.0.0/8", false),
+        ("0.0.0.0/32", false),
+        ("10.0.0.0/8", false),
+        ("100.64.0.0/10", false),
+        ("127.0.0.0/8", false),
+        ("169.254.0.0/16", false),
+        ("172.16.0.0/12", false),
+        ("192.0.0.0/24", false),
+        ("192.0.0.0/29", false),
+        ("192.0.0.8/32", false),
+        ("192.0.0.9/32", true),
+        ("192.0.0.10/32", true),
+        ("192.0.0.170/32", false),
+        ("192.0.0.171/32", false),
+        ("192.0.2.0/24", false),
+        ("192.31.196.0/24", true),
+        ("192.52.193.0/24", true),
+        ("192.88.99.0/24", false),
+        ("192.88.99.2/32", false),
+        ("192.168.0.0/16", false),
+        ("192.175.48.0/24", true),
+        ("198.18.0.0/15", false),
+        ("198.51.100.0/24", false),
+        ("203.0.113.0/24", false),
+        ("240.0.0.0/4", false),
+        ("255.255.255.255/32", false),
+        ("::1/128", false),
+        ("::/128", false),
+        ("::ffff:0:0/96", false),
+        ("64:ff9b:1::/48", false),
+        ("100::/64", false),
+        ("100:0:0:1::/64", false),
+        ("2001::/23", false),
+        ("2001::/32", false),
+        ("2001:1::1/128", true),
+        ("2001:1::2/128", true),
+        ("2001:1::3/128", true),
+        ("2001:2::/48", false),
+        ("2001:3::/32", true),
+        ("2001:4:112::/48", true),
+        ("2001:10::/28", false),
+        ("2001:20::/28", true),
+        ("2001:30::/28", true),
+        ("2001:db8::/32", false),
+        ("2002::/16", false),
+        ("2620:4f:8000::/48", true),
+        ("3fff::/20", false),
+        ("5f00::/16", false),
+        ("fc00::/7", false),
+        ("fe80::/10", false),
+        // Has an IPv4 address in it, which decides; a test of its own.
+        ("64:ff9b::/96", false),
+        ("224.0.0.0/4", false),
+        ("::/96", false),
+        ("fec0::/10", false),
+        ("ff00::/8", false),
+    ];
+
+    /// A block as numbers of 128 bits: its first address, its last, and whether it is IPv4.
+    fn block(text: &str) -> (u128, u128, bool) {
+        let (base, length) = text.split_once('/').unwrap();
+        let length: u32 = length.parse().unwrap();
+        let (first, width, is_v4) = match base.parse().unwrap() {
+            IpAddr::V4(ip) => (u128::from(u32::from(ip)), 32, true),
+            IpAddr::V6(ip) => (u128::from(ip), 128, false),
+        };
+        let last = first | u128::MAX.checked_shr(128 - (width - length)).unwrap_or(0);
+        assert!(last == first || last ^ first == last - first, "{text} has bits behind its length");
+        (first, last, is_v4)
+    }
+
+    #[test]
+    fn at_the_edges_of_every_row_the_registry_decides_what_is_global() {
+        let rows = REGISTRY.map(|(text, reachable)| (block(text), reachable));
+        for ((first, last, is_v4), _) in rows {
+            let most = if is_v4 { u128::from(u32::MAX) } else { u128::MAX };
+            let outside = [first.checked_sub(1), last.checked_add(1).filter(|bits| *bits <= most)];
+            for bits in [first, last].into_iter().chain(outside.into_iter().flatten()) {
+                let ip = match is_v4 {
+                    true => IpAddr::V4(Ipv4Addr::from(bits as u32)),
+                    false => IpAddr::V6(Ipv6Addr::from(bits)),
+                };
+                let rows = rows.iter().filter(|((first, last, row_v4), _)| {
+                    *row_v4 == is_v4 && *first <= bits && bits <= *last
+                });
+                let narrowest = rows.min_by_key(|((first, last, _), _)| last - first);
+                // Of IPv6 only an eighth is given out.
+                let given_out = is_v4 || bits >> 125 == 1;
+                let reachable = narrowest.map_or(given_out, |(_, reachable)| *reachable);
+                assert_eq!(Scope::of(ip) == Scope::Global, reachable, "{ip}");
             }
         }
     }
