@@ -72,7 +72,7 @@ fn outline(event: &str) -> Outline {
             address,
             text,
             name_steps: 1,
-            home: Some(nth),
+            home: nth,
         });
         outline.homes.push(Home { open: open as u32, close: close as u32, ..Home::default() });
     }

@@ -132,12 +132,14 @@ impl Desk {
             path: 0,
             address,
             text: Span::default(),
-            home: None,
+            home: 0,
             name_steps: 1,
         };
+        let root = Home { close: 1, empty: true, ..Home::default() };
         let outline = Outline {
             sightings: vec![sighting],
-            root: Home { close: 1, empty: true, ..Home::default() },
+            homes: vec![root],
+            root,
             landmarks: vec![None],
             ..Outline::default()
         };

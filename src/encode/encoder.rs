@@ -7,7 +7,7 @@ use super::json::quoted;
 use super::splice::Splice;
 use super::stamp::Contributed;
 use super::{Existing, Profile, native};
-use crate::record::{Answer, Facts, Outcome, Outline, WritingNeeds};
+use crate::record::{Answer, Facts, Outcome, Outline, Span, WritingNeeds};
 
 /// Writes facts into events. One per worker: it keeps what it rendered and its working memory from
 /// event to event, so that in steady state it allocates nothing.
@@ -20,7 +20,7 @@ pub struct Encoder {
 #[derive(Debug)]
 enum Writer {
     Ecs(Box<Ecs>),
-    Native,
+    Native(Existing),
 }
 
 /// What every profile works with.
@@ -46,13 +46,8 @@ pub(super) struct Event<'a> {
 }
 
 impl Event<'_> {
-    /// Whether the outermost value is an object; only that can be given further members.
-    pub(super) fn has_root(&self) -> bool {
-        self.bytes.get(self.outline.root.close as usize) == Some(&b'}')
-    }
-
     /// Whether a value is `null`, which is taken for nothing.
-    pub(super) fn is_null(&self, value: crate::record::Span) -> bool {
+    pub(super) fn is_null(&self, value: Span) -> bool {
         self.bytes.get(value.start as usize) == Some(&b'n')
     }
 }
@@ -70,7 +65,7 @@ impl Encoder {
     ) -> Self {
         let (writer, render): (_, super::fragments::Render) = match profile {
             Profile::Ecs => (Writer::Ecs(Box::new(Ecs::new(existing, paths))), ecs::render),
-            Profile::Native => (Writer::Native, native::render),
+            Profile::Native => (Writer::Native(existing), native::render),
         };
         let desk = Desk {
             paths: paths.iter().map(|path| quoted(path)).collect(),
@@ -91,8 +86,8 @@ impl Encoder {
         }
     }
 
-    /// Plans the output of an event that is stamped and returns its length in bytes. `answers` has
-    /// one for each of the outline's sightings.
+    /// Plans the output of an event that is stamped, which is a JSON object, and returns its length in
+    /// bytes. `answers` has one for each of the outline's sightings.
     pub fn plan(
         &mut self,
         event: &[u8],
@@ -109,7 +104,7 @@ impl Encoder {
         let about = Event { bytes: event, outline, answers, outcome };
         match &mut self.profile {
             Writer::Ecs(ecs) => ecs.plan(desk, about, facts),
-            Writer::Native => native::plan(desk, about, facts),
+            Writer::Native(existing) => native::plan(desk, about, facts, *existing),
         }
         desk.splice.finish(event.len())
     }

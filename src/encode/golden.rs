@@ -153,8 +153,156 @@ fn an_event_that_was_stamped_before_has_its_stamp_replaced_whole() {
     let before = encode(Profile::Ecs, Existing::Keep, r#"{"source":{"ip":"192.0.2.1"}}"#);
     with_replace_becomes(&before, once);
     becomes(
-        r#"{"ipstamp":{"also":[{"x":{}}]},"source":{"ip":"192.0.2.1"}}"#,
+        r#"{"ipstamp":{"sources":[],"also":[{"x":{}}],"outcome":"partial"},"source":{"ip":"192.0.2.1"}}"#,
         r#"{@END,"source":{"ip":"192.0.2.1","geo":@GEO,"as":@AS},"related":{"ip":["192.0.2.1"]}}"#,
+    );
+    natively_becomes(
+        r#"{"ipstamp":{"outcome":"enriched","sources":["x"],"addresses":[]} }"#,
+        r#"{"ipstamp":{"outcome":"enriched","sources":[],"addresses":[]} }"#,
+    );
+}
+
+#[test]
+fn a_member_ipstamp_that_is_no_stamp_is_kept_and_replaced_when_told_so() {
+    for theirs in [
+        "7",
+        r#""enriched""#,
+        "[]",
+        "{}",
+        r#"{"outcome":"enriched"}"#,
+        r#"{"outcome":"lost","sources":[]}"#,
+        r#"{"outcome":"enriched","sources":"x"}"#,
+        r#"{"x":{"outcome":"enriched","sources":[]}}"#,
+    ] {
+        let before = format!(r#"{{"ipstamp":{theirs},"plain":"192.0.2.1"}}"#);
+        becomes(
+            &before,
+            &format!(
+                r#"{{"ipstamp":{theirs},"plain":"192.0.2.1","related":{{"ip":["192.0.2.1"]}}}}"#
+            ),
+        );
+        natively_becomes(&before, &before);
+        with_replace_becomes(
+            &before,
+            r#"{"ipstamp":{"outcome":"enriched","sources":["city","asn"],"also":[{"path":"plain","ip":"192.0.2.1","geo":@GEO,"as":@AS}]},"plain":"192.0.2.1","related":{"ip":["192.0.2.1"]}}"#,
+        );
+        check(
+            Profile::Native,
+            Existing::Replace,
+            &format!(r#"{{"ipstamp":{theirs}}}"#),
+            r#"{"ipstamp":{"outcome":"enriched","sources":[],"addresses":[]}}"#,
+        );
+    }
+}
+
+#[test]
+fn an_object_in_two_spellings_is_one_place() {
+    becomes(
+        r#"{"source":{"ip":"198.51.100.1"},"source.ip":"192.0.2.1","source":{"ip":"198.51.100.1"}}"#,
+        r#"{"source":{"ip":"198.51.100.1","as":@AS},"source.ip":"192.0.2.1","source":{"ip":"198.51.100.1"},"related":{"ip":["198.51.100.1","192.0.2.1"]},"ipstamp":{"outcome":"enriched","sources":["city","asn"],"also":[{"path":"source.ip","ip":"192.0.2.1","geo":@GEO,"as":@AS}]}}"#,
+    );
+    // What is in an array is another place.
+    becomes(
+        r#"{"source":[{"ip":"198.51.100.1"}],"source.ip":"198.51.100.2"}"#,
+        r#"{"source":[{"ip":"198.51.100.1","as":@AS}],"source.ip":"198.51.100.2","source.as":@AS,"related":{"ip":["198.51.100.1","198.51.100.2"]},"ipstamp":{"outcome":"enriched","sources":["asn"]}}"#,
+    );
+}
+
+#[test]
+fn a_group_that_the_event_has_in_another_spelling_is_kept_whole() {
+    for theirs in [
+        r#""geo.city_name":"x""#,
+        r#""geo":null,"geo.location.lat":1"#,
+        r#""g\u0065o.city_name":"x""#,
+        r#""geo.":1"#,
+    ] {
+        becomes(
+            &format!(r#"{{"source":{{{theirs},"ip":"192.0.2.1"}}}}"#),
+            &format!(
+                r#"{{"source":{{{theirs},"ip":"192.0.2.1","as":@AS}},"related":{{"ip":["192.0.2.1"]}},"ipstamp":{{"outcome":"enriched","sources":["asn"]}}}}"#
+            ),
+        );
+    }
+    for theirs in [
+        r#""source.geo.city_name":"x""#,
+        r#""source.geo":{}"#,
+        r#""source":{"geo":{"city_name":"x"}}"#,
+        r#""source":{"geo.city_name":"x"}"#,
+    ] {
+        becomes(
+            &format!(r#"{{{theirs},"source.ip":"192.0.2.1"}}"#),
+            &format!(
+                r#"{{{theirs},"source.ip":"192.0.2.1","source.as":@AS,"related":{{"ip":["192.0.2.1"]}},"ipstamp":{{"outcome":"enriched","sources":["asn"]}}}}"#
+            ),
+        );
+    }
+    // From outside of the object, and all that belongs to the group.
+    becomes(
+        r#"{"source":{"ip":"203.0.113.1"},"source.geo.city_name":"x"}"#,
+        r#"{"source":{"ip":"203.0.113.1","ip_traits":{"anonymous_vpn":false}},"source.geo.city_name":"x","related":{"ip":["203.0.113.1"]},"ipstamp":{"outcome":"enriched","sources":["anonymous"]}}"#,
+    );
+    becomes(
+        r#"{"a":{"b":{"ip":"203.0.113.1"},"b.ip_traits.x":1}}"#,
+        r#"{"a":{"b":{"ip":"203.0.113.1","geo":@LU},"b.ip_traits.x":1},"related":{"ip":["203.0.113.1"]},"ipstamp":{"outcome":"enriched","sources":["anonymous"]}}"#,
+    );
+    // Of one object in an array, and not of the next.
+    becomes(
+        r#"{"source":[{"ip":"198.51.100.1","as.number":1},{"ip":"198.51.100.2"}]}"#,
+        r#"{"source":[{"ip":"198.51.100.1","as.number":1},{"ip":"198.51.100.2","as":@AS}],"related":{"ip":["198.51.100.1","198.51.100.2"]},"ipstamp":{"outcome":"enriched","sources":["asn"]}}"#,
+    );
+    // What only sounds like it.
+    becomes(
+        r#"{"source":{"ip":"198.51.100.1","as_x.y":1,"x.as":1},"destination.as":1,"as.number":1}"#,
+        r#"{"source":{"ip":"198.51.100.1","as_x.y":1,"x.as":1,"as":@AS},"destination.as":1,"as.number":1,"related":{"ip":["198.51.100.1"]},"ipstamp":{"outcome":"enriched","sources":["asn"]}}"#,
+    );
+}
+
+#[test]
+fn a_group_in_another_spelling_makes_way_whole_when_told_so() {
+    const END: &str =
+        r#""related":{"ip":["198.51.100.1"]},"ipstamp":{"outcome":"enriched","sources":["asn"]}"#;
+    for (before, after) in [
+        (
+            r#"{"source":{"as.number":1,"ip":"198.51.100.1"}}"#,
+            r#"{"source":{ "ip":"198.51.100.1","as":@AS},@R}"#,
+        ),
+        (
+            r#"{"source":{"ip":"198.51.100.1" , "as.number" : 1 , "as.organization.name":"x" }}"#,
+            r#"{"source":{"ip":"198.51.100.1" ,"as":@AS },@R}"#,
+        ),
+        (
+            r#"{"source":{"as.number":1,"ip":"198.51.100.1","as.x":{"y":[2]},"port":1}}"#,
+            r#"{"source":{ "ip":"198.51.100.1" ,"port":1,"as":@AS},@R}"#,
+        ),
+        (
+            r#"{"source":{"as":{"number":7},"as.number":1,"ip":"198.51.100.1"}}"#,
+            r#"{"source":{"as":@AS ,"ip":"198.51.100.1"},@R}"#,
+        ),
+        (
+            r#"{"source":{"ip":"198.51.100.1"},"source.as":1,"x":2}"#,
+            r#"{"source":{"ip":"198.51.100.1","as":@AS} ,"x":2,@R}"#,
+        ),
+        (
+            r#"{"source.as.number":1,"source.ip":"198.51.100.1","source":{"as":2}}"#,
+            r#"{ "source.ip":"198.51.100.1","source":{ },"source.as":@AS,@R}"#,
+        ),
+        // Only by facts of the same group.
+        (
+            r#"{"source":{"geo.name":"x","ip":"198.51.100.1"}}"#,
+            r#"{"source":{"geo.name":"x","ip":"198.51.100.1","as":@AS},@R}"#,
+        ),
+    ] {
+        with_replace_becomes(before, &after.replace("@R", END));
+    }
+    // Several groups of several addresses, one behind the other.
+    with_replace_becomes(
+        r#"{"source.geo.x":1,"destination.as.y":2,"source.as.z":3,"source.ip":"192.0.2.1","destination.ip":"198.51.100.1","destination.geo":4}"#,
+        r#"{ "source.ip":"192.0.2.1","destination.ip":"198.51.100.1","destination.geo":4,"source.geo":@GEO,"source.as":@AS,"destination.as":@AS,"related":{"ip":["192.0.2.1","198.51.100.1"]},@END}"#,
+    );
+    // Nothing but null is nothing, and makes way without being told.
+    becomes(
+        r#"{"source":{"as.number":null,"ip":"198.51.100.1"}}"#,
+        &r#"{"source":{ "ip":"198.51.100.1","as":@AS},@R}"#.replace("@R", END),
     );
 }
 
@@ -184,6 +332,11 @@ fn an_address_that_is_no_ip_member_gets_an_object_of_its_role_where_there_is_roo
         r#"{"sourceIPAddress":"198.51.100.1","source":{}}"#,
         r#"{"sourceIPAddress":"198.51.100.1","source":{},"related":{"ip":["198.51.100.1"]},"ipstamp":{"outcome":"enriched","sources":["asn"],"also":[{"path":"sourceIPAddress","ip":"198.51.100.1","as":@AS}]}}"#,
     );
+    // The same, spelt with dots.
+    becomes(
+        r#"{"sourceIPAddress":"198.51.100.1","source.geo.name":"x"}"#,
+        r#"{"sourceIPAddress":"198.51.100.1","source.geo.name":"x","related":{"ip":["198.51.100.1"]},"ipstamp":{"outcome":"enriched","sources":["asn"],"also":[{"path":"sourceIPAddress","ip":"198.51.100.1","as":@AS}]}}"#,
+    );
     // Named like its role, so the object is the role's.
     becomes(
         r#"{"client":{"address":"198.51.100.1"}}"#,
@@ -197,24 +350,10 @@ fn an_address_that_is_no_ip_member_gets_an_object_of_its_role_where_there_is_roo
 }
 
 #[test]
-fn an_event_whose_outermost_value_is_an_array_is_stamped_in_its_objects_only() {
-    // Paths start at the outermost value, and arrays are looked through.
-    becomes(
-        r#"[{"source":{"ip":"198.51.100.1"}},{"sourceIPAddress":"198.51.100.1"}]"#,
-        r#"[{"source":{"ip":"198.51.100.1","as":@AS}},{"sourceIPAddress":"198.51.100.1"}]"#,
-    );
-    natively_becomes(r#"[{"source":{"ip":"192.0.2.1"}}]"#, r#"[{"source":{"ip":"192.0.2.1"}}]"#);
-}
-
-#[test]
 fn natively_all_facts_are_in_one_list_with_an_item_per_path_and_address() {
     natively_becomes(
         r#"{"source":{"ip":"192.0.2.1","geo":1},"host":{"ip":["203.0.113.1","203.0.113.1"]},"device":{"ip":"203.0.113.1"}}"#,
         r#"{"source":{"ip":"192.0.2.1","geo":1},"host":{"ip":["203.0.113.1","203.0.113.1"]},"device":{"ip":"203.0.113.1"},"ipstamp":{"outcome":"enriched","sources":["city","asn","anonymous"],"addresses":[{"path":"source.ip","role":"source","ip":"192.0.2.1","scope":"documentation","geo":{"city_name":"Bü\"0","location":{"lat":47.5,"lon":-0.1}},"as":{"number":64500,"organization":"Org"}},{"path":"host.ip","role":"host","ip":"203.0.113.1","scope":"documentation","geo":{"country_iso_code":"LU","is_eu":true},"privacy":{"vpn":false}},{"path":"device.ip","role":"unknown","ip":"203.0.113.1","scope":"documentation","geo":{"country_iso_code":"LU","is_eu":true},"privacy":{"vpn":false}}]}}"#,
-    );
-    natively_becomes(
-        r#"{"ipstamp":{"x":[1]} }"#,
-        r#"{"ipstamp":{"outcome":"enriched","sources":[],"addresses":[]} }"#,
     );
     natively_becomes("{ }", r#"{"ipstamp":{"outcome":"enriched","sources":[],"addresses":[]} }"#);
 }

@@ -1,41 +1,70 @@
-//! Finds a member of an object in the event's bytes, for the few names that the scanner was not
-//! asked for: those that depend on the configured paths.
+//! The members of an object in the event's bytes, for the few names that the scanner was not asked
+//! for: those that depend on the configured paths, and those that are spelt oddly.
 
 use memchr::memmem;
 
 use crate::record::{Home, Span};
 
+/// A member of an object.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Member {
+    /// Its name as it is written, with the quotes.
+    pub(super) name: Span,
+    /// Its value.
+    pub(super) value: Span,
+}
+
+/// The members of `object`, in order. The event was found to be valid JSON before; on anything else
+/// they end.
+pub(super) fn each(event: &[u8], object: &Home) -> impl Iterator<Item = Member> {
+    let bytes = event.get(..object.close as usize).unwrap_or_default();
+    let mut walk = Walk { bytes, at: object.open as usize + 1 };
+    std::iter::from_fn(move || walk.member())
+}
+
 /// The value of the member that is written `quoted_name`, with its quotes, in `object`; the last
 /// one, where there are several. A name that is spelt with escapes is not recognised.
 pub(super) fn find(event: &[u8], object: &Home, quoted_name: &[u8]) -> Option<Span> {
-    let inside = event.get(object.open as usize + 1..object.close as usize)?;
     // Nearly always the name is nowhere in the object, and this search is the cheapest.
-    memmem::find(inside, quoted_name)?;
-    let mut found = None;
-    let mut walk = Walk { bytes: inside, at: 0 };
-    while let Some((name, value)) = walk.member() {
-        if &inside[name.0..name.1] == quoted_name {
-            let base = object.open + 1;
-            found = Some(Span { start: base + value.0 as u32, end: base + value.1 as u32 });
-        }
-    }
-    found
+    memmem::find(inside(event, object), quoted_name)?;
+    let named = |member: &Member| text(event, member.name) == quoted_name;
+    each(event, object).filter(named).last().map(|member| member.value)
 }
 
-/// Steps through the members of an object. The event was found to be valid JSON before; on
-/// anything else the walk ends.
+/// Whether `object` has a member of this name, or one whose name goes on with a dot: `source` and
+/// `source.port`. `opened_name` is the name behind its opening quote. Escapes as in [`find`].
+pub(super) fn has(event: &[u8], object: &Home, opened_name: &[u8]) -> bool {
+    let goes_on = |rest: &[u8]| matches!(rest.first(), Some(b'"' | b'.'));
+    let inside = inside(event, object);
+    let mut places = memmem::find_iter(inside, opened_name);
+    places.any(|at| goes_on(&inside[at + opened_name.len()..]))
+        && each(event, object)
+            .any(|member| text(event, member.name).strip_prefix(opened_name).is_some_and(goes_on))
+}
+
+fn inside<'a>(event: &'a [u8], object: &Home) -> &'a [u8] {
+    event.get(object.open as usize + 1..object.close as usize).unwrap_or_default()
+}
+
+fn text(event: &[u8], span: Span) -> &[u8] {
+    &event[span.start as usize..span.end as usize]
+}
+
+/// Steps through the members of an object.
 struct Walk<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
 impl Walk<'_> {
-    fn member(&mut self) -> Option<((usize, usize), (usize, usize))> {
+    fn member(&mut self) -> Option<Member> {
         self.skip(b" \t\r\n,");
-        let name = (self.at, self.string()?);
+        let name = self.at as u32;
+        let name = Span { start: name, end: self.string()? as u32 };
         self.skip(b" \t\r\n:");
-        let value = (self.at, self.value()?);
-        Some((name, value))
+        let value = self.at as u32;
+        let value = Span { start: value, end: self.value()? as u32 };
+        Some(Member { name, value })
     }
 
     fn skip(&mut self, any_of: &[u8]) {
@@ -110,5 +139,21 @@ mod tests {
         assert_eq!(value("{\"a\":1,\"a\":null}", "a"), Some("null"));
         assert_eq!(value("{\"a\":-1.5e3 }", "a"), Some("-1.5e3"));
         assert_eq!(value("{}", "a"), None);
+    }
+
+    #[test]
+    fn a_name_that_goes_on_with_a_dot_counts_as_well() {
+        let has = |event: &str| {
+            let object = Home { open: 0, close: event.len() as u32 - 1, ..Home::default() };
+            super::has(event.as_bytes(), &object, b"\"source")
+        };
+        for event in [r#"{"source":1}"#, r#"{"x":"source", "source.port":1}"#] {
+            assert!(has(event), "{event}");
+        }
+        for event in
+            [r#"{"sourceIP":1}"#, r#"{"x":{"source":1}}"#, r#"{"x":"\"source.","y":"source"}"#]
+        {
+            assert!(!has(event), "{event}");
+        }
     }
 }

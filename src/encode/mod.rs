@@ -12,10 +12,14 @@
 //! # The stamp
 //!
 //! Every profile writes one `ipstamp` object into the outermost object:
-//! `{"outcome": "enriched" | "partial", "reason": …, "sources": […]}`. `reason` is there when there
-//! is one; `sources` names the sources that contributed, in the configured order. An event that has
-//! an `ipstamp` member was stamped before: its value is replaced whole. An event whose outermost
-//! value is an array has no place for it and goes without.
+//! `{"outcome": "enriched" | "partial", "reason": …, "sources": […], "left_out": …}`. `reason` is
+//! there when there is one; `sources` names the sources that contributed, in the configured order;
+//! `left_out` is the number of addresses beyond the limit per record, where there are any.
+//!
+//! An event that was stamped before, so that its `ipstamp` has an `outcome` and `sources`, has it
+//! replaced whole. Any other value there (but `null`) is somebody else's: it is kept, and the event
+//! goes without a stamp and what would be listed in it, or is replaced whole with
+//! [`Existing::Replace`].
 //!
 //! # Two addresses in one place
 //!
@@ -49,10 +53,13 @@
 //!   `ip_traits` either, so that a group is never of two origins. A member is replaced only by facts
 //!   of its own kind.
 //! - Where names have dots in them, so have ours: beside `{"source.ip": …}` stands `source.geo`.
+//! - All spellings of a name are the same. An event with `geo.city_name` beside the address, or with
+//!   `source.geo` outside of the object `source`, has the group: it is kept, or taken out in all
+//!   spellings and written anew. Two objects that are one in two spellings are one place.
 //! - *Beside* is for a path that ends with `ip` in an object, or in an object named like the role
 //!   (`client.address`). Any other, such as `sourceIPAddress`, gets an object of its role in the
-//!   outermost one, `"source": {"ip": …, "geo": …}`, unless there is such a member (or the role is
-//!   `unknown`): then it is listed in `ipstamp.also`.
+//!   outermost one, `"source": {"ip": …, "geo": …}`, unless there is such a member, or one like
+//!   `source.port` (or the role is `unknown`): then it is listed in `ipstamp.also`.
 //! - `related.ip` has all addresses of the event, in canonical text, each once, behind those that
 //!   are there. If `related` or `related.ip` is of another shape it is left alone.
 //! - `ipstamp.also`: `[{"path": …, "ip": …, "geo": …, "as": …, "ip_traits": …}]`.

@@ -3,7 +3,7 @@
 use super::encoder::{Desk, Event};
 use super::fragments::Slice;
 use super::json::{Members, append_address};
-use super::{groups, stamp};
+use super::{Existing, groups, stamp};
 use crate::record::{Answer, Enrichment, FactGroup, Facts, GroupSet, WritingNeeds};
 
 /// What the scanner is to note.
@@ -11,29 +11,26 @@ pub(super) fn needs() -> WritingNeeds {
     WritingNeeds { members: Vec::new(), landmarks: vec!["ipstamp"] }
 }
 
-/// Plans the `ipstamp` object; nothing where the outermost value is no object.
-pub(super) fn plan(desk: &mut Desk, event: Event<'_>, facts: &mut dyn Facts) {
-    if !event.has_root() {
-        return;
-    }
+/// Plans the `ipstamp` object; nothing where the event has one of its own that is kept.
+pub(super) fn plan(
+    desk: &mut Desk,
+    event: Event<'_>,
+    facts: &mut dyn Facts,
+    existing: Existing,
+) {
+    let taken = event.outline.landmarks.first().copied().flatten();
+    let Some(seat) = stamp::seat(event, taken, existing) else { return };
     // The sources stand before the items, so there is a first round for them.
     for answer in event.answers {
         for (_, source) in desk.fragments.of(answer, facts).iter() {
             desk.contributed.add(*source);
         }
     }
-    let taken = event.outline.landmarks.first().copied().flatten();
-    if taken.is_none() {
-        desk.splice.text(b",\"ipstamp\":");
-    }
-    stamp::begin(&mut desk.splice, event.outcome, desk.contributed, &desk.sources);
+    stamp::begin(desk, event, seat);
     desk.splice.text(b",\"addresses\":[");
     items(desk, event, facts);
     desk.splice.text(b"]}");
-    match taken {
-        Some(value) => desk.splice.replace(value),
-        None => desk.splice.insert_before(event.bytes, event.outline.root.close),
-    }
+    stamp::end(desk, event, seat);
 }
 
 fn items(desk: &mut Desk, event: Event<'_>, facts: &mut dyn Facts) {

@@ -10,7 +10,7 @@ use super::try_out::encode;
 use super::{Existing, Profile};
 
 /// Names that mean something to the encoder, and some that do not.
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 25] = [
     "source",
     "host",
     "device",
@@ -29,6 +29,13 @@ const NAMES: [&str; 18] = [
     "source.geo",
     "sourceIPAddress",
     "x",
+    "geo.x",
+    "as.x.y",
+    "b.geo",
+    "b.as.x",
+    "a.b.geo",
+    "source.ip_traits.x",
+    "source.as.x",
 ];
 
 /// The names of what may be added or exchanged.
@@ -49,6 +56,9 @@ const OURS: [&str; 15] = [
     "a.b.geo",
     "host.geo",
 ];
+
+/// What facts are written as.
+const GROUPS: [&str; 3] = ["geo", "as", "ip_traits"];
 
 const TEXTS: [&str; 9] = [
     "192.0.2.1",
@@ -108,7 +118,7 @@ fn home(inner: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
         proptest::collection::vec(address(), 1..4).prop_map(|all| format!("[{}]", all.join(", "))),
     ];
     let taken =
-        proptest::collection::vec((any_of(["geo", "as", "ip_traits", "b.ip", "x"]), inner), 0..4);
+        proptest::collection::vec((any_of(["geo", "as", "ip_traits", "b.ip", "x", "geo.x", "as.x"]), inner), 0..4);
     (ip, taken, any::<bool>(), space()).prop_map(|(ip, mut taken, first, space)| {
         taken.sort();
         taken.dedup_by_key(|(name, _)| *name);
@@ -161,17 +171,77 @@ fn parse(text: &str) -> Value {
     parsed.unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
+/// Whether something of this name may be added, exchanged or taken out.
+fn is_ours(name: &str) -> bool {
+    let of_group = |group: &str| name == group || name.starts_with(&format!("{group}."));
+    let groups = OURS.iter().filter(|ours| GROUPS.iter().any(|group| ours.ends_with(group)));
+    OURS.contains(&name) || groups.into_iter().any(|group| of_group(group))
+}
+
+/// All values by their whole names, whichever way these are spelt. An array is one value.
+fn flatten(value: &Value, name: &str, to: &mut Vec<(String, String)>) {
+    match value.as_object().filter(|members| !members.is_empty()) {
+        None => to.push((name.to_owned(), value.to_string())),
+        Some(members) => {
+            for (inner, value) in members {
+                let name = if name.is_empty() { inner.clone() } else { format!("{name}.{inner}") };
+                flatten(value, &name, to);
+            }
+        }
+    }
+}
+
+/// Of no group beside an address there is something old and something new.
+fn never_mixed(before: &Value, after: &Value) -> Result<(), String> {
+    let (mut old, mut new) = (Vec::new(), Vec::new());
+    flatten(before, "", &mut old);
+    flatten(after, "", &mut new);
+    for home in ["source", "destination", "host", "device", "client", "a.b", "source.geo"] {
+        for group in GROUPS {
+            let whole = format!("{home}.{group}");
+            // An address in the group itself has facts of its own.
+            let has_address = |leaf: &(String, String)| {
+                leaf.0.starts_with(&whole) && format!("{leaf:?}").contains("ip\\\"") | leaf.0.ends_with(".ip")
+            };
+            if old.iter().any(has_address) {
+                continue;
+            }
+            let (kept, added): (Vec<_>, Vec<_>) = new
+                .iter()
+                .filter_map(|leaf| {
+                    let rest = leaf.0.strip_prefix(&whole)?;
+                    // Of an address in the group itself: a group of its own.
+                    let of_group = rest.is_empty()
+                        || rest.strip_prefix('.').is_some_and(|rest| {
+                            !GROUPS.iter().any(|group| rest.starts_with(group))
+                        });
+                    of_group.then_some(leaf)
+                })
+                .partition(|leaf| old.contains(leaf));
+            if !kept.is_empty() && !added.is_empty() {
+                return Err(format!("{whole} is mixed of {kept:?} and {added:?}"));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// What is in `after` and not in `before` is ours; what is in both is equal.
 fn compare(before: &Value, after: &Value, replace: bool) -> Result<(), String> {
     match (before, after) {
         (Value::Object(before), Value::Object(after)) => {
             let mut rest = after.iter();
             for (name, value) in before {
-                let Some((_, written)) = rest.find(|(other, _)| *other == name) else {
+                let makes_way = is_ours(name) && (value.is_null() || replace);
+                let mut ahead = rest.clone();
+                let Some((_, written)) = ahead.find(|(other, _)| *other == name) else {
+                    if makes_way {
+                        continue;
+                    }
                     return Err(format!("{name} is lost or has another place"));
                 };
-                let ours = OURS.contains(&name.as_str());
-                if ours && (value.is_null() || replace || name == "ipstamp") {
+                rest = ahead;
+                if makes_way {
                     continue;
                 }
                 if name == "ip" && value.is_array() && written.is_array() {
@@ -184,7 +254,7 @@ fn compare(before: &Value, after: &Value, replace: bool) -> Result<(), String> {
             }
             let added = after.keys().find(|name| {
                 !before.contains_key(*name)
-                    && !OURS.contains(&name.as_str())
+                    && !is_ours(name)
                     && *name != "host"
                     && *name != "client"
             });
@@ -254,7 +324,12 @@ proptest! {
         let existing = if replace { Existing::Replace } else { Existing::Keep };
         let out = encode(Profile::Ecs, existing, &event);
         let (before, after) = (parse(&event), parse(&out));
-        prop_assert!(after.get("ipstamp").is_some_and(Value::is_object), "{out}");
+        if replace || before.get("ipstamp").is_none_or(Value::is_null) {
+            prop_assert!(after.get("ipstamp").is_some_and(Value::is_object), "{out}");
+        }
+        if let Err(what) = never_mixed(&before, &after) {
+            prop_assert!(false, "{what}:\n{event}\n{out}");
+        }
         if let Err(what) = compare(&before, &after, replace) {
             prop_assert!(false, "{what}:\n{event}\n{out}");
         }
@@ -271,8 +346,11 @@ proptest! {
         let mut after = parse(&out);
         let mut before = parse(&event);
         let stamp = after.as_object_mut().and_then(|root| root.shift_remove("ipstamp"));
-        prop_assert!(stamp.is_some_and(|stamp| stamp.is_object()));
-        before.as_object_mut().and_then(|root| root.shift_remove("ipstamp"));
+        let theirs = before.as_object_mut().and_then(|root| root.shift_remove("ipstamp"));
+        match theirs.filter(|theirs| !theirs.is_null()) {
+            None => prop_assert!(stamp.is_some_and(|stamp| stamp.is_object())),
+            theirs => prop_assert_eq!(stamp, theirs),
+        }
         prop_assert_eq!(before, after);
         if !event.contains("ipstamp") {
             prop_assert!(is_subsequence(&out, &event), "{event}\n{out}");

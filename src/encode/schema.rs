@@ -27,6 +27,9 @@ struct Stamp {
     reason: Option<String>,
     /// The names of the sources that contributed, in the configured order.
     sources: Vec<String>,
+    /// How many addresses beyond the limit per record were not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    left_out: Option<u32>,
     /// The addresses that are global or of which something is known, in the order of the event; one
     /// item for each path and address. The first of a role speaks for the role.
     addresses: Vec<Item>,
@@ -398,7 +401,7 @@ impl Facts for Book {
     }
 }
 
-fn stamp(outcome: Outcome) -> Value {
+fn stamp(outcome: Outcome, left_out: u32) -> Value {
     let mut encoder = Encoder::new(
         Profile::Native,
         Existing::Keep,
@@ -410,6 +413,7 @@ fn stamp(outcome: Outcome) -> Value {
     let mut outline = Outline {
         root: Home { close: 1, empty: true, ..Home::default() },
         landmarks: vec![None],
+        left_out,
         ..Outline::default()
     };
     outline.sightings.push(Sighting {
@@ -418,7 +422,7 @@ fn stamp(outcome: Outcome) -> Value {
         address: Address::new([192, 0, 2, 1].into()),
         text: Span::default(),
         name_steps: 1,
-        home: None,
+        home: 0,
     });
     let mut answer = Answer::default();
     let groups = FactGroup::ALL.into_iter().collect();
@@ -446,13 +450,15 @@ fn the_kept_schema_is_that_of_the_types() {
 
 #[test]
 fn natively_every_field_is_written_and_the_types_read_it_back() {
-    for outcome in [Outcome::Enriched, Outcome::Partial(Reason::Budget)] {
-        let written = stamp(outcome);
+    let cases = [(Outcome::Enriched, 0), (Outcome::Partial(Reason::AddressLimit), 17)];
+    for (outcome, left_out) in cases {
+        let written = stamp(outcome, left_out);
         let read: Stamp = serde_json::from_value(written.clone()).unwrap();
         assert_eq!(serde_json::to_value(&read).unwrap(), written);
         let groups = &read.addresses[0].groups;
         let shown = format!("{groups:?}");
         assert!(!shown.contains("None"), "a field is not written: {shown}");
         assert_eq!(written["reason"].as_str(), outcome.reason().map(Reason::name));
+        assert_eq!(read.left_out, (left_out > 0).then_some(left_out));
     }
 }

@@ -111,7 +111,8 @@ pub(super) fn encode(profile: Profile, existing: Existing, event: &str) -> Strin
     encode_with(&mut encoder(profile, existing), &mut book, profile, event, Outcome::Enriched)
 }
 
-/// The outline of an event that is valid JSON.
+/// The outline of an event that is a JSON object. Wherever a name has a dot it says that something
+/// may be dotted and scattered.
 pub(super) fn scan(event: &str, needs: &WritingNeeds) -> Outline {
     let mut scan = Scan {
         event: event.as_bytes(),
@@ -131,19 +132,16 @@ pub(super) fn scan(event: &str, needs: &WritingNeeds) -> Outline {
         })
         .collect();
     scan.skip();
-    let is_object = scan.peek() == b'{';
-    scan.value(&paths, None, Some(""));
-    if is_object {
-        scan.outline.root = Home { taken: Home::default().taken, ..scan.objects[0] };
-    }
+    scan.value(&paths, 0, Some(""));
+    scan.outline.root = Home { taken: Home::default().taken, ..scan.objects[0] };
     let mut homes: Vec<u16> = Vec::new();
     for sighting in &mut scan.outline.sightings {
-        let Some(object) = sighting.home else { continue };
+        let object = sighting.home;
         let home = homes.iter().position(|home| *home == object).unwrap_or_else(|| {
             homes.push(object);
             homes.len() - 1
         });
-        sighting.home = Some(home as u16);
+        sighting.home = home as u16;
     }
     scan.outline.homes = homes.iter().map(|home| scan.objects[usize::from(*home)]).collect();
     scan.outline
@@ -191,7 +189,7 @@ impl Scan<'_> {
     }
 
     /// `dotted` is the path of names to here, while landmarks may be found.
-    fn value(&mut self, paths: &[Follow], home: Option<u16>, dotted: Option<&str>) -> Span {
+    fn value(&mut self, paths: &[Follow], home: u16, dotted: Option<&str>) -> Span {
         self.skip();
         let start = self.at;
         match self.peek() {
@@ -237,6 +235,8 @@ impl Scan<'_> {
         while self.peek() != b'}' {
             let name = self.string();
             let name = self.text(name).to_owned();
+            self.outline.scattered |= name.contains(['.', '\\']);
+            self.outline.dotted = self.outline.scattered;
             let mut inner = Vec::new();
             for follow in paths {
                 for steps in 1..=follow.rest.len() {
@@ -249,7 +249,7 @@ impl Scan<'_> {
             let dotted = dotted.filter(|_| !name.contains('.')).map(|outer| {
                 if outer.is_empty() { name.clone() } else { format!("{outer}.{name}") }
             });
-            let value = self.value(&inner, Some(number as u16), dotted.as_deref());
+            let value = self.value(&inner, number as u16, dotted.as_deref());
             if let Some(nth) = self.needs.members.iter().position(|member| *member == name) {
                 self.objects[number].taken[nth] = Some(value);
             }

@@ -90,6 +90,9 @@ pub(super) struct Edge {
     pub(super) steps: u8,
     /// The member's number in [`WritingNeeds::members`].
     pub(super) member: Option<u8>,
+    /// Whether the name spells one of those members with dots, or something in it: it leads to an
+    /// address all the same.
+    pub(super) scatters: bool,
 }
 
 /// Where paths have got to.
@@ -106,6 +109,11 @@ pub(super) struct Place {
     edges: Vec<Edge>,
     /// The first edge of each slot; as many as a power of two.
     slots: Vec<u16>,
+    /// How names begin that spell a noted member with dots, or something in it: `geo` of `geo.name`,
+    /// `source.geo`.
+    stems: Vec<Box<[u8]>>,
+    /// One bit for each byte that a stem begins with, by its lowest five bits: most names end here.
+    stem_firsts: u32,
 }
 
 /// No edge.
@@ -120,7 +128,7 @@ fn slot(name: &[u8]) -> usize {
 impl Place {
     /// What `name` means here.
     #[inline(always)]
-    pub(super) fn edge(&self, name: &[u8]) -> Option<&Edge> {
+    fn edge(&self, name: &[u8]) -> Option<&Edge> {
         let mut at = *self.slots.get(slot(name) & self.slots.len().wrapping_sub(1))?;
         while let Some(edge) = self.edges.get(usize::from(at)) {
             if *edge.name == *name {
@@ -131,12 +139,40 @@ impl Place {
         None
     }
 
+    /// What `name` means here, and whether it spells a noted member with dots, or something in it.
+    #[inline(always)]
+    pub(super) fn meaning(&self, name: &[u8]) -> (Option<&Edge>, bool) {
+        let edge = self.edge(name);
+        let scatters = edge.map_or_else(|| self.scatters(name), |edge| edge.scatters);
+        (edge, scatters)
+    }
+
+    #[inline(always)]
+    fn scatters(&self, name: &[u8]) -> bool {
+        let Some(first) = name.first() else { return false };
+        self.stem_firsts >> (first & 31) & 1 != 0 && self.begins_with_stem(name)
+    }
+
+    #[inline(never)]
+    fn begins_with_stem(&self, name: &[u8]) -> bool {
+        let rest = |stem: &[u8]| name.strip_prefix(stem).map(<[u8]>::first);
+        self.stems.iter().any(|stem| matches!(rest(stem), Some(None | Some(b'.'))))
+    }
+
+    fn add_stem(&mut self, stem: &str) {
+        if let Some(first) = stem.bytes().next() {
+            self.stem_firsts |= 1 << (first & 31);
+            self.stems.push(stem.as_bytes().into());
+        }
+    }
+
     fn add(&mut self, name: &str) -> &mut Edge {
         let known = self.edges.iter().position(|edge| *edge.name == *name.as_bytes());
         let at = known.unwrap_or(self.edges.len());
         if known.is_none() {
             let name = name.as_bytes().into();
-            self.edges.push(Edge { name, next: NONE, to: None, steps: 0, member: None });
+            let (next, to, steps, member, scatters) = (NONE, None, 0, None, false);
+            self.edges.push(Edge { name, next, to, steps, member, scatters });
         }
         &mut self.edges[at]
     }
@@ -246,12 +282,18 @@ impl Paths {
             ..Place::default()
         };
         let mut may_be_home = false;
+        if Self::holds_address(steps, at) {
+            needs.members.iter().for_each(|member| place.add_stem(member));
+        }
         // Names still to be followed: the steps behind each, joined, and where they lead.
         let mut open: Vec<(String, usize, usize)> =
             steps[at].next.iter().map(|(name, to)| (name.clone(), *to, 1)).collect();
         while let Some((name, to, count)) = open.pop() {
             let is_path = Self::has_path(steps, to);
             may_be_home |= is_path;
+            if Self::holds_address(steps, to) {
+                needs.members.iter().for_each(|member| place.add_stem(&format!("{name}.{member}")));
+            }
             if is_path || count == 1 {
                 let edge = place.add(&name);
                 edge.to = Some(to as PlaceId);
@@ -266,6 +308,10 @@ impl Paths {
                 place.add(name).member = Some(index as u8);
             }
         }
+        for at in 0..place.edges.len() {
+            let edge = &place.edges[at];
+            place.edges[at].scatters = edge.member.is_none() && place.scatters(&edge.name);
+        }
         place.fill_slots();
         place
     }
@@ -273,6 +319,11 @@ impl Paths {
     fn landmarks_within(steps: &[Step], at: usize) -> u64 {
         let own = steps[at].landmark.map_or(0, |index| 1 << index);
         steps[at].next.iter().fold(own, |all, (_, to)| all | Self::landmarks_within(steps, *to))
+    }
+
+    /// Whether a path ends one step further on.
+    fn holds_address(steps: &[Step], at: usize) -> bool {
+        steps[at].next.iter().any(|(_, to)| steps[*to].end.is_some())
     }
 
     fn has_path(steps: &[Step], at: usize) -> bool {
@@ -316,6 +367,26 @@ mod tests {
         assert!(related.edge(b"ip").is_some());
         assert!(related.edge(b"geo").is_none(), "no address is ever in it");
         assert_eq!(root.edge(b"geo").unwrap().member, Some(0));
+    }
+
+    #[test]
+    fn a_noted_member_is_recognised_however_it_is_spelt() {
+        let needs = WritingNeeds { members: vec!["geo", "as"], landmarks: vec![] };
+        let paths = Paths::compile(&Config::default(), &needs).unwrap();
+        let root = paths.place(Paths::ROOT);
+        for name in ["source.geo", "source.geo.name", "host.as.number", "observer.as."] {
+            assert!(root.scatters(name.as_bytes()), "{name}");
+        }
+        for name in ["", "source", "source.", "source.geode", "geo", "geo.name", "x.geo", "s"] {
+            assert!(!root.scatters(name.as_bytes()), "{name}");
+        }
+        let source = paths.place(root.edge(b"source").unwrap().to.unwrap());
+        for name in ["geo.name", "as.organization.name"] {
+            assert!(source.scatters(name.as_bytes()), "{name}");
+        }
+        for name in ["geode", "source.geo", "address", "g"] {
+            assert!(!source.scatters(name.as_bytes()), "{name}");
+        }
     }
 
     #[test]

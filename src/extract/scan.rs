@@ -19,8 +19,8 @@ use super::unreadable::{Fault, Unreadable};
 pub enum Shape {
     /// An object: the outline tells what was found in it.
     Object,
-    /// An array, a string, a number …: valid, but nothing is looked for in it and nothing can be
-    /// added. It goes out as it came; the outline is empty.
+    /// An array, even of objects, a string, a number …: valid, but nothing is looked for in it and
+    /// nothing can be added. It goes out as it came; the outline is empty.
     Other,
 }
 
@@ -97,8 +97,12 @@ impl Extractor {
                 frames: &mut self.frames,
                 open: &mut self.open,
                 outline,
+                spelt_member: false,
+                plain_member: false,
             };
-            (Shape::Object, pass.event(start)?)
+            let end = pass.event(start)?;
+            pass.outline.scattered = pass.spelt_member || (pass.outline.dotted && pass.plain_member);
+            (Shape::Object, end)
         } else {
             let end = tokens.skip(start, usize::from(self.max_depth), &mut self.open)?;
             (Shape::Other, end)
@@ -149,6 +153,10 @@ struct Pass<'a> {
     frames: &'a mut Vec<Frame>,
     open: &'a mut Vec<u8>,
     outline: &'a mut Outline,
+    /// A noted member is spelt with dots, or something in it is.
+    spelt_member: bool,
+    /// There is one that is not.
+    plain_member: bool,
 }
 
 impl Pass<'_> {
@@ -197,15 +205,17 @@ impl Pass<'_> {
         loop {
             let (name, value) = tokens.name(at)?;
             let text = &tokens.event[at + 1..name.end];
-            let edge = if name.escaped {
+            let (edge, scatters) = if name.escaped {
                 let mut buffer = [0; LONGEST];
-                unescape(text, &mut buffer).and_then(|name| place.edge(name))
+                unescape(text, &mut buffer).map_or((None, false), |name| place.meaning(name))
             } else {
-                place.edge(text)
+                place.meaning(text)
             };
+            self.spelt_member |= scatters;
             let end = match edge {
                 None => tokens.skip(value, self.room(), self.open)?,
                 Some(edge) => {
+                    self.outline.dotted |= edge.steps > 1;
                     let mut note = Note { member: edge.member, landmark: None };
                     let mut to = None;
                     if let Some(id) = edge.to {
@@ -305,13 +315,11 @@ impl Pass<'_> {
             self.outline.left_out += 1;
             return;
         }
-        let owner = self.frames.last().map_or(0, |frame| frame.owner as usize);
+        let Some(owner) = self.frames.last().map(|frame| frame.owner as usize) else { return };
         let homes = &mut self.outline.homes;
-        let home = self.frames.get_mut(owner).map(|frame| {
-            *frame.home.get_or_insert_with(|| {
-                homes.push(Home::default());
-                (homes.len() - 1) as u16
-            })
+        let home = *self.frames[owner].home.get_or_insert_with(|| {
+            homes.push(Home::default());
+            (homes.len() - 1) as u16
         });
         let text = Span { start: start as u32, end: text.end as u32 };
         self.outline.sightings.push(Sighting { role, path, address, text, name_steps, home });
@@ -325,6 +333,7 @@ impl Pass<'_> {
             && let Some(frame) = self.frames.last_mut()
         {
             frame.taken[usize::from(member)] = span;
+            self.plain_member = true;
         }
         if let Some(landmark) = note.landmark {
             self.outline.landmarks[usize::from(landmark)] = span;

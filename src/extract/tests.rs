@@ -53,10 +53,10 @@ fn an_ecs_event_gives_its_addresses_and_where_to_write() {
     assert_eq!(
         sightings,
         [
-            (Role::Source, 0, "1.1.1.1".into(), "1.1.1.1", Some(0)),
-            (Role::Destination, 1, "9.9.9.9".into(), "::ffff:9.9.9.9", Some(1)),
-            (Role::Host, 4, "10.0.0.1".into(), "10.0.0.1", Some(2)),
-            (Role::Host, 4, "fe80::1".into(), "fe80::1%eth0", Some(2)),
+            (Role::Source, 0, "1.1.1.1".into(), "1.1.1.1", 0),
+            (Role::Destination, 1, "9.9.9.9".into(), "::ffff:9.9.9.9", 1),
+            (Role::Host, 4, "10.0.0.1".into(), "10.0.0.1", 2),
+            (Role::Host, 4, "fe80::1".into(), "fe80::1%eth0", 2),
         ]
     );
     let source = outline.homes[0];
@@ -107,7 +107,7 @@ fn a_path_may_end_where_another_goes_on() {
     assert_eq!(found(&config, r#"{"a":["1.1.1.1",{"b":"2.2.2.2"}]}"#), ["1.1.1.1", "2.2.2.2"]);
     let outline = scan_with(&config, r#"{"a":["1.1.1.1",{"b":"2.2.2.2"}]}"#).unwrap();
     assert_eq!(outline.homes.len(), 2);
-    assert_eq!(outline.sightings[0].home, Some(0));
+    assert_eq!(outline.sightings[0].home, 0);
     assert_eq!(outline.homes[0].close, outline.root.close, "the array is looked through");
 }
 
@@ -150,6 +150,29 @@ fn of_members_with_equal_names_the_last_counts_for_writing() {
     assert_eq!(outline.homes[0].taken[0].map(|span| text(event, span)), Some("22"));
     assert_eq!(outline.landmarks[1].map(|span| text(event, span)), Some("{}"));
     assert_eq!(outline.landmarks[0], None, "what the first one held is gone");
+}
+
+#[test]
+fn it_is_noted_whether_a_member_is_spelt_with_dots_or_stands_elsewhere_than_its_address() {
+    for event in [
+        r#"{"source":{"ip":"1.1.1.1","geo.name":1}}"#,
+        r#"{"source":{"geo\u002ename":1,"ip":"1.1.1.1"}}"#,
+        r#"{"source":{"ip":"1.1.1.1"},"source.as":{}}"#,
+        r#"{"source.ip":"1.1.1.1","source.geo.location.lat":1}"#,
+        r#"{"source.ip":"1.1.1.1","source":{"geo":{}}}"#,
+        r#"{"source":[{"ip":"1.1.1.1","as.number":1}]}"#,
+    ] {
+        assert!(scan(event).scattered, "{event}");
+    }
+    for event in [
+        r#"{"source":{"ip":"1.1.1.1","geo":{"name":1},"as":1}}"#,
+        r#"{"source":{"ip":"1.1.1.1","address":"a.b","geometry":1,"x.geo":1}}"#,
+        r#"{"source.ip":"1.1.1.1","source.port":1,"source.geode":1,"source":{"port":1}}"#,
+        r#"{"source":{"ip":"1.1.1.1"},"x":{"source.geo":1,"geo.name":1}}"#,
+        r#"{"message":"source.geo","geo.name":1}"#,
+    ] {
+        assert!(!scan(event).scattered, "{event}");
+    }
 }
 
 #[test]
@@ -525,12 +548,46 @@ fn write_tree(
     }
 }
 
+/// Whether noted members are scattered, by the whole names of everything; `at` is where `tree`
+/// stands. (Spelt with dots; an address is; a member is not.)
+fn scattered(tree: &Tree, at: &[&str]) -> [bool; 3] {
+    let mut all = [false; 3];
+    let members = match tree {
+        Tree::Object(members) => members,
+        Tree::Array(items) => {
+            let each = items.iter().filter(|item| matches!(item, Tree::Object(_) | Tree::Array(_)));
+            for of_item in each.map(|item| scattered(item, at)) {
+                (0..3).for_each(|nth| all[nth] |= of_item[nth]);
+            }
+            return all;
+        }
+        Tree::Scalar(_) | Tree::Text(_) => return all,
+    };
+    for (name, value) in members {
+        let whole: Vec<&str> = at.iter().copied().chain(name.split('.')).collect();
+        for path in MODEL_PATHS {
+            let path: Vec<&str> = path.split('.').collect();
+            let home = &path[..path.len() - 1];
+            for noted in ["geo", "as"] {
+                let spelt = whole.starts_with(&[home, &[noted]].concat()) && at.len() <= home.len();
+                all[0] |= spelt && !(at == home && name == noted);
+                all[2] |= name == noted && at.len() < path.len() && path.starts_with(at);
+            }
+            all[1] |= name.contains('.') && path.starts_with(&whole);
+        }
+        for (nth, inner) in scattered(value, &whole).into_iter().enumerate() {
+            all[nth] |= inner;
+        }
+    }
+    all
+}
+
 /// Every span stands in the event, and every brace is one.
 fn assert_inside(event: &[u8], outline: &Outline) {
     let inside = |span: &Span| span.start <= span.end && (span.end as usize) <= event.len();
     for sighting in &outline.sightings {
         assert!(inside(&sighting.text));
-        let home = outline.homes[usize::from(sighting.home.unwrap())];
+        let home = outline.homes[usize::from(sighting.home)];
         assert!(home.close >= sighting.text.end);
     }
     for home in &outline.homes {
@@ -549,11 +606,12 @@ proptest! {
         let mut out = String::new();
         let mut expected = Expected::default();
         let mut style = Style { bits };
-        write_tree(&Tree::Object(members), Some(""), 0, &mut style, &mut out, &mut expected);
+        let tree = Tree::Object(members);
+        write_tree(&tree, Some(""), 0, &mut style, &mut out, &mut expected);
         let outline = scan_with(&paths(&MODEL_PATHS), &out).unwrap();
 
         let found: Vec<_> = outline.sightings.iter().map(|s| {
-            let home = outline.homes[usize::from(s.home.unwrap())];
+            let home = outline.homes[usize::from(s.home)];
             let number = expected.objects.iter().position(|(close, _)| *close == home.close);
             (s.path, s.text, number.unwrap())
         }).collect();
@@ -569,6 +627,9 @@ proptest! {
         prop_assert_eq!(closes.len(), outline.homes.len(), "each home once: {}", out);
         prop_assert_eq!(outline.root.close, expected.objects[0].0);
         prop_assert_eq!(&outline.landmarks[..], &expected.landmarks[..], "{}", out);
+        let [members, addresses, plain] = scattered(&tree, &[]);
+        prop_assert_eq!(outline.dotted, addresses, "{}", out);
+        prop_assert_eq!(outline.scattered, members || (addresses && plain), "{}", out);
         assert_inside(out.as_bytes(), &outline);
     }
 

@@ -108,7 +108,8 @@ impl Stamper {
         self.count();
         self.answers.clear();
         self.missing.clear();
-        let (mut touched, mut lacking) = (false, false);
+        let beyond_limit = self.outline.left_out > 0;
+        let (mut touched, mut lacking) = (beyond_limit, false);
         for sighting in &self.outline.sightings {
             let answer = self.resolver.resolve(&sighting.address);
             touched |= sighting.address.is_global() || !answer.is_empty();
@@ -124,6 +125,7 @@ impl Stamper {
         let outcome = match (lacking, ask) {
             (true, Ok(())) => return Stamp::Missing,
             (true, Err(reason)) => Outcome::Partial(reason),
+            (false, _) if beyond_limit => Outcome::Partial(Reason::AddressLimit),
             (false, _) => Outcome::Enriched,
         };
         let len =

@@ -75,13 +75,15 @@ pub enum Reason {
     OutputLimit,
     /// The broker refuses the record.
     Rejected,
+    /// The record has more addresses than the limit; those beyond it were not looked at.
+    AddressLimit,
     /// A fault of ipstamp itself on this record.
     Internal,
 }
 
 impl Reason {
     /// All reasons, for metrics that are declared once.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::NotFound,
         Self::Deadline,
         Self::Pace,
@@ -95,6 +97,7 @@ impl Reason {
         Self::TooLarge,
         Self::OutputLimit,
         Self::Rejected,
+        Self::AddressLimit,
         Self::Internal,
     ];
 
@@ -114,6 +117,7 @@ impl Reason {
             Self::TooLarge => "too_large",
             Self::OutputLimit => "output_limit",
             Self::Rejected => "rejected",
+            Self::AddressLimit => "address_limit",
             Self::Internal => "internal",
         }
     }

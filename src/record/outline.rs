@@ -82,8 +82,8 @@ pub struct Sighting {
     /// 2 in `{"source.ip": …}`. What is written beside the address is named likewise.
     pub name_steps: u8,
     /// The object that the value is a member of (an array between them is looked through): its
-    /// place in [`Outline::homes`]. None when the address stands outside any object.
-    pub home: Option<u16>,
+    /// place in [`Outline::homes`].
+    pub home: u16,
 }
 
 /// A JSON object in the event that something may be written into.
@@ -109,7 +109,8 @@ impl Home {
 /// in the event, after unescaping.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WritingNeeds {
-    /// Member names that matter in an object that holds an address: `geo`, `as`, ….
+    /// Member names that matter in an object that holds an address: `geo`, `as`, …. Of what is
+    /// spelt otherwise (`geo.name`, `source.geo`) only [`Outline::scattered`] tells.
     pub members: Vec<&'static str>,
     /// Members of the event's outermost object that matter, as dotted paths of at most two steps:
     /// `related.ip`, `ipstamp`. Tried nested only.
@@ -128,6 +129,13 @@ pub struct Outline {
     pub root: Home,
     /// The value of each of [`WritingNeeds::landmarks`], where the event has it.
     pub landmarks: Vec<Option<Span>>,
+    /// Whether a name with dots in it spells several steps of a path: then two objects may be one and
+    /// the same to whoever reads the event.
+    pub dotted: bool,
+    /// Whether something of [`WritingNeeds::members`] may stand elsewhere than in [`Home::taken`]:
+    /// under a name with dots in it (`geo.name`, `source.geo`), or nested while the address is named
+    /// with dots. Rare; whoever writes then has to look for it.
+    pub scattered: bool,
     /// Values at configured paths that are no address.
     pub unreadable: u32,
     /// Addresses beyond the limit per record.
@@ -141,6 +149,8 @@ impl Outline {
         self.homes.clear();
         self.root = Home::default();
         self.landmarks.clear();
+        self.dotted = false;
+        self.scattered = false;
         self.unreadable = 0;
         self.left_out = 0;
     }

@@ -4,16 +4,18 @@
 mod place;
 mod related;
 mod render;
+mod scattered;
 mod write;
 
 use place::{PLAIN, Places};
 pub(super) use render::render;
+use scattered::{Scattered, Taken};
 use write::Which;
 
 use super::encoder::{Desk, Event};
 use super::fragments::{Found, Slice};
 use super::{Existing, members, stamp};
-use crate::record::{Facts, Home, Role, Span, WritingNeeds};
+use crate::record::{Facts, Role, Sighting, Span, WritingNeeds};
 
 /// The members that are written beside an address, in the order of [`WritingNeeds::members`].
 const MEMBERS: [&str; 3] = ["geo", "as", "ip_traits"];
@@ -49,16 +51,28 @@ pub(super) struct Ecs {
     places: Places,
     /// By home and prefix: whether an address has spoken for it.
     spoken: Vec<bool>,
+    /// By object, whatever its spelling: the home of the first address that has spoken for it. Only
+    /// where names have dots.
+    speakers: Vec<Option<u16>>,
     /// By role: whether its object in the root can be written, as far as that was asked.
     role_free: [Option<bool>; Role::ALL.len()],
     /// The sightings whose facts found no place.
     also: Vec<usize>,
+    scattered: Scattered,
 }
 
 impl Ecs {
     pub(super) fn new(existing: Existing, paths: &[String]) -> Self {
         let places = Places::new(paths);
-        Self { existing, places, spoken: Vec::new(), role_free: [None; 7], also: Vec::new() }
+        Self {
+            existing,
+            places,
+            spoken: Vec::new(),
+            speakers: Vec::new(),
+            role_free: [None; Role::ALL.len()],
+            also: Vec::new(),
+            scattered: Scattered::default(),
+        }
     }
 
     /// Plans the facts beside each address, then `related.ip`, then `ipstamp`.
@@ -67,6 +81,11 @@ impl Ecs {
         self.spoken.resize(event.outline.homes.len() * self.places.prefix_count(), false);
         self.role_free = [None; Role::ALL.len()];
         self.also.clear();
+        self.scattered.clear();
+        if event.outline.dotted {
+            self.speakers.clear();
+            self.speakers.resize(self.places.path_count(), None);
+        }
         let mut dotted = false;
         for (nth, sighting) in event.outline.sightings.iter().enumerate() {
             dotted |= sighting.name_steps > 1;
@@ -76,20 +95,21 @@ impl Ecs {
                 self.put(desk, event, nth, &found);
             }
         }
-        if event.has_root() {
-            related::plan(desk, event, dotted);
-            self.stamp(desk, event, facts);
+        if event.outline.scattered {
+            self.scattered.take_out(desk, event.bytes);
         }
+        related::plan(desk, event, dotted);
+        self.stamp(desk, event, facts);
     }
 
     /// Finds the place for the facts of one sighting.
     fn put(&mut self, desk: &mut Desk, event: Event<'_>, nth: usize, found: &Found) {
         let sighting = &event.outline.sightings[nth];
-        let home = sighting.home.map(usize::from).filter(|nth| *nth < event.outline.homes.len());
-        if let (Some(home), Some(prefix)) = (home, self.places.beside(sighting)) {
-            let spoken = &mut self.spoken[home * self.places.prefix_count() + prefix];
-            if !std::mem::replace(spoken, true) {
-                self.beside(desk, event, home, prefix, sighting.role, found);
+        if let Some(prefix) = self.places.beside(sighting) {
+            let place = usize::from(sighting.home) * self.places.prefix_count() + prefix;
+            let is_first = !std::mem::replace(&mut self.spoken[place], true);
+            if is_first && !(event.outline.dotted && self.is_spoken_for(event, sighting)) {
+                self.beside(desk, event, sighting, prefix, found);
                 return;
             }
         } else if desk.distinct.is_first_at_path(nth) && self.take_role(event, sighting.role) {
@@ -105,95 +125,110 @@ impl Ecs {
         }
     }
 
-    /// Whether the root has room for an object named like the role. It has but once.
+    /// Whether another address has spoken for the same object in another spelling.
+    fn is_spoken_for(&mut self, event: Event<'_>, sighting: &Sighting) -> bool {
+        let speaker = &mut self.speakers[self.places.object(sighting)];
+        let first = *speaker.get_or_insert(sighting.home);
+        if first == sighting.home {
+            return false;
+        }
+        let homes = [first, sighting.home].map(|home| &event.outline.homes[usize::from(home)]);
+        let (steps, _) = self.places.steps(sighting, GEO);
+        self.scattered.are_one(event, homes, steps)
+    }
+
+    /// Whether the root has room for an object named like the role: it has no such member, and none
+    /// that is spelt as one inside. It has room but once.
     fn take_role(&mut self, event: Event<'_>, role: Role) -> bool {
-        if role == Role::Unknown || !event.has_root() {
+        if role == Role::Unknown {
             return false;
         }
         let free = self.role_free[role as usize].unwrap_or_else(|| {
-            let name = self.places.role_name(role);
-            members::find(event.bytes, &event.outline.root, name).is_none()
+            !members::has(event.bytes, &event.outline.root, self.places.opened_role(role))
         });
         self.role_free[role as usize] = Some(false);
         free
     }
 
+    /// Writes the facts into the address's own object.
     fn beside(
-        &self,
+        &mut self,
         desk: &mut Desk,
         event: Event<'_>,
-        home: usize,
+        sighting: &Sighting,
         prefix: usize,
-        role: Role,
         found: &Found,
     ) {
-        let home = &event.outline.homes[home];
-        let [geo, mut system, traits] =
-            [GEO, AS, TRAITS].map(|member| self.room(event, home, prefix, member));
-        let whole_as = !allows_as(role);
+        let mut rooms = [GEO, AS, TRAITS].map(|member| self.room(event, sighting, prefix, member));
+        let whole_as = !allows_as(sighting.role);
         if whole_as {
             // What stands there is none of ours and says nothing about `ip_traits`.
-            system = Room::Free;
+            rooms[AS] = Room::Occupied;
         }
-        let which =
-            Which { geo_rest: geo != Room::Occupied, as_rest: system != Room::Occupied, whole_as };
-        if let Room::Replaced(value) = geo
-            && write::value(desk, found, Slice::Geo)
-        {
-            desk.splice.replace(value);
-        }
-        if let Room::Replaced(value) = system
-            && write::value(desk, found, Slice::As)
-        {
-            desk.splice.replace(value);
-        }
-        if let Room::Replaced(value) = traits
-            && write::traits(desk, found, which, None)
-        {
-            desk.splice.replace(value);
+        let which = Which {
+            geo_rest: rooms[GEO] != Room::Occupied,
+            as_rest: whole_as || rooms[AS] != Room::Occupied,
+            whole_as,
+        };
+        let write = |desk: &mut Desk, member: usize, name: Option<&[u8]>| match member {
+            GEO => write::member(desk, found, Slice::Geo, name),
+            AS => write::member(desk, found, Slice::As, name),
+            _ => write::traits(desk, found, which, name),
+        };
+        let mut written = [false; MEMBERS.len()];
+        for member in [GEO, AS, TRAITS] {
+            if let Room::Replaced(value) = rooms[member] {
+                written[member] = write(desk, member, None);
+                if written[member] {
+                    desk.splice.replace(value);
+                }
+            }
         }
         let names = self.places.names(prefix);
-        if geo == Room::Free {
-            write::member(desk, found, Slice::Geo, &names[GEO]);
+        for member in [GEO, AS, TRAITS] {
+            if rooms[member] == Room::Free {
+                written[member] = write(desk, member, Some(&names[member]));
+            }
         }
-        if system == Room::Free && !whole_as {
-            write::member(desk, found, Slice::As, &names[AS]);
-        }
-        if traits == Room::Free {
-            write::traits(desk, found, which, Some(&names[TRAITS]));
-        }
+        let home = &event.outline.homes[usize::from(sighting.home)];
         desk.splice.insert_before(event.bytes, home.close);
+        if event.outline.scattered {
+            let anew = [GEO, AS, TRAITS].into_iter().filter(|member| written[*member]);
+            anew.for_each(|member| self.scattered.leave(member));
+        }
     }
 
-    /// What `home` has under the name of a member.
-    fn room(&self, event: Event<'_>, home: &Home, prefix: usize, member: usize) -> Room {
-        let taken = if prefix == PLAIN {
-            home.taken[member]
+    /// What the event has of a member beside this address.
+    fn room(&mut self, event: Event<'_>, sighting: &Sighting, prefix: usize, member: usize) -> Room {
+        let home = &event.outline.homes[usize::from(sighting.home)];
+        let taken = if event.outline.scattered {
+            let (steps, own) = self.places.steps(sighting, member);
+            self.scattered.look(event, home, member, steps, own)
+        } else if prefix == PLAIN {
+            let beside = home.taken[member];
+            Taken { beside, is_there: beside.is_some_and(|value| !event.is_null(value)) }
         } else {
-            members::find(event.bytes, home, &self.places.names(prefix)[member])
+            // The scanner would have seen it.
+            Taken::default()
         };
         match taken {
-            None => Room::Free,
-            Some(value) if self.existing == Existing::Replace || event.is_null(value) => {
-                Room::Replaced(value)
-            }
-            Some(_) => Room::Occupied,
+            Taken { is_there: true, .. } if self.existing == Existing::Keep => Room::Occupied,
+            Taken { beside: Some(value), .. } => Room::Replaced(value),
+            Taken { beside: None, .. } => Room::Free,
         }
     }
 
     /// Plans the `ipstamp` object, with the facts that found no place beside an address.
     fn stamp(&self, desk: &mut Desk, event: Event<'_>, facts: &mut dyn Facts) {
+        let taken = event.outline.landmarks.get(IPSTAMP).copied().flatten();
+        let Some(seat) = stamp::seat(event, taken, self.existing) else { return };
         // The sources stand before the list that they may contribute to.
         for nth in &self.also {
             for (_, source) in desk.fragments.of(&event.answers[*nth], facts).iter() {
                 desk.contributed.add(*source);
             }
         }
-        let taken = event.outline.landmarks.get(IPSTAMP).copied().flatten();
-        if taken.is_none() {
-            desk.splice.text(b",\"ipstamp\":");
-        }
-        stamp::begin(&mut desk.splice, event.outcome, desk.contributed, &desk.sources);
+        stamp::begin(desk, event, seat);
         for (item, nth) in self.also.iter().enumerate() {
             desk.splice.text(if item == 0 { b",\"also\":[{\"path\":" } else { b",{\"path\":" });
             let sighting = &event.outline.sightings[*nth];
@@ -204,10 +239,7 @@ impl Ecs {
             write::address_and_facts(desk, sighting, &found, true);
         }
         desk.splice.text(if self.also.is_empty() { b"}" } else { b"]}" });
-        match taken {
-            Some(value) => desk.splice.replace(value),
-            None => desk.splice.insert_before(event.bytes, event.outline.root.close),
-        }
+        stamp::end(desk, event, seat);
     }
 }
 

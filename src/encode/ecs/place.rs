@@ -16,6 +16,10 @@ struct PathPlace {
     parent: Option<Role>,
     /// By [`Sighting::name_steps`], from 1: which prefix the members beside the address have.
     prefixes: Vec<usize>,
+    /// The number of the object's whole name, the same for all paths into it.
+    object: usize,
+    /// The steps of the members' whole names, in the order of [`MEMBERS`]: `source`, `geo`.
+    steps: [Vec<String>; MEMBERS.len()],
 }
 
 /// The places of all configured paths.
@@ -27,7 +31,7 @@ pub(super) struct Places {
     prefixes: Vec<String>,
     /// By prefix: the names of the members, as JSON strings.
     names: Vec<[Vec<u8>; 3]>,
-    /// By role: its name as a JSON string.
+    /// By role: its name as a JSON string, without the closing quote.
     roles: [Vec<u8>; Role::ALL.len()],
 }
 
@@ -37,9 +41,10 @@ impl Places {
             paths: Vec::new(),
             prefixes: Vec::new(),
             names: Vec::new(),
-            roles: Role::ALL.map(|role| quoted(role.name())),
+            roles: Role::ALL.map(|role| ["\"", role.name()].concat().into_bytes()),
         };
         places.prefix(String::new());
+        let mut objects: Vec<String> = Vec::new();
         for path in paths {
             let steps: Vec<&str> = path.split('.').collect();
             let before_last = &steps[..steps.len() - 1];
@@ -52,10 +57,20 @@ impl Places {
                 places.prefix(prefix)
             });
             let prefixes = prefixes.collect();
+            let object = before_last.join(".");
+            let known = objects.iter().position(|other| *other == object);
+            let object = known.unwrap_or_else(|| {
+                objects.push(object);
+                objects.len() - 1
+            });
             places.paths.push(PathPlace {
+                object,
                 ip_of_object: parent.is_some() && steps.last() == Some(&"ip"),
                 parent: Role::ALL.into_iter().find(|role| Some(role.name()) == parent),
                 prefixes,
+                steps: MEMBERS.map(|member| {
+                    before_last.iter().chain([&member]).map(ToString::to_string).collect()
+                }),
             });
         }
         places
@@ -83,9 +98,27 @@ impl Places {
         &self.names[prefix]
     }
 
-    /// The name of a role as a JSON string.
-    pub(super) fn role_name(&self, role: Role) -> &[u8] {
+    /// The number of the whole name of the object that the address belongs to; less than there are
+    /// paths.
+    pub(super) fn object(&self, sighting: &Sighting) -> usize {
+        self.paths[usize::from(sighting.path)].object
+    }
+
+    /// The steps of the whole name of a member beside the address, and how many of them the member's
+    /// own name has.
+    pub(super) fn steps(&self, sighting: &Sighting, member: usize) -> (&[String], usize) {
+        let steps = &self.paths[usize::from(sighting.path)].steps[member];
+        (steps, usize::from(sighting.name_steps))
+    }
+
+    /// The name of a role as a JSON string, without the closing quote.
+    pub(super) fn opened_role(&self, role: Role) -> &[u8] {
         &self.roles[role as usize]
+    }
+
+    /// How many paths there are.
+    pub(super) fn path_count(&self) -> usize {
+        self.paths.len()
     }
 
     /// How many prefixes there are.

@@ -16,24 +16,23 @@ pub(super) struct Which {
     pub(super) whole_as: bool,
 }
 
-/// Adds a slice that is one member, under `name`, a JSON string; nothing when the answer has none.
-pub(super) fn member(desk: &mut Desk, found: &Found, slice: Slice, name: &[u8]) {
-    let Some(span) = one(desk, found, slice) else { return };
-    let plain = plain_name_len(slice);
-    if name.len() == plain {
-        desk.splice.kept(span);
-    } else {
-        desk.splice.text(b",");
-        desk.splice.text(name);
-        desk.splice.kept(Span { start: span.start + 1 + plain as u32, end: span.end });
-    }
-}
-
-/// Adds the value of a slice that is one member; whether the answer has one.
-pub(super) fn value(desk: &mut Desk, found: &Found, slice: Slice) -> bool {
+/// Adds a slice that is one member, under `name`, a JSON string, or its value alone; whether the
+/// answer has one.
+pub(super) fn member(desk: &mut Desk, found: &Found, slice: Slice, name: Option<&[u8]>) -> bool {
     let Some(span) = one(desk, found, slice) else { return false };
-    let before = ",:".len() + plain_name_len(slice);
-    desk.splice.kept(Span { start: span.start + before as u32, end: span.end });
+    let plain = plain_name_len(slice);
+    match name {
+        Some(name) if name.len() == plain => desk.splice.kept(span),
+        Some(name) => {
+            desk.splice.text(b",");
+            desk.splice.text(name);
+            desk.splice.kept(Span { start: span.start + 1 + plain as u32, end: span.end });
+        }
+        None => {
+            let before = ",:".len() + plain;
+            desk.splice.kept(Span { start: span.start + before as u32, end: span.end });
+        }
+    }
     true
 }
 
@@ -80,9 +79,9 @@ pub(super) fn address_and_facts(desk: &mut Desk, sighting: &Sighting, found: &Fo
         append_address(out, sighting.address.ip());
         out.push(b'"');
     });
-    member(desk, found, Slice::Geo, b"\"geo\"");
+    member(desk, found, Slice::Geo, Some(b"\"geo\""));
     if beside {
-        member(desk, found, Slice::As, b"\"as\"");
+        member(desk, found, Slice::As, Some(b"\"as\""));
     }
     let which = Which { geo_rest: true, as_rest: true, whole_as: !beside };
     traits(desk, found, which, Some(b"\"ip_traits\""));
