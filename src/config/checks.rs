@@ -5,11 +5,11 @@ use std::collections::HashMap;
 
 use super::error::Problem;
 use super::file::{File, Input, Output};
-use super::topics::{Loop, Pattern, Template, find_loop};
+use super::topics::{Loop, Template, find_loop};
 use super::typed::one_of;
 use crate::extract::{AddressPath, Config as Addresses, ExtractConfigError, Extractor};
 use crate::kafka::{Protocol, Security};
-use crate::record::{FactGroup, WritingNeeds};
+use crate::record::{FactGroup, TopicPattern, WritingNeeds};
 use crate::resolve::{ResolveConfigError, Want, Wants};
 
 /// Everything that is wrong with a file whose keys and types are right.
@@ -196,7 +196,7 @@ fn topics(input: &Input, output: &Output, problems: &mut Vec<Problem>) {
         if first_at.insert(text, at).is_some() {
             problems.push(Problem::with(&key, "stands in the list twice; remove one"));
         }
-        match Pattern::new(text) {
+        match TopicPattern::new(text) {
             Ok(pattern) => patterns.push((at, pattern)),
             Err(message) => problems.push(Problem::with(&key, message)),
         }
@@ -220,7 +220,7 @@ fn loops(
     key: &str,
     text: &str,
     template: &Template<'_>,
-    patterns: &[(usize, Pattern)],
+    patterns: &[(usize, TopicPattern)],
     problems: &mut Vec<Problem>,
 ) {
     for (at, target) in patterns {
@@ -231,11 +231,11 @@ fn loops(
                                            output; write a smaller one"
                     .into(),
                 Some(Loop::Example(name)) => match target {
-                    Pattern::Exact(_) => format!(
+                    TopicPattern::Exact(_) => format!(
                         "would read what ipstamp writes to output.{key} ({text}) for the topic \
                          {name}; give the output a name that is no input"
                     ),
-                    Pattern::Regex(_) => format!(
+                    TopicPattern::Regex(_) => format!(
                         "would read what ipstamp writes: {name} goes to {} by output.{key}, and \
                          the pattern matches both; narrow it so that it ends before what is added, \
                          as '^logs\\.[a-z]+$' does for {{topic}}.enriched, or change output.{key}",

@@ -20,6 +20,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::record::TopicPattern;
 use crate::{consume, encode, extract, kafka, pipeline, publish, resolve};
 
 pub use environment::{Environment, ProcessEnvironment};
@@ -29,7 +30,7 @@ pub use schema::schema;
 pub use show::show;
 pub use tree::Place;
 
-use topics::{Pattern, Template};
+use topics::Template;
 
 /// What is in force, room by room.
 #[derive(Clone, Debug)]
@@ -58,7 +59,6 @@ pub struct Config {
     pub admin: Option<SocketAddr>,
     /// What is said on stderr.
     pub log: Log,
-    patterns: Vec<Pattern>,
 }
 
 /// Reads, fills in, types and checks the file at `path`.
@@ -95,12 +95,12 @@ pub fn parse(bytes: &[u8], environment: &dyn Environment) -> Result<File, Vec<Pr
 impl From<File> for Config {
     /// Hands each room its part.
     fn from(file: File) -> Self {
-        let patterns = file.input.topics.iter().filter_map(|text| Pattern::new(text).ok());
+        // An entry that cannot be read is a problem of the file, which was checked.
+        let topics = file.input.topics.iter().filter_map(|text| TopicPattern::new(text).ok());
         Self {
-            patterns: patterns.collect(),
             kafka: file.kafka,
             consume: consume::Config {
-                topics: file.input.topics,
+                topics: topics.collect(),
                 group: file.input.group,
                 start: file.input.start,
                 on_offset_out_of_range: file.input.on_offset_out_of_range,
@@ -147,12 +147,7 @@ impl Config {
 
     /// Whether `input.topics` names this topic or matches it.
     pub fn reads(&self, topic: &str) -> bool {
-        self.patterns.iter().any(|pattern| pattern.reads(topic))
-    }
-
-    /// Whether this one entry of `input.topics` reads the topic.
-    pub fn entry_reads(&self, entry: &str, topic: &str) -> bool {
-        Pattern::new(entry).is_ok_and(|pattern| pattern.reads(topic))
+        self.consume.topics.reads(topic)
     }
 
     /// The output topic for what is read from `input`, and the dead-letter topic, if there is one.

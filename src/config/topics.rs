@@ -1,7 +1,4 @@
-//! Which topics are read and written, and whether what is written would be read again.
-//!
-//! A pattern is searched in the topic's name by librdkafka with the C library's extended regular
-//! expressions. Ours is another engine, so a pattern may only use what both understand alike.
+//! Where inputs are written to, and whether what is written would be read again.
 //!
 //! Whether a pattern reads its own output is decided, not guessed at: of a pattern that reads and a
 //! template `prefix{topic}suffix`, one automaton reads a name, a second one the prefix and then the
@@ -18,155 +15,14 @@ use regex_automata::util::primitives::StateID;
 use regex_automata::util::start;
 use regex_automata::{Anchored, MatchKind};
 
+use crate::record::TopicPattern;
+
 /// Bytes of an automaton. A pattern of topic names takes a few thousand.
 const LARGEST_AUTOMATON: usize = 1 << 20;
 /// Pairs of states to visit.
 const MOST_PAIRS: usize = 200_000;
-/// What Kafka allows in the name of a topic.
-const ALPHABET: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
-
-/// How the names of topics for Kafka's own needs begin: read only when named exactly.
-const INTERNAL: &str = "__";
-
 /// The stand-in for the input topic's name.
 const TOPIC: &str = "{topic}";
-
-/// One entry of `input.topics`.
-#[derive(Clone, Debug)]
-pub(super) enum Pattern {
-    /// This topic.
-    Exact(String),
-    /// All that match, but for Kafka's own.
-    Regex(Regex),
-}
-
-impl Pattern {
-    /// Reads an entry. The error says what is wrong and what to write.
-    pub(super) fn new(text: &str) -> Result<Self, String> {
-        if !text.starts_with('^') {
-            check_name(text)?;
-            return Ok(Self::Exact(text.into()));
-        }
-        check_common_ground(text)?;
-        let compiled = regex::RegexBuilder::new(text).size_limit(LARGEST_AUTOMATON).build();
-        compiled.map(Self::Regex).map_err(|error| {
-            let reason = error.to_string();
-            let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
-            format!("the pattern cannot be read: {reason}")
-        })
-    }
-
-    /// Whether a topic of this name is read.
-    pub(super) fn reads(&self, topic: &str) -> bool {
-        match self {
-            Self::Exact(name) => name == topic,
-            Self::Regex(regex) => !topic.starts_with(INTERNAL) && regex.is_match(topic),
-        }
-    }
-}
-
-/// What Kafka takes as the name of a topic.
-pub(super) fn check_name(name: &str) -> Result<(), String> {
-    if let Some(odd) = name.bytes().find(|byte| !ALPHABET.contains(byte)) {
-        let odd = char::from(odd);
-        let pattern = if "*+[]()|^$\\?".contains(odd) { "; a pattern begins with ^" } else { "" };
-        return Err(format!(
-            "the name of a topic is made of letters, digits, `.`, `_` and `-`{pattern}"
-        ));
-    }
-    match name.len() {
-        0 => Err("the name of a topic is missing".into()),
-        1..=249 if name != "." && name != ".." => Ok(()),
-        1..=249 => Err("Kafka does not allow this name of a topic".into()),
-        _ => Err("the name of a topic has at most 249 characters".into()),
-    }
-}
-
-/// Refuses what the C library and we would read differently.
-fn check_common_ground(pattern: &str) -> Result<(), String> {
-    let mut chars = pattern.chars().peekable();
-    let mut after_repeat = false;
-    while let Some(char) = chars.next() {
-        let repeat = matches!(char, '*' | '+' | '?' | '}');
-        if after_repeat && matches!(char, '*' | '+' | '?' | '{') {
-            return Err("a repetition of a repetition (`*?`, `++`) means different things to \
-                        different engines; write it as one"
-                .into());
-        }
-        after_repeat = repeat;
-        match char {
-            '\\' => check_escape(chars.next())?,
-            '(' if chars.peek() == Some(&'?') => {
-                return Err(
-                    "Kafka's client does not know groups that begin with `(?`; write plain \
-                            groups"
-                        .into(),
-                );
-            }
-            '[' => check_brackets(&mut chars)?,
-            other if !other.is_ascii() => {
-                return Err("names of topics are ASCII, so the pattern is too".into());
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn check_escape(escaped: Option<char>) -> Result<(), String> {
-    let Some(escaped) = escaped else {
-        return Err("the pattern ends in a backslash; write `\\\\` for one".into());
-    };
-    let instead = match escaped {
-        '.' | '^' | '$' | '*' | '+' | '?' | '(' | ')' | '[' | ']' | '{' | '}' | '|' | '\\'
-        | '-' => {
-            return Ok(());
-        }
-        'd' => "`[0-9]`",
-        'w' => "`[A-Za-z0-9_]`",
-        'D' => "`[^0-9]`",
-        'W' => "`[^A-Za-z0-9_]`",
-        _ => "the character itself, without the backslash",
-    };
-    Err(format!("Kafka's client does not know every escape that others know; write {instead}"))
-}
-
-fn check_brackets(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<(), String> {
-    chars.next_if_eq(&'^');
-    // A bracket that stands first is a member of the set, to the C library.
-    if chars.peek() == Some(&']') {
-        return Err("write `\\]` outside of brackets for a closing bracket".into());
-    }
-    let mut before = None;
-    while let Some(char) = chars.next() {
-        match char {
-            ']' => return Ok(()),
-            '\\' => {
-                return Err(
-                    "a backslash within brackets is a backslash to Kafka's client; `.` and \
-                            the like need none there, and `-` stands last"
-                        .into(),
-                );
-            }
-            '[' if chars.peek() == Some(&':') => {
-                // `[:alpha:]`: to its end.
-                while chars.next().is_some_and(|inner| inner != ']') {}
-            }
-            '[' => return Err("write brackets within brackets as two patterns".into()),
-            '&' | '-' | '~' if before == Some(char) => {
-                return Err("doubled `&`, `-` or `~` within brackets mean different things to \
-                            different engines; write one"
-                    .into());
-            }
-            other if !other.is_ascii() => {
-                return Err("names of topics are ASCII, so the pattern is too".into());
-            }
-            _ => {}
-        }
-        before = Some(char);
-    }
-    Err("a `[` has no closing bracket".into())
-}
 
 /// `output.topic` or `output.dead_letter`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,7 +54,7 @@ impl<'a> Template<'a> {
         if text.replace(TOPIC, "").contains(['{', '}']) {
             return Err("only `{topic}` can be put in, for the input topic's name".into());
         }
-        check_name(&template.of("t"))?;
+        TopicPattern::check_name(&template.of("t"))?;
         Ok(template)
     }
 
@@ -222,26 +78,26 @@ pub(super) enum Loop {
 
 /// Looks for a topic that `source` reads and whose output by `template` is read by `target`.
 pub(super) fn find_loop(
-    source: &Pattern,
+    source: &TopicPattern,
     template: &Template<'_>,
-    target: &Pattern,
+    target: &TopicPattern,
 ) -> Option<Loop> {
     match (source, template.suffix, target) {
-        (Pattern::Exact(name), ..) => {
+        (TopicPattern::Exact(name), ..) => {
             target.reads(&template.of(name)).then(|| Loop::Example(name.clone()))
         }
-        (Pattern::Regex(regex), None, _) => {
+        (TopicPattern::Regex(regex), None, _) => {
             if !target.reads(template.prefix) {
                 return None;
             }
             // Whatever it reads goes there: any name will do.
             witness(regex, &Template { prefix: "", suffix: Some("") }, regex)
         }
-        (Pattern::Regex(regex), Some(suffix), Pattern::Exact(name)) => {
+        (TopicPattern::Regex(regex), Some(suffix), TopicPattern::Exact(name)) => {
             let input = name.strip_prefix(template.prefix)?.strip_suffix(suffix)?;
             (!input.is_empty() && regex.is_match(input)).then(|| Loop::Example(input.into()))
         }
-        (Pattern::Regex(source), Some(_), Pattern::Regex(target)) => {
+        (TopicPattern::Regex(source), Some(_), TopicPattern::Regex(target)) => {
             witness(source, template, target)
         }
     }
@@ -311,7 +167,7 @@ fn witness(source: &Regex, template: &Template<'_>, target: &Regex) -> Option<Lo
     let mut seen = HashSet::from([begin]);
     let mut queue = VecDeque::from([begin]);
     while let Some(pair) = queue.pop_front() {
-        for &byte in ALPHABET {
+        for &byte in TopicPattern::ALPHABET {
             let next = (first.step(pair.0, byte), second.step(pair.1, byte));
             let is_new = seen.insert(next);
             if is_new {
@@ -385,7 +241,7 @@ mod tests {
             target in pattern(),
             template in template(),
         ) {
-            let (Ok(source), Ok(target)) = (Pattern::new(&source), Pattern::new(&target)) else {
+            let (Ok(source), Ok(target)) = (TopicPattern::new(&source), TopicPattern::new(&target)) else {
                 return Ok(());
             };
             let Ok(template) = Template::new(&template) else { return Ok(()) };
@@ -404,8 +260,8 @@ mod tests {
 
     #[test]
     fn a_pattern_too_large_to_tell_is_said_to_be_so() {
-        let source = Pattern::new("^[ab]*a[ab]{18}$").unwrap();
-        let target = Pattern::new("^x").unwrap();
+        let source = TopicPattern::new("^[ab]*a[ab]{18}$").unwrap();
+        let target = TopicPattern::new("^x").unwrap();
         let template = Template::new("y{topic}").unwrap();
         assert_eq!(find_loop(&source, &template, &target), Some(Loop::TooComplex));
     }

@@ -3,11 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::record::TopicPatterns;
+
 /// The topics to read and the group to read them in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Exact topic names, or regular expressions that begin with `^`.
-    pub topics: Vec<String>,
+    /// What is read.
+    pub topics: TopicPatterns,
     /// The consumer group.
     pub group: String,
     /// Where to begin when the group has no committed offset.

@@ -4,6 +4,7 @@ use rdkafka::ClientConfig;
 
 use super::{Assignor, Config};
 use crate::kafka::set_by_default;
+use crate::record::TopicPattern;
 
 /// How often stored offsets are committed. What was finished since is repeated after a crash.
 const COMMIT_INTERVAL_MS: u32 = 200;
@@ -14,9 +15,6 @@ const QUEUED_RECORDS: u32 = 10_000;
 /// One answer of a broker, of the whole process: the default of 50 MiB would stand beside the limit
 /// on what is queued.
 const FETCH_KBYTES: u32 = 8_192;
-
-/// How the names of topics for Kafka's own needs begin, such as `__consumer_offsets`.
-const INTERNAL: &str = "__";
 
 /// Completes `client` for worker number `worker` of `workers`.
 pub fn consumer_settings(
@@ -45,9 +43,9 @@ pub fn consumer_settings(
         .set("queued.min.messages", share(QUEUED_RECORDS, 1000).to_string())
         .set("fetch.max.bytes", (share(FETCH_KBYTES, 2048) * 1024).to_string())
         .set("allow.auto.create.topics", "false");
-    if !config.topics.iter().any(|topic| topic.starts_with(INTERNAL)) {
+    if !config.topics.exact().any(|topic| topic.starts_with(TopicPattern::INTERNAL)) {
         // A wide pattern would read the brokers' own topics too.
-        client.set("topic.blacklist", format!("^{INTERNAL}"));
+        client.set("topic.blacklist", format!("^{}", TopicPattern::INTERNAL));
     }
     set_by_default(&mut client, "reconnect.backoff.max.ms", "2000");
     // New topics of a pattern are seen within so long.
@@ -80,7 +78,7 @@ mod tests {
 
     fn config() -> Config {
         Config {
-            topics: vec!["logs".into()],
+            topics: TopicPattern::new("logs").into_iter().collect(),
             group: "g".into(),
             start: Start::Earliest,
             on_offset_out_of_range: OutOfRange::Fail,

@@ -12,12 +12,7 @@ pub(super) fn needs() -> WritingNeeds {
 }
 
 /// Plans the `ipstamp` object; nothing where the event has one of its own that is kept.
-pub(super) fn plan(
-    desk: &mut Desk,
-    event: Event<'_>,
-    facts: &mut dyn Facts,
-    existing: Existing,
-) {
+pub(super) fn plan(desk: &mut Desk, event: Event<'_>, facts: &mut dyn Facts, existing: Existing) {
     let taken = event.outline.landmarks.first().copied().flatten();
     let Some(seat) = stamp::seat(event, taken, existing) else { return };
     // The sources stand before the items, so there is a first round for them.

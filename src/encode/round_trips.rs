@@ -117,8 +117,10 @@ fn home(inner: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
         address(),
         proptest::collection::vec(address(), 1..4).prop_map(|all| format!("[{}]", all.join(", "))),
     ];
-    let taken =
-        proptest::collection::vec((any_of(["geo", "as", "ip_traits", "b.ip", "x", "geo.x", "as.x"]), inner), 0..4);
+    let taken = proptest::collection::vec(
+        (any_of(["geo", "as", "ip_traits", "b.ip", "x", "geo.x", "as.x"]), inner),
+        0..4,
+    );
     (ip, taken, any::<bool>(), space()).prop_map(|(ip, mut taken, first, space)| {
         taken.sort();
         taken.dedup_by_key(|(name, _)| *name);
@@ -201,7 +203,8 @@ fn never_mixed(before: &Value, after: &Value) -> Result<(), String> {
             let whole = format!("{home}.{group}");
             // An address in the group itself has facts of its own.
             let has_address = |leaf: &(String, String)| {
-                leaf.0.starts_with(&whole) && format!("{leaf:?}").contains("ip\\\"") | leaf.0.ends_with(".ip")
+                leaf.0.starts_with(&whole)
+                    && format!("{leaf:?}").contains("ip\\\"") | leaf.0.ends_with(".ip")
             };
             if old.iter().any(has_address) {
                 continue;

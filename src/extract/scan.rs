@@ -101,7 +101,8 @@ impl Extractor {
                 plain_member: false,
             };
             let end = pass.event(start)?;
-            pass.outline.scattered = pass.spelt_member || (pass.outline.dotted && pass.plain_member);
+            pass.outline.scattered =
+                pass.spelt_member || (pass.outline.dotted && pass.plain_member);
             (Shape::Object, end)
         } else {
             let end = tokens.skip(start, usize::from(self.max_depth), &mut self.open)?;

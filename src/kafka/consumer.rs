@@ -17,7 +17,7 @@ use super::client::{
 use super::headers::{Headers, c_string};
 use super::partitions::PartitionList;
 use super::wake::{SIGNAL, Wake};
-use crate::record::{NextOffset, Offset, Partition};
+use crate::record::{NextOffset, Offset, Partition, TopicPatterns};
 
 /// A change of what this member owns.
 #[derive(Debug)]
@@ -91,10 +91,10 @@ impl Consumer {
     }
 
     /// Joins the group for these topics: names, or patterns that begin with `^`.
-    pub fn subscribe(&self, topics: &[String]) -> Result<(), ClientError> {
-        let mut list = PartitionList::new(topics.len());
-        for topic in topics {
-            list.add(topic, Partition(-1), None);
+    pub fn subscribe(&self, topics: &TopicPatterns) -> Result<(), ClientError> {
+        let mut list = PartitionList::new(8);
+        for topic in topics.iter() {
+            list.add(topic.text(), Partition(-1), None);
         }
         // SAFETY: both are alive; the list is copied.
         let code = unsafe { sys::rd_kafka_subscribe(self.client.ptr(), list.as_ptr()) };

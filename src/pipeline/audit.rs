@@ -10,7 +10,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::ends::Ends;
 use super::worker::Failure;
-use crate::record::{NextOffset, Partition, Topic};
+use crate::record::{NextOffset, Partition, Topic, TopicPatterns};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -70,7 +70,7 @@ impl Audit {
 }
 
 /// Where the input topics end now, partition by partition.
-pub(super) fn ends_now(client: &ClientConfig, inputs: &[String]) -> Result<Ends, Failure> {
+pub(super) fn ends_now(client: &ClientConfig, inputs: &TopicPatterns) -> Result<Ends, Failure> {
     let unanswered = |error: KafkaError| {
         Failure::Unavailable(format!(
             "the brokers did not say where the input ends ({error}); `ipstamp check` finds out why"
@@ -78,15 +78,9 @@ pub(super) fn ends_now(client: &ClientConfig, inputs: &[String]) -> Result<Ends,
     };
     let consumer: BaseConsumer =
         client.create().map_err(|error| Failure::Config(format!("kafka: {error}")))?;
-    let patterns: Vec<regex::Regex> = inputs
-        .iter()
-        .filter(|input| input.starts_with('^'))
-        .filter_map(|pattern| regex::Regex::new(pattern).ok())
-        .collect();
     let metadata = consumer.fetch_metadata(None, PATIENCE).map_err(unanswered)?;
     let there = |name: &str| metadata.topics().iter().any(|topic| topic.name() == name);
-    let exact = inputs.iter().filter(|input| !input.starts_with('^'));
-    if let Some(missing) = exact.clone().find(|input| !there(input)) {
+    if let Some(missing) = inputs.exact().find(|input| !there(input)) {
         // Ending at once, with nothing read, would look like success.
         return Err(Failure::Unavailable(format!(
             "input topic {missing} does not exist, or we have no right to see it; look at \
@@ -96,10 +90,7 @@ pub(super) fn ends_now(client: &ClientConfig, inputs: &[String]) -> Result<Ends,
     let mut ends = Vec::new();
     for topic in metadata.topics() {
         let name = topic.name();
-        // As the consumer has it: a pattern never catches Kafka's own topics.
-        let wanted = inputs.iter().any(|input| input == name)
-            || (!name.starts_with("__") && patterns.iter().any(|pattern| pattern.is_match(name)));
-        if !wanted {
+        if !inputs.reads(name) {
             continue;
         }
         for partition in topic.partitions() {

@@ -153,7 +153,7 @@ impl Foreman {
         let template = TopicTemplate::new(&settings.publish.topic);
         let dead_letter = settings.publish.dead_letter.as_deref().map(TopicTemplate::new);
         let mut wanted = Vec::new();
-        for input in settings.consume.topics.iter().filter(|input| !input.starts_with('^')) {
+        for input in settings.consume.topics.exact() {
             let output = template.output_of(input);
             catalog.want_output(&output);
             wanted.push(output);

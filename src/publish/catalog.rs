@@ -12,11 +12,10 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use regex::Regex;
 
 use super::{Partitioning, TopicTemplate};
 use crate::kafka::Wake;
-use crate::record::Topic;
+use crate::record::{Topic, TopicPatterns};
 
 /// How long a broker may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -94,8 +93,8 @@ struct Shared {
 pub struct CatalogSettings {
     /// How to reach the brokers.
     pub client: ClientConfig,
-    /// The input topics: names, or patterns that begin with `^`.
-    pub inputs: Vec<String>,
+    /// The input topics.
+    pub inputs: TopicPatterns,
     /// Where inputs go.
     pub template: TopicTemplate,
     /// How the partition is chosen.
@@ -277,7 +276,6 @@ fn report(topic: &Topic, role: &str, before: Option<TopicState>, state: TopicSta
 struct Asker<'a> {
     admin: AdminClient<DefaultClientContext>,
     settings: &'a CatalogSettings,
-    patterns: Vec<Regex>,
 }
 
 impl<'a> Asker<'a> {
@@ -285,12 +283,7 @@ impl<'a> Asker<'a> {
         let mut client = settings.client.clone();
         // Asking for a topic must not create it.
         client.set("allow.auto.create.topics", "false");
-        let patterns = settings.inputs.iter().filter(|input| input.starts_with('^'));
-        Ok(Self {
-            admin: client.create()?,
-            settings,
-            patterns: patterns.filter_map(|pattern| Regex::new(pattern).ok()).collect(),
-        })
+        Ok(Self { admin: client.create()?, settings })
     }
 
     /// None when the brokers do not answer: what was known stays.
@@ -358,8 +351,9 @@ impl<'a> Asker<'a> {
             Partitioning::Auto => {}
         }
         let mut counts = Vec::new();
-        if self.patterns.is_empty() {
-            for input in &self.settings.inputs {
+        let inputs = &self.settings.inputs;
+        if inputs.are_exact() {
+            for input in inputs.exact() {
                 let metadata = self.admin.inner().fetch_metadata(Some(input), PATIENCE).ok()?;
                 counts.extend(
                     metadata.topics().iter().map(|t| (t.name().to_owned(), t.partitions().len())),
@@ -367,13 +361,11 @@ impl<'a> Asker<'a> {
             }
         } else {
             let metadata = self.admin.inner().fetch_metadata(None, PATIENCE).ok()?;
-            let exact = |name: &str| self.settings.inputs.iter().any(|input| input == name);
-            let matches = |name: &str| self.patterns.iter().any(|pattern| pattern.is_match(name));
             counts.extend(
                 metadata
                     .topics()
                     .iter()
-                    .filter(|topic| exact(topic.name()) || matches(topic.name()))
+                    .filter(|topic| inputs.reads(topic.name()))
                     .map(|topic| (topic.name().to_owned(), topic.partitions().len())),
             );
         }

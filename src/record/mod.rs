@@ -15,6 +15,7 @@ mod outline;
 mod position;
 mod scope;
 mod secret;
+mod topic_pattern;
 
 pub use address::Address;
 pub use answer::{Answer, Facts, FactsId, Part};
@@ -28,3 +29,4 @@ pub use outline::{Home, Outline, Role, Sighting, Span, WritingNeeds};
 pub use position::{NextOffset, Offset, Partition, Position, Topic};
 pub use scope::{REGISTRY_DATE, Scope};
 pub use secret::Secret;
+pub use topic_pattern::{TopicPattern, TopicPatterns};

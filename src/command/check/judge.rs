@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::consume::Assignor;
 use crate::kafka::Protocol;
 use crate::publish::Partitioning;
+use crate::record::TopicPattern;
 
 /// Of a pattern's topics so many are named.
 const MOST_NAMED: usize = 5;
@@ -102,11 +103,11 @@ fn judge_inputs(
     commands: &Commands<'_>,
     report: &mut Report,
 ) {
-    for entry in &config.consume.topics {
+    for pattern in config.consume.topics.iter() {
+        let entry = pattern.text();
         let subject = format!("input {entry}");
-        if entry.starts_with('^') {
-            let matching: Vec<_> =
-                inputs.iter().filter(|name| config.entry_reads(entry, name)).collect();
+        if let TopicPattern::Regex(_) = pattern {
+            let matching: Vec<_> = inputs.iter().filter(|name| pattern.reads(name)).collect();
             let named: Vec<_> =
                 matching.iter().take(MOST_NAMED).map(|name| name.as_str()).collect();
             let more = if matching.len() > MOST_NAMED { ", …" } else { "" };

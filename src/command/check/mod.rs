@@ -63,8 +63,8 @@ pub(super) fn check(source: &Source, args: &CheckArgs) -> Result<Exit, Failure> 
 fn ask(config: &Config, args: &CheckArgs, report: &mut Report) -> Result<(), Silence> {
     let asker = Asker::connect(config)?;
     let mut cluster = asker.topics()?;
-    let exact = config.consume.topics.iter().filter(|entry| !entry.starts_with('^'));
-    asker.add(&exact.cloned().collect::<Vec<_>>(), &mut cluster)?;
+    let exact = config.consume.topics.exact().map(str::to_owned);
+    asker.add(&exact.collect::<Vec<_>>(), &mut cluster)?;
     let inputs = judge::inputs(config, &cluster);
     let outputs = judge::outputs(config, &inputs);
     let names: Vec<_> = inputs.iter().chain(outputs.keys()).cloned().collect();

@@ -199,7 +199,13 @@ impl Ecs {
     }
 
     /// What the event has of a member beside this address.
-    fn room(&mut self, event: Event<'_>, sighting: &Sighting, prefix: usize, member: usize) -> Room {
+    fn room(
+        &mut self,
+        event: Event<'_>,
+        sighting: &Sighting,
+        prefix: usize,
+        member: usize,
+    ) -> Room {
         let home = &event.outline.homes[usize::from(sighting.home)];
         let taken = if event.outline.scattered {
             let (steps, own) = self.places.steps(sighting, member);

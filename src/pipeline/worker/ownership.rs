@@ -104,9 +104,7 @@ impl Worker {
             *id
         } else {
             let output_topic = self.output.output_of(topic.as_str());
-            if self.consume.topics.contains(&output_topic.to_string())
-                || self.would_read(output_topic.as_str())
-            {
+            if self.consume.topics.reads(output_topic.as_str()) {
                 return Err(Failure::Config(format!(
                     "topic {topic} would be written to {output_topic}, which input.topics reads \
                      again; make input.topics narrower or output.topic different"
@@ -135,16 +133,6 @@ impl Worker {
         lane.begin(now);
         lane.end = end;
         Ok(())
-    }
-
-    /// Whether one of the input patterns catches this topic.
-    fn would_read(&self, topic: &str) -> bool {
-        self.consume
-            .topics
-            .iter()
-            .filter(|pattern| pattern.starts_with('^'))
-            .filter_map(|pattern| regex::Regex::new(pattern).ok())
-            .any(|pattern| pattern.is_match(topic))
     }
 
     /// Stops admitting from a partition and sends on what waits.
