@@ -40,7 +40,7 @@ pub(super) struct LookupArgs {
 
 /// Prints what is known of each address.
 pub(super) fn lookup(source: &Source, args: &LookupArgs) -> Result<Exit, Failure> {
-    let mut desk = Desk::new(&settings(source, &args.local, everything())?);
+    let mut lookups = Lookups::new(&settings(source, &args.local, everything())?);
     let mut exit = Exit::Done;
     let mut look = |text: &str| -> Result<(), Failure> {
         // Read as it would be in an event: with a port, in brackets, in an IPv6 form of an IPv4 address.
@@ -50,7 +50,7 @@ pub(super) fn lookup(source: &Source, args: &LookupArgs) -> Result<Exit, Failure
             exit = Exit::Findings;
             return Ok(());
         };
-        let found = desk.look_up(address);
+        let found = lookups.look_up(address);
         let text = match args.format {
             Format::Text => as_text(address, &found),
             Format::Json => as_json(address, &found),
@@ -88,13 +88,13 @@ struct Found {
 }
 
 /// Resolves, and has the facts written by the encoder, so that they are named as in events.
-struct Desk {
+struct Lookups {
     resolver: Resolver,
     encoder: Encoder,
     sources: Vec<Arc<str>>,
 }
 
-impl Desk {
+impl Lookups {
     fn new(settings: &StampSettings) -> Self {
         let resolver = Resolver::new(
             Arc::clone(&settings.wants),

@@ -172,6 +172,7 @@ fn a_member_ipstamp_that_is_no_stamp_is_kept_and_replaced_when_told_so() {
         r#"{"outcome":"enriched"}"#,
         r#"{"outcome":"lost","sources":[]}"#,
         r#"{"outcome":"enriched","sources":"x"}"#,
+        r#"{"sources":["x"]}"#,
         r#"{"x":{"outcome":"enriched","sources":[]}}"#,
     ] {
         let before = format!(r#"{{"ipstamp":{theirs},"plain":"192.0.2.1"}}"#);

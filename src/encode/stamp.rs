@@ -45,7 +45,8 @@ pub(super) fn seat(event: Event<'_>, taken: Option<Span>, existing: Existing) ->
     makes_way.then_some(Seat::Of(value))
 }
 
-/// Whether a value is what [`begin`] writes.
+/// Whether a value is what [`begin`] writes, or wrote in another version: there `sources` may be
+/// another kind of list.
 fn is_stamp(event: &[u8], value: Span) -> bool {
     if event[value.start as usize] != b'{' {
         return false;
@@ -56,7 +57,7 @@ fn is_stamp(event: &[u8], value: Span) -> bool {
         event.get(span.start as usize..span.end as usize)
     };
     matches!(member(b"\"outcome\""), Some(b"\"enriched\"" | b"\"partial\""))
-        && member(b"\"sources\"").is_some_and(|sources| sources.starts_with(b"["))
+        && member(b"\"sources\"").is_some_and(|sources| matches!(sources, [b'[' | b'{', ..]))
 }
 
 /// Writes the stamp's beginning: `{"outcome":…,"reason":…,"sources":[…],"left_out":…`. Names of

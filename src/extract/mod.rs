@@ -17,4 +17,4 @@ pub use config::{AddressPath, Config};
 pub use parse::{Reading, read};
 pub use paths::ExtractConfigError;
 pub use scan::{Extractor, Shape};
-pub use unreadable::{Fault, Unreadable};
+pub use unreadable::{Flaw, Unreadable};

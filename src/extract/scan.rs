@@ -12,7 +12,7 @@ use super::parse::{Reading, read_json};
 use super::paths::{ExtractConfigError, Paths, PlaceId};
 use super::stops::Stops;
 use super::tokens::{LONGEST, Stop, Text, Tokens, Trouble, unescape};
-use super::unreadable::{Fault, Unreadable};
+use super::unreadable::{Flaw, Unreadable};
 
 /// What an event is. Only an object can be written into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl Extractor {
         }
         outline.landmarks.resize(self.landmarks, None);
         let shape = self.scan_text(event, outline).map_err(|(at, trouble)| match trouble {
-            Trouble::Fault(fault) => Unreadable::Unparsable { at, fault },
+            Trouble::Flaw(flaw) => Unreadable::Unparsable { at, flaw },
             Trouble::Depth => Unreadable::TooDeep { at, limit: self.max_depth },
         });
         if shape.is_err() {
@@ -80,10 +80,10 @@ impl Extractor {
         if !is_ascii && simdutf8::basic::from_utf8(event).is_err() {
             // Only now it is asked where.
             let at = std::str::from_utf8(event).map_or_else(|error| error.valid_up_to(), str::len);
-            return Err((at, Trouble::Fault(Fault::Utf8)));
+            return Err((at, Trouble::Flaw(Flaw::Utf8)));
         }
         if event.starts_with(b"\xef\xbb\xbf") {
-            return Err((0, Trouble::Fault(Fault::ByteOrderMark)));
+            return Err((0, Trouble::Flaw(Flaw::ByteOrderMark)));
         }
         let tokens = Tokens { event, stops: &self.stops };
         let start = tokens.skip_white(0);
@@ -110,7 +110,7 @@ impl Extractor {
         };
         let end = tokens.skip_white(end);
         if end < event.len() {
-            return Err((end, Trouble::Fault(Fault::Trailing)));
+            return Err((end, Trouble::Flaw(Flaw::Trailing)));
         }
         Ok(shape)
     }

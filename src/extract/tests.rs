@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde::de::IgnoredAny;
 
-use super::{AddressPath, Config, Extractor, Fault, Shape, Unreadable};
+use super::{AddressPath, Config, Extractor, Flaw, Shape, Unreadable};
 use crate::record::{Outline, Role, Span, WritingNeeds};
 
 fn needs() -> WritingNeeds {
@@ -227,58 +227,58 @@ fn odd_but_valid_json_is_read() {
 #[test]
 fn what_is_not_json_is_refused_with_its_place() {
     let refused = [
-        ("", 0, Fault::End),
-        ("  ", 2, Fault::End),
-        ("{", 1, Fault::End),
-        (r#"{"a"#, 3, Fault::End),
-        (r#"{"a":"b\"#, 8, Fault::End),
-        (r#"{"a":"b\u00"#, 11, Fault::End),
-        (r#"{"a":"#, 5, Fault::End),
-        (r#"{"a":1"#, 6, Fault::End),
-        (r#"{"source":{"ip":["1.1.1.1""#, 26, Fault::End),
-        (r#"{"a":1,}"#, 7, Fault::Byte),
-        (r#"{,"a":1}"#, 1, Fault::Byte),
-        (r#"{"a" 1}"#, 5, Fault::Byte),
-        (r#"{"a":[1,]}"#, 8, Fault::Byte),
-        (r#"{"a":[1 2]}"#, 8, Fault::Byte),
-        (r#"{"a":[1}"#, 7, Fault::Byte),
-        (r#"{"source":["x"}"#, 14, Fault::Byte),
-        (r#"{"source":{"ip":"x"]"#, 19, Fault::Byte),
-        (r#"{"a":x}"#, 5, Fault::Byte),
-        ("{a:1}", 1, Fault::Byte),
-        ("{'a':1}", 1, Fault::Byte),
-        (r#"{"a":1}/**/"#, 7, Fault::Trailing),
-        (r#"{"a":1}{"a":1}"#, 7, Fault::Trailing),
-        ("{}\0", 2, Fault::Trailing),
-        ("\0{}", 0, Fault::Byte),
-        ("1 2", 2, Fault::Trailing),
-        (r#"{"a":nul}"#, 5, Fault::Literal),
-        (r#"{"a":fals}"#, 6, Fault::Literal),
-        (r#"{"a":01}"#, 6, Fault::Byte),
-        (r#"{"a":-}"#, 6, Fault::Number),
-        (r#"{"a":1.}"#, 7, Fault::Number),
-        (r#"{"a":1e+}"#, 8, Fault::Number),
-        (r#"{"a":.5}"#, 5, Fault::Byte),
-        (r#"{"a":+1}"#, 5, Fault::Byte),
-        (r#"{"a":NaN}"#, 5, Fault::Byte),
-        (r#"{"a":"\x"}"#, 6, Fault::Escape),
-        (r#"{"a":"\u00g0"}"#, 6, Fault::Escape),
-        ("{\"a\":\"\n\"}", 6, Fault::Control),
-        ("{\"a\":\"\\n\0\"}", 8, Fault::Control),
-        ("\u{feff}{}", 0, Fault::ByteOrderMark),
+        ("", 0, Flaw::End),
+        ("  ", 2, Flaw::End),
+        ("{", 1, Flaw::End),
+        (r#"{"a"#, 3, Flaw::End),
+        (r#"{"a":"b\"#, 8, Flaw::End),
+        (r#"{"a":"b\u00"#, 11, Flaw::End),
+        (r#"{"a":"#, 5, Flaw::End),
+        (r#"{"a":1"#, 6, Flaw::End),
+        (r#"{"source":{"ip":["1.1.1.1""#, 26, Flaw::End),
+        (r#"{"a":1,}"#, 7, Flaw::Byte),
+        (r#"{,"a":1}"#, 1, Flaw::Byte),
+        (r#"{"a" 1}"#, 5, Flaw::Byte),
+        (r#"{"a":[1,]}"#, 8, Flaw::Byte),
+        (r#"{"a":[1 2]}"#, 8, Flaw::Byte),
+        (r#"{"a":[1}"#, 7, Flaw::Byte),
+        (r#"{"source":["x"}"#, 14, Flaw::Byte),
+        (r#"{"source":{"ip":"x"]"#, 19, Flaw::Byte),
+        (r#"{"a":x}"#, 5, Flaw::Byte),
+        ("{a:1}", 1, Flaw::Byte),
+        ("{'a':1}", 1, Flaw::Byte),
+        (r#"{"a":1}/**/"#, 7, Flaw::Trailing),
+        (r#"{"a":1}{"a":1}"#, 7, Flaw::Trailing),
+        ("{}\0", 2, Flaw::Trailing),
+        ("\0{}", 0, Flaw::Byte),
+        ("1 2", 2, Flaw::Trailing),
+        (r#"{"a":nul}"#, 5, Flaw::Literal),
+        (r#"{"a":fals}"#, 6, Flaw::Literal),
+        (r#"{"a":01}"#, 6, Flaw::Byte),
+        (r#"{"a":-}"#, 6, Flaw::Number),
+        (r#"{"a":1.}"#, 7, Flaw::Number),
+        (r#"{"a":1e+}"#, 8, Flaw::Number),
+        (r#"{"a":.5}"#, 5, Flaw::Byte),
+        (r#"{"a":+1}"#, 5, Flaw::Byte),
+        (r#"{"a":NaN}"#, 5, Flaw::Byte),
+        (r#"{"a":"\x"}"#, 6, Flaw::Escape),
+        (r#"{"a":"\u00g0"}"#, 6, Flaw::Escape),
+        ("{\"a\":\"\n\"}", 6, Flaw::Control),
+        ("{\"a\":\"\\n\0\"}", 8, Flaw::Control),
+        ("\u{feff}{}", 0, Flaw::ByteOrderMark),
     ];
-    for (event, at, fault) in refused {
-        let expected = Unreadable::Unparsable { at, fault };
+    for (event, at, flaw) in refused {
+        let expected = Unreadable::Unparsable { at, flaw };
         assert_eq!(scan_with(&Config::default(), event), Err(expected), "{event}");
         assert!(serde_json::from_str::<IgnoredAny>(event).is_err(), "{event}");
     }
     let mut extractor = Extractor::new(&Config::default(), &needs()).unwrap();
     let mut outline = Outline::default();
-    let expected = Err(Unreadable::Unparsable { at: 14, fault: Fault::Utf8 });
+    let expected = Err(Unreadable::Unparsable { at: 14, flaw: Flaw::Utf8 });
     let event = b"{\"aaaaa\":\"bbbb\xff\"}";
     assert_eq!(extractor.scan(event, &mut outline), expected);
     let utf16 = b"\xff\xfe{\0}\0";
-    let expected = Err(Unreadable::Unparsable { at: 0, fault: Fault::Utf8 });
+    let expected = Err(Unreadable::Unparsable { at: 0, flaw: Flaw::Utf8 });
     assert_eq!(extractor.scan(utf16, &mut outline), expected);
 }
 

@@ -7,7 +7,7 @@
 )]
 
 use super::stops::Stops;
-use super::unreadable::Fault;
+use super::unreadable::Flaw;
 
 /// Why reading ended, and where.
 pub(super) type Stop = (usize, Trouble);
@@ -16,7 +16,7 @@ pub(super) type Stop = (usize, Trouble);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
     /// Not JSON.
-    Fault(Fault),
+    Flaw(Flaw),
     /// One bracket too many.
     Depth,
 }
@@ -38,8 +38,8 @@ pub(super) struct Tokens<'a> {
 }
 
 #[cold]
-fn fault<T>(at: usize, fault: Fault) -> Result<T, Stop> {
-    Err((at, Trouble::Fault(fault)))
+fn flaw<T>(at: usize, flaw: Flaw) -> Result<T, Stop> {
+    Err((at, Trouble::Flaw(flaw)))
 }
 
 impl Tokens<'_> {
@@ -53,7 +53,7 @@ impl Tokens<'_> {
     #[cold]
     #[inline(never)]
     pub(super) fn unexpected<T>(&self, at: usize) -> Result<T, Stop> {
-        fault(at, if at >= self.event.len() { Fault::End } else { Fault::Byte })
+        flaw(at, if at >= self.event.len() { Flaw::End } else { Flaw::Byte })
     }
 
     /// The first place at or after `at` that is no white space.
@@ -84,11 +84,11 @@ impl Tokens<'_> {
     fn string_with_escapes(&self, mut stop: Option<usize>) -> Result<Text, Stop> {
         let mut escaped = false;
         loop {
-            let Some(at) = stop else { return fault(self.event.len(), Fault::End) };
+            let Some(at) = stop else { return flaw(self.event.len(), Flaw::End) };
             match self.byte(at) {
                 b'"' => return Ok(Text { end: at, escaped }),
                 b'\\' => stop = self.stops.next(self.escape(at)?),
-                _ => return fault(at, Fault::Control),
+                _ => return flaw(at, Flaw::Control),
             }
             escaped = true;
         }
@@ -101,11 +101,11 @@ impl Tokens<'_> {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(at + 2),
             b'u' => match self.event.get(at + 2..at + 6) {
                 Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => Ok(at + 6),
-                Some(_) => fault(at, Fault::Escape),
-                None => fault(self.event.len(), Fault::End),
+                Some(_) => flaw(at, Flaw::Escape),
+                None => flaw(self.event.len(), Flaw::End),
             },
-            _ if at + 1 >= self.event.len() => fault(at + 1, Fault::End),
-            _ => fault(at, Fault::Escape),
+            _ if at + 1 >= self.event.len() => flaw(at + 1, Flaw::End),
+            _ => flaw(at, Flaw::Escape),
         }
     }
 
@@ -140,7 +140,7 @@ impl Tokens<'_> {
     fn literal(&self, at: usize, text: [u8; 4]) -> Result<usize, Stop> {
         match self.event.get(at..).and_then(<[u8]>::first_chunk::<4>) {
             Some(found) if *found == text => Ok(at + 4),
-            _ => fault(at, Fault::Literal),
+            _ => flaw(at, Flaw::Literal),
         }
     }
 
@@ -170,7 +170,7 @@ impl Tokens<'_> {
         let mut end = match self.byte(first) {
             b'0' => first + 1,
             b'1'..=b'9' => self.digits(first),
-            _ => return fault(first, Fault::Number),
+            _ => return flaw(first, Flaw::Number),
         };
         if matches!(self.byte(end), b'.' | b'e' | b'E') {
             end = self.fraction(end)?;
@@ -184,7 +184,7 @@ impl Tokens<'_> {
         if self.byte(at) == b'.' {
             let end = self.digits(at + 1);
             if end == at + 1 {
-                return fault(end, Fault::Number);
+                return flaw(end, Flaw::Number);
             }
             at = end;
         }
@@ -192,7 +192,7 @@ impl Tokens<'_> {
             let first = at + 1 + usize::from(matches!(self.byte(at + 1), b'+' | b'-'));
             at = self.digits(first);
             if at == first {
-                return fault(at, Fault::Number);
+                return flaw(at, Flaw::Number);
             }
         }
         Ok(at)

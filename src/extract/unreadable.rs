@@ -6,12 +6,12 @@ use crate::record::Reason;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     /// It is no valid JSON text.
-    #[error("not valid JSON at byte {at}: {fault}")]
+    #[error("not valid JSON at byte {at}: {flaw}")]
     Unparsable {
         /// Bytes from the event's start.
         at: usize,
         /// What is wrong there.
-        fault: Fault,
+        flaw: Flaw,
     },
     /// It is nested deeper than the limit.
     #[error("nested deeper than {limit} at byte {at}; input.addresses.max_depth sets the limit")]
@@ -42,7 +42,7 @@ impl Unreadable {
 
 /// What is wrong at the place where reading ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum Flaw {
     /// The event ends in the middle of a value.
     #[error("the event ends too early")]
     End,

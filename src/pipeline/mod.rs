@@ -6,6 +6,7 @@
 
 mod asking;
 mod audit;
+mod broken;
 mod config;
 mod ends;
 mod lane;

@@ -11,6 +11,7 @@ use rdkafka::ClientConfig;
 use super::Config;
 use super::asking::{Desk, Inbox, Letter};
 use super::audit::{self, Audit, AuditLine};
+use super::broken::Broken;
 use super::ends::Ends;
 use super::stamp::StampSettings;
 use super::worker::{Failure, Worker, WorkerEnd, WorkerSettings};
@@ -21,6 +22,7 @@ use crate::publish::{
     producer_settings,
 };
 use crate::record::{DeadLetterClass, NextOffset, Outcome, Partition, Reason, Topic};
+use crate::resolve::DatabaseSet;
 use crate::telemetry::{Health, Metrics, PartitionLabels};
 
 /// How often the foreman looks round.
@@ -95,6 +97,8 @@ struct Foreman {
     health: Arc<Health>,
     metrics: Arc<Metrics>,
     catalog: Arc<Catalog>,
+    databases: Arc<DatabaseSet>,
+    broken: Broken,
     ends: Option<Arc<Ends>>,
     inboxes: Vec<Arc<Inbox>>,
     ended: Receiver<WorkerEnd>,
@@ -135,6 +139,8 @@ impl Foreman {
             health: settings.health,
             metrics: settings.metrics,
             catalog,
+            databases: settings.stamp.databases,
+            broken: Broken::default(),
             ends,
             inboxes,
             ended,
@@ -215,6 +221,7 @@ impl Foreman {
             return;
         }
         self.next_look = now + Duration::from_millis(200);
+        self.broken.count(&self.databases, &self.metrics);
         if let Some(ends) = &self.ends {
             let open = ends.unfinished();
             // Other members of the group may have read some of it.

@@ -161,3 +161,44 @@ impl Stamper {
         self.found.left_out += u64::from(self.outline.left_out);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resolve::Want;
+
+    #[test]
+    fn addresses_beyond_the_limit_make_a_record_partial_and_its_stamp_says_how_many() {
+        let settings = StampSettings {
+            addresses: extract::Config { limit: 2, ..extract::Config::default() },
+            wants: Arc::new(Wants::new(&[Want("geo".into())]).unwrap()),
+            databases: Arc::new(DatabaseSet::new(Vec::new()).unwrap()),
+            profile: Profile::Ecs,
+            existing: Existing::Keep,
+            memory_limit_bytes: 1 << 20,
+        };
+        let mut stamper = Stamper::new(&settings).unwrap();
+        let mut stamped = |ips: &str| {
+            let event = format!(r#"{{"host":{{"ip":[{ips}]}}}}"#);
+            match stamper.stamp(event.as_bytes(), Err(Reason::NotFound)) {
+                Stamp::Written { len, outcome } => {
+                    let mut out = vec![0; len];
+                    stamper.write(event.as_bytes(), &mut out);
+                    (Some(outcome), String::from_utf8(out).unwrap())
+                }
+                Stamp::Unchanged(_) | Stamp::Missing => (None, event),
+            }
+        };
+        // Nothing is to be looked up of private addresses, so what is missing is the others.
+        assert_eq!(stamped(r#""10.0.0.1","10.0.0.2""#).0, None);
+        let (outcome, event) = stamped(r#""10.0.0.1","10.0.0.2","9.9.9.9","9.9.9.9","10.0.0.3""#);
+        assert_eq!(outcome, Some(Outcome::Partial(Reason::AddressLimit)));
+        let stamp = r#""ipstamp":{"outcome":"partial","reason":"address_limit","sources":[],"left_out":3}}"#;
+        assert!(event.ends_with(stamp), "{event}");
+        // Another reason is worth more, and the number stands there all the same.
+        let (outcome, event) = stamped(r#""9.9.9.9","10.0.0.2","10.0.0.3""#);
+        assert_eq!(outcome, Some(Outcome::Partial(Reason::NotFound)));
+        assert!(event.ends_with(r#""left_out":1}}"#), "{event}");
+        assert_eq!(stamper.take_found().left_out, 4);
+    }
+}

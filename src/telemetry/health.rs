@@ -58,7 +58,39 @@ pub struct Health {
     draining: AtomicBool,
     workers: Vec<WorkerHealth>,
     problems: Mutex<BTreeMap<Problem, String>>,
-    counts: Mutex<Vec<[i64; 6]>>,
+    counts: Mutex<Vec<WorkerCounts>>,
+}
+
+/// What a worker has under its hands now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WorkerCounts {
+    /// Partitions that it reads.
+    pub assigned: i64,
+    /// Of these, those that are paused.
+    pub paused: i64,
+    /// Of these, those that wait for a person.
+    pub halted: i64,
+    /// Records read and not yet acknowledged.
+    pub in_flight: i64,
+    /// Of these, those that wait for an answer or behind one that does.
+    pub waiting: i64,
+    /// Age of the oldest record that is not acknowledged.
+    pub oldest_seconds: i64,
+}
+
+impl WorkerCounts {
+    /// Of both workers together: the older of the oldest, the sum of all else.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            assigned: self.assigned + other.assigned,
+            paused: self.paused + other.paused,
+            halted: self.halted + other.halted,
+            in_flight: self.in_flight + other.in_flight,
+            waiting: self.waiting + other.waiting,
+            oldest_seconds: self.oldest_seconds.max(other.oldest_seconds),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -76,7 +108,7 @@ impl Health {
             draining: AtomicBool::new(false),
             workers: (0..workers).map(|_| WorkerHealth::default()).collect(),
             problems: Mutex::default(),
-            counts: Mutex::new(vec![[0; 6]; usize::from(workers)]),
+            counts: Mutex::new(vec![WorkerCounts::default(); usize::from(workers)]),
         }
     }
 
@@ -96,18 +128,17 @@ impl Health {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Takes over what a worker counts now, and shows the sum over all workers: partitions assigned,
-    /// paused and halted, records in flight and waiting, and the age of the oldest in seconds.
-    pub fn counts(&self, worker: u16, counts: [i64; 6], metrics: &Metrics) {
-        let mut all = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        all[usize::from(worker)] = counts;
-        let sum = |index: usize| all.iter().map(|counts| counts[index]).sum();
-        metrics.assigned_partitions.set(sum(0));
-        metrics.paused_partitions.set(sum(1));
-        metrics.halted_partitions.set(sum(2));
-        metrics.records_in_flight.set(sum(3));
-        metrics.records_waiting.set(sum(4));
-        metrics.oldest_in_flight.set(all.iter().map(|counts| counts[5]).max().unwrap_or(0));
+    /// Takes over what a worker counts now, and shows all workers together.
+    pub fn counts(&self, worker: u16, counts: WorkerCounts, metrics: &Metrics) {
+        let mut each = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        each[usize::from(worker)] = counts;
+        let all = each.iter().copied().fold(WorkerCounts::default(), WorkerCounts::and);
+        metrics.assigned_partitions.set(all.assigned);
+        metrics.paused_partitions.set(all.paused);
+        metrics.halted_partitions.set(all.halted);
+        metrics.records_in_flight.set(all.in_flight);
+        metrics.records_waiting.set(all.waiting);
+        metrics.oldest_in_flight.set(all.oldest_seconds);
     }
 
     /// Says what is wrong and what to do; true when it was not known before.
@@ -175,6 +206,20 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_shown_is_of_all_workers_and_the_age_that_of_the_oldest() {
+        let (health, metrics) = (Health::new(2), Metrics::new());
+        let counts = WorkerCounts { assigned: 3, waiting: 5, ..WorkerCounts::default() };
+        health.counts(0, WorkerCounts { oldest_seconds: 9, ..counts }, &metrics);
+        health.counts(1, WorkerCounts { oldest_seconds: 7, ..counts }, &metrics);
+        assert_eq!(metrics.assigned_partitions.get(), 6);
+        assert_eq!(metrics.records_waiting.get(), 10);
+        assert_eq!(metrics.oldest_in_flight.get(), 9);
+        health.counts(0, WorkerCounts::default(), &metrics);
+        assert_eq!(metrics.assigned_partitions.get(), 3);
+        assert_eq!(metrics.oldest_in_flight.get(), 7);
+    }
 
     #[test]
     fn ready_when_every_worker_has_joined_and_nothing_is_wrong() {

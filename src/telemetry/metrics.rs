@@ -48,6 +48,14 @@ pub const METRICS: &[Described] = &[
     ("ipstamp_producers_replaced_total", "Producers that had to be made anew."),
     ("ipstamp_kafka_errors_total", "Errors reported by the Kafka clients, by code."),
     ("ipstamp_database_build_timestamp_seconds", "When each database was built."),
+    (
+        "ipstamp_database_broken_total",
+        "Lookups that met a broken place of a database file, and so went without its answer.",
+    ),
+    (
+        "ipstamp_offsets_lost_total",
+        "Committed offsets that were no longer there: records were deleted unread.",
+    ),
 ];
 
 /// What operators can scrape.
@@ -93,6 +101,10 @@ pub struct Metrics {
     pub kafka_errors: Family<CodeLabels, Counter>,
     /// See [`METRICS`].
     pub database_built: Family<DatabaseLabels, Gauge>,
+    /// See [`METRICS`].
+    pub database_broken: Family<DatabaseLabels, Counter>,
+    /// See [`METRICS`].
+    pub offsets_lost: Counter,
 }
 
 /// How a record ended.
@@ -205,6 +217,8 @@ impl Metrics {
             producers_replaced: Counter::default(),
             kafka_errors: Family::default(),
             database_built: Family::default(),
+            database_broken: Family::default(),
+            offsets_lost: Counter::default(),
         };
         metrics.register();
         metrics
@@ -229,6 +243,7 @@ impl Metrics {
         counter("ipstamp_addresses_left_out", &self.addresses_left_out);
         counter("ipstamp_records_sent_again", &self.records_sent_again);
         counter("ipstamp_producers_replaced", &self.producers_replaced);
+        counter("ipstamp_offsets_lost", &self.offsets_lost);
         let mut gauge = |name: &str, gauge: &Gauge| {
             registry.register(name, help(name), gauge.clone());
         };
@@ -245,6 +260,11 @@ impl Metrics {
             "ipstamp_rebalances",
             total("ipstamp_rebalances"),
             self.rebalances.clone(),
+        );
+        registry.register(
+            "ipstamp_database_broken",
+            total("ipstamp_database_broken"),
+            self.database_broken.clone(),
         );
         registry.register("ipstamp_commits", total("ipstamp_commits"), self.commits.clone());
         registry.register(
@@ -286,6 +306,7 @@ mod tests {
         metrics.commits.get_or_create(&ResultLabels { result: "ok" }).inc();
         metrics.kafka_errors.get_or_create(&CodeLabels { code: "_TRANSPORT" }).inc();
         metrics.database_built.get_or_create(&DatabaseLabels { database: "city".into() }).set(1);
+        metrics.database_broken.get_or_create(&DatabaseLabels { database: "city".into() }).inc();
         let labels = PartitionLabels::of(&Topic::new("logs"), Partition(0));
         metrics.consumer_lag.get_or_create(&labels).set(1);
         let text = metrics.text();

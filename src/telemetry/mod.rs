@@ -4,7 +4,7 @@ mod health;
 mod logging;
 mod metrics;
 
-pub use health::{Check, Health, Problem};
+pub use health::{Check, Health, Problem, WorkerCounts};
 pub use logging::{LogFormat, LogLevel, init_logging};
 pub use metrics::{
     CodeLabels, DatabaseLabels, KindLabels, METRICS, Metrics, PartitionLabels, ResultLabels,

@@ -12,7 +12,7 @@ use ipstamp::pipeline::{
     self, Config, Desk, OnUnparsable, Ordering, RunEnd, RunSettings, StampSettings, WindowConfig,
 };
 use ipstamp::publish::{self, Compression, OnUndeliverable, Partitioning};
-use ipstamp::record::{Outcome, Reason};
+use ipstamp::record::{Outcome, Reason, TopicPattern};
 use ipstamp::resolve::{DatabaseSet, Provider, Want, Wants};
 use ipstamp::telemetry::{Health, Metrics};
 use rdkafka::ClientConfig;
@@ -108,7 +108,7 @@ impl Line {
                 on_unparsable: OnUnparsable::Pass,
             },
             consume: consume::Config {
-                topics: vec![setup.input.clone()],
+                topics: TopicPattern::new(&setup.input).into_iter().collect(),
                 group: setup.group.clone(),
                 start: Start::Earliest,
                 on_offset_out_of_range: OutOfRange::Fail,

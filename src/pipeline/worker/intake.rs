@@ -8,6 +8,7 @@ use super::super::lane::{Ownership, Stage, Waiting};
 use super::super::stamp::Stamp;
 use super::super::ticket::LaneId;
 use super::Worker;
+use super::ladder::DeadLetter;
 use crate::commit::Sequence;
 use crate::kafka::{Buffer, Fetched, Headers};
 use crate::publish;
@@ -188,20 +189,16 @@ impl Worker {
                     return;
                 }
                 OnUnparsable::DeadLetter => {
-                    let key = fetched.key().map(<[u8]>::to_vec);
-                    let class = DeadLetterClass::Unparsable;
-                    let words = "the event cannot be read; its reason is in ipstamp-reason";
                     headers.set(publish::REASON, reason.name().as_bytes());
-                    self.bury(
-                        id,
-                        sequence,
-                        key,
+                    let letter = DeadLetter {
+                        key: fetched.key().map(<[u8]>::to_vec),
                         headers,
-                        made.value,
-                        fetched.timestamp(),
-                        class,
-                        words,
-                    );
+                        value: made.value,
+                        timestamp: fetched.timestamp(),
+                        class: DeadLetterClass::Unparsable,
+                        words: "the event cannot be read; its reason is in ipstamp-reason".into(),
+                    };
+                    self.bury(id, sequence, letter);
                     return;
                 }
             }

@@ -2,6 +2,8 @@
 //! there whole or by reference, and then what the configuration says. A dead letter is the record as
 //! it came, so one that was stamped is read again first.
 
+use std::borrow::Cow;
+
 use super::super::ticket::{LaneId, Ticket};
 use super::outgoing::{clamp, now_ms};
 use super::{Failure, Worker};
@@ -15,17 +17,25 @@ use crate::telemetry::Problem;
 
 /// A record that cannot go out as it is.
 pub(super) struct Refusal {
+    /// Where it was to go.
     pub(super) output: OutputId,
+    /// And to which partition.
     pub(super) partition: Partition,
+    /// The record, and what is against it.
+    pub(super) letter: DeadLetter,
+    /// Whether its value has a stamp in it.
+    pub(super) stamped: bool,
+}
+
+/// A record for the dead letters.
+pub(super) struct DeadLetter {
     pub(super) key: Option<Vec<u8>>,
     pub(super) headers: Headers,
+    pub(super) value: Option<Buffer>,
     pub(super) timestamp: Option<i64>,
     pub(super) class: DeadLetterClass,
-    /// Why, for the dead letter's header.
-    pub(super) words: String,
-    pub(super) value: Option<Buffer>,
-    /// Whether the value has a stamp in it.
-    pub(super) stamped: bool,
+    /// Why, for its header.
+    pub(super) words: Cow<'static, str>,
 }
 
 impl Worker {
@@ -39,8 +49,7 @@ impl Worker {
             self.recalling.insert((id, sequence), refusal);
             return;
         }
-        let Refusal { key, headers, timestamp, class, words, value, .. } = refusal;
-        self.bury(id, sequence, key, headers, value, timestamp, class, &words);
+        self.bury(id, sequence, refusal.letter);
     }
 
     /// The original of a record has come, or cannot be had.
@@ -68,15 +77,17 @@ impl Worker {
             return;
         };
         let limit = self.outlet.limits(refusal.output).max_message_bytes as usize;
-        let bytes =
-            alone_bytes(original.as_slice().len(), refusal.key.as_deref(), Some(&refusal.headers));
-        if refusal.class != DeadLetterClass::TooLarge || (bytes > limit && !self.compressed) {
-            refusal.value = Some(original);
+        let letter = &mut refusal.letter;
+        let len = original.as_slice().len();
+        let bytes = alone_bytes(len, letter.key.as_deref(), Some(&letter.headers));
+        if letter.class != DeadLetterClass::TooLarge || (bytes > limit && !self.compressed) {
+            letter.value = Some(original);
             self.step_down(id, sequence, refusal);
             return;
         }
         let reason = Reason::OutputLimit;
-        let Refusal { output, partition, key, mut headers, timestamp, .. } = refusal;
+        let Refusal { output, partition, letter, .. } = refusal;
+        let DeadLetter { key, mut headers, timestamp, .. } = letter;
         headers.set(publish::REASON, reason.name().as_bytes());
         let limits = self.outlet.limits(output);
         let timestamp = timestamp.map(|time| clamp(time, limits, self.now_ms, &mut headers));
@@ -94,18 +105,8 @@ impl Worker {
 
     /// Puts a record among the dead letters; where there are none, its partition halts or it is
     /// dropped, as configured.
-    #[expect(clippy::too_many_arguments, reason = "a whole record and why it is buried")]
-    pub(super) fn bury(
-        &mut self,
-        id: LaneId,
-        sequence: Sequence,
-        key: Option<Vec<u8>>,
-        mut headers: Headers,
-        mut value: Option<Buffer>,
-        timestamp: Option<i64>,
-        class: DeadLetterClass,
-        words: &str,
-    ) {
+    pub(super) fn bury(&mut self, id: LaneId, sequence: Sequence, letter: DeadLetter) {
+        let DeadLetter { key, mut headers, mut value, timestamp, class, words } = letter;
         let lane = self.lane(id);
         let Some(offset) = lane.tracker.offset(sequence) else { return };
         let position = lane.position(offset);
@@ -113,7 +114,7 @@ impl Worker {
             self.give_up(id, sequence, class, &format!("{position}: {words}"));
             return;
         };
-        add_dead_letter_headers(&mut headers, &position, class, words);
+        add_dead_letter_headers(&mut headers, &position, class, &words);
         let limits = self.outlet.limits(dead_letter);
         let len = value.as_ref().map_or(0, |value| value.as_slice().len());
         if alone_bytes(len, key.as_deref(), Some(&headers)) > limits.max_message_bytes as usize {
@@ -196,17 +197,9 @@ impl Worker {
             }
             return;
         }
-        let refusal = Refusal {
-            output,
-            partition,
-            key,
-            headers,
-            timestamp: record.timestamp,
-            class,
-            words,
-            value: record.value,
-            stamped: matches!(ticket.outcome, Outcome::Enriched | Outcome::Partial(_)),
-        };
-        self.step_down(id, ticket.sequence, refusal);
+        let (value, timestamp, words) = (record.value, record.timestamp, words.into());
+        let letter = DeadLetter { key, headers, value, timestamp, class, words };
+        let stamped = matches!(ticket.outcome, Outcome::Enriched | Outcome::Partial(_));
+        self.step_down(id, ticket.sequence, Refusal { output, partition, letter, stamped });
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime};
 use super::super::lane::{Lane, Ownership, Stage, Waiting};
 use super::super::ticket::{LaneId, Ticket};
 use super::Worker;
-use super::ladder::Refusal;
+use super::ladder::{DeadLetter, Refusal};
 use crate::commit::Sequence;
 use crate::kafka::{Buffer, Headers, Outgoing};
 use crate::publish::{self, Limits, alone_bytes};
@@ -38,17 +38,15 @@ impl Worker {
         if !self.compressed && !fits(&value, &headers) {
             let stamped = matches!(outcome, Outcome::Enriched | Outcome::Partial(_));
             let bytes = limits.max_message_bytes;
-            let refusal = Refusal {
-                output,
-                partition,
+            let letter = DeadLetter {
                 key: key.map(<[u8]>::to_vec),
                 headers,
+                value,
                 timestamp: record.timestamp,
                 class: DeadLetterClass::TooLarge,
-                words: format!("larger than max.message.bytes={bytes} of the output topic"),
-                value,
-                stamped,
+                words: format!("larger than max.message.bytes={bytes} of the output topic").into(),
             };
+            let refusal = Refusal { output, partition, letter, stamped };
             match original {
                 Some(original) if stamped => {
                     let original = self.pool.copy(original);
@@ -59,18 +57,15 @@ impl Worker {
             return;
         }
         if limits.compacted && key.is_none() {
-            let refusal = Refusal {
-                output,
-                partition,
+            let letter = DeadLetter {
                 key: None,
                 headers,
+                value: original.map(|original| self.pool.copy(original)).or(value),
                 timestamp: record.timestamp,
                 class: DeadLetterClass::NullKey,
                 words: "no key, and the output topic is compacted".into(),
-                stamped: false,
-                value: original.map(|original| self.pool.copy(original)).or(value),
             };
-            self.step_down(id, record.sequence, refusal);
+            self.bury(id, record.sequence, letter);
             return;
         }
         let now = self.now_ms;

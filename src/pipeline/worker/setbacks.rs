@@ -71,6 +71,7 @@ impl Worker {
     pub(super) fn take_reset(&mut self, fetched: &Fetched) {
         let (topic, partition) = (fetched.topic(), fetched.partition());
         let lost = Some(fetched.offset().0).filter(|offset| *offset >= 0);
+        self.metrics.offsets_lost.inc_by(u64::from(lost.is_some()));
         let place = match (lost, self.consume.start, self.consume.on_offset_out_of_range) {
             (None, Start::Earliest, _) | (Some(_), _, OutOfRange::Earliest) => Place::Beginning,
             (None, Start::Latest, _) | (Some(_), _, OutOfRange::Latest) => Place::End,

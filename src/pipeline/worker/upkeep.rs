@@ -11,7 +11,7 @@ use super::{TICK, Worker};
 use crate::kafka::{Consumer, Notice, PartitionList, Place};
 use crate::publish::TopicState;
 use crate::record::{Outcome, Role, Topic};
-use crate::telemetry::{CodeLabels, PartitionLabels, Problem, ResultLabels};
+use crate::telemetry::{CodeLabels, PartitionLabels, Problem, ResultLabels, WorkerCounts};
 
 /// How often the slower things are looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -230,13 +230,13 @@ impl Worker {
     /// Lag, and whether anything is stuck.
     fn look(&mut self, now: Instant) {
         let Some(consumer) = &self.consumer else { return };
-        let mut counts = Counts::default();
+        let mut counts = WorkerCounts::default();
         let mut oldest = now;
         for lane in &mut self.lanes {
             if lane.ownership == Ownership::Gone {
                 continue;
             }
-            counts.add(lane);
+            counts = count(counts, lane);
             let name = lane.name();
             let end = consumer.end(lane.topic.as_str(), lane.partition);
             let lag = match (end, lane.tracker.watermark()) {
@@ -288,7 +288,8 @@ impl Worker {
         } else {
             self.health.resolve(&problem);
         }
-        self.health.counts(self.number, counts.into_gauges(age.as_secs()), &self.metrics);
+        let counts = WorkerCounts { oldest_seconds: age.as_secs() as i64, ..counts };
+        self.health.counts(self.number, counts, &self.metrics);
     }
 
     /// A partition that is not ours has no lag of ours.
@@ -298,26 +299,14 @@ impl Worker {
     }
 }
 
-#[derive(Default)]
-struct Counts {
-    assigned: i64,
-    paused: i64,
-    halted: i64,
-    in_flight: i64,
-    waiting: i64,
-}
-
-impl Counts {
-    fn add(&mut self, lane: &Lane) {
-        self.assigned += 1;
-        self.paused += i64::from(lane.paused);
-        self.halted += i64::from(lane.halted.is_some());
-        self.in_flight += lane.tracker.pending() as i64;
-        self.waiting += lane.waiting() as i64;
-    }
-
-    fn into_gauges(self, oldest_seconds: u64) -> [i64; 6] {
-        let Self { assigned, paused, halted, in_flight, waiting } = self;
-        [assigned, paused, halted, in_flight, waiting, oldest_seconds as i64]
-    }
+/// Counts a partition in.
+fn count(counts: WorkerCounts, lane: &Lane) -> WorkerCounts {
+    counts.and(WorkerCounts {
+        assigned: 1,
+        paused: i64::from(lane.paused),
+        halted: i64::from(lane.halted.is_some()),
+        in_flight: lane.tracker.pending() as i64,
+        waiting: lane.waiting() as i64,
+        oldest_seconds: 0,
+    })
 }

@@ -12,7 +12,7 @@ use super::fault::RecordFault;
 use crate::kafka::{ClientError, Delivery, Fault, Headers, Outgoing, Producer, TopicHandle};
 use crate::record::{Partition, Topic};
 
-use refusals::{Block, Lane, Mode, Unsent};
+use refusals::{Block, Gate, Mode, Unsent};
 
 /// An output topic: its place in the outlet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -83,14 +83,14 @@ struct Output {
     topic: Topic,
     handle: TopicHandle,
     state: Option<TopicState>,
-    partitions: Vec<Lane>,
+    partitions: Vec<Gate>,
     block: Option<Block>,
 }
 
 impl Output {
     /// Nothing is under way to it and nothing is to be sent again.
     fn is_idle(&self) -> bool {
-        self.partitions.iter().all(|lane| lane.under_way == 0 && lane.again.is_empty())
+        self.partitions.iter().all(|gate| gate.under_way == 0 && gate.again.is_empty())
     }
 }
 
@@ -147,7 +147,7 @@ impl Outlet {
         if let TopicState::Present { partitions, .. } = state {
             let count = partitions as usize;
             if count > output.partitions.len() {
-                output.partitions.resize_with(count, Lane::default);
+                output.partitions.resize_with(count, Gate::default);
             }
             // A topic made anew may have fewer: what was for the others finds another place.
             for index in count..output.partitions.len() {
@@ -260,7 +260,7 @@ impl Outlet {
         let output = &mut self.outputs[id.0];
         if output.partitions.is_empty() {
             // Not known yet: it waits in the first, which every topic has.
-            output.partitions.resize_with(1, Lane::default);
+            output.partitions.resize_with(1, Gate::default);
         }
         let count = match output.state {
             Some(TopicState::Present { partitions, .. }) => partitions,
@@ -285,10 +285,10 @@ impl Outlet {
             };
             let output = &mut outputs[id];
             let partition = delivery.partition();
-            if let Some(lane) = output.partitions.get_mut(partition.0 as usize) {
-                lane.under_way = lane.under_way.saturating_sub(1);
+            if let Some(gate) = output.partitions.get_mut(partition.0 as usize) {
+                gate.under_way = gate.under_way.saturating_sub(1);
                 if delivery.fault().is_none() {
-                    lane.pause = Duration::ZERO;
+                    gate.pause = Duration::ZERO;
                 }
             }
             match delivery.fault() {
@@ -326,8 +326,8 @@ impl Outlet {
 
     /// Forgets what was refused and is nobody's any more.
     pub fn forget(&mut self, is_wanted: impl Fn(u64) -> bool) {
-        for lane in self.outputs.iter_mut().flat_map(|output| &mut output.partitions) {
-            lane.again.retain(|unsent| is_wanted(unsent.record.ticket));
+        for gate in self.outputs.iter_mut().flat_map(|output| &mut output.partitions) {
+            gate.again.retain(|unsent| is_wanted(unsent.record.ticket));
         }
     }
 
@@ -339,7 +339,7 @@ impl Outlet {
         }
         let blocks = self.outputs.iter().filter_map(|output| Some(output.block.as_ref()?.until));
         let lanes = self.outputs.iter().flat_map(|output| &output.partitions);
-        let all = blocks.chain(lanes.filter_map(|lane| lane.not_before));
+        let all = blocks.chain(lanes.filter_map(|gate| gate.not_before));
         all.filter(|at| *at > now).min()
     }
 

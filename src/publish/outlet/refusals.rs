@@ -32,9 +32,9 @@ pub(super) struct Block {
     pause: Duration,
 }
 
-/// One partition of an output topic.
+/// The way to one partition of an output topic.
 #[derive(Default)]
-pub(super) struct Lane {
+pub(super) struct Gate {
     pub(super) under_way: u32,
     pub(super) mode: Mode,
     pub(super) again: VecDeque<Unsent>,
@@ -61,7 +61,7 @@ pub(super) struct Unsent {
     pub(super) record: Outgoing,
 }
 
-impl Lane {
+impl Gate {
     /// Takes records that are to go as soon as they can.
     pub(super) fn take_over(&mut self, unsent: impl IntoIterator<Item = Unsent>) {
         self.again.extend(unsent);
@@ -84,7 +84,7 @@ impl Outlet {
         self.troubled = true;
         let output = &mut self.outputs[id.0];
         let count = output.partitions.len();
-        let lane = &mut output.partitions[(partition.0 as usize).min(count - 1)];
+        let gate = &mut output.partitions[(partition.0 as usize).min(count - 1)];
         let remedy = match remedy(fault) {
             // Nothing else is there, and still it does not fit: it never will.
             Remedy::Again
@@ -95,7 +95,7 @@ impl Outlet {
             }
             remedy => remedy,
         };
-        let was_alone = lane.mode == Mode::Alone;
+        let was_alone = gate.mode == Mode::Alone;
         match remedy {
             Remedy::Judge(record_fault) if was_alone => {
                 self.refused.push(Refused {
@@ -108,10 +108,10 @@ impl Outlet {
                 });
                 return;
             }
-            Remedy::Judge(_) => lane.mode = Mode::Settling { then_alone: true },
+            Remedy::Judge(_) => gate.mode = Mode::Settling { then_alone: true },
             Remedy::Again => {
-                lane.pause = (lane.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
-                lane.not_before = Some(Instant::now() + lane.pause);
+                gate.pause = (gate.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+                gate.not_before = Some(Instant::now() + gate.pause);
             }
             Remedy::Wait => {
                 let pause = output.block.as_ref().map_or(FIRST_BLOCK, |block| block.pause * 2);
@@ -125,14 +125,14 @@ impl Outlet {
             }
             Remedy::Rebuild => {}
         }
-        if !matches!(lane.mode, Mode::Settling { then_alone: true } | Mode::Alone) {
-            lane.mode = Mode::Settling { then_alone: false };
+        if !matches!(gate.mode, Mode::Settling { then_alone: true } | Mode::Alone) {
+            gate.mode = Mode::Settling { then_alone: false };
         }
         let unsent = Unsent { key, record };
         if was_alone {
-            lane.again.push_front(unsent);
+            gate.again.push_front(unsent);
         } else {
-            lane.again.push_back(unsent);
+            gate.again.push_back(unsent);
         }
         if remedy == Remedy::Rebuild {
             tracing::error!(error = %fault, "the producer can do no more; it is made anew");
@@ -151,10 +151,10 @@ impl Outlet {
     fn send_again_to(&mut self, id: OutputId, now: Instant) {
         for index in 0..self.outputs[id.0].partitions.len() {
             let output = &mut self.outputs[id.0];
-            let lane = &mut output.partitions[index];
-            if let (Mode::Settling { then_alone }, 0) = (lane.mode, lane.under_way) {
-                lane.again.make_contiguous().sort_by_key(|unsent| unsent.record.ticket);
-                lane.mode = if then_alone { Mode::Alone } else { Mode::Together };
+            let gate = &mut output.partitions[index];
+            if let (Mode::Settling { then_alone }, 0) = (gate.mode, gate.under_way) {
+                gate.again.make_contiguous().sort_by_key(|unsent| unsent.record.ticket);
+                gate.mode = if then_alone { Mode::Alone } else { Mode::Together };
             }
             while self.may_send_again(id, index, now) {
                 let Some(unsent) = self.outputs[id.0].partitions[index].again.pop_front() else {
@@ -163,13 +163,13 @@ impl Outlet {
                 self.sent_again += 1;
                 self.send(id, Partition(index as i32), unsent.key.as_deref(), unsent.record);
             }
-            let lane = &mut self.outputs[id.0].partitions[index];
-            let done = lane.again.is_empty() && lane.under_way == 0;
-            if done || (lane.mode == Mode::Together && lane.again.is_empty()) {
-                lane.mode = Mode::Open;
-                lane.not_before = None;
+            let gate = &mut self.outputs[id.0].partitions[index];
+            let done = gate.again.is_empty() && gate.under_way == 0;
+            if done || (gate.mode == Mode::Together && gate.again.is_empty()) {
+                gate.mode = Mode::Open;
+                gate.not_before = None;
             }
-            self.troubled |= lane.mode != Mode::Open;
+            self.troubled |= gate.mode != Mode::Open;
         }
         self.troubled |= self.outputs[id.0].block.is_some();
     }
@@ -187,16 +187,16 @@ impl Outlet {
             Some(_) => true,
             None => false,
         };
-        let all_settled = output.partitions.iter().all(|lane| lane.under_way == 0);
-        let lane = &mut output.partitions[index];
-        if lane.not_before.is_some_and(|at| now < at) {
+        let all_settled = output.partitions.iter().all(|gate| gate.under_way == 0);
+        let gate = &mut output.partitions[index];
+        if gate.not_before.is_some_and(|at| now < at) {
             return false;
         }
-        match lane.mode {
+        match gate.mode {
             Mode::Open | Mode::Settling { .. } => false,
             // A topic that refused everything is tried with one record.
             _ if probing => all_settled,
-            Mode::Alone => lane.under_way == 0,
+            Mode::Alone => gate.under_way == 0,
             Mode::Together => true,
         }
     }
