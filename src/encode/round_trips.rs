@@ -202,9 +202,9 @@ fn never_mixed(before: &Value, after: &Value) -> Result<(), String> {
         for group in GROUPS {
             let whole = format!("{home}.{group}");
             // An address in the group itself has facts of its own.
-            let has_address = |leaf: &(String, String)| {
-                leaf.0.starts_with(&whole)
-                    && format!("{leaf:?}").contains("ip\\\"") | leaf.0.ends_with(".ip")
+            let has_address = |(name, value): &(String, String)| {
+                name.starts_with(&whole)
+                    && (value.contains("\"ip\"") || name.split('.').any(|step| step == "ip"))
             };
             if old.iter().any(has_address) {
                 continue;

@@ -503,9 +503,10 @@ mod tests {
             let most = if is_v4 { u128::from(u32::MAX) } else { u128::MAX };
             let outside = [first.checked_sub(1), last.checked_add(1).filter(|bits| *bits <= most)];
             for bits in [first, last].into_iter().chain(outside.into_iter().flatten()) {
-                let ip = match is_v4 {
-                    true => IpAddr::V4(Ipv4Addr::from(bits as u32)),
-                    false => IpAddr::V6(Ipv6Addr::from(bits)),
+                let ip = if is_v4 {
+                    IpAddr::V4(Ipv4Addr::from(bits as u32))
+                } else {
+                    IpAddr::V6(Ipv6Addr::from(bits))
                 };
                 let rows = rows.iter().filter(|((first, last, row_v4), _)| {
                     *row_v4 == is_v4 && *first <= bits && bits <= *last

@@ -114,13 +114,12 @@ impl Scattered {
             let member = self.walked[nth];
             let spelt = spelt(event, member.name, steps);
             match spelt {
-                Spelt::Not => {}
                 Spelt::Begins(count) if event[member.value.start as usize] == b'{' => {
                     let Span { start, end } = member.value;
                     let inner = Home { open: start, close: end - 1, ..Home::default() };
                     met |= self.search(event, &inner, home, group, &steps[count..]);
                 }
-                Spelt::Begins(_) => {}
+                Spelt::Not | Spelt::Begins(_) => {}
                 Spelt::Exactly | Spelt::Inside => self.groups[group].push(Spot {
                     object: (object.open, object.close),
                     member,
@@ -162,24 +161,23 @@ impl Scattered {
                     let next = walked.get(nth + 1).map_or(member.value.end, |m| m.name.start);
                     Span { start: member.name.start, end: next }
                 };
-                gap = match gap {
-                    Some(gap) if gap.end == span.start => Some(Span { end: span.end, ..gap }),
-                    earlier => {
-                        earlier.into_iter().for_each(|gap| blank(desk, gap));
-                        Some(span)
-                    }
-                };
+                match &mut gap {
+                    Some(gap) if gap.end == span.start => gap.end = span.end,
+                    _ => blank(desk, gap.replace(span)),
+                }
             }
-            gap.into_iter().for_each(|gap| blank(desk, gap));
+            blank(desk, gap);
         }
         walked.clear();
     }
 }
 
 /// White space stands for what is taken out.
-fn blank(desk: &mut Desk, gap: Span) {
-    desk.splice.text(b" ");
-    desk.splice.replace(gap);
+fn blank(desk: &mut Desk, gap: Option<Span>) {
+    if let Some(gap) = gap {
+        desk.splice.text(b" ");
+        desk.splice.replace(gap);
+    }
 }
 
 /// How the name at `name`, with its quotes, spells `steps`.

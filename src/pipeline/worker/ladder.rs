@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use super::super::ticket::{LaneId, Ticket};
-use super::outgoing::{clamp, now_ms};
+use super::clock::{clamp, now_ms};
 use super::{Failure, Worker};
 use crate::commit::Sequence;
 use crate::kafka::{Buffer, Headers, Outgoing};

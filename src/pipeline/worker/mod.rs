@@ -1,6 +1,7 @@
 //! A worker: a thread with a consumer in the group and a producer of its own, that takes records
 //! through all six stations. Nothing blocks it but the one sleep when there is nothing to do.
 
+mod clock;
 mod intake;
 mod ladder;
 mod outgoing;
@@ -233,7 +234,7 @@ impl Worker {
             catalog: settings.catalog,
             catalog_version: 0,
             unkeyed: u32::from(settings.number),
-            now_ms: outgoing::now_ms(),
+            now_ms: clock::now_ms(),
             tally: Tally::default(),
             next_tick: now,
             next_look: now,
@@ -256,7 +257,7 @@ impl Worker {
         loop {
             let now = Instant::now();
             self.health.round(self.number);
-            self.now_ms = outgoing::now_ms();
+            self.now_ms = clock::now_ms();
             let mut busy = self.serve_deliveries(now);
             self.read_inbox(now);
             self.expire(now);
