@@ -23,6 +23,7 @@ fn may_import() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("kafka", vec!["record"]),
         ("telemetry", vec!["record"]),
         ("database", vec!["resolve"]),
+        ("fleet", vec!["record", "resolve", "kafka", "telemetry"]),
         ("admin", vec!["telemetry"]),
         ("pipeline", [STATIONS, &["record", "kafka", "telemetry"]].concat()),
         ("config", [STATIONS, &["record", "kafka", "pipeline", "telemetry"]].concat()),

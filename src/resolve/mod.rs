@@ -4,6 +4,7 @@
 //! files in the order of precedence, then what providers have answered. What is still missing is
 //! said, and whoever runs the line asks a provider for it and [`Resolver::learn`]s the answer.
 
+pub mod budget;
 mod config;
 mod database;
 mod decode;
@@ -24,7 +25,8 @@ mod wants;
 pub use config::{DatabaseConfig, OnMiss, Want};
 pub use database::{Database, DatabaseError};
 pub use provider::{
-    Answered, Api, Call, ItemError, Modules, Provider, Quota, Reply, Status, TokenPlace, Told, Verdict,
+    Answered, Api, Call, ItemError, Modules, Provider, Quota, Reply, Status, TokenPlace, Told,
+    Verdict,
 };
 pub use resolver::Resolver;
 pub use set::DatabaseSet;

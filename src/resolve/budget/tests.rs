@@ -1,0 +1,1 @@
+//! Properties of the replay and of many processes at once.
