@@ -48,6 +48,18 @@ pub const METRICS: &[Described] = &[
     ("ipstamp_producers_replaced_total", "Producers that had to be made anew."),
     ("ipstamp_kafka_errors_total", "Errors reported by the Kafka clients, by code."),
     ("ipstamp_database_build_timestamp_seconds", "When each database was built."),
+    (
+        "ipstamp_budget_limit_units",
+        "What may be spent with each licence, by period, in the provider's billing unit.",
+    ),
+    (
+        "ipstamp_budget_used_units",
+        "Of that, what all processes together have claimed. At the limit records are partial.",
+    ),
+    (
+        "ipstamp_budget_gone_timestamp_seconds",
+        "When nothing will be left at the pace of the last hour; 0 when it lasts.",
+    ),
 ];
 
 /// What operators can scrape.
@@ -93,6 +105,12 @@ pub struct Metrics {
     pub kafka_errors: Family<CodeLabels, Counter>,
     /// See [`METRICS`].
     pub database_built: Family<DatabaseLabels, Gauge>,
+    /// See [`METRICS`].
+    pub budget_limit: Family<BudgetLabels, Gauge>,
+    /// See [`METRICS`].
+    pub budget_used: Family<BudgetLabels, Gauge>,
+    /// See [`METRICS`].
+    pub budget_gone: Family<BudgetLabels, Gauge>,
 }
 
 /// How a record ended.
@@ -174,6 +192,15 @@ pub struct DatabaseLabels {
     pub database: String,
 }
 
+/// A limit of a licence.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct BudgetLabels {
+    /// The licence's name, as configured.
+    pub licence: String,
+    /// `day` or `month`.
+    pub period: &'static str,
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
@@ -205,6 +232,9 @@ impl Metrics {
             producers_replaced: Counter::default(),
             kafka_errors: Family::default(),
             database_built: Family::default(),
+            budget_limit: Family::default(),
+            budget_used: Family::default(),
+            budget_gone: Family::default(),
         };
         metrics.register();
         metrics
@@ -262,6 +292,14 @@ impl Metrics {
             help("ipstamp_database_build_timestamp_seconds"),
             self.database_built.clone(),
         );
+        let budgets = [
+            ("ipstamp_budget_limit_units", &self.budget_limit),
+            ("ipstamp_budget_used_units", &self.budget_used),
+            ("ipstamp_budget_gone_timestamp_seconds", &self.budget_gone),
+        ];
+        for (name, family) in budgets {
+            registry.register(name, help(name), family.clone());
+        }
     }
 
     /// All metrics in the `OpenMetrics` text format.
@@ -286,6 +324,10 @@ mod tests {
         metrics.commits.get_or_create(&ResultLabels { result: "ok" }).inc();
         metrics.kafka_errors.get_or_create(&CodeLabels { code: "_TRANSPORT" }).inc();
         metrics.database_built.get_or_create(&DatabaseLabels { database: "city".into() }).set(1);
+        let labels = BudgetLabels { licence: "main".into(), period: "day" };
+        metrics.budget_limit.get_or_create(&labels).set(1);
+        metrics.budget_used.get_or_create(&labels).set(1);
+        metrics.budget_gone.get_or_create(&labels).set(1);
         let labels = PartitionLabels::of(&Topic::new("logs"), Partition(0));
         metrics.consumer_lag.get_or_create(&labels).set(1);
         let text = metrics.text();

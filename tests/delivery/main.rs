@@ -8,6 +8,7 @@ mod support;
 
 mod bomb;
 mod broker_faults;
+mod budget;
 mod fidelity;
 mod members;
 mod refused;

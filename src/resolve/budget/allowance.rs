@@ -92,6 +92,12 @@ impl Budget {
         }
     }
 
+    /// Until when so many units are not to be had; None when they are, or when it is not known yet.
+    /// Claims nothing: for whoever decides whether waiting makes sense.
+    pub fn spent_until(&self, units: u64, now: SystemTime) -> Option<SystemTime> {
+        self.purse()?.spent_until(units, now)
+    }
+
     /// After the call: what the provider says that it cost; None when it did not say, or did not
     /// answer: then all of it is spent.
     pub fn settle(&self, done: Reservation, charged: Option<u64>, now: SystemTime) {
@@ -124,6 +130,11 @@ impl Budget {
         };
         let kinds = [PeriodKind::Day, PeriodKind::Month].into_iter();
         kinds.filter_map(narrowest).map(|bound| Standing::of(bound, now, units, span)).collect()
+    }
+
+    /// What it may be at most; None without limits.
+    pub fn limits(&self) -> Option<Limits> {
+        self.purse().map(|purse| purse.limits())
     }
 
     /// What this process holds and has not reserved.
@@ -159,10 +170,6 @@ impl Budget {
         *lock(&self.shared.ledger) = Some(ledger);
     }
 
-    pub(super) fn limits(&self) -> Option<Limits> {
-        self.purse().map(|purse| purse.limits())
-    }
-
     pub(super) fn claim(&self, id: Uuid, now: SystemTime) -> Option<(u64, Day)> {
         self.purse()?.claim(id, now)
     }
@@ -181,6 +188,12 @@ impl Budget {
 
     pub(super) fn take_rests(&self, now: SystemTime) -> Vec<(Day, u64)> {
         self.purse().map(|mut purse| purse.take_rests(now)).unwrap_or_default()
+    }
+
+    pub(super) fn forget_claim(&self) {
+        if let Some(mut purse) = self.purse() {
+            purse.forget_claim();
+        }
     }
 
     pub(super) fn leave(&self) {

@@ -42,9 +42,11 @@ impl Books {
         budget
     }
 
-    /// Everything is read anew, from a log that begins so.
+    /// Everything is read anew, from a log that begins so. What is held was granted and stays; a
+    /// claim that was not yet read is made again.
     pub fn begin(&mut self, replay: Replay) {
         self.replay = replay;
+        self.budgets.iter().for_each(Budget::forget_claim);
     }
 
     /// Reads the next entry of the log, written at `at`.

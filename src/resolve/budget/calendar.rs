@@ -86,6 +86,14 @@ impl Day {
     }
 }
 
+/// A moment as a person reads it, in UTC: `14:05 UTC`, with the day in front when that is another.
+pub fn clock_time(moment: SystemTime, now: SystemTime) -> String {
+    let seconds = moment.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() % DAY;
+    let clock = format!("{:02}:{:02} UTC", seconds / 3600, seconds / 60 % 60);
+    let day = Day::of(moment);
+    if day == Day::of(now) { clock } else { format!("{day} {clock}") }
+}
+
 /// How many days a month has: the distance to the next one's first.
 fn days_of(year: i32, month: i32) -> i32 {
     let next = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
@@ -167,6 +175,14 @@ mod tests {
             assert_eq!(Day(number).to_string(), text);
             assert_eq!(day(text), Day(number));
         }
+    }
+
+    #[test]
+    fn a_moment_is_written_with_its_day_when_that_is_another() {
+        let now = day("2025-11-25").start() + Duration::from_secs(3600);
+        let later = now + Duration::from_secs(13 * 3600 + 305);
+        assert_eq!(clock_time(later, now), "14:05 UTC");
+        assert_eq!(clock_time(day("2025-12-01").start() + MARGIN, now), "2025-12-01 00:01 UTC");
     }
 
     #[test]

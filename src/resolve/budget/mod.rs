@@ -11,6 +11,8 @@
 //! - A claim is granted if all that was granted before it in each of its periods, and it, fit.
 //! - Where processes believe in different budgets, the smallest of those that have claimed in the
 //!   period and have not left holds for all.
+//! - Whoever has no limit by the day itself learns that another has one from the log, and gives its
+//!   chunk back at midnight like it.
 //! - What is reserved stays spent unless the provider's own figure says less, or nothing was sent.
 //! - Unused rest is given back by its owner alone. The chunk of an owner that has crashed stays spent.
 //! - Nothing is spent in the minute on each side of a period's end, where clocks may differ.
@@ -29,7 +31,7 @@ mod tests;
 
 pub use allowance::{Budget, Standing};
 pub use books::Books;
-pub use calendar::{Day, MARGIN, Period};
+pub use calendar::{Day, MARGIN, Period, clock_time};
 pub use config::{BudgetConfig, LimitedBudget, Limits, PeriodKind};
 pub use entry::{Act, Entry, Unreadable};
 pub use forecast::gone_at;

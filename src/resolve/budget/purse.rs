@@ -142,18 +142,37 @@ impl Purse {
             self.claim_ahead(units, today);
             return Reserve::Granted(Reservation { units, day: self.held.day });
         }
-        let lacking = (units - self.held.units).saturating_add(self.debt);
         if self.pending.is_some() {
             return Reserve::Later;
         }
-        if let Some(view) = self.view.as_ref().filter(|view| view.day == today) {
-            let spent = view.bounds.iter().filter(|bound| bound.remaining() < lacking);
-            if let Some(until) = spent.map(|bound| bound.period.next_spendable()).max() {
-                return Reserve::Spent { until };
-            }
+        if let Some(until) = self.exhausted_until(units, today) {
+            return Reserve::Spent { until };
         }
-        self.wanted = self.wanted.max(lacking);
+        self.wanted = self.wanted.max(self.lacking(units));
         Reserve::Later
+    }
+
+    /// Until when so many units are not to be had; None when they are, or when it is not known.
+    pub(super) fn spent_until(&self, units: u64, now: SystemTime) -> Option<SystemTime> {
+        let today = Day::of(now);
+        let waits = self.pending.is_some();
+        let has = units <= self.held.units && self.is_spendable(self.held.day, today);
+        self.closed_at(now).or_else(|| match has || waits {
+            true => None,
+            false => self.exhausted_until(units, today),
+        })
+    }
+
+    /// What has to come from the ledger beside what is held.
+    fn lacking(&self, units: u64) -> u64 {
+        units.saturating_add(self.debt).saturating_sub(self.held.units)
+    }
+
+    fn exhausted_until(&self, units: u64, today: Day) -> Option<SystemTime> {
+        let view = self.view.as_ref().filter(|view| view.day == today)?;
+        let lacking = self.lacking(units);
+        let spent = view.bounds.iter().filter(|bound| bound.remaining() < lacking);
+        spent.map(|bound| bound.period.next_spendable()).max()
     }
 
     /// Whether units are wanted from the ledger that are not yet claimed.
@@ -221,6 +240,12 @@ impl Purse {
             self.pending = None;
             self.wanted = 0;
         }
+    }
+
+    /// A claim that was appended is not in the log that is read from now on.
+    pub(super) fn forget_claim(&mut self) {
+        self.pending = None;
+        self.view = None;
     }
 
     /// What the ledger says of this day.

@@ -49,8 +49,7 @@ fn a_claim_is_granted_if_all_before_it_and_it_fit() {
     let day = limits(Some(100), None);
     let log =
         [claim(1, 1, 60, day), claim(2, 2, 41, day), claim(3, 2, 40, day), claim(4, 1, 1, day)];
-    let expected =
-        [Decision::Granted, Decision::Refused, Decision::Granted, Decision::Refused];
+    let expected = [Decision::Granted, Decision::Refused, Decision::Granted, Decision::Refused];
     assert_eq!(decisions(&mut Replay::new(), &log), expected);
 }
 
@@ -127,8 +126,7 @@ fn a_limit_by_the_month_counts_all_its_days() {
         // Of the next month.
         at(4, Day(today.0 + 30), 100),
     ];
-    let expected =
-        [Decision::Granted, Decision::Refused, Decision::Granted, Decision::Granted];
+    let expected = [Decision::Granted, Decision::Refused, Decision::Granted, Decision::Granted];
     assert_eq!(decisions(&mut Replay::new(), &log), expected);
 }
 
@@ -559,7 +557,8 @@ fn by_the_rule(log: &[Entry]) -> Vec<Decision> {
         }
         let of_day = || before().filter(|(earlier, _)| earlier.day == entry.day);
         let net = |owner: Option<Uuid>| {
-            let of = of_day().filter(|(earlier, _)| owner.is_none_or(|owner| earlier.owner == owner));
+            let of =
+                of_day().filter(|(earlier, _)| owner.is_none_or(|owner| earlier.owner == owner));
             of.fold(0, |sum, (earlier, decision)| match (earlier.act, decision) {
                 (Act::Claim { units, .. }, Decision::Granted) => sum + units,
                 (_, Decision::Released(units)) => sum - units,
