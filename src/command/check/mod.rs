@@ -4,6 +4,7 @@
 mod cluster;
 mod files;
 mod judge;
+mod ledger;
 mod report;
 
 use std::time::SystemTime;
@@ -13,6 +14,7 @@ use clap::Args;
 use super::output::{Format, print};
 use super::{Exit, Failure, Source};
 use crate::config::Config;
+use crate::fleet::{LedgerTopic, retention_wanted};
 use crate::pipeline::workers_by_default;
 use cluster::{Asker, Silence};
 use report::Report;
@@ -74,5 +76,25 @@ fn ask(config: &Config, args: &CheckArgs, report: &mut Report) -> Result<(), Sil
     let workers = config.pipeline.workers.unwrap_or_else(workers_by_default);
     let found = judge::judge(config, args.replicas, workers, &cluster);
     report.0.extend(found.0);
+    ask_ledger(config, report);
     Ok(())
+}
+
+/// Looks at the ledger's topic: without a limited budget it is not missed.
+fn ask_ledger(config: &Config, report: &mut Report) {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return };
+    let topic = &config.ledger.topic;
+    match LedgerTopic::ask(&config.kafka.client(), topic, runtime.handle()) {
+        Ok(found) => {
+            let start = |tool: &str| judge::command_start(config, tool);
+            let limits = config.budgets.iter().map(|(_, limits)| *limits);
+            let wanted = (!config.budgets.is_empty()).then(|| retention_wanted(limits));
+            ledger::judge(topic, &found, wanted, start, report);
+        }
+        Err(error) => report.warning(
+            format!("ledger {topic}"),
+            format!("the brokers do not say whether it is there: {error}"),
+            "try again when the brokers are up",
+        ),
+    }
 }

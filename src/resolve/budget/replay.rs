@@ -154,6 +154,11 @@ impl Replay {
         )
     }
 
+    /// The limits that hold for this day by what those have said who have claimed and not left.
+    pub fn bounds_said(&self, licence: &str, day: Day) -> impl Iterator<Item = Bound> {
+        self.bounds(licence, Limits { day: None, month: None, resets_on: 1 }, day)
+    }
+
     /// What may still be claimed for this day by somebody with these limits.
     pub fn remaining(&self, licence: &str, limits: Limits, day: Day) -> u64 {
         let bounds = self.bounds(licence, limits, day);
