@@ -100,6 +100,7 @@ fn stamper(profile: Profile, folder: &Path) -> Stamper {
         addresses: extract::Config::default(),
         wants: Arc::new(Wants::new(&wants).unwrap()),
         databases: Arc::new(DatabaseSet::new(databases).unwrap()),
+        cache: Default::default(),
         profile,
         existing: Existing::default(),
         memory_limit_bytes: 16 << 20,

@@ -14,7 +14,7 @@ use crate::admin;
 use crate::config::Config;
 use crate::kafka::end_process;
 use crate::pipeline::{self, Audit, RunEnd, RunSettings, StampSettings, workers_by_default};
-use crate::resolve::{Database, DatabaseSet, Wants};
+use crate::resolve::{Cache, CacheScope, Database, DatabaseSet, Wants};
 use crate::telemetry::{DatabaseLabels, Health, Metrics, init_logging};
 
 /// What all workers together may remember of addresses and rendered facts.
@@ -94,6 +94,7 @@ pub(super) fn stamp_settings(
         addresses: config.extract.clone(),
         wants: Arc::new(Wants::new(&config.want).map_err(|error| refused(&error))?),
         databases: Arc::new(DatabaseSet::new(databases).map_err(|error| refused(&error))?),
+        cache: (Arc::new(Cache::new(&config.cache, &[])), CacheScope::SHARED),
         profile: config.profile,
         existing: config.existing,
         memory_limit_bytes: MEMORY_LIMIT_BYTES,

@@ -48,6 +48,8 @@ pub struct Config {
     pub ledger: fleet::LedgerConfig,
     /// The licences whose spending is limited, by their names.
     pub budgets: Vec<(String, resolve::budget::Limits)>,
+    /// What is kept of what providers answered.
+    pub cache: resolve::CacheConfig,
     /// How facts are written.
     pub profile: encode::Profile,
     /// What happens to a fact group that the event already has.
@@ -116,6 +118,7 @@ impl From<File> for Config {
             databases: file.databases,
             ledger: file.ledger,
             budgets: Vec::new(),
+            cache: file.cache,
             profile: file.output.profile,
             existing: file.output.existing,
             publish: publish::Config {

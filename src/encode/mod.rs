@@ -12,10 +12,14 @@
 //! # The stamp
 //!
 //! Every profile writes one `ipstamp` object into the outermost object:
-//! `{"outcome": "enriched" | "partial", "reason": …, "sources": […]}`. `reason` is there when there
-//! is one; `sources` names the sources that contributed, in the configured order. An event that has
-//! an `ipstamp` member was stamped before: its value is replaced whole. An event whose outermost
-//! value is an array has no place for it and goes without.
+//! `{"outcome": "enriched" | "partial", "reason": …, "sources": {…}}`. `reason` is there when there
+//! is one; `sources` has a member for each source that contributed, in the configured order: of a
+//! database the day on which it was built, of whoever was asked for the address the minute in which
+//! he answered (the oldest, where there are several). With such an answer there is also `age`, the
+//! seconds since that minute, and `stale` with the names of the sources that ought to have been
+//! asked anew and could not be. An event that has an `ipstamp` member was stamped before: its value
+//! is replaced whole. An event whose outermost value is an array has no place for it and goes
+//! without.
 //!
 //! # Two addresses in one place
 //!
@@ -74,6 +78,7 @@ mod members;
 mod native;
 mod splice;
 mod stamp;
+mod time;
 
 #[cfg(test)]
 mod golden;

@@ -26,7 +26,7 @@ pub(super) fn plan(desk: &mut Desk, event: Event<'_>, facts: &mut dyn Facts) {
     if taken.is_none() {
         desk.splice.text(b",\"ipstamp\":");
     }
-    stamp::begin(&mut desk.splice, event.outcome, desk.contributed, &desk.sources);
+    stamp::begin(desk, event, facts);
     desk.splice.text(b",\"addresses\":[");
     items(desk, event, facts);
     desk.splice.text(b"]}");

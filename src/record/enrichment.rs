@@ -1,7 +1,10 @@
 //! What is known of one address, in no provider's words. Absent is never false.
 
+use serde::{Deserialize, Serialize};
+
 /// The facts known of an address, group by group.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Enrichment {
     /// Where it is.
     pub geo: Option<Geo>,
@@ -26,7 +29,8 @@ pub struct Enrichment {
 }
 
 /// A place. Codes are ISO 3166: `CA`, `CA-QC`.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Geo {
     /// Two letters: `EU`.
     pub continent_code: Option<String>,
@@ -59,7 +63,8 @@ pub struct Geo {
 }
 
 /// An autonomous system.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct AutonomousSystem {
     /// The number, without `AS`.
     pub number: Option<u32>,
@@ -72,7 +77,8 @@ pub struct AutonomousSystem {
 }
 
 /// How the address is connected.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Network {
     /// The announced route: `192.0.2.0/24`.
     pub route: Option<String>,
@@ -93,7 +99,8 @@ pub struct Network {
 }
 
 /// Who uses the address.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Company {
     /// Name.
     pub name: Option<String>,
@@ -104,7 +111,8 @@ pub struct Company {
 }
 
 /// Whether the address hides who is behind it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Privacy {
     /// Any of the below.
     pub anonymous: Option<bool>,
@@ -129,7 +137,8 @@ pub struct Privacy {
 }
 
 /// How dangerous the address is held to be.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Threat {
     /// 0 to 100, whatever the source's own scale.
     pub score: Option<f64>,
@@ -142,7 +151,8 @@ pub struct Threat {
 }
 
 /// A known crawler.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Crawler {
     /// Name.
     pub name: Option<String>,
@@ -151,7 +161,8 @@ pub struct Crawler {
 }
 
 /// Whom to write to about abuse.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Abuse {
     /// E-mail address.
     pub email: Option<String>,
@@ -168,7 +179,8 @@ pub struct Abuse {
 }
 
 /// A mobile carrier.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Carrier {
     /// Name.
     pub name: Option<String>,
@@ -179,7 +191,8 @@ pub struct Carrier {
 }
 
 /// The name of the address in DNS.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Hostname {
     /// The name.
     pub name: Option<String>,

@@ -60,6 +60,12 @@ pub const METRICS: &[Described] = &[
         "ipstamp_budget_gone_timestamp_seconds",
         "When nothing will be left at the pace of the last hour; 0 when it lasts.",
     ),
+    ("ipstamp_cache_entries", "Addresses of which answers of providers are kept."),
+    ("ipstamp_cache_bytes", "Memory that these answers are reckoned to use."),
+    (
+        "ipstamp_cache_lookups_total",
+        "Questions to the cache, by result: hit, unknown (asked, nothing known), stale, miss.",
+    ),
 ];
 
 /// What operators can scrape.
@@ -111,6 +117,11 @@ pub struct Metrics {
     pub budget_used: Family<BudgetLabels, Gauge>,
     /// See [`METRICS`].
     pub budget_gone: Family<BudgetLabels, Gauge>,
+    pub cache_entries: Gauge,
+    /// See [`METRICS`].
+    pub cache_bytes: Gauge,
+    /// See [`METRICS`].
+    pub cache_lookups: Family<ResultLabels, Counter>,
 }
 
 /// How a record ended.
@@ -174,7 +185,7 @@ pub struct KindLabels {
 /// How something went.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct ResultLabels {
-    /// `ok` or `error`.
+    /// `ok` or `error`; of a question to the cache `hit`, `unknown`, `stale` or `miss`.
     pub result: &'static str,
 }
 
@@ -235,6 +246,9 @@ impl Metrics {
             budget_limit: Family::default(),
             budget_used: Family::default(),
             budget_gone: Family::default(),
+            cache_entries: Gauge::default(),
+            cache_bytes: Gauge::default(),
+            cache_lookups: Family::default(),
         };
         metrics.register();
         metrics
@@ -268,6 +282,8 @@ impl Metrics {
         gauge("ipstamp_paused_partitions", &self.paused_partitions);
         gauge("ipstamp_halted_partitions", &self.halted_partitions);
         gauge("ipstamp_oldest_in_flight_seconds", &self.oldest_in_flight);
+        gauge("ipstamp_cache_entries", &self.cache_entries);
+        gauge("ipstamp_cache_bytes", &self.cache_bytes);
         let total = |name: &str| help(&format!("{name}_total"));
         registry.register("ipstamp_records", total("ipstamp_records"), self.records.clone());
         registry.register("ipstamp_sightings", total("ipstamp_sightings"), self.sightings.clone());
@@ -281,6 +297,11 @@ impl Metrics {
             "ipstamp_kafka_errors",
             total("ipstamp_kafka_errors"),
             self.kafka_errors.clone(),
+        );
+        registry.register(
+            "ipstamp_cache_lookups",
+            total("ipstamp_cache_lookups"),
+            self.cache_lookups.clone(),
         );
         registry.register(
             "ipstamp_consumer_lag_records",
@@ -323,6 +344,7 @@ mod tests {
         metrics.rebalances.get_or_create(&KindLabels { kind: "assign" }).inc();
         metrics.commits.get_or_create(&ResultLabels { result: "ok" }).inc();
         metrics.kafka_errors.get_or_create(&CodeLabels { code: "_TRANSPORT" }).inc();
+        metrics.cache_lookups.get_or_create(&ResultLabels { result: "hit" }).inc();
         metrics.database_built.get_or_create(&DatabaseLabels { database: "city".into() }).set(1);
         let labels = BudgetLabels { licence: "main".into(), period: "day" };
         metrics.budget_limit.get_or_create(&labels).set(1);

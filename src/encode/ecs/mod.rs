@@ -193,7 +193,7 @@ impl Ecs {
         if taken.is_none() {
             desk.splice.text(b",\"ipstamp\":");
         }
-        stamp::begin(&mut desk.splice, event.outcome, desk.contributed, &desk.sources);
+        stamp::begin(desk, event, facts);
         for (item, nth) in self.also.iter().enumerate() {
             desk.splice.text(if item == 0 { b",\"also\":[{\"path\":" } else { b",{\"path\":" });
             let sighting = &event.outline.sightings[*nth];
