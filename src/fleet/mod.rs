@@ -4,7 +4,11 @@
 //! whose order decides who may spend: see [`crate::resolve::budget`]. Nothing else is needed, no
 //! server and no transactions. While the brokers cannot be reached, a process spends what it holds
 //! and is told `Later` for more. [`LocalLedger`] keeps the same books for one process without Kafka.
+//!
+//! [`Answers`]: what providers have answered, in a compacted topic, so that a fleet pays once for an
+//! address and a restart not again. Nothing waits for it: a process without it only asks more.
 
+mod answers;
 mod config;
 mod error;
 mod ledger;
@@ -14,9 +18,10 @@ mod reading;
 mod show;
 mod topic;
 
+pub use answers::{Answers, AnswersError, AnswersSettings, problems_of_answers};
 pub use config::LedgerConfig;
 pub use error::LedgerError;
 pub use ledger::{Ledger, LedgerSettings};
 pub use local::LocalLedger;
 pub use reading::{Found, read_all};
-pub use topic::{LedgerTopic, TopicProblem, retention_wanted};
+pub use topic::{LedgerTopic, TopicProblem, TopicSettings, retention_wanted};

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{FactGroup, GroupSet};
+
 /// The facts known of an address, group by group.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -26,6 +28,26 @@ pub struct Enrichment {
     pub carrier: Option<Carrier>,
     /// Its name in DNS.
     pub hostname: Option<Hostname>,
+}
+
+impl Enrichment {
+    /// Takes what `other` has of these groups in the place of what is here.
+    pub fn replace(&mut self, groups: GroupSet, other: &Self) {
+        for group in groups.iter() {
+            match group {
+                FactGroup::Geo => self.geo.clone_from(&other.geo),
+                FactGroup::As => self.autonomous_system.clone_from(&other.autonomous_system),
+                FactGroup::Network => self.network.clone_from(&other.network),
+                FactGroup::Company => self.company.clone_from(&other.company),
+                FactGroup::Privacy => self.privacy.clone_from(&other.privacy),
+                FactGroup::Threat => self.threat.clone_from(&other.threat),
+                FactGroup::Crawler => self.crawler.clone_from(&other.crawler),
+                FactGroup::Abuse => self.abuse.clone_from(&other.abuse),
+                FactGroup::Carrier => self.carrier.clone_from(&other.carrier),
+                FactGroup::Hostname => self.hostname.clone_from(&other.hostname),
+            }
+        }
+    }
 }
 
 /// A place. Codes are ISO 3166: `CA`, `CA-QC`.

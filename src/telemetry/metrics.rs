@@ -66,6 +66,10 @@ pub const METRICS: &[Described] = &[
         "ipstamp_cache_lookups_total",
         "Questions to the cache, by result: hit, unknown (asked, nothing known), stale, miss.",
     ),
+    (
+        "ipstamp_answers_total",
+        "Records of the answers topic, by result: read, known (here already), foreign (another scope), damaged, written, lost.",
+    ),
 ];
 
 /// What operators can scrape.
@@ -117,11 +121,14 @@ pub struct Metrics {
     pub budget_used: Family<BudgetLabels, Gauge>,
     /// See [`METRICS`].
     pub budget_gone: Family<BudgetLabels, Gauge>,
+    /// See [`METRICS`].
     pub cache_entries: Gauge,
     /// See [`METRICS`].
     pub cache_bytes: Gauge,
     /// See [`METRICS`].
     pub cache_lookups: Family<ResultLabels, Counter>,
+    /// See [`METRICS`].
+    pub answers: Family<ResultLabels, Counter>,
 }
 
 /// How a record ended.
@@ -249,6 +256,7 @@ impl Metrics {
             cache_entries: Gauge::default(),
             cache_bytes: Gauge::default(),
             cache_lookups: Family::default(),
+            answers: Family::default(),
         };
         metrics.register();
         metrics
@@ -303,6 +311,7 @@ impl Metrics {
             total("ipstamp_cache_lookups"),
             self.cache_lookups.clone(),
         );
+        registry.register("ipstamp_answers", total("ipstamp_answers"), self.answers.clone());
         registry.register(
             "ipstamp_consumer_lag_records",
             help("ipstamp_consumer_lag_records"),
@@ -344,6 +353,7 @@ mod tests {
         metrics.rebalances.get_or_create(&KindLabels { kind: "assign" }).inc();
         metrics.commits.get_or_create(&ResultLabels { result: "ok" }).inc();
         metrics.kafka_errors.get_or_create(&CodeLabels { code: "_TRANSPORT" }).inc();
+        metrics.answers.get_or_create(&ResultLabels { result: "read" }).inc();
         metrics.cache_lookups.get_or_create(&ResultLabels { result: "hit" }).inc();
         metrics.database_built.get_or_create(&DatabaseLabels { database: "city".into() }).set(1);
         let labels = BudgetLabels { licence: "main".into(), period: "day" };

@@ -34,6 +34,10 @@ pub struct CacheConfig {
     #[serde(with = "humantime_serde", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub serve_stale: Option<Duration>,
+    /// A compacted topic in which the processes of a fleet share their answers, and in which these
+    /// survive a restart: `ipstamp.answers`. Default: each process asks for itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
 }
 
 /// A time such as `24h`.
@@ -54,6 +58,7 @@ impl Default for CacheConfig {
             unknown_ttl: unknown,
             error_ttl: error,
             serve_stale: None,
+            topic: None,
         }
     }
 }

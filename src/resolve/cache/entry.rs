@@ -28,6 +28,19 @@ impl Telling {
         self.ends.iter().map(|(group, _)| *group).collect()
     }
 
+    /// Adds what was said of other groups in the same reply, so that it is one again.
+    fn join(&mut self, other: Self) {
+        if !other.has.is_empty() {
+            let mut facts = unpack(&self.facts);
+            facts.replace(other.has, &unpack(&other.facts));
+            self.facts = pack(&facts);
+        }
+        self.has = self.has.or(other.has);
+        self.closes = self.closes.or(other.closes);
+        self.ends.extend(other.ends);
+        self.ends.sort_unstable_by_key(|(group, _)| *group);
+    }
+
     /// Takes the groups out of it.
     fn without(&mut self, groups: GroupSet) {
         self.ends.retain(|(group, _)| !groups.contains(*group));
@@ -78,7 +91,13 @@ impl Entry {
                 _ => {}
             }
         }
-        tellings.push(new);
+        let same_reply = tellings.iter_mut().find(|old| {
+            (old.source, old.retrieved, old.failed) == (source, new.retrieved, new.failed)
+        });
+        match same_reply {
+            Some(old) => old.join(new),
+            None => tellings.push(new),
+        }
         for telling in &mut tellings {
             let gone = telling.ends.iter().filter(|(_, end)| *end < useful);
             let gone = gone.map(|(group, _)| *group).collect();

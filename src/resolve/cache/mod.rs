@@ -17,8 +17,9 @@ mod tests;
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use moka::policy::EvictionPolicy;
@@ -31,7 +32,7 @@ pub use self::lifetimes::Lifetimes;
 use self::entry::{Telling, pack};
 use self::lifetimes::Jitter;
 use super::fields::groups_of;
-use crate::record::{Address, Enrichment, GroupSet, Moment};
+use crate::record::{Address, Enrichment, FactGroup, GroupSet, Moment};
 
 /// Whose answers: nobody is given what was answered in another scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -74,10 +75,42 @@ pub struct Cache {
     jitter: Jitter,
     lifetimes: Lifetimes,
     stale: Duration,
+    /// Who wants to know what was put in.
+    watcher: OnceLock<SyncSender<Change>>,
+    /// How many changes he was not told.
+    untold: AtomicU64,
     /// How often something was put in.
     version: AtomicU64,
     /// How often something was taken away on purpose.
     cleared: AtomicU64,
+}
+
+/// An answer that was put in here, and did not come from somebody else's cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Whose.
+    pub scope: CacheScope,
+    /// Of which address.
+    pub address: IpAddr,
+    /// Of which groups.
+    pub groups: GroupSet,
+}
+
+/// An answer about one group that another process was given.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Adopted {
+    /// Who gave it.
+    pub source: SourceId,
+    /// When.
+    pub retrieved: Moment,
+    /// Until when it holds.
+    pub end: Moment,
+    /// The group.
+    pub group: FactGroup,
+    /// Whether nobody else is to be asked for it.
+    pub closes: bool,
+    /// What is known of the group; None when nothing is.
+    pub facts: Option<Enrichment>,
 }
 
 /// What one address is reckoned to cost beside its bytes: the places in moka's map and lists, and
@@ -104,6 +137,8 @@ impl Cache {
             jitter: Jitter::default(),
             lifetimes: config.lifetimes(),
             stale: config.serve_stale.unwrap_or_default(),
+            watcher: OnceLock::new(),
+            untold: AtomicU64::new(0),
             version: AtomicU64::new(0),
             cleared: AtomicU64::new(0),
         }
@@ -140,7 +175,62 @@ impl Cache {
             closes: learned.closes.and(asked),
             facts: learned.facts.filter(|_| !has.is_empty()).map(pack).unwrap_or_default(),
         };
-        self.merge(scope, address, telling, now);
+        if !self.merge(scope, address, telling, now) {
+            return;
+        }
+        if let Some(watcher) = self.watcher.get() {
+            let address = Address::new(address).ip();
+            if watcher.try_send(Change { scope, address, groups: asked }).is_err() {
+                self.untold.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Keeps an answer that another process was given; false when what is here is as new, or when it
+    /// has ended.
+    pub fn adopt(
+        &self,
+        scope: CacheScope,
+        address: IpAddr,
+        adopted: &Adopted,
+        now: Moment,
+    ) -> bool {
+        let Adopted { source, retrieved, group, .. } = *adopted;
+        let is_here = |entry: &Entry| {
+            entry.answers().any(|told| {
+                told.source == source
+                    && told.retrieved >= retrieved
+                    && told.ends().any(|(of, _)| of == group)
+            })
+        };
+        let address = Address::new(address).ip();
+        if adopted.end <= now || self.get(scope, address).as_ref().is_some_and(is_here) {
+            return false;
+        }
+        let groups = GroupSet::EMPTY.with(group);
+        let has = adopted.facts.as_ref().map(groups_of).unwrap_or_default().and(groups);
+        let telling = Telling {
+            source,
+            retrieved,
+            failed: false,
+            ends: vec![(group, adopted.end)],
+            has,
+            closes: if adopted.closes { groups } else { GroupSet::EMPTY },
+            facts: adopted.facts.as_ref().filter(|_| !has.is_empty()).map(pack).unwrap_or_default(),
+        };
+        self.merge(scope, address, telling, now)
+    }
+
+    /// The changes from now on, of which at most so many wait to be taken; those beyond are counted
+    /// in [`Cache::untold`]. Only one may watch: None for a second.
+    pub fn watch(&self, most_waiting: usize) -> Option<Receiver<Change>> {
+        let (send, receive) = sync_channel(most_waiting);
+        self.watcher.set(send).ok().map(|()| receive)
+    }
+
+    /// How many changes there was no room for.
+    pub fn untold(&self) -> u64 {
+        self.untold.load(Ordering::Relaxed)
     }
 
     /// Notes that a source failed now on these groups. What is known of them stays.
@@ -218,10 +308,11 @@ impl Cache {
         self.entries.weighted_size()
     }
 
-    fn merge(&self, scope: CacheScope, address: IpAddr, telling: Telling, now: Moment) {
+    /// False when there is nothing to keep.
+    fn merge(&self, scope: CacheScope, address: IpAddr, telling: Telling, now: Moment) -> bool {
         let address = Address::new(address);
         if telling.ends.is_empty() || !address.is_global() {
-            return;
+            return false;
         }
         let useful = now.before(self.stale);
         let key = Key { scope, address: address.ip() };
@@ -230,6 +321,7 @@ impl Cache {
             Entry::merged(before.as_ref().map(moka::Entry::value), telling, useful)
         });
         self.version.fetch_add(1, Ordering::Release);
+        true
     }
 }
 

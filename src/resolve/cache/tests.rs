@@ -298,7 +298,10 @@ fn ten_thousand_that_put_and_get_one_address_at_the_same_time_lose_no_group() {
     });
     assert_eq!(cache.version(), 10_000);
     let entry = cache.get(CacheScope::SHARED, address(1)).unwrap();
-    assert_eq!(entry.iter().count(), 4, "two sources, two groups each");
+    let both = GROUPS[..2].iter().copied().collect();
+    for source in [0, 1] {
+        assert_eq!(entry.answered_by(SourceId(source), Moment(2_500)), both);
+    }
 }
 
 #[test]
@@ -336,4 +339,77 @@ fn it_keeps_to_its_memory_however_often_the_same_addresses_come_again() {
     assert!(kept > size.as_u64() / 2, "{kept} bytes are kept");
     assert_eq!(cache.bytes(), kept, "what is reckoned is what is there");
     assert_eq!(cache.entries(), cache.entries.iter().count() as u64);
+}
+
+#[test]
+fn what_another_process_was_told_is_adopted_once_and_only_while_it_is_newer() {
+    let cache = cache(&CacheConfig::default());
+    let (scope, ip, now) = (CacheScope::SHARED, address(1), Moment(1000));
+    let geo = GroupSet::EMPTY.with(FactGroup::Geo);
+    let adopted = |retrieved: u32, mark| Adopted {
+        source: SourceId(0),
+        retrieved: Moment(retrieved),
+        end: Moment(5000),
+        group: FactGroup::Geo,
+        closes: true,
+        facts: Some(facts(geo, mark)),
+    };
+    let mark = || {
+        let entry = cache.get(scope, ip).unwrap();
+        entry.answers().find_map(|told| mark_of(&told.enrichment(), FactGroup::Geo))
+    };
+    assert!(cache.adopt(scope, ip, &adopted(900, 7), now));
+    assert!(!cache.adopt(scope, ip, &adopted(900, 7), now), "it is here");
+    assert!(!cache.adopt(scope, ip, &adopted(800, 6), now), "it is older");
+    assert_eq!((mark(), cache.version()), (Some(7), 1));
+    assert!(cache.adopt(scope, ip, &adopted(950, 8), now));
+    assert_eq!(mark(), Some(8));
+    assert!(!cache.adopt(scope, address(2), &adopted(900, 7), Moment(5000)), "it has ended");
+    assert_eq!(cache.get(scope, address(2)), None);
+}
+
+#[test]
+fn groups_of_one_reply_that_come_one_by_one_are_one_reply_again() {
+    let cache = cache(&CacheConfig::default());
+    let whole = facts(GROUPS.into_iter().collect(), 7);
+    for group in GROUPS {
+        let adopted = Adopted {
+            source: SourceId(1),
+            retrieved: Moment(100),
+            end: Moment(5000),
+            group,
+            closes: false,
+            facts: Some(facts(GroupSet::EMPTY.with(group), 7)),
+        };
+        assert!(cache.adopt(CacheScope(1), address(1), &adopted, Moment(200)));
+    }
+    let entry = cache.get(CacheScope(1), address(1)).unwrap();
+    let told: Vec<_> = entry.iter().collect();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].enrichment(), whole);
+    assert_eq!(told[0].holding(Moment(200)), GROUPS.into_iter().collect());
+}
+
+#[test]
+fn who_watches_is_told_of_answers_and_not_of_what_was_adopted_nor_waited_for() {
+    let cache = cache(&CacheConfig::default());
+    let changes = cache.watch(2).unwrap();
+    assert!(cache.watch(2).is_none(), "somebody watches");
+    let asked = GROUPS.into_iter().collect();
+    let adopted = Adopted {
+        source: SourceId(0),
+        retrieved: Moment(1),
+        end: Moment(9),
+        group: FactGroup::Geo,
+        closes: true,
+        facts: None,
+    };
+    assert!(cache.adopt(CacheScope::SHARED, address(1), &adopted, Moment(1)));
+    for number in 0..3 {
+        let learned = plain(0, None);
+        cache.put(CacheScope(5), address(number), &learned, &lifetimes(HOUR), Moment(1));
+    }
+    let change = |number| Change { scope: CacheScope(5), address: address(number), groups: asked };
+    assert_eq!(changes.try_iter().collect::<Vec<_>>(), [change(0), change(1)]);
+    assert_eq!(cache.untold(), 1);
 }
