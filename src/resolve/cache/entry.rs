@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::SourceId;
+use super::packing::{pack, unpack};
 use crate::record::{Enrichment, FactGroup, GroupSet, Moment};
 
 /// What one source said of an address in one reply.
@@ -50,17 +51,11 @@ impl Telling {
             self.facts = Box::default();
         }
     }
-}
 
-/// Packs facts; nothing when there are none.
-pub(super) fn pack(facts: &Enrichment) -> Box<[u8]> {
-    // Writing into memory that grows cannot fail.
-    postcard::to_allocvec(facts).unwrap_or_default().into()
-}
-
-/// Facts as they were packed. Their bytes never leave the process, so they are always whole.
-pub(in crate::resolve) fn unpack(facts: &[u8]) -> Enrichment {
-    postcard::from_bytes(facts).unwrap_or_default()
+    fn without_facts(&mut self) {
+        self.has = GroupSet::EMPTY;
+        self.facts = Box::default();
+    }
 }
 
 /// What is known of one address. Cheap to clone.
@@ -68,7 +63,11 @@ pub(in crate::resolve) fn unpack(facts: &[u8]) -> Enrichment {
 pub struct Entry(Arc<[u8]>);
 
 /// Before the ends and the facts of a telling.
-const HEAD: usize = 16;
+const HEAD: usize = 14;
+/// In the source's byte: it failed.
+const FAILED: u8 = 0x80;
+/// In the length of the facts: the groups do not all end at the same time.
+const ENDS_DIFFER: u32 = 1 << 23;
 
 impl Entry {
     /// Puts a telling in the place of what the same source said before of the same groups. What is
@@ -102,6 +101,10 @@ impl Entry {
             let gone = telling.ends.iter().filter(|(_, end)| *end < useful);
             let gone = gone.map(|(group, _)| *group).collect();
             telling.without(gone);
+            if telling.facts.len() >= ENDS_DIFFER as usize {
+                // Megabytes about one address are nothing that anybody has asked for.
+                telling.without_facts();
+            }
         }
         tellings.retain(|telling| !telling.ends.is_empty());
         tellings.sort_by_key(|telling| (telling.source, telling.failed, telling.retrieved));
@@ -111,14 +114,15 @@ impl Entry {
     fn packed(tellings: &[Telling]) -> Self {
         let mut bytes = Vec::new();
         for telling in tellings {
-            bytes.push(telling.source.0);
-            bytes.push(u8::from(telling.failed));
+            bytes.push(telling.source.0 | if telling.failed { FAILED } else { 0 });
             for set in [telling.asked(), telling.has, telling.closes] {
                 bytes.extend_from_slice(&set.bits().to_le_bytes());
             }
             bytes.extend_from_slice(&telling.retrieved.0.to_le_bytes());
-            bytes.extend_from_slice(&(telling.facts.len() as u32).to_le_bytes());
-            for (_, end) in &telling.ends {
+            let differ = telling.ends.windows(2).any(|pair| pair[0].1 != pair[1].1);
+            let length = telling.facts.len() as u32 | if differ { ENDS_DIFFER } else { 0 };
+            bytes.extend_from_slice(&length.to_le_bytes()[..3]);
+            for (_, end) in telling.ends.iter().take(if differ { usize::MAX } else { 1 }) {
                 bytes.extend_from_slice(&end.0.to_le_bytes());
             }
             bytes.extend_from_slice(&telling.facts);
@@ -189,16 +193,17 @@ pub struct Told<'a> {
 impl<'a> Told<'a> {
     fn first_of(bytes: &'a [u8]) -> Option<Self> {
         let (head, rest) = bytes.split_first_chunk::<HEAD>()?;
-        let [source, failed, a0, a1, h0, h1, c0, c1, times @ ..] = *head;
-        let [r0, r1, r2, r3, l0, l1, l2, l3] = times;
+        let [source, a0, a1, h0, h1, c0, c1, r0, r1, r2, r3, l0, l1, l2] = *head;
         let set = |low, high| GroupSet::from_bits(u16::from_le_bytes([low, high]));
         let asked = set(a0, a1);
-        let (ends, rest) = rest.split_at_checked(asked.len() * 4)?;
-        let (facts, _) = rest.split_at_checked(u32::from_le_bytes([l0, l1, l2, l3]) as usize)?;
+        let length = u32::from_le_bytes([l0, l1, l2, 0]);
+        let ends = if length & ENDS_DIFFER == 0 { 1 } else { asked.len() };
+        let (ends, rest) = rest.split_at_checked(ends * 4)?;
+        let (facts, _) = rest.split_at_checked((length & !ENDS_DIFFER) as usize)?;
         Some(Self {
-            source: SourceId(source),
+            source: SourceId(source & !FAILED),
             retrieved: Moment(u32::from_le_bytes([r0, r1, r2, r3])),
-            failed: failed != 0,
+            failed: source & FAILED != 0,
             has: set(h0, h1),
             closes: set(c0, c1),
             asked,
@@ -209,8 +214,11 @@ impl<'a> Told<'a> {
 
     /// The groups that it was asked for, each with the end of what it said.
     pub fn ends(&self) -> impl Iterator<Item = (FactGroup, Moment)> + use<'a> {
-        let ends = self.ends.as_chunks::<4>().0.iter();
-        self.asked.iter().zip(ends.map(|end| Moment(u32::from_le_bytes(*end))))
+        let ends = self.ends.as_chunks::<4>().0;
+        self.asked.iter().enumerate().map(|(nth, group)| {
+            let end = ends.get(nth).or(ends.last()).copied().unwrap_or_default();
+            (group, Moment(u32::from_le_bytes(end)))
+        })
     }
 
     /// The groups of which what it said still holds.

@@ -12,6 +12,7 @@
 mod config;
 mod entry;
 mod lifetimes;
+mod packing;
 #[cfg(test)]
 mod tests;
 
@@ -25,12 +26,13 @@ use std::time::Duration;
 use moka::policy::EvictionPolicy;
 
 pub use self::config::{CacheConfig, Life};
-pub(super) use self::entry::unpack;
 pub use self::entry::{Entry, Told};
 pub use self::lifetimes::Lifetimes;
+pub(super) use self::packing::unpack;
 
-use self::entry::{Telling, pack};
+use self::entry::Telling;
 use self::lifetimes::Jitter;
+use self::packing::pack;
 use super::fields::groups_of;
 use crate::record::{Address, Enrichment, FactGroup, GroupSet, Moment};
 
