@@ -53,7 +53,7 @@ fn address(number: u32) -> Address {
 
 /// One in five is something; a few hundred services.
 fn facts(number: u32) -> Enrichment {
-    let vpn = number % 5 == 0;
+    let vpn = number.is_multiple_of(5);
     let privacy = Privacy {
         anonymous: Some(vpn),
         vpn: Some(vpn),
@@ -61,14 +61,14 @@ fn facts(number: u32) -> Enrichment {
         residential_proxy: Some(false),
         tor: Some(false),
         relay: Some(false),
-        hosting: Some(number % 3 == 0),
+        hosting: Some(number.is_multiple_of(3)),
         service: vpn.then(|| format!("Service {}", number % 300)),
         last_seen: vpn.then(|| "2026-11-02".into()),
         confidence: vpn.then_some(87.0),
     };
     let threat = Threat {
         score: Some(f64::from(number % 100)),
-        is_attacker: Some(number % 7 == 0),
+        is_attacker: Some(number.is_multiple_of(7)),
         is_bot: Some(false),
         is_spam: Some(false),
     };

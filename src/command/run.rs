@@ -82,7 +82,9 @@ pub fn run(config: Config, args: &RunArgs) -> Result<Exit, Failure> {
         metrics,
     };
     let end = pipeline::run(settings);
-    answers.map(Answers::stop);
+    if let Some(answers) = answers {
+        answers.stop();
+    }
     // Whoever still waits for a broker is not waited for.
     runtime.shutdown_background();
     conclude(end)

@@ -76,7 +76,7 @@ impl Facts for Book {
 
     fn retrieval(&self, id: FactsId) -> Option<Retrieval> {
         let at = Moment(1_763_424_000 + id.0 * 60);
-        (id.0 > 2).then_some(Retrieval { at, stale: id.0 % 2 == 0 })
+        (id.0 > 2).then_some(Retrieval { at, stale: id.0.is_multiple_of(2) })
     }
 
     fn now(&self) -> Moment {
