@@ -118,7 +118,8 @@ impl Dice {
 fn lookup(criterion: &mut Criterion) {
     let set = databases();
     let wants = Arc::new(Wants::new(&[Want("geo".into()), Want("as".into())]).unwrap());
-    let resolver = || Resolver::new(Arc::clone(&wants), Arc::clone(&set), MEMORY);
+    let resolver =
+        || Resolver::new(Arc::clone(&wants), Arc::clone(&set), Default::default(), MEMORY);
     let mut dice = Dice(1);
     let flat: Vec<Address> = (0..1 << 20).map(|_| dice.global_address()).collect();
 

@@ -13,7 +13,7 @@
 //!
 //! Imports run one way, and `tests/architecture.rs` proves it: stations import `record`, the two at
 //! the rim also `kafka`; `pipeline` imports stations, `kafka` and `telemetry`; `database` hands
-//! files to `resolve`; `admin` shows what `telemetry` has; `config` composes the rooms' own
+//! files to `resolve`, and `fleet` what other processes have said through Kafka; `admin` shows what `telemetry` has; `config` composes the rooms' own
 //! `Config` types; `command` is on top.
 
 // What travels: values only.
@@ -27,6 +27,8 @@ pub mod publish;
 pub mod commit;
 // The foreman.
 pub mod pipeline;
+// What the processes of a fleet share.
+pub mod fleet;
 // Around the line: database files, the rim towards librdkafka, what operators are told and where.
 pub mod database;
 pub mod kafka;

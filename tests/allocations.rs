@@ -17,7 +17,7 @@ use ipstamp::publish::{
     Compression, Config, Limits, OnUndeliverable, Outlet, Partitioning, TopicState, UnderWay,
     producer_settings,
 };
-use ipstamp::record::{Offset, Partition, Reason, Topic};
+use ipstamp::record::{Moment, Offset, Partition, Reason, Topic};
 use ipstamp::resolve::{DatabaseConfig, DatabaseSet, Want, Wants};
 use ipstamp::{database, extract};
 use rdkafka::ClientConfig;
@@ -100,6 +100,7 @@ fn stamper(profile: Profile, folder: &Path) -> Stamper {
         addresses: extract::Config::default(),
         wants: Arc::new(Wants::new(&wants).unwrap()),
         databases: Arc::new(DatabaseSet::new(databases).unwrap()),
+        cache: Default::default(),
         profile,
         existing: Existing::default(),
         memory_limit_bytes: 16 << 20,
@@ -137,7 +138,7 @@ fn stamping_and_tracking_allocate_nothing() {
         let mut run = |events: &[Vec<u8>]| {
             for (number, event) in events.iter().enumerate() {
                 if number % 512 == 0 {
-                    stamper.refresh();
+                    stamper.refresh(Moment::now());
                 }
                 let sequence = tracker.admit(Offset(offset)).unwrap();
                 offset += 1;

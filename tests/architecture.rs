@@ -23,9 +23,10 @@ fn may_import() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("kafka", vec!["record"]),
         ("telemetry", vec!["record"]),
         ("database", vec!["resolve"]),
+        ("fleet", vec!["record", "resolve", "kafka", "telemetry"]),
         ("admin", vec!["telemetry"]),
         ("pipeline", [STATIONS, &["record", "kafka", "telemetry"]].concat()),
-        ("config", [STATIONS, &["record", "kafka", "pipeline", "telemetry"]].concat()),
+        ("config", [STATIONS, &["record", "kafka", "pipeline", "fleet", "telemetry"]].concat()),
     ]);
     let mut all: Vec<_> = rooms.keys().copied().collect();
     all.sort_unstable();

@@ -14,7 +14,7 @@ use crate::config::default_want;
 use crate::encode::Profile;
 use crate::extract::AddressPath;
 use crate::pipeline::{Stamp, StampSettings, Stamper};
-use crate::record::{Outcome, Reason};
+use crate::record::{Moment, Outcome, Reason};
 
 /// What is remembered is looked at after so many events, to keep it within its limit.
 const EVENTS_PER_REFRESH: u32 = 1000;
@@ -113,7 +113,7 @@ impl Line {
     fn stamp(&mut self, event: &[u8], out: &mut Vec<u8>) -> Outcome {
         self.since_refresh += 1;
         if self.since_refresh == EVENTS_PER_REFRESH {
-            self.stamper.refresh();
+            self.stamper.refresh(Moment::now());
             self.since_refresh = 0;
         }
         match self.stamper.stamp(event, Err(Reason::NotFound)) {

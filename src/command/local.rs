@@ -62,6 +62,7 @@ pub(super) fn settings(
         addresses: parts.addresses,
         wants: Arc::new(wants),
         databases: Arc::new(databases),
+        cache: Default::default(),
         profile: parts.profile,
         existing: parts.existing,
         memory_limit_bytes: MEMORY_LIMIT_BYTES,

@@ -12,7 +12,9 @@ use super::{Exit, Failure, Source};
 use crate::encode::{Encoder, Existing, Profile};
 use crate::extract::{Reading, read};
 use crate::pipeline::StampSettings;
-use crate::record::{Address, Answer, FactGroup, Home, Outcome, Outline, Role, Sighting, Span};
+use crate::record::{
+    Address, Answer, FactGroup, Facts as _, Home, Moment, Outcome, Outline, Role, Sighting, Span,
+};
 use crate::resolve::{Resolver, Want};
 
 /// What is remembered between addresses.
@@ -99,16 +101,16 @@ impl Lookups {
         let resolver = Resolver::new(
             Arc::clone(&settings.wants),
             Arc::clone(&settings.databases),
+            settings.cache.clone(),
             MEMORY_BYTES,
         );
-        let sources = resolver.sources();
-        let names: Vec<_> = sources.iter().map(ToString::to_string).collect();
-        let encoder = Encoder::new(Profile::Native, Existing::Keep, &[], &names, MEMORY_BYTES);
+        let sources = resolver.sources().into_iter().map(|source| source.name).collect();
+        let encoder = Encoder::new(Profile::Native, Existing::Keep, &[], MEMORY_BYTES);
         Self { resolver, encoder, sources }
     }
 
     fn look_up(&mut self, address: Address) -> Vec<Found> {
-        self.resolver.refresh();
+        self.resolver.refresh(Moment::now());
         let answer = self.resolver.resolve(&address);
         let mut item = self.written(address, answer);
         let parts = answer.parts().iter();

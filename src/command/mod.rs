@@ -9,6 +9,7 @@ mod lines;
 mod local;
 mod lookup;
 mod output;
+mod quota;
 pub mod run;
 
 use std::fmt;
@@ -56,6 +57,8 @@ enum Command {
     Lookup(lookup::LookupArgs),
     /// Say what is missing before `run` can work; changes nothing
     Check(check::CheckArgs),
+    /// Say what of each licence's budget is used
+    Quota(quota::QuotaArgs),
     /// Print what is in force, or the schema of the file
     Config(config::ConfigArgs),
 }
@@ -122,6 +125,7 @@ pub fn execute(cli: Cli) -> Result<Exit, Failure> {
         Command::Enrich(args) => enrich::enrich(&config, &args),
         Command::Lookup(args) => lookup::lookup(&config, &args),
         Command::Check(args) => check::check(&config, &args),
+        Command::Quota(args) => quota::quota(&config, &args),
         Command::Config(args) => config::config(&config, &args),
     }
 }

@@ -12,9 +12,10 @@ use super::databases::{NamedBy, open_all};
 use super::{Exit, Failure, say};
 use crate::admin;
 use crate::config::Config;
+use crate::fleet::{Answers, AnswersError, AnswersSettings};
 use crate::kafka::end_process;
 use crate::pipeline::{self, Audit, RunEnd, RunSettings, StampSettings, workers_by_default};
-use crate::resolve::{Database, DatabaseSet, Wants};
+use crate::resolve::{Cache, CacheScope, Database, DatabaseSet, Wants};
 use crate::telemetry::{DatabaseLabels, Health, Metrics, init_logging};
 
 /// What all workers together may remember of addresses and rendered facts.
@@ -64,8 +65,10 @@ pub fn run(config: Config, args: &RunArgs) -> Result<Exit, Failure> {
         databases = databases.len(),
         "starting"
     );
+    let stamp = stamp_settings(&config, databases)?;
+    let answers = share_answers(&config, &stamp, &metrics)?;
     let settings = RunSettings {
-        stamp: stamp_settings(&config, databases)?,
+        stamp,
         client: config.kafka.client(),
         consume: config.consume,
         publish: config.publish,
@@ -79,6 +82,9 @@ pub fn run(config: Config, args: &RunArgs) -> Result<Exit, Failure> {
         metrics,
     };
     let end = pipeline::run(settings);
+    if let Some(answers) = answers {
+        answers.stop();
+    }
     // Whoever still waits for a broker is not waited for.
     runtime.shutdown_background();
     conclude(end)
@@ -94,9 +100,33 @@ pub(super) fn stamp_settings(
         addresses: config.extract.clone(),
         wants: Arc::new(Wants::new(&config.want).map_err(|error| refused(&error))?),
         databases: Arc::new(DatabaseSet::new(databases).map_err(|error| refused(&error))?),
+        cache: (Arc::new(Cache::new(&config.cache, &[])), CacheScope::SHARED),
         profile: config.profile,
         existing: config.existing,
         memory_limit_bytes: MEMORY_LIMIT_BYTES,
+    })
+}
+
+/// Shares what providers answer with the other processes of the fleet, where there is a topic for it.
+fn share_answers(
+    config: &Config,
+    stamp: &StampSettings,
+    metrics: &Arc<Metrics>,
+) -> Result<Option<Answers>, Failure> {
+    let Some(topic) = &config.cache.topic else { return Ok(None) };
+    let settings = AnswersSettings {
+        client: config.kafka.client(),
+        topic: topic.clone(),
+        cache: Arc::clone(&stamp.cache.0),
+        scopes: vec![(CacheScope::SHARED, "shared".into())],
+        metrics: Arc::clone(metrics),
+    };
+    Answers::start(&settings).map(Some).map_err(|error| {
+        let exit = match error {
+            AnswersError::Client(_) => Exit::Config,
+            AnswersError::System(_) | AnswersError::Watched => Exit::Internal,
+        };
+        Failure::new(exit, error)
     })
 }
 

@@ -24,6 +24,7 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
     topics(&file.input, &file.output, &mut problems);
     want(&file.want, &mut problems);
     databases(file, &mut problems);
+    cache(file, &mut problems);
     amounts(file, &mut problems);
     problems
 }
@@ -288,6 +289,35 @@ fn databases(file: &File, problems: &mut Vec<Problem>) {
             problems.push(Problem::with(&["databases", &step, key], message));
         }
         names.insert(name, at);
+    }
+}
+
+fn cache(file: &File, problems: &mut Vec<Problem>) {
+    let mut say = |key: &[&str], message: String| {
+        problems.push(Problem::with(&[&["cache"], key].concat(), message));
+    };
+    let cache = &file.cache;
+    if cache.size.as_u64() < 1 << 20 {
+        say(&["size"], "hardly anything could be kept; write a size such as 256 MiB".into());
+    }
+    let never = || "every sighting would be asked for anew; write a time such as 1h".to_owned();
+    for (group, life) in &cache.ttl {
+        if life.0.as_secs() == 0 {
+            say(&["ttl", group.name()], never());
+        }
+    }
+    if cache.unknown_ttl.as_secs() == 0 {
+        say(&["unknown_ttl"], never());
+    }
+    let Some(topic) = &cache.topic else { return };
+    if let Err(message) = TopicPattern::check_name(topic) {
+        return say(&["topic"], message);
+    }
+    let mut patterns = file.input.topics.iter().filter_map(|text| TopicPattern::new(text).ok());
+    if patterns.any(|pattern| pattern.reads(topic)) {
+        say(&["topic"], "input.topics would read it; give the answers a topic of their own".into());
+    } else if *topic == file.output.topic || file.output.dead_letter.as_ref() == Some(topic) {
+        say(&["topic"], "records go there; give the answers a topic of their own".into());
     }
 }
 

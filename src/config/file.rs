@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::consume::{Assignor, OutOfRange, Start};
 use crate::encode::{Existing, Profile};
+use crate::fleet::LedgerConfig;
 use crate::pipeline::{OnUnparsable, Ordering, WindowConfig};
 use crate::publish::{Compression, OnUndeliverable, Partitioning};
-use crate::resolve::{DatabaseConfig, Want};
+use crate::resolve::{CacheConfig, DatabaseConfig, Want};
 use crate::telemetry::{LogFormat, LogLevel};
 use crate::{extract, kafka};
 
@@ -31,6 +32,12 @@ pub struct File {
     /// The database files. The order of the list is the order of precedence.
     #[serde(default)]
     pub databases: Vec<DatabaseConfig>,
+    /// Where the processes of a fleet write down what they spend of budgets.
+    #[serde(default)]
+    pub ledger: LedgerConfig,
+    /// What providers answered, and how long it is used.
+    #[serde(default)]
+    pub cache: CacheConfig,
     /// Threads, each with a consumer and a producer of its own. Default: one per CPU that the
     /// process may use, at most 4.
     #[serde(default)]

@@ -21,7 +21,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::record::TopicPattern;
-use crate::{consume, encode, extract, kafka, pipeline, publish, resolve};
+use crate::{consume, encode, extract, fleet, kafka, pipeline, publish, resolve};
 
 pub use environment::{Environment, ProcessEnvironment};
 pub use error::{ConfigError, Problem};
@@ -45,6 +45,12 @@ pub struct Config {
     pub want: Vec<resolve::Want>,
     /// Where answers come from, in the order of precedence.
     pub databases: Vec<resolve::DatabaseConfig>,
+    /// Where the processes of a fleet write down what they spend.
+    pub ledger: fleet::LedgerConfig,
+    /// The licences whose spending is limited, by their names.
+    pub budgets: Vec<(String, resolve::budget::Limits)>,
+    /// What is kept of what providers answered.
+    pub cache: resolve::CacheConfig,
     /// How facts are written.
     pub profile: encode::Profile,
     /// What happens to a fact group that the event already has.
@@ -110,6 +116,9 @@ impl From<File> for Config {
             extract: file.input.addresses,
             want: file.want,
             databases: file.databases,
+            ledger: file.ledger,
+            budgets: Vec::new(),
+            cache: file.cache,
             profile: file.output.profile,
             existing: file.output.existing,
             publish: publish::Config {

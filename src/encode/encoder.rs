@@ -5,7 +5,7 @@ use super::ecs::{self, Ecs};
 use super::fragments::Fragments;
 use super::json::quoted;
 use super::splice::Splice;
-use super::stamp::Contributed;
+use super::stamp::{Contributed, Sources};
 use super::{Existing, Profile, native};
 use crate::record::{Answer, Facts, Outcome, Outline, Span, WritingNeeds};
 
@@ -28,8 +28,8 @@ enum Writer {
 pub(super) struct Desk {
     /// The configured paths as JSON strings.
     pub(super) paths: Vec<Vec<u8>>,
-    /// The sources' names as JSON strings.
-    pub(super) sources: Vec<Vec<u8>>,
+    /// How the sources are named in this epoch.
+    pub(super) sources: Sources,
     pub(super) fragments: Fragments,
     pub(super) splice: Splice,
     pub(super) distinct: Distinct,
@@ -53,14 +53,12 @@ impl Event<'_> {
 }
 
 impl Encoder {
-    /// `paths` are the configured paths in the order that [`crate::record::Sighting::path`] counts,
-    /// `sources` the names in the order that [`crate::record::Part::source`] counts. About
-    /// `memory_limit_bytes` are used at most to keep what was rendered.
+    /// `paths` are the configured paths in the order that [`crate::record::Sighting::path`] counts.
+    /// About `memory_limit_bytes` are used at most to keep what was rendered.
     pub fn new(
         profile: Profile,
         existing: Existing,
         paths: &[String],
-        sources: &[String],
         memory_limit_bytes: usize,
     ) -> Self {
         let (writer, render): (_, super::fragments::Render) = match profile {
@@ -69,7 +67,7 @@ impl Encoder {
         };
         let desk = Desk {
             paths: paths.iter().map(|path| quoted(path)).collect(),
-            sources: sources.iter().map(|name| quoted(name)).collect(),
+            sources: Sources::default(),
             fragments: Fragments::new(render, memory_limit_bytes),
             splice: Splice::default(),
             distinct: Distinct::default(),
@@ -97,7 +95,9 @@ impl Encoder {
         outcome: Outcome,
     ) -> usize {
         let desk = &mut self.desk;
-        desk.fragments.begin(facts.epoch());
+        let epoch = facts.epoch();
+        desk.fragments.begin(epoch);
+        desk.sources.begin(epoch, facts);
         desk.splice.clear();
         desk.contributed = Contributed::default();
         desk.distinct.look_at(&outline.sightings);

@@ -208,7 +208,7 @@ impl Fragments {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{FactGroup, Geo};
+    use crate::record::{FactGroup, Geo, Moment, Retrieval, Source};
 
     /// Facts whose city is their number; counts how often they are asked for.
     struct Numbered {
@@ -225,6 +225,18 @@ mod tests {
             self.asked += 1;
             let city_name = Some(format!("city {} of epoch {}", id.0, self.epoch));
             Enrichment { geo: Some(Geo { city_name, ..Geo::default() }), ..Enrichment::default() }
+        }
+
+        fn sources(&self) -> Vec<Source> {
+            Vec::new()
+        }
+
+        fn retrieval(&self, _: FactsId) -> Option<Retrieval> {
+            None
+        }
+
+        fn now(&self) -> Moment {
+            Moment(0)
         }
     }
 

@@ -21,7 +21,7 @@ pub(super) fn plan(desk: &mut Desk, event: Event<'_>, facts: &mut dyn Facts, exi
             desk.contributed.add(*source);
         }
     }
-    stamp::begin(desk, event, seat);
+    stamp::begin(desk, event, facts, seat);
     desk.splice.text(b",\"addresses\":[");
     items(desk, event, facts);
     desk.splice.text(b"]}");

@@ -1,6 +1,8 @@
 //! The JSON Schema of what the profile `native` writes: made from the types below, which read the
 //! profile's output strictly, so that schema, types and output cannot part.
 
+use std::collections::BTreeMap;
+
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -9,8 +11,8 @@ use serde_json::{Value, json};
 
 use super::{Encoder, Existing, Profile};
 use crate::record::{
-    self, Address, Answer, Enrichment, FactGroup, Facts, FactsId, Home, Outcome, Outline, Part,
-    Reason, Role, Scope, Sighting, Span,
+    self, Address, Answer, Enrichment, FactGroup, Facts, FactsId, Home, Moment, Outcome, Outline,
+    Part, Reason, Retrieval, Role, Scope, Sighting, Source, Span,
 };
 
 /// The member `ipstamp` of an event, as the profile `native` writes it. A member that is absent is
@@ -25,8 +27,15 @@ struct Stamp {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "reasons")]
     reason: Option<String>,
-    /// The names of the sources that contributed, in the configured order.
-    sources: Vec<String>,
+    /// The sources that contributed, in the configured order: of a database the day on which it was
+    /// built, of a provider the minute in which it answered, the oldest where there are several.
+    sources: BTreeMap<String, String>,
+    /// How long ago the oldest answer of a provider was retrieved, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    age: Option<u32>,
+    /// Providers that ought to have been asked anew and could not be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stale: Option<Vec<String>>,
     /// How many addresses beyond the limit per record were not looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     left_out: Option<u32>,
@@ -399,16 +408,22 @@ impl Facts for Book {
     fn enrichment(&mut self, _: FactsId) -> Enrichment {
         everything()
     }
+
+    fn sources(&self) -> Vec<Source> {
+        vec![Source { name: "everything".into(), built: None }]
+    }
+
+    fn retrieval(&self, _: FactsId) -> Option<Retrieval> {
+        Some(Retrieval { at: Moment(60), stale: true })
+    }
+
+    fn now(&self) -> Moment {
+        Moment(90)
+    }
 }
 
 fn stamp(outcome: Outcome, left_out: u32) -> Value {
-    let mut encoder = Encoder::new(
-        Profile::Native,
-        Existing::Keep,
-        &["source.ip".into()],
-        &["everything".into()],
-        1 << 20,
-    );
+    let mut encoder = Encoder::new(Profile::Native, Existing::Keep, &["source.ip".into()], 1 << 20);
     let event = b"{}";
     let mut outline = Outline {
         root: Home { close: 1, empty: true, ..Home::default() },

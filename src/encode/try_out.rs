@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use super::{Encoder, Existing, Profile};
 use crate::record::{
     Address, Answer, AutonomousSystem, Enrichment, FactGroup, Facts, FactsId, Geo, GroupSet, Home,
-    Network, Outcome, Outline, Part, Privacy, Role, Sighting, Span, WritingNeeds,
+    Moment, Network, Outcome, Outline, Part, Privacy, Retrieval, Role, Sighting, Source, Span,
+    WritingNeeds,
 };
 
 pub(super) const PATHS: [(&str, Role); 9] = [
@@ -65,6 +66,22 @@ impl Facts for Book {
             },
         }
     }
+
+    fn sources(&self) -> Vec<Source> {
+        let source = |name: &str, built| Source { name: name.into(), built };
+        let databases = ["city", "asn", "anonymous"];
+        let databases = databases.map(|name| source(name, Some(Moment(1_763_424_000))));
+        databases.into_iter().chain(["ask", "inquire"].map(|name| source(name, None))).collect()
+    }
+
+    fn retrieval(&self, id: FactsId) -> Option<Retrieval> {
+        let at = Moment(1_763_424_000 + id.0 * 60);
+        (id.0 > 2).then_some(Retrieval { at, stale: id.0.is_multiple_of(2) })
+    }
+
+    fn now(&self) -> Moment {
+        Moment(1_763_431_205)
+    }
 }
 
 pub(super) fn answer(ip: IpAddr) -> Answer {
@@ -75,6 +92,10 @@ pub(super) fn answer(ip: IpAddr) -> Answer {
         192 => &[(0, 0, geo), (1, 1, system)],
         198 => &[(1, 1, system)],
         203 => &[(2, 2, geo.with(FactGroup::Privacy).with(FactGroup::Company))],
+        // Retrieved 3 minutes after midnight, and 4 and 5.
+        11 => &[(3, 3, geo)],
+        12 => &[(4, 3, geo)],
+        13 => &[(5, 4, geo)],
         _ => &[],
     };
     let mut answer = Answer::default();
@@ -86,8 +107,7 @@ pub(super) fn answer(ip: IpAddr) -> Answer {
 
 pub(super) fn encoder(profile: Profile, existing: Existing) -> Encoder {
     let paths = PATHS.map(|(path, _)| path.to_owned());
-    let sources = ["city", "asn", "anonymous"].map(str::to_owned);
-    Encoder::new(profile, existing, &paths, &sources, 1 << 20)
+    Encoder::new(profile, existing, &paths, 1 << 20)
 }
 
 pub(super) fn encode_with(

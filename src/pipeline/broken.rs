@@ -37,7 +37,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::record::Address;
+    use crate::record::{Address, Moment};
     use crate::resolve::{Resolver, Want, Wants};
 
     /// A file with a damaged record that opening it does not come across, and its address.
@@ -73,9 +73,9 @@ mod tests {
         let set = DatabaseSet::new(vec![Arc::clone(&first)]).unwrap();
         let set = Arc::new(set);
         let wants = Arc::new(Wants::new(&[Want("geo".into())]).unwrap());
-        let mut resolver = Resolver::new(wants, Arc::clone(&set), 1 << 20);
+        let mut resolver = Resolver::new(wants, Arc::clone(&set), Default::default(), 1 << 20);
         let mut finds = |address| {
-            resolver.refresh();
+            resolver.refresh(Moment::default());
             !resolver.resolve(&Address::new(address)).is_empty()
         };
         assert!(finds(IpAddr::from([1, 1, 0, 1])));

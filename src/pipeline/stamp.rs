@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use crate::encode::{Encoder, Existing, Profile};
 use crate::extract::{self, Extractor, Shape};
-use crate::record::{Answer, Enrichment, GroupSet, Outcome, Outline, Reason, Role};
-use crate::resolve::{DatabaseSet, Resolver, Wants};
+use crate::record::{Answer, Enrichment, GroupSet, Moment, Outcome, Outline, Reason, Role};
+use crate::resolve::{
+    Cache, CacheLookups, CacheScope, DatabaseSet, Learned, Resolver, SourceId, Wants,
+};
 
 /// What stamping needs to know, for each worker to make a [`Stamper`] of its own.
 #[derive(Clone)]
@@ -18,6 +20,8 @@ pub struct StampSettings {
     pub wants: Arc<Wants>,
     /// The files in force.
     pub databases: Arc<DatabaseSet>,
+    /// What providers answered, and which of it may be used here.
+    pub cache: (Arc<Cache>, CacheScope),
     /// How facts are written.
     pub profile: Profile,
     /// What happens to facts that the event already has.
@@ -62,6 +66,7 @@ pub struct Stamper {
     answers: Vec<Answer>,
     missing: Vec<(IpAddr, GroupSet)>,
     found: Found,
+    cache: (Arc<Cache>, CacheScope),
 }
 
 impl Stamper {
@@ -73,13 +78,12 @@ impl Stamper {
         let resolver = Resolver::new(
             Arc::clone(&settings.wants),
             Arc::clone(&settings.databases),
+            settings.cache.clone(),
             for_resolver,
         );
         let paths: Vec<String> =
             settings.addresses.paths.iter().map(|path| path.path.clone()).collect();
-        let sources: Vec<String> = resolver.sources().iter().map(ToString::to_string).collect();
-        let encoder =
-            Encoder::new(settings.profile, settings.existing, &paths, &sources, for_encoder);
+        let encoder = Encoder::new(settings.profile, settings.existing, &paths, for_encoder);
         let needs = Encoder::needs(settings.profile);
         Ok(Self {
             extractor: Extractor::new(&settings.addresses, &needs)?,
@@ -89,12 +93,14 @@ impl Stamper {
             answers: Vec::new(),
             missing: Vec::new(),
             found: Found::default(),
+            cache: settings.cache.clone(),
         })
     }
 
-    /// Takes newer databases into use. Called between batches: a record is stamped from one set.
-    pub fn refresh(&mut self) {
-        self.resolver.refresh();
+    /// Takes newer databases into use, and notices what others heard of providers. Called between
+    /// batches, with the time of day: a record is stamped from one set.
+    pub fn refresh(&mut self, now: Moment) {
+        self.resolver.refresh(now);
     }
 
     /// Reads and resolves an event. `ask`: whether a provider may still be asked for what is
@@ -143,9 +149,28 @@ impl Stamper {
         &self.missing
     }
 
-    /// Takes in what a provider answered, or that it knows nothing.
-    pub fn learn(&mut self, address: IpAddr, asked: GroupSet, facts: Option<Enrichment>) {
-        self.resolver.learn(address, asked, facts);
+    /// A provider has answered for the address, or said that it cannot: what the cache has of it
+    /// now is used from here on.
+    pub fn heard_of(&mut self, address: IpAddr) {
+        self.resolver.heard_of(address);
+    }
+
+    /// Takes in what the only provider answered, or that it knows nothing.
+    pub fn learn(&mut self, address: IpAddr, asked: GroupSet, facts: Option<&Enrichment>) {
+        let (cache, scope) = &self.cache;
+        let learned = Learned { source: SourceId(0), asked, closes: asked, facts };
+        cache.put(*scope, address, &learned, cache.lifetimes(), Moment::now());
+        self.heard_of(address);
+    }
+
+    /// What providers answered, of all scopes.
+    pub fn cache(&self) -> &Cache {
+        &self.cache.0
+    }
+
+    /// The questions to the cache since the last call.
+    pub fn take_cache_lookups(&mut self) -> CacheLookups {
+        self.resolver.take_cache_lookups()
     }
 
     /// What was found since the last call.
@@ -173,6 +198,7 @@ mod tests {
             addresses: extract::Config { limit: 2, ..extract::Config::default() },
             wants: Arc::new(Wants::new(&[Want("geo".into())]).unwrap()),
             databases: Arc::new(DatabaseSet::new(Vec::new()).unwrap()),
+            cache: Default::default(),
             profile: Profile::Ecs,
             existing: Existing::Keep,
             memory_limit_bytes: 1 << 20,
@@ -193,7 +219,7 @@ mod tests {
         assert_eq!(stamped(r#""10.0.0.1","10.0.0.2""#).0, None);
         let (outcome, event) = stamped(r#""10.0.0.1","10.0.0.2","9.9.9.9","9.9.9.9","10.0.0.3""#);
         assert_eq!(outcome, Some(Outcome::Partial(Reason::AddressLimit)));
-        let stamp = r#""ipstamp":{"outcome":"partial","reason":"address_limit","sources":[],"left_out":3}}"#;
+        let stamp = r#""ipstamp":{"outcome":"partial","reason":"address_limit","sources":{},"left_out":3}}"#;
         assert!(event.ends_with(stamp), "{event}");
         // Another reason is worth more, and the number stands there all the same.
         let (outcome, event) = stamped(r#""9.9.9.9","10.0.0.2","10.0.0.3""#);

@@ -1,6 +1,8 @@
 //! Which facts answer an address: numbers that stand for enrichments, small enough to copy.
 
-use super::{Enrichment, FactGroup, GroupSet};
+use std::sync::Arc;
+
+use super::{Enrichment, FactGroup, GroupSet, Moment};
 
 /// Stands for one enrichment that a resolver knows: a database's data record, say. Thousands of
 /// addresses share one, so what is rendered of it is rendered once. Valid within one epoch of the
@@ -72,4 +74,32 @@ pub trait Facts {
 
     /// The facts, decoded anew: what is rendered of them is what gets kept.
     fn enrichment(&mut self, id: FactsId) -> Enrichment;
+
+    /// The sources of this epoch, by their number in [`Part::source`]. Those with a time of their
+    /// own, the databases, come first.
+    fn sources(&self) -> Vec<Source>;
+
+    /// When facts were retrieved that are not a database's.
+    fn retrieval(&self, id: FactsId) -> Option<Retrieval>;
+
+    /// The time of day, as read for this batch.
+    fn now(&self) -> Moment;
+}
+
+/// Where facts come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// What it is called in the configuration.
+    pub name: Arc<str>,
+    /// When a database was built. Who is asked address by address has no such time.
+    pub built: Option<Moment>,
+}
+
+/// When facts were retrieved from a source that is asked address by address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Retrieval {
+    /// To the minute.
+    pub at: Moment,
+    /// They ought to be newer, but nobody could say anything newer.
+    pub stale: bool,
 }

@@ -1,7 +1,12 @@
 //! What is known of one address, in no provider's words. Absent is never false.
 
+use serde::{Deserialize, Serialize};
+
+use super::{FactGroup, GroupSet};
+
 /// The facts known of an address, group by group.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Enrichment {
     /// Where it is.
     pub geo: Option<Geo>,
@@ -25,8 +30,29 @@ pub struct Enrichment {
     pub hostname: Option<Hostname>,
 }
 
+impl Enrichment {
+    /// Takes what `other` has of these groups in the place of what is here.
+    pub fn replace(&mut self, groups: GroupSet, other: &Self) {
+        for group in groups.iter() {
+            match group {
+                FactGroup::Geo => self.geo.clone_from(&other.geo),
+                FactGroup::As => self.autonomous_system.clone_from(&other.autonomous_system),
+                FactGroup::Network => self.network.clone_from(&other.network),
+                FactGroup::Company => self.company.clone_from(&other.company),
+                FactGroup::Privacy => self.privacy.clone_from(&other.privacy),
+                FactGroup::Threat => self.threat.clone_from(&other.threat),
+                FactGroup::Crawler => self.crawler.clone_from(&other.crawler),
+                FactGroup::Abuse => self.abuse.clone_from(&other.abuse),
+                FactGroup::Carrier => self.carrier.clone_from(&other.carrier),
+                FactGroup::Hostname => self.hostname.clone_from(&other.hostname),
+            }
+        }
+    }
+}
+
 /// A place. Codes are ISO 3166: `CA`, `CA-QC`.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Geo {
     /// Two letters: `EU`.
     pub continent_code: Option<String>,
@@ -59,7 +85,8 @@ pub struct Geo {
 }
 
 /// An autonomous system.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct AutonomousSystem {
     /// The number, without `AS`.
     pub number: Option<u32>,
@@ -72,7 +99,8 @@ pub struct AutonomousSystem {
 }
 
 /// How the address is connected.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Network {
     /// The announced route: `192.0.2.0/24`.
     pub route: Option<String>,
@@ -93,7 +121,8 @@ pub struct Network {
 }
 
 /// Who uses the address.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Company {
     /// Name.
     pub name: Option<String>,
@@ -104,7 +133,8 @@ pub struct Company {
 }
 
 /// Whether the address hides who is behind it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Privacy {
     /// Any of the below.
     pub anonymous: Option<bool>,
@@ -129,7 +159,8 @@ pub struct Privacy {
 }
 
 /// How dangerous the address is held to be.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Threat {
     /// 0 to 100, whatever the source's own scale.
     pub score: Option<f64>,
@@ -142,7 +173,8 @@ pub struct Threat {
 }
 
 /// A known crawler.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Crawler {
     /// Name.
     pub name: Option<String>,
@@ -151,7 +183,8 @@ pub struct Crawler {
 }
 
 /// Whom to write to about abuse.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Abuse {
     /// E-mail address.
     pub email: Option<String>,
@@ -168,7 +201,8 @@ pub struct Abuse {
 }
 
 /// A mobile carrier.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Carrier {
     /// Name.
     pub name: Option<String>,
@@ -179,7 +213,8 @@ pub struct Carrier {
 }
 
 /// The name of the address in DNS.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Hostname {
     /// The name.
     pub name: Option<String>,

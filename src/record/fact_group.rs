@@ -130,6 +130,21 @@ impl GroupSet {
         Self(self.0 & !other.0)
     }
 
+    /// How many groups are in it.
+    pub const fn len(self) -> usize {
+        self.0.count_ones() as usize
+    }
+
+    /// A bit for each group, in writing order from the lowest on.
+    pub const fn bits(self) -> u16 {
+        self.0
+    }
+
+    /// The set of these bits; those of no group are left out.
+    pub const fn from_bits(bits: u16) -> Self {
+        Self(bits & ((1 << FactGroup::ALL.len()) - 1))
+    }
+
     /// The groups in writing order.
     pub fn iter(self) -> impl Iterator<Item = FactGroup> {
         FactGroup::ALL.into_iter().filter(move |group| self.contains(*group))

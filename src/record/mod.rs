@@ -10,6 +10,7 @@ mod address;
 mod answer;
 mod enrichment;
 mod fact_group;
+mod moment;
 mod outcome;
 mod outline;
 mod position;
@@ -18,12 +19,13 @@ mod secret;
 mod topic_pattern;
 
 pub use address::Address;
-pub use answer::{Answer, Facts, FactsId, Part};
+pub use answer::{Answer, Facts, FactsId, Part, Retrieval, Source};
 pub use enrichment::{
     Abuse, AutonomousSystem, Carrier, Company, Crawler, Enrichment, Geo, Hostname, Network,
     Privacy, Threat,
 };
 pub use fact_group::{FactGroup, GroupSet};
+pub use moment::Moment;
 pub use outcome::{DeadLetterClass, Outcome, Reason};
 pub use outline::{Home, Outline, Role, Sighting, Span, WritingNeeds};
 pub use position::{NextOffset, Offset, Partition, Position, Topic};

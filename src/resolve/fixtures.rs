@@ -9,7 +9,7 @@ use mmdb_writer::ipnet::IpNet;
 use mmdb_writer::{IpVersion, RecordSize, Writer};
 use serde::Serialize;
 
-use super::{Database, DatabaseSet, Resolver, Want, Wants};
+use super::{Cache, CacheConfig, CacheScope, Database, DatabaseSet, Resolver, Want, Wants};
 use crate::record::{Address, Enrichment, FactGroup, GroupSet};
 
 /// The bytes of a file of the type, with one record per network.
@@ -59,7 +59,9 @@ pub(super) fn wants(names: &[&str]) -> Arc<Wants> {
 
 /// A resolver of these databases with room enough.
 pub(super) fn resolver(want: &[&str], databases: impl IntoIterator<Item = Database>) -> Resolver {
-    Resolver::new(wants(want), set(databases), 1 << 20)
+    let cache = Cache::new(&CacheConfig::default(), &["first".into(), "second".into()]);
+    let cache = (Arc::new(cache), CacheScope::SHARED);
+    Resolver::new(wants(want), set(databases), cache, 1 << 20)
 }
 
 /// An address.

@@ -1,16 +1,17 @@
-//! The numbers of facts: each data record that was met, and each learned answer, has one within an
-//! epoch, with what it means for the wanted groups. So a record is decoded once for thousands of
-//! addresses.
+//! The numbers of facts: each data record that was met, and each different answer of a provider, has
+//! one within an epoch, with what it means for the wanted groups. So a record is decoded once for
+//! thousands of addresses.
 
+use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::cache::{Told, unpack};
 use super::database::{Database, Found};
-use super::learned::BYTES_EACH;
 use super::wants::Wants;
-use crate::record::{Enrichment, FactsId, GroupSet};
+use crate::record::{Enrichment, FactsId, GroupSet, Moment, Retrieval};
 
 /// What one source says of an address, as far as it is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -25,13 +26,22 @@ pub(super) struct Said {
     pub(super) closes: GroupSet,
 }
 
+impl Said {
+    /// What it says of these groups.
+    pub(super) fn only(self, groups: GroupSet) -> Self {
+        let [has, answers, closes] =
+            [self.has, self.answers, self.closes].map(|set| set.and(groups));
+        Self { has, answers, closes, ..self }
+    }
+}
+
 /// How to get the facts behind a number again. Decoded ones are not kept: what is made of them is.
 #[derive(Debug)]
 enum Origin {
     /// The record that this database has for this address, the first one that led to it.
     Record { database: u8, ip: IpAddr },
-    /// Learned from a provider.
-    Learned(Arc<Enrichment>),
+    /// Told by a provider: the packed facts.
+    Told { facts: Box<[u8]>, retrieval: Retrieval },
 }
 
 /// Two addresses of an event with two files, and again as many.
@@ -46,8 +56,13 @@ pub(super) struct Known {
     /// Facts decoded just now to be judged, which are mostly asked for next, to be rendered: so a
     /// record that is met is decoded once.
     fresh: Vec<(FactsId, Enrichment)>,
-    /// How many of the origins are learned: they keep their facts until the epoch ends.
-    learned: usize,
+    /// What each different telling says, by the hash of its facts and time.
+    told: FxHashMap<u64, Said>,
+    /// Who is looked up may have had a say in what is told of him, so this hash is one that nobody
+    /// can foresee.
+    hasher: RandomState,
+    /// What the packed facts among the origins use.
+    told_bytes: usize,
 }
 
 impl Known {
@@ -90,8 +105,7 @@ impl Known {
                 };
                 if !said.has.is_empty() {
                     said.facts = self.number(Origin::Record { database: number, ip });
-                    self.fresh.truncate(MOST_FRESH - 1);
-                    self.fresh.insert(0, (said.facts, facts));
+                    self.freshen(said.facts, facts);
                 }
                 said
             }
@@ -101,10 +115,51 @@ impl Known {
         said
     }
 
-    /// A number for what a provider answered.
-    pub(super) fn learned(&mut self, facts: &Arc<Enrichment>) -> FactsId {
-        self.learned += 1;
-        self.number(Origin::Learned(Arc::clone(facts)))
+    /// What a provider told, whatever of it still holds. Thousands of addresses of which the same
+    /// was told in the same minute share a number.
+    pub(super) fn told(&mut self, told: &Told<'_>, stale: bool, wants: &Wants) -> Said {
+        if told.has.and(wants.groups()).is_empty() {
+            return Said { closes: told.closes, ..Said::default() };
+        }
+        let at = Moment(told.retrieved.0 / 60 * 60);
+        let retrieval = Retrieval { at, stale };
+        let hash = self.hasher.hash_one((told.facts(), retrieval));
+        let met = self.told.get(&hash).filter(|said| {
+            matches!(self.origins.get(said.facts.0 as usize),
+                Some(Origin::Told { facts, retrieval: when })
+                    if **facts == *told.facts() && *when == retrieval)
+        });
+        let said = match met {
+            Some(said) => *said,
+            None => self.meet_told(told.facts(), retrieval, hash, wants),
+        };
+        let (has, answers) = (said.has.and(told.has), said.answers.and(told.has));
+        Said { has, answers, closes: told.closes, ..said }
+    }
+
+    #[cold]
+    fn meet_told(&mut self, packed: &[u8], retrieval: Retrieval, hash: u64, wants: &Wants) -> Said {
+        let facts = unpack(packed);
+        let judgement = wants.judge(&facts);
+        let id = self.number(Origin::Told { facts: packed.into(), retrieval });
+        self.told_bytes += packed.len();
+        self.freshen(id, facts);
+        let said = Said {
+            facts: id,
+            has: judgement.has,
+            answers: judgement.answers,
+            closes: GroupSet::EMPTY,
+        };
+        self.told.insert(hash, said);
+        said
+    }
+
+    /// When the facts were retrieved, if a provider told them.
+    pub(super) fn retrieval(&self, id: FactsId) -> Option<Retrieval> {
+        match self.origins.get(id.0 as usize)? {
+            Origin::Told { retrieval, .. } => Some(*retrieval),
+            Origin::Record { .. } => None,
+        }
     }
 
     /// The facts behind a number; nothing for a number of another epoch.
@@ -117,18 +172,25 @@ impl Known {
                 .get(usize::from(*database))
                 .and_then(|database| database.enrichment(*ip))
                 .unwrap_or_default(),
-            Some(Origin::Learned(facts)) => Enrichment::clone(facts),
+            Some(Origin::Told { facts, .. }) => unpack(facts),
             None => Enrichment::default(),
         }
     }
 
-    /// The memory it uses; that of learned facts is reckoned.
+    /// The memory it uses.
     pub(super) fn bytes(&self) -> usize {
         // A hash map keeps its entries and a byte for each.
         let entry = size_of::<(u32, Said)>() + 1;
         let records: usize = self.records.iter().map(FxHashMap::capacity).sum();
         let origins = self.origins.capacity() * size_of::<Origin>();
-        origins + records * entry + self.learned * BYTES_EACH
+        let told = self.told.capacity() * (size_of::<(u64, Said)>() + 1) + self.told_bytes;
+        origins + records * entry + told
+    }
+
+    /// Keeps facts that were decoded just now.
+    fn freshen(&mut self, id: FactsId, facts: Enrichment) {
+        self.fresh.truncate(MOST_FRESH - 1);
+        self.fresh.insert(0, (id, facts));
     }
 
     fn number(&mut self, origin: Origin) -> FactsId {

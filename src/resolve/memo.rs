@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use crate::record::Answer;
+use crate::record::{Answer, Moment};
 
 /// No more slots than this for either family: beyond it a slot is fetched from main memory, and a
 /// walk whose upper nodes are cached is hardly dearer.
@@ -20,16 +20,24 @@ pub(super) struct Memo {
     v6: Table<[u64; 2]>,
     /// Answers kept under another number are forgotten.
     era: u32,
+    /// The number of complete answers that end with time.
+    passing: u32,
+    /// The number of answers that lack something which may come to be known at any time.
+    lacking: u32,
+    last_number: u32,
+    now: Moment,
 }
 
 impl Memo {
     /// A memo that uses at most so many bytes, or its smallest size.
     pub(super) fn new(bytes: usize) -> Self {
         // IPv6 has a fifth: its slots are twice as large, and streams are mostly IPv4.
-        Self { v4: Table::new(bytes / 5 * 4), v6: Table::new(bytes / 5), era: 1 }
+        let (v4, v6) = (Table::new(bytes / 5 * 4), Table::new(bytes / 5));
+        let (era, passing, lacking, last_number) = (1, 2, 3, 3);
+        Self { v4, v6, era, passing, lacking, last_number, now: Moment(0) }
     }
 
-    /// The answer for the address, when it is still kept.
+    /// The answer for the address, when it is still kept and never ends.
     #[inline]
     pub(super) fn get(&mut self, ip: IpAddr) -> Option<Answer> {
         match ip {
@@ -38,13 +46,38 @@ impl Memo {
         }
     }
 
-    /// Keeps the answer, in the place of the one that was used less recently.
-    #[inline]
-    pub(super) fn put(&mut self, ip: IpAddr, answer: Answer) {
+    /// The answer for the address, when it is still kept and has an end that has not come: what
+    /// [`Memo::get`] does not find.
+    pub(super) fn get_passing(&mut self, ip: IpAddr) -> Option<Answer> {
+        let (eras, now) = ([self.passing, self.lacking], self.now);
         match ip {
-            IpAddr::V4(ip) => self.v4.put(ip.to_bits(), self.era, answer),
-            IpAddr::V6(ip) => self.v6.put(halves(ip.to_bits()), self.era, answer),
+            IpAddr::V4(ip) => self.v4.get_passing(ip.to_bits(), eras, now),
+            IpAddr::V6(ip) => self.v6.get_passing(halves(ip.to_bits()), eras, now),
         }
+    }
+
+    /// Keeps the answer until its end, in the place of the one that was used less recently. What
+    /// lacks something is kept at most until something new is heard of.
+    pub(super) fn put(&mut self, ip: IpAddr, answer: Answer, until: Until) {
+        let (era, end) = match until {
+            Until::Swapped => (self.era, Moment::LAST),
+            Until::Passed(end) => (self.passing, end),
+            Until::NewsOr(end) => (self.lacking, end),
+        };
+        match ip {
+            IpAddr::V4(ip) => self.v4.put(Slot { key: ip.to_bits(), era, answer, end }),
+            IpAddr::V6(ip) => self.v6.put(Slot { key: halves(ip.to_bits()), era, answer, end }),
+        }
+    }
+
+    /// Once per batch: what time it is.
+    pub(super) fn tell_time(&mut self, now: Moment) {
+        self.now = now;
+    }
+
+    /// Something new is known: forgets what lacks something.
+    pub(super) fn hear_news(&mut self) {
+        self.lacking = self.number();
     }
 
     /// Forgets the one address.
@@ -57,19 +90,38 @@ impl Memo {
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
-        self.era = self.era.wrapping_add(1);
-        if self.era == 0 {
-            // After 2³² clearings an old number would come round again.
+        self.era = self.number();
+        self.passing = self.number();
+        self.lacking = self.number();
+    }
+
+    /// A number that no slot has. After 2³² of them an old one would come round again, so then
+    /// everything is wiped.
+    fn number(&mut self) -> u32 {
+        if self.last_number == u32::MAX {
             self.v4.wipe();
             self.v6.wipe();
-            self.era = 1;
+            (self.era, self.passing, self.lacking, self.last_number) = (1, 2, 3, 3);
         }
+        self.last_number += 1;
+        self.last_number
     }
 
     /// The memory it uses.
     pub(super) fn bytes(&self) -> usize {
         self.v4.bytes() + self.v6.bytes()
     }
+}
+
+/// How long an answer is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Until {
+    /// Until the databases are swapped.
+    Swapped,
+    /// Until then: part of it ends.
+    Passed(Moment),
+    /// Until something new is heard of, or until then.
+    NewsOr(Moment),
 }
 
 fn halves(bits: u128) -> [u64; 2] {
@@ -104,6 +156,7 @@ struct Slot<K> {
     /// 0: nothing is kept here.
     era: u32,
     answer: Answer,
+    end: Moment,
 }
 
 #[derive(Debug)]
@@ -139,11 +192,19 @@ impl<K: Key> Table<K> {
         None
     }
 
-    #[inline]
-    fn put(&mut self, key: K, era: u32, answer: Answer) {
+    fn get_passing(&mut self, key: K, eras: [u32; 2], now: Moment) -> Option<Answer> {
         let pair = self.pair(key);
+        let holds = |slot: &Slot<K>| slot.key == key && eras.contains(&slot.era) && slot.end > now;
+        let nth = pair.iter().position(holds)?;
+        pair[..=nth].rotate_right(1);
+        Some(pair[0].answer)
+    }
+
+    #[inline]
+    fn put(&mut self, slot: Slot<K>) {
+        let pair = self.pair(slot.key);
         pair[1] = pair[0];
-        pair[0] = Slot { key, era, answer };
+        pair[0] = slot;
     }
 
     fn forget(&mut self, key: K) {
@@ -189,8 +250,8 @@ mod tests {
     fn what_was_put_is_found_until_it_is_forgotten() {
         let mut memo = Memo::new(0);
         let v6 = IpAddr::from(Ipv6Addr::from(7));
-        memo.put(v4(7), answer(FactGroup::Geo));
-        memo.put(v6, answer(FactGroup::As));
+        memo.put(v4(7), answer(FactGroup::Geo), Until::Swapped);
+        memo.put(v6, answer(FactGroup::As), Until::Swapped);
         assert_eq!(memo.get(v4(7)), Some(answer(FactGroup::Geo)));
         assert_eq!(memo.get(v6), Some(answer(FactGroup::As)));
         assert_eq!(memo.get(v4(8)), None);
@@ -213,7 +274,7 @@ mod tests {
         let mut memo = Memo::new(0);
         let group = |number: u32| FactGroup::ALL[number as usize % FactGroup::ALL.len()];
         for number in 0..100_000 {
-            memo.put(v4(number), answer(group(number)));
+            memo.put(v4(number), answer(group(number)), Until::Swapped);
             let other = number.wrapping_mul(2_654_435_761) % 100_000;
             if let Some(found) = memo.get(v4(other)) {
                 assert_eq!(found, answer(group(other)));
@@ -224,10 +285,37 @@ mod tests {
     #[test]
     fn the_eras_of_four_billion_clearings_do_not_meet() {
         let mut memo = Memo::new(0);
-        memo.put(v4(1), answer(FactGroup::Geo));
-        memo.era = u32::MAX;
+        memo.put(v4(1), answer(FactGroup::Geo), Until::Swapped);
+        memo.last_number = u32::MAX - 1;
         memo.clear();
         assert_eq!(memo.get(v4(1)), None);
+        memo.put(v4(1), answer(FactGroup::Geo), Until::Swapped);
+        for _ in 0..10 {
+            memo.hear_news();
+            assert!(memo.get(v4(1)).is_some(), "news are nothing to what is complete");
+        }
+    }
+
+    #[test]
+    fn what_ends_is_kept_until_its_end_and_what_lacks_something_until_there_is_news() {
+        let mut memo = Memo::new(0);
+        let seen = |memo: &mut Memo, number| {
+            memo.get(v4(number)).or_else(|| memo.get_passing(v4(number))).is_some()
+        };
+        memo.tell_time(Moment(10));
+        memo.put(v4(1), answer(FactGroup::Geo), Until::Passed(Moment(20)));
+        memo.put(v4(2), answer(FactGroup::Geo), Until::NewsOr(Moment(30)));
+        memo.put(v4(3), answer(FactGroup::Geo), Until::NewsOr(Moment(20)));
+        memo.put(v4(4), answer(FactGroup::Geo), Until::Swapped);
+        let all = |memo: &mut Memo| [1, 2, 3, 4].map(|number| seen(memo, number));
+        assert_eq!(all(&mut memo), [true, true, true, true]);
+        memo.tell_time(Moment(20));
+        assert_eq!(all(&mut memo), [false, true, false, true]);
+        memo.hear_news();
+        assert_eq!(all(&mut memo), [false, false, false, true]);
+        memo.put(v4(1), answer(FactGroup::Geo), Until::Passed(Moment(40)));
+        memo.clear();
+        assert_eq!(all(&mut memo), [false; 4]);
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! Station 3: addresses to what is known of them, in tiers.
 //!
 //! [`Resolver::resolve`] is the whole road: the scope decides who may be asked, then the database
-//! files in the order of precedence, then what providers have answered. What is still missing is
-//! said, and whoever runs the line asks a provider for it and [`Resolver::learn`]s the answer.
+//! files in the order of precedence, then what providers have answered, which all workers share in
+//! one [`Cache`]. What is still missing is said; whoever runs the line asks a provider for it, puts
+//! the answer into the cache, and lets the resolver know.
 
+pub mod budget;
+mod cache;
 mod config;
 mod database;
 mod decode;
@@ -13,7 +16,6 @@ mod fixtures;
 mod index;
 mod known;
 mod layout;
-mod learned;
 mod memo;
 mod provider;
 mod resolver;
@@ -21,11 +23,16 @@ mod set;
 mod value;
 mod wants;
 
+pub use cache::{
+    Adopted, Cache, CacheConfig, CacheScope, Change, Entry, Learned, Life, Lifetimes, SourceId,
+    Told as SourceTold,
+};
 pub use config::{DatabaseConfig, OnMiss, Want};
 pub use database::{Database, DatabaseError};
 pub use provider::{
-    Answered, Api, Call, ItemError, Modules, Provider, Quota, Reply, Status, TokenPlace, Told, Verdict,
+    Answered, Api, Call, ItemError, Modules, Provider, Quota, Reply, Status, TokenPlace, Told,
+    Verdict,
 };
-pub use resolver::Resolver;
+pub use resolver::{CacheLookups, Resolver};
 pub use set::DatabaseSet;
 pub use wants::{ResolveConfigError, Wants};

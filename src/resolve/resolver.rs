@@ -3,18 +3,19 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::cache::{Cache, CacheScope, Entry};
 use super::database::Database;
 use super::known::{Known, Said};
-use super::learned::LearnedAnswers;
-use super::memo::Memo;
+use super::memo::{Memo, Until};
 use super::set::DatabaseSet;
 use super::wants::Wants;
-use crate::record::{Address, Answer, Enrichment, FactGroup, Facts, FactsId, GroupSet, Part};
+use crate::record::{
+    Address, Answer, Enrichment, FactGroup, Facts, FactsId, GroupSet, Moment, Part, Retrieval,
+    Source,
+};
 
-/// What the source of learned answers is called.
-const PROVIDER: &str = "provider";
-
-/// Answers addresses from memory. One per worker: nothing in it is shared but the databases.
+/// Answers addresses from memory. One per worker: nothing in it is shared but the databases and
+/// what providers answered, and these are asked only for what the memo does not have.
 #[derive(Debug)]
 pub struct Resolver {
     wants: Arc<Wants>,
@@ -26,17 +27,41 @@ pub struct Resolver {
     epoch: u64,
     memo: Memo,
     known: Known,
-    learned: LearnedAnswers,
     most_known_bytes: usize,
+    cache: Arc<Cache>,
+    scope: CacheScope,
+    /// The cache's version and clearings, as far as they were noticed.
+    heard: (u64, u64),
+    now: Moment,
+    lookups: CacheLookups,
+}
+
+/// Questions to the cache, by what came of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheLookups {
+    /// It gave facts.
+    pub hits: u64,
+    /// It knew that nothing is known.
+    pub unknown: u64,
+    /// It gave facts that ought to be newer.
+    pub stale: u64,
+    /// It had nothing that holds.
+    pub misses: u64,
 }
 
 impl Resolver {
-    /// A resolver that uses about `memory_limit_bytes` beside the databases: a quarter for the
-    /// memo of answers, a quarter for learned answers, the rest for what is known of data records.
-    /// The last is looked at once per batch, so it can be passed by what one batch adds.
-    pub fn new(wants: Arc<Wants>, databases: Arc<DatabaseSet>, memory_limit_bytes: usize) -> Self {
+    /// A resolver that uses about `memory_limit_bytes` beside the databases and the cache: a quarter
+    /// for the memo of answers, the rest for what is known of data records and of what providers
+    /// told. The last is looked at once per batch, so it can be passed by what one batch adds.
+    /// Of the cache it sees what is in `scope`.
+    pub fn new(
+        wants: Arc<Wants>,
+        databases: Arc<DatabaseSet>,
+        (cache, scope): (Arc<Cache>, CacheScope),
+        memory_limit_bytes: usize,
+    ) -> Self {
         let in_force = databases.in_force();
-        Self {
+        let mut resolver = Self {
             wants,
             set: databases,
             any_non_global: any_non_global(&in_force),
@@ -44,16 +69,24 @@ impl Resolver {
             databases: in_force,
             epoch: 1,
             memo: Memo::new(memory_limit_bytes / 4),
-            learned: LearnedAnswers::new(memory_limit_bytes / 4),
-            most_known_bytes: memory_limit_bytes / 2,
-        }
+            most_known_bytes: memory_limit_bytes / 4 * 3,
+            cache,
+            scope,
+            heard: (0, 0),
+            now: Moment(0),
+            lookups: CacheLookups::default(),
+        };
+        resolver.notice(Moment::now());
+        resolver
     }
 
-    /// Once per batch, when no answer is in use: takes the set of databases in force. A new set
-    /// begins a new epoch, and so does a full memory: the numbers of facts are in answers, in the
-    /// memo and in what was rendered of them, so that one of them cannot be freed alone, and
-    /// starting anew costs one decoding of each record that still matters. Learned answers stay.
-    pub fn refresh(&mut self) {
+    /// Once per batch, when no answer is in use: takes the set of databases in force, and the time
+    /// of day. A new set begins a new epoch, and so does a full memory: the numbers of facts are in
+    /// answers, in the memo and in what was rendered of them, so that one of them cannot be freed
+    /// alone, and starting anew costs one decoding of each record that still matters. What
+    /// providers answered stays in the cache.
+    pub fn refresh(&mut self, now: Moment) {
+        self.notice(now);
         let in_force = self.set.in_force();
         let swapped = !Arc::ptr_eq(&in_force, &self.databases);
         if swapped || self.known.bytes() > self.most_known_bytes {
@@ -63,6 +96,20 @@ impl Resolver {
             self.memo.clear();
             self.epoch += 1;
         }
+    }
+
+    /// Takes note of the time and of what came into the cache or was taken away.
+    fn notice(&mut self, now: Moment) {
+        self.now = now;
+        self.memo.tell_time(now);
+        let (version, cleared) = (self.cache.version(), self.cache.cleared());
+        if self.heard.0 == 0 && version > 0 || self.heard.1 != cleared {
+            // While the cache was empty, what was not known was kept like what is.
+            self.memo.clear();
+        } else if self.heard.0 != version {
+            self.memo.hear_news();
+        }
+        self.heard = (version, cleared);
     }
 
     /// What is known of the address, and which wanted groups are missing. The numbers in the
@@ -75,27 +122,21 @@ impl Resolver {
         if let Some(answer) = self.memo.get(address.ip()) {
             return answer;
         }
-        let answer = self.ask(address);
-        self.memo.put(address.ip(), answer);
-        answer
+        self.look_further(address)
     }
 
-    /// Keeps what a provider answered when it was asked for these groups; none when it knows
-    /// nothing. Either way they are no longer missing, whatever of them came. A non-global address
-    /// is never asked of a provider, so nothing is learned of it.
-    pub fn learn(&mut self, address: IpAddr, asked: GroupSet, facts: Option<Enrichment>) {
-        let address = Address::new(address);
-        if address.is_global() {
-            self.learned.learn(address.ip(), asked, facts);
-            self.memo.forget(address.ip());
+    /// A provider has answered for the address, or said that it cannot: what the cache has of it now
+    /// is seen at once, and not only from the next batch on.
+    pub fn heard_of(&mut self, address: IpAddr) {
+        if self.heard.0 == 0 {
+            self.notice(self.now);
         }
+        self.memo.forget(Address::new(address).ip());
     }
 
-    /// The names of the sources by their number in [`Part::source`]: the databases of this epoch,
-    /// then what providers answered.
-    pub fn sources(&self) -> Vec<Arc<str>> {
-        let names = self.databases.iter().map(|database| Arc::clone(database.name()));
-        names.chain([PROVIDER.into()]).collect()
+    /// The questions to the cache since this was last called.
+    pub fn take_cache_lookups(&mut self) -> CacheLookups {
+        std::mem::take(&mut self.lookups)
     }
 
     /// The databases of this epoch.
@@ -103,13 +144,23 @@ impl Resolver {
         &self.databases
     }
 
-    /// The memory in use beside the databases, in bytes; that of learned answers is reckoned.
+    /// The memory in use beside the databases and the cache, in bytes.
     pub fn memory_bytes(&self) -> usize {
-        self.memo.bytes() + self.known.bytes() + self.learned.bytes()
+        self.memo.bytes() + self.known.bytes()
+    }
+
+    /// For an address without an answer that never ends.
+    fn look_further(&mut self, address: &Address) -> Answer {
+        if let Some(answer) = self.memo.get_passing(address.ip()) {
+            return answer;
+        }
+        let (answer, until) = self.ask(address);
+        self.memo.put(address.ip(), answer, until);
+        answer
     }
 
     /// The tiers.
-    fn ask(&mut self, address: &Address) -> Answer {
+    fn ask(&mut self, address: &Address) -> (Answer, Until) {
         let mut tally = Tally::new(self.wants.groups());
         // A non-global address means something only to whoever wrote the file himself.
         let files = self.databases.iter().zip(0u8..);
@@ -123,16 +174,57 @@ impl Resolver {
             // Nobody else is ever asked for it, so nothing of it is missing.
             let mut answer = tally.answer();
             answer.missing = GroupSet::EMPTY;
-            return answer;
+            return (answer, Until::Swapped);
         }
-        if tally.needs(self.wants.groups()) && !self.learned.is_empty() {
-            let known = &mut self.known;
-            let said = self
-                .learned
-                .said(address.ip(), &self.wants, self.epoch, |facts| known.learned(facts));
-            tally.take(self.databases.len() as u8, said);
+        let mut end = Moment::LAST;
+        if self.heard.0 > 0 && tally.needs(self.wants.groups()) {
+            match self.cache.get(self.scope, address.ip()) {
+                Some(entry) => end = self.take_told(&entry, &mut tally),
+                None => self.lookups.misses += 1,
+            }
         }
-        tally.answer()
+        let answer = tally.answer();
+        let until = match (self.heard.0, answer.missing.is_empty(), end) {
+            (0, _, _) | (_, true, Moment::LAST) => Until::Swapped,
+            (_, true, end) => Until::Passed(end),
+            (_, false, end) => Until::NewsOr(end),
+        };
+        (answer, until)
+    }
+
+    /// Takes what providers told and still holds; then, of groups that are still missing, what held
+    /// until not too long ago: such a group stays missing, so that it is asked for. Returns when
+    /// the first of what was taken ends.
+    fn take_told(&mut self, entry: &Entry, tally: &mut Tally) -> Moment {
+        let (wanted, now, past) = (tally.missing, self.now, self.cache.serves_stale());
+        let first_source = self.databases.len() as u8;
+        let (mut end, mut fresh, mut stale) = (Moment::LAST, GroupSet::EMPTY, GroupSet::EMPTY);
+        for told in entry.answers() {
+            let useful = told.holding(now).and(wanted);
+            if !useful.is_empty() {
+                let said = self.known.told(&told, false, &self.wants).only(useful);
+                tally.take(first_source + told.source.0, said);
+                fresh = fresh.or(said.has);
+                end = end.min(told.first_end(useful));
+            }
+        }
+        for told in entry.answers().filter(|_| !past.is_zero()) {
+            let useful = told.holding(now.before(past)).without(told.holding(now)).and(wanted);
+            if !useful.is_empty() {
+                let said = self.known.told(&told, true, &self.wants).only(useful);
+                tally.take_stale(first_source + told.source.0, said);
+                stale = stale.or(said.has);
+                end = end.min(told.first_end(useful).after(past));
+            }
+        }
+        let lookups = &mut self.lookups;
+        *match (fresh.is_empty(), stale.is_empty(), tally.missing == wanted) {
+            (false, _, _) => &mut lookups.hits,
+            (true, false, _) => &mut lookups.stale,
+            (true, true, false) => &mut lookups.unknown,
+            (true, true, true) => &mut lookups.misses,
+        } += 1;
+        end
     }
 }
 
@@ -143,6 +235,24 @@ impl Facts for Resolver {
 
     fn enrichment(&mut self, id: FactsId) -> Enrichment {
         self.known.enrichment(id, &self.databases)
+    }
+
+    fn sources(&self) -> Vec<Source> {
+        let databases = self.databases.iter().map(|database| Source {
+            name: Arc::clone(database.name()),
+            built: Some(Moment(database.build_epoch().try_into().unwrap_or(u32::MAX))),
+        });
+        let providers = self.cache.sources().iter();
+        let providers = providers.map(|name| Source { name: Arc::clone(name), built: None });
+        databases.chain(providers).collect()
+    }
+
+    fn retrieval(&self, id: FactsId) -> Option<Retrieval> {
+        self.known.retrieval(id)
+    }
+
+    fn now(&self) -> Moment {
+        self.now
     }
 }
 
@@ -180,6 +290,13 @@ impl Tally {
         self.missing = self.missing.without(said.answers).without(said.closes);
     }
 
+    /// Takes what is better than nothing: it stands in for nobody who has something.
+    fn take_stale(&mut self, source: u8, said: Said) {
+        for group in said.has.and(self.missing).iter() {
+            self.givers[group as usize].get_or_insert((source, said.facts));
+        }
+    }
+
     fn answer(self) -> Answer {
         let mut parts = [Part::default(); FactGroup::ALL.len()];
         let mut len = 0;
@@ -205,9 +322,15 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::super::OnMiss;
+    use super::super::cache::{CacheConfig, Learned, Life, Lifetimes, SourceId};
     use super::super::fixtures::{address, bytes_v4, database, groups, resolver, set, wants};
+    use std::collections::HashSet;
+    use std::time::Duration;
+
     use super::*;
     use crate::record::{Geo, Privacy};
+
+    const HOUR: Duration = Duration::from_secs(3600);
 
     fn place(city: &str) -> Json {
         json!({"country": {"iso_code": "LV"}, "city": {"names": {"en": city}}})
@@ -239,6 +362,35 @@ mod tests {
         answer.parts().iter().find(|part| part.groups.contains(group)).map(|part| part.source)
     }
 
+    fn resolver_of(want: &[&str], set: &Arc<DatabaseSet>, memory_limit_bytes: usize) -> Resolver {
+        let cache = (Arc::new(cache(None)), CacheScope::SHARED);
+        Resolver::new(wants(want), Arc::clone(set), cache, memory_limit_bytes)
+    }
+
+    /// A cache for the answers of two, where a place lives for some hours.
+    fn cache(serve_stale: Option<Duration>) -> Cache {
+        let ttl = [(FactGroup::Geo, Life(HOUR * 10))].into();
+        let config = CacheConfig { ttl, serve_stale, ..CacheConfig::default() };
+        Cache::new(&config, &["first".into(), "second".into()])
+    }
+
+    /// The first of the two answers, and the resolver hears of it.
+    fn learn(
+        resolver: &mut Resolver,
+        address: &Address,
+        asked: GroupSet,
+        facts: Option<&Enrichment>,
+    ) {
+        put(resolver, address, &Learned { source: SourceId(0), asked, closes: asked, facts });
+        resolver.heard_of(address.ip());
+    }
+
+    /// Somebody puts an answer into the cache.
+    fn put(resolver: &Resolver, address: &Address, learned: &Learned<'_>) {
+        let (cache, scope) = (&resolver.cache, resolver.scope);
+        cache.put(scope, address.ip(), learned, cache.lifetimes(), resolver.now);
+    }
+
     fn learned_city(name: &str) -> Enrichment {
         let geo = Geo { city_name: Some(name.to_owned()), ..Geo::default() };
         Enrichment { geo: Some(geo), ..Enrichment::default() }
@@ -263,8 +415,8 @@ mod tests {
         let answer = resolver.resolve(&address("9.9.9.9"));
         assert!(answer.is_empty());
         assert_eq!(answer.missing, groups(&["geo", "as"]));
-        let names = resolver.sources();
-        assert_eq!(names, ["city", "asn", "provider"].map(Arc::from));
+        let names: Vec<_> = resolver.sources().into_iter().map(|source| source.name).collect();
+        assert_eq!(names, ["city", "asn", "first", "second"].map(Arc::from));
     }
 
     #[test]
@@ -379,8 +531,8 @@ mod tests {
         assert_eq!(answer.groups(), groups(&["geo"]));
         assert!(answer.missing.is_empty(), "not even for what its record lacks");
 
-        open.learn(address("10.1.0.1").ip(), groups(&["as"]), Some(learned_city("Narva")));
-        assert_eq!(open.learned.bytes(), 0, "nothing is learned of it");
+        learn(&mut open, &address("10.1.0.1"), groups(&["as"]), Some(&learned_city("Narva")));
+        assert_eq!(open.cache.version(), 0, "nothing is learned of it");
     }
 
     #[test]
@@ -397,17 +549,17 @@ mod tests {
     #[test]
     fn a_swap_is_noticed_at_the_next_batch_and_begins_an_epoch() {
         let set = set([city_file("city", &[("1.0.0.0/8", place("Riga"))])]);
-        let mut resolver = Resolver::new(wants(&["geo"]), Arc::clone(&set), 1 << 20);
+        let mut resolver = resolver_of(&["geo"], &set, 1 << 20);
         let before = resolver.resolve(&address("1.0.0.1"));
         let epoch = resolver.epoch();
-        resolver.refresh();
+        resolver.refresh(resolver.now);
         assert_eq!(resolver.epoch(), epoch, "the same set");
 
         let newer = Arc::new(city_file("city", &[("1.0.0.0/8", place("Tartu"))]));
         set.replace(vec![newer]).unwrap();
         assert_eq!(resolver.resolve(&address("1.0.0.1")), before);
         assert_eq!(city_of(&mut resolver, &before).as_deref(), Some("Riga"), "within the batch");
-        resolver.refresh();
+        resolver.refresh(resolver.now);
         assert_ne!(resolver.epoch(), epoch);
         let after = resolver.resolve(&address("1.0.0.1"));
         assert_eq!(city_of(&mut resolver, &after).as_deref(), Some("Tartu"));
@@ -417,10 +569,10 @@ mod tests {
     fn an_old_set_is_freed_when_the_worker_lets_go_of_it() {
         let set = set([city_file("city", &[("1.0.0.0/8", place("Riga"))])]);
         let old = Arc::downgrade(&set.in_force()[0]);
-        let mut resolver = Resolver::new(wants(&["geo"]), Arc::clone(&set), 1 << 20);
+        let mut resolver = resolver_of(&["geo"], &set, 1 << 20);
         set.replace(vec![Arc::new(asn_file("asn"))]).unwrap();
         assert!(old.upgrade().is_some());
-        resolver.refresh();
+        resolver.refresh(resolver.now);
         assert!(old.upgrade().is_none());
     }
 
@@ -432,8 +584,8 @@ mod tests {
         let records: Vec<(&str, Json)> =
             records.iter().map(|(network, record)| (network.as_str(), record.clone())).collect();
         let set = set([city_file("city", &records)]);
-        let limit = 200_000;
-        let mut resolver = Resolver::new(wants(&["geo"]), set, limit);
+        let limit = 130_000;
+        let mut resolver = resolver_of(&["geo"], &set, limit);
         let (mut epochs, mut most) = (0, 0);
         for round in 0..20 {
             for n in 0..100 {
@@ -443,7 +595,7 @@ mod tests {
                 assert_eq!(city.as_deref(), Some(&*format!("City {n}")));
             }
             let epoch = resolver.epoch();
-            resolver.refresh();
+            resolver.refresh(resolver.now);
             epochs += resolver.epoch() - epoch;
             most = most.max(resolver.memory_bytes());
         }
@@ -456,7 +608,7 @@ mod tests {
         let mut resolver = resolver(&["geo", "privacy"], [asn_file("asn")]);
         let ip = address("1.0.0.1");
         assert_eq!(resolver.resolve(&ip).missing, groups(&["geo", "privacy"]));
-        resolver.learn(ip.ip(), groups(&["geo"]), Some(learned_city("Riga")));
+        learn(&mut resolver, &ip, groups(&["geo"]), Some(&learned_city("Riga")));
         let answer = resolver.resolve(&ip);
         assert_eq!((answer.groups(), answer.missing), (groups(&["geo"]), groups(&["privacy"])));
         assert_eq!(source_of(&answer, FactGroup::Geo), Some(1));
@@ -464,7 +616,7 @@ mod tests {
 
         let privacy = Privacy { vpn: Some(true), ..Privacy::default() };
         let more = Enrichment { privacy: Some(privacy), ..Enrichment::default() };
-        resolver.learn(ip.ip(), groups(&["privacy"]), Some(more));
+        learn(&mut resolver, &ip, groups(&["privacy"]), Some(&more));
         let answer = resolver.resolve(&ip);
         assert_eq!(answer.groups(), groups(&["geo", "privacy"]), "what was known before stays");
         assert!(answer.missing.is_empty());
@@ -475,64 +627,187 @@ mod tests {
         let mut resolver =
             resolver(&["geo", "as"], [city_file("city", &[("9.0.0.0/8", place("Riga"))])]);
         let ip = address("1.0.0.1");
-        resolver.learn(ip.ip(), groups(&["geo"]), None);
+        learn(&mut resolver, &ip, groups(&["geo"]), None);
         let answer = resolver.resolve(&ip);
         assert_eq!((answer.is_empty(), answer.missing), (true, groups(&["as"])));
-        resolver.learn(ip.ip(), groups(&["as"]), Some(learned_city("Narva")));
+        learn(&mut resolver, &ip, groups(&["as"]), Some(&learned_city("Narva")));
         assert!(resolver.resolve(&ip).missing.is_empty());
     }
 
     #[test]
     fn what_was_learned_outlives_a_swap_and_files_come_first() {
         let set = set([asn_file("asn")]);
-        let mut resolver = Resolver::new(wants(&["geo"]), Arc::clone(&set), 1 << 20);
+        let mut resolver = resolver_of(&["geo"], &set, 1 << 20);
         let ip = address("1.0.0.1");
-        resolver.learn(ip.ip(), groups(&["geo"]), Some(learned_city("Riga")));
+        learn(&mut resolver, &ip, groups(&["geo"]), Some(&learned_city("Riga")));
         resolver.resolve(&ip);
         let city = city_file("city", &[("2.0.0.0/8", place("Tartu"))]);
         set.replace(vec![Arc::new(asn_file("asn")), Arc::new(city)]).unwrap();
-        resolver.refresh();
+        resolver.refresh(resolver.now);
         let answer = resolver.resolve(&ip);
         assert_eq!(source_of(&answer, FactGroup::Geo), Some(2));
         assert_eq!(city_of(&mut resolver, &answer).as_deref(), Some("Riga"));
         let city = city_file("city", &[("1.0.0.0/8", place("Tartu"))]);
         set.replace(vec![Arc::new(city)]).unwrap();
-        resolver.refresh();
+        resolver.refresh(resolver.now);
         let answer = resolver.resolve(&ip);
         assert_eq!(city_of(&mut resolver, &answer).as_deref(), Some("Tartu"));
     }
 
     #[test]
-    fn learned_answers_keep_to_their_memory_and_the_used_ones_stay() {
+    fn told_facts_that_are_in_use_count_until_the_epoch_ends() {
         let limit = 400_000;
-        let set = set([asn_file("asn")]);
-        let mut resolver = Resolver::new(wants(&["geo"]), set, limit);
-        let hot = address("1.0.0.1");
-        resolver.learn(hot.ip(), groups(&["geo"]), Some(learned_city("Riga")));
-        for n in 0..1000u32 {
-            let ip = IpAddr::from((0x0200_0000 + n).to_be_bytes());
-            resolver.learn(ip, groups(&["geo"]), Some(learned_city("Tartu")));
-            // A memo hit is no use: only a walk through the tiers is.
-            resolver.memo.clear();
-            assert!(!resolver.resolve(&hot).is_empty(), "{n}");
-            assert!(resolver.learned.bytes() <= limit / 4, "{n}");
+        let mut resolver = resolver_of(&["geo"], &set([asn_file("asn")]), limit);
+        let epoch = resolver.epoch();
+        for n in 0..10_000u32 {
+            let ip = Address::new(IpAddr::from((0x0200_0000 + n).to_be_bytes()));
+            let city = format!("City {n}");
+            learn(&mut resolver, &ip, groups(&["geo"]), Some(&learned_city(&city)));
+            let answer = resolver.resolve(&ip);
+            assert_eq!(city_of(&mut resolver, &answer), Some(city));
+        }
+        assert!(resolver.memory_bytes() > limit, "within one batch nothing is taken away");
+        resolver.refresh(resolver.now);
+        assert_ne!(resolver.epoch(), epoch);
+        assert!(resolver.memory_bytes() <= limit, "{} bytes", resolver.memory_bytes());
+        let answer = resolver.resolve(&address("2.0.0.7"));
+        assert_eq!(city_of(&mut resolver, &answer).as_deref(), Some("City 7"));
+    }
+
+    #[test]
+    fn thousands_of_whom_the_same_was_told_share_one_number() {
+        let mut resolver = resolver_of(&["geo"], &set([asn_file("asn")]), 1 << 20);
+        let mut numbers = HashSet::new();
+        for last in 0..=255 {
+            let ip = address(&format!("8.0.0.{last}"));
+            learn(&mut resolver, &ip, groups(&["geo"]), Some(&learned_city("Riga")));
+            numbers.insert(resolver.resolve(&ip).facts_for(FactGroup::Geo));
+        }
+        assert_eq!(numbers.len(), 1);
+    }
+
+    #[test]
+    fn what_another_worker_heard_is_known_at_the_next_batch() {
+        let shared = (Arc::new(cache(None)), CacheScope(7));
+        let worker = |cache| Resolver::new(wants(&["geo"]), set([asn_file("asn")]), cache, 1 << 20);
+        let mut asking = worker(shared.clone());
+        let mut other = worker(shared.clone());
+        let mut stranger = worker((Arc::clone(&shared.0), CacheScope(8)));
+        for number in 0..3 {
+            let ip = address(&format!("8.0.0.{number}"));
+            for worker in [&mut asking, &mut other, &mut stranger] {
+                assert_eq!(worker.resolve(&ip).missing, groups(&["geo"]));
+            }
+            learn(&mut asking, &ip, groups(&["geo"]), Some(&learned_city("Riga")));
+            assert!(asking.resolve(&ip).missing.is_empty(), "at once for whoever asked");
+            for worker in [&mut other, &mut stranger] {
+                worker.refresh(worker.now);
+            }
+            let answer = other.resolve(&ip);
+            assert_eq!(city_of(&mut other, &answer).as_deref(), Some("Riga"));
+            assert_eq!(stranger.resolve(&ip).missing, groups(&["geo"]), "not in another scope");
+        }
+        shared.0.clear(CacheScope(7));
+        other.refresh(other.now);
+        assert_eq!(other.resolve(&address("8.0.0.1")).missing, groups(&["geo"]), "cleared");
+    }
+
+    #[test]
+    fn an_answer_is_used_until_its_end_and_then_asked_for_again() {
+        let mut resolver = resolver_of(&["geo"], &set([asn_file("asn")]), 1 << 20);
+        let (ip, start) = (address("8.0.0.1"), resolver.now);
+        learn(&mut resolver, &ip, groups(&["geo"]), Some(&learned_city("Riga")));
+        for (hours, missing) in [(0, &[][..]), (8, &[]), (12, &["geo"])] {
+            resolver.refresh(start.after(HOUR * hours));
+            for _ in 0..2 {
+                let answer = resolver.resolve(&ip);
+                assert_eq!(answer.missing, groups(missing), "{hours} h");
+                assert_eq!(answer.is_empty(), hours == 12);
+            }
         }
     }
 
     #[test]
-    fn learned_facts_that_are_in_use_count_until_the_epoch_ends() {
-        let mut resolver = Resolver::new(wants(&["geo"]), set([asn_file("asn")]), 400_000);
-        let epoch = resolver.epoch();
-        for n in 0..1000u32 {
-            let ip = Address::new(IpAddr::from((0x0200_0000 + n).to_be_bytes()));
-            resolver.learn(ip.ip(), groups(&["geo"]), Some(learned_city("Tartu")));
-            let answer = resolver.resolve(&ip);
-            assert_eq!(city_of(&mut resolver, &answer).as_deref(), Some("Tartu"));
+    fn a_stale_answer_is_given_and_still_asked_for_until_it_is_too_old() {
+        let shared = (Arc::new(cache(Some(HOUR * 5))), CacheScope::SHARED);
+        let mut resolver = Resolver::new(wants(&["geo"]), set([asn_file("asn")]), shared, 1 << 20);
+        let (ip, start) = (address("8.0.0.1"), resolver.now);
+        learn(&mut resolver, &ip, groups(&["geo"]), Some(&learned_city("Riga")));
+        let mut at = |hours, stale| {
+            resolver.refresh(start.after(HOUR * hours));
+            for _ in 0..2 {
+                let answer = resolver.resolve(&ip);
+                let id = answer.facts_for(FactGroup::Geo);
+                let retrieval = id.and_then(|id| resolver.retrieval(id));
+                assert_eq!(retrieval.map(|retrieval| retrieval.stale), stale, "{hours} h");
+                assert_eq!(answer.missing.is_empty(), stale == Some(false), "{hours} h");
+            }
+        };
+        at(8, Some(false));
+        at(12, Some(true));
+        at(17, None);
+
+        learn(&mut resolver, &ip, groups(&["geo"]), Some(&learned_city("Tartu")));
+        let answer = resolver.resolve(&ip);
+        assert_eq!(city_of(&mut resolver, &answer).as_deref(), Some("Tartu"));
+        assert!(answer.missing.is_empty());
+    }
+
+    #[test]
+    fn an_open_answer_of_one_provider_leaves_the_group_to_the_next() {
+        let mut resolver = resolver_of(&["geo.city_name"], &set([asn_file("asn")]), 1 << 20);
+        let ip = address("8.0.0.1");
+        let country = Geo { country_iso_code: Some("LV".into()), ..Geo::default() };
+        let country = Enrichment { geo: Some(country), ..Enrichment::default() };
+        let asked = groups(&["geo"]);
+        let first =
+            Learned { source: SourceId(0), asked, closes: GroupSet::EMPTY, facts: Some(&country) };
+        put(&resolver, &ip, &first);
+        resolver.heard_of(ip.ip());
+        let answer = resolver.resolve(&ip);
+        assert_eq!((source_of(&answer, FactGroup::Geo), answer.missing), (Some(1), asked));
+        let second = Learned { source: SourceId(1), closes: asked, facts: None, ..first };
+        put(&resolver, &ip, &second);
+        resolver.heard_of(ip.ip());
+        let answer = resolver.resolve(&ip);
+        assert_eq!(source_of(&answer, FactGroup::Geo), Some(1), "better than nothing");
+        assert!(answer.missing.is_empty(), "nobody is left to be asked");
+        let riga = learned_city("Riga");
+        put(&resolver, &ip, &Learned { facts: Some(&riga), ..second });
+        resolver.heard_of(ip.ip());
+        let answer = resolver.resolve(&ip);
+        assert_eq!(source_of(&answer, FactGroup::Geo), Some(2), "who has what is wanted");
+    }
+
+    #[test]
+    fn an_error_answers_nothing_and_takes_nothing_away() {
+        let mut resolver = resolver_of(&["geo", "privacy"], &set([asn_file("asn")]), 1 << 20);
+        let ip = address("8.0.0.1");
+        learn(&mut resolver, &ip, groups(&["geo"]), Some(&learned_city("Riga")));
+        let (now, lifetimes) = (resolver.now, Lifetimes::default());
+        let all = groups(&["geo", "privacy"]);
+        resolver.cache.put_error(resolver.scope, ip.ip(), SourceId(0), all, &lifetimes, now);
+        resolver.heard_of(ip.ip());
+        let answer = resolver.resolve(&ip);
+        assert_eq!((answer.groups(), answer.missing), (groups(&["geo"]), groups(&["privacy"])));
+    }
+
+    #[test]
+    fn questions_to_the_cache_are_counted_by_what_came_of_them() {
+        let mut resolver = resolver_of(&["geo"], &set([asn_file("asn")]), 1 << 20);
+        resolver.resolve(&address("8.0.0.1"));
+        assert_eq!(resolver.take_cache_lookups(), CacheLookups::default(), "nothing was asked");
+        let facts = learned_city("Riga");
+        learn(&mut resolver, &address("8.0.0.1"), groups(&["geo"]), Some(&facts));
+        learn(&mut resolver, &address("8.0.0.2"), groups(&["geo"]), None);
+        for number in 1..=3 {
+            for _ in 0..3 {
+                resolver.resolve(&address(&format!("8.0.0.{number}")));
+            }
         }
-        assert!(resolver.memory_bytes() > 1_000_000, "within one batch nothing is taken away");
-        resolver.refresh();
-        assert_ne!(resolver.epoch(), epoch);
-        assert!(resolver.memory_bytes() <= 400_000, "{} bytes", resolver.memory_bytes());
+        let lookups = CacheLookups { hits: 1, unknown: 1, stale: 0, misses: 1 };
+        assert_eq!(resolver.take_cache_lookups(), lookups, "the memo has answered the others");
+        assert_eq!(resolver.take_cache_lookups(), CacheLookups::default());
     }
 
     #[test]

@@ -56,6 +56,28 @@ pub const METRICS: &[Described] = &[
         "ipstamp_offsets_lost_total",
         "Committed offsets that were no longer there: records were deleted unread.",
     ),
+    (
+        "ipstamp_budget_limit_units",
+        "What may be spent with each licence, by period, in the provider's billing unit.",
+    ),
+    (
+        "ipstamp_budget_used_units",
+        "Of that, what all processes together have claimed. At the limit records are partial.",
+    ),
+    (
+        "ipstamp_budget_gone_timestamp_seconds",
+        "When nothing will be left at the pace of the last hour; 0 when it lasts.",
+    ),
+    ("ipstamp_cache_entries", "Addresses of which answers of providers are kept."),
+    ("ipstamp_cache_bytes", "Memory that these answers are reckoned to use."),
+    (
+        "ipstamp_cache_lookups_total",
+        "Questions to the cache, by result: hit, unknown (asked, nothing known), stale, miss.",
+    ),
+    (
+        "ipstamp_answers_total",
+        "Records of the answers topic, by result: read, known (here already), foreign (another scope), damaged, written, lost.",
+    ),
 ];
 
 /// What operators can scrape.
@@ -105,6 +127,20 @@ pub struct Metrics {
     pub database_broken: Family<DatabaseLabels, Counter>,
     /// See [`METRICS`].
     pub offsets_lost: Counter,
+    /// See [`METRICS`].
+    pub budget_limit: Family<BudgetLabels, Gauge>,
+    /// See [`METRICS`].
+    pub budget_used: Family<BudgetLabels, Gauge>,
+    /// See [`METRICS`].
+    pub budget_gone: Family<BudgetLabels, Gauge>,
+    /// See [`METRICS`].
+    pub cache_entries: Gauge,
+    /// See [`METRICS`].
+    pub cache_bytes: Gauge,
+    /// See [`METRICS`].
+    pub cache_lookups: Family<ResultLabels, Counter>,
+    /// See [`METRICS`].
+    pub answers: Family<ResultLabels, Counter>,
 }
 
 /// How a record ended.
@@ -168,7 +204,7 @@ pub struct KindLabels {
 /// How something went.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct ResultLabels {
-    /// `ok` or `error`.
+    /// `ok` or `error`; of a question to the cache `hit`, `unknown`, `stale` or `miss`.
     pub result: &'static str,
 }
 
@@ -184,6 +220,15 @@ pub struct CodeLabels {
 pub struct DatabaseLabels {
     /// Its configured name.
     pub database: String,
+}
+
+/// A limit of a licence.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct BudgetLabels {
+    /// The licence's name, as configured.
+    pub licence: String,
+    /// `day` or `month`.
+    pub period: &'static str,
 }
 
 impl Default for Metrics {
@@ -219,6 +264,13 @@ impl Metrics {
             database_built: Family::default(),
             database_broken: Family::default(),
             offsets_lost: Counter::default(),
+            budget_limit: Family::default(),
+            budget_used: Family::default(),
+            budget_gone: Family::default(),
+            cache_entries: Gauge::default(),
+            cache_bytes: Gauge::default(),
+            cache_lookups: Family::default(),
+            answers: Family::default(),
         };
         metrics.register();
         metrics
@@ -253,6 +305,8 @@ impl Metrics {
         gauge("ipstamp_paused_partitions", &self.paused_partitions);
         gauge("ipstamp_halted_partitions", &self.halted_partitions);
         gauge("ipstamp_oldest_in_flight_seconds", &self.oldest_in_flight);
+        gauge("ipstamp_cache_entries", &self.cache_entries);
+        gauge("ipstamp_cache_bytes", &self.cache_bytes);
         let total = |name: &str| help(&format!("{name}_total"));
         registry.register("ipstamp_records", total("ipstamp_records"), self.records.clone());
         registry.register("ipstamp_sightings", total("ipstamp_sightings"), self.sightings.clone());
@@ -273,6 +327,12 @@ impl Metrics {
             self.kafka_errors.clone(),
         );
         registry.register(
+            "ipstamp_cache_lookups",
+            total("ipstamp_cache_lookups"),
+            self.cache_lookups.clone(),
+        );
+        registry.register("ipstamp_answers", total("ipstamp_answers"), self.answers.clone());
+        registry.register(
             "ipstamp_consumer_lag_records",
             help("ipstamp_consumer_lag_records"),
             self.consumer_lag.clone(),
@@ -282,6 +342,14 @@ impl Metrics {
             help("ipstamp_database_build_timestamp_seconds"),
             self.database_built.clone(),
         );
+        let budgets = [
+            ("ipstamp_budget_limit_units", &self.budget_limit),
+            ("ipstamp_budget_used_units", &self.budget_used),
+            ("ipstamp_budget_gone_timestamp_seconds", &self.budget_gone),
+        ];
+        for (name, family) in budgets {
+            registry.register(name, help(name), family.clone());
+        }
     }
 
     /// All metrics in the `OpenMetrics` text format.
@@ -305,8 +373,14 @@ mod tests {
         metrics.rebalances.get_or_create(&KindLabels { kind: "assign" }).inc();
         metrics.commits.get_or_create(&ResultLabels { result: "ok" }).inc();
         metrics.kafka_errors.get_or_create(&CodeLabels { code: "_TRANSPORT" }).inc();
+        metrics.answers.get_or_create(&ResultLabels { result: "read" }).inc();
+        metrics.cache_lookups.get_or_create(&ResultLabels { result: "hit" }).inc();
         metrics.database_built.get_or_create(&DatabaseLabels { database: "city".into() }).set(1);
         metrics.database_broken.get_or_create(&DatabaseLabels { database: "city".into() }).inc();
+        let labels = BudgetLabels { licence: "main".into(), period: "day" };
+        metrics.budget_limit.get_or_create(&labels).set(1);
+        metrics.budget_used.get_or_create(&labels).set(1);
+        metrics.budget_gone.get_or_create(&labels).set(1);
         let labels = PartitionLabels::of(&Topic::new("logs"), Partition(0));
         metrics.consumer_lag.get_or_create(&labels).set(1);
         let text = metrics.text();

@@ -7,6 +7,6 @@ mod metrics;
 pub use health::{Check, Health, Problem, WorkerCounts};
 pub use logging::{LogFormat, LogLevel, init_logging};
 pub use metrics::{
-    CodeLabels, DatabaseLabels, KindLabels, METRICS, Metrics, PartitionLabels, ResultLabels,
-    TopicLabel,
+    BudgetLabels, CodeLabels, DatabaseLabels, KindLabels, METRICS, Metrics, PartitionLabels,
+    ResultLabels, TopicLabel,
 };

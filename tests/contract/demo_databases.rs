@@ -218,7 +218,7 @@ fn the_demos_addresses_are_known_as_the_list_says() {
     let want = ["geo", "as", "privacy"].map(|group| Want(group.to_owned()));
     let wants = Arc::new(Wants::new(&want).unwrap());
     let set = Arc::new(DatabaseSet::new(databases).unwrap());
-    let mut resolver = Resolver::new(wants, set, 1 << 20);
+    let mut resolver = Resolver::new(wants, set, Default::default(), 1 << 20);
     for (text, city, system, hidden) in ADDRESSES {
         let address = Address::new(text.parse().unwrap());
         assert!(address.is_global(), "{text} would not be looked up");

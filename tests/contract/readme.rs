@@ -124,6 +124,7 @@ fn the_readmes_event_comes_out_as_it_is_shown() {
         addresses: ipstamp::extract::Config::default(),
         wants: Arc::new(Wants::new(&want).unwrap()),
         databases: Arc::new(DatabaseSet::new(databases).unwrap()),
+        cache: Default::default(),
         profile: ipstamp::encode::Profile::Ecs,
         existing: ipstamp::encode::Existing::Keep,
         memory_limit_bytes: 1 << 20,

@@ -26,7 +26,7 @@ fn resolver(database: Database) -> Resolver {
     let want = FactGroup::ALL.map(|group| Want(group.name().to_owned()));
     let wants = Arc::new(Wants::new(&want).unwrap());
     let set = Arc::new(DatabaseSet::new(vec![Arc::new(database)]).unwrap());
-    Resolver::new(wants, set, 1 << 20)
+    Resolver::new(wants, set, Default::default(), 1 << 20)
 }
 
 fn facts(database: Database, ip: &str) -> Enrichment {

@@ -6,8 +6,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod answers;
 mod bomb;
 mod broker_faults;
+mod budget;
 mod fidelity;
 mod members;
 mod refused;

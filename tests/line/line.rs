@@ -201,6 +201,7 @@ pub(crate) fn stamp() -> StampSettings {
         addresses: extract::Config::default(),
         wants: Arc::new(Wants::new(&[Want("geo".into())]).unwrap()),
         databases: Arc::new(DatabaseSet::new(Vec::new()).unwrap()),
+        cache: Default::default(),
         profile: Profile::Ecs,
         existing: Existing::default(),
         memory_limit_bytes: 16 << 20,

@@ -125,6 +125,14 @@ impl Client {
         });
     }
 
+    /// Deletes the records before this offset of a topic's first partition.
+    pub(crate) fn delete_before(&self, topic: &str, offset: i64) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, 0, Offset::Offset(offset)).unwrap();
+        let result = wait(self.admin.delete_records(&list, &AdminOptions::new())).unwrap();
+        assert!(result.elements()[0].error().is_ok(), "{result:?}");
+    }
+
     /// Sets the configuration of a topic: what is not named goes back to its default.
     pub(crate) fn configure_topic(&self, name: &str, config: &[(&str, &str)]) {
         let mut change = AlterConfig::new(ResourceSpecifier::Topic(name));

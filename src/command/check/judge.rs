@@ -81,6 +81,11 @@ impl Commands<'_> {
     }
 }
 
+/// How a command for this cluster begins: the tool and where the brokers are.
+pub(super) fn command_start(config: &Config, tool: &str) -> String {
+    Commands { config }.start(tool)
+}
+
 /// Judges everything that the brokers said.
 pub(super) fn judge(config: &Config, replicas: u16, workers: u16, cluster: &Cluster) -> Report {
     let mut report = Report::default();

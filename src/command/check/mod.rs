@@ -1,9 +1,11 @@
 //! `check`: opens everything that `run` would, says what is missing with its remedy, and changes
 //! nothing.
 
+mod answers;
 mod cluster;
 mod files;
 mod judge;
+mod ledger;
 mod report;
 
 use std::time::SystemTime;
@@ -13,6 +15,7 @@ use clap::Args;
 use super::output::{Format, print};
 use super::{Exit, Failure, Source};
 use crate::config::Config;
+use crate::fleet::{LedgerTopic, retention_wanted};
 use crate::pipeline::workers_by_default;
 use cluster::{Asker, Silence};
 use report::Report;
@@ -74,5 +77,36 @@ fn ask(config: &Config, args: &CheckArgs, report: &mut Report) -> Result<(), Sil
     let workers = config.pipeline.workers.unwrap_or_else(workers_by_default);
     let found = judge::judge(config, args.replicas, workers, &cluster);
     report.0.extend(found.0);
+    let start = |tool: &str| judge::command_start(config, tool);
+    // Without a limited budget the ledger is not missed.
+    ask_of(config, "ledger", &config.ledger.topic, report, |topic, found, report| {
+        let limits = config.budgets.iter().map(|(_, limits)| *limits);
+        let wanted = (!config.budgets.is_empty()).then(|| retention_wanted(limits));
+        ledger::judge(topic, found, wanted, start, report);
+    });
+    if let Some(topic) = &config.cache.topic {
+        ask_of(config, "answers", topic, report, |topic, found, report| {
+            answers::judge(&config.cache, topic, found, start, report);
+        });
+    }
     Ok(())
+}
+
+/// Looks at a topic that a fleet shares.
+fn ask_of(
+    config: &Config,
+    what: &str,
+    topic: &str,
+    report: &mut Report,
+    judge: impl FnOnce(&str, &LedgerTopic, &mut Report),
+) {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return };
+    match LedgerTopic::ask(&config.kafka.client(), topic, runtime.handle()) {
+        Ok(found) => judge(topic, &found, report),
+        Err(error) => report.warning(
+            format!("{what} {topic}"),
+            format!("the brokers do not say whether it is there: {error}"),
+            "try again when the brokers are up",
+        ),
+    }
 }

@@ -157,7 +157,7 @@ mod tests {
     fn the_databases_know_the_addresses_but_for_the_last_two() {
         let wants = Arc::new(Wants::new(&[Want("geo".into()), Want("as".into())]).unwrap());
         let set = Arc::new(DatabaseSet::new(databases().unwrap()).unwrap());
-        let mut resolver = Resolver::new(wants, set, 1 << 20);
+        let mut resolver = Resolver::new(wants, set, Default::default(), 1 << 20);
         for (index, text) in OUTSIDE.iter().enumerate() {
             let address = Address::new(text.parse().unwrap());
             assert!(address.is_global(), "{text}");

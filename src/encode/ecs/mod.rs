@@ -234,7 +234,7 @@ impl Ecs {
                 desk.contributed.add(*source);
             }
         }
-        stamp::begin(desk, event, seat);
+        stamp::begin(desk, event, facts, seat);
         for (item, nth) in self.also.iter().enumerate() {
             desk.splice.text(if item == 0 { b",\"also\":[{\"path\":" } else { b",{\"path\":" });
             let sighting = &event.outline.sightings[*nth];

@@ -12,7 +12,7 @@ use super::ladder::DeadLetter;
 use crate::commit::Sequence;
 use crate::kafka::{Buffer, Fetched, Headers};
 use crate::publish;
-use crate::record::{DeadLetterClass, Offset, Outcome, Partition, Reason, Topic};
+use crate::record::{DeadLetterClass, Moment, Offset, Outcome, Partition, Reason, Topic};
 
 /// How long fetched records are held for room before their partition is paused. Shorter waits are
 /// ordinary: the producer is full, and in a moment it is not.
@@ -40,7 +40,7 @@ impl Worker {
         self.note_rebalances(noted);
         if !batch.is_empty() {
             busy = true;
-            self.stamper.refresh();
+            self.stamper.refresh(Moment((self.now_ms / 1000) as u32));
             self.unkeyed = self.unkeyed.wrapping_add(1);
             self.last_lane = None;
         }

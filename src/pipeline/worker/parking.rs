@@ -54,7 +54,7 @@ impl Worker {
     pub(super) fn hear(&mut self, address: IpAddr, asked: GroupSet, told: Told) {
         let reason = told.as_ref().err().copied();
         if let Ok(facts) = told {
-            self.stamper.learn(address, asked, facts);
+            self.stamper.learn(address, asked, facts.as_ref());
         }
         for (id, sequence) in self.asking.answered(address) {
             let Some(waiting) = self.lane_mut(id).find_asked(sequence) else { continue };

@@ -213,6 +213,20 @@ impl Worker {
         }
         metrics.values_unreadable.inc_by(found.unreadable);
         metrics.addresses_left_out.inc_by(found.left_out);
+        let lookups = self.stamper.take_cache_lookups();
+        for (result, count) in [
+            ("hit", lookups.hits),
+            ("unknown", lookups.unknown),
+            ("stale", lookups.stale),
+            ("miss", lookups.misses),
+        ] {
+            if count > 0 {
+                metrics.cache_lookups.get_or_create(&ResultLabels { result }).inc_by(count);
+            }
+        }
+        let cache = self.stamper.cache();
+        metrics.cache_entries.set(cache.entries() as i64);
+        metrics.cache_bytes.set(cache.bytes() as i64);
         metrics.records_sent_again.inc_by(std::mem::take(&mut self.outlet.sent_again));
         metrics.producers_replaced.inc_by(std::mem::take(&mut self.outlet.replaced));
     }

@@ -1,0 +1,219 @@
+//! `quota`: what of each licence's budget is used, by the ledger that the fleet shares. Reads only.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use serde::Serialize;
+
+use super::output::{Format, print, say};
+use super::{Exit, Failure, Source};
+use crate::config::Config;
+use crate::fleet::{LedgerError, LedgerTopic, read_all};
+use crate::resolve::budget::{Bound, Day, Limits, PeriodKind, Replay, clock_time, gone_at};
+
+/// Say what of each licence's budget is used
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ipstamp quota --config ipstamp.yaml
+  ipstamp quota --config ipstamp.yaml --format json
+
+Used is what all processes that share the ledger have claimed and not given back. Calls that are made
+with the licence outside of ipstamp are not in it.
+
+Exit codes: 0 there is something left of every budget, 1 one is spent, 69 no broker answers or there
+is no ledger, 77 the brokers refuse us, 78 the configuration is refused.")]
+pub(super) struct QuotaArgs {
+    /// How it is printed: text for people, json for programs
+    #[arg(short, long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// One limit of one licence.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Quota {
+    licence: String,
+    period: PeriodKind,
+    /// The first day, UTC.
+    first: String,
+    /// The day after the last.
+    end: String,
+    limit: u64,
+    used: u64,
+    remaining: u64,
+    /// Whether the ledger goes back to the period's beginning; if not, all counts as used.
+    known: bool,
+    /// Seconds since 1970; None when it lasts.
+    gone_at: Option<u64>,
+}
+
+/// Reads the ledger and prints it.
+pub(super) fn quota(source: &Source, args: &QuotaArgs) -> Result<Exit, Failure> {
+    let config = Config::from(source.load()?);
+    let found = read_all(&config.kafka.client(), &config.ledger.topic).map_err(failure)?;
+    if found.unreadable > 0 {
+        say(&format!("{} records of the ledger are no entries of this version", found.unreadable));
+    }
+    let now = SystemTime::now();
+    let quotas = quotas(&found.replay, &config.budgets, now);
+    let text = match args.format {
+        Format::Text => text(&quotas, now),
+        Format::Json => serde_json::to_string(&quotas).unwrap_or_default() + "\n",
+    };
+    print(text.as_bytes())?;
+    let spent = quotas.iter().any(|quota| quota.remaining == 0);
+    Ok(if spent { Exit::Findings } else { Exit::Done })
+}
+
+/// The limits in force today, by licence, whether configured here or said in the ledger by others;
+/// of each kind the narrowest.
+fn quotas(replay: &Replay, configured: &[(String, Limits)], now: SystemTime) -> Vec<Quota> {
+    let today = Day::of(now);
+    let here = configured.iter().map(|(licence, _)| licence.as_str());
+    let licences: BTreeSet<&str> = replay.licences().chain(here).collect();
+    let mut quotas = Vec::new();
+    for licence in licences {
+        let own = configured.iter().filter(|(name, _)| name == licence);
+        let own = own.flat_map(|(_, limits)| replay.bounds(licence, *limits, today));
+        let bounds: Vec<_> = replay.bounds_said(licence, today).chain(own).collect();
+        for kind in [PeriodKind::Day, PeriodKind::Month] {
+            let of_kind = bounds.iter().filter(|bound| bound.kind == kind);
+            let narrowest = of_kind.min_by_key(|bound| bound.remaining());
+            quotas.extend(narrowest.map(|bound| of(licence, bound, replay, now)));
+        }
+    }
+    quotas
+}
+
+fn of(licence: &str, bound: &Bound, replay: &Replay, now: SystemTime) -> Quota {
+    let (units, span) = replay.recent(licence, now);
+    let seconds = |at: SystemTime| at.duration_since(UNIX_EPOCH).map_or(0, |at| at.as_secs());
+    Quota {
+        licence: licence.into(),
+        period: bound.kind,
+        first: bound.period.first.to_string(),
+        end: bound.period.end.to_string(),
+        limit: bound.limit,
+        used: bound.limit - bound.remaining().min(bound.limit),
+        remaining: bound.remaining(),
+        known: bound.whole,
+        gone_at: gone_at(now, bound, units, span).map(seconds),
+    }
+}
+
+fn text(quotas: &[Quota], now: SystemTime) -> String {
+    if quotas.is_empty() {
+        return "nothing is claimed of any budget in the present periods\n".into();
+    }
+    let widest = quotas.iter().map(|quota| quota.licence.len()).max().unwrap_or(0).max(7);
+    let mut text = format!(
+        "{:<widest$}  {:<6}  {:<10}  {:>10}  {:>10}  {:>10}  outlook\n",
+        "licence", "period", "since", "limit", "used", "left"
+    );
+    for quota in quotas {
+        let outlook = match quota.gone_at {
+            _ if !quota.known => "spent: the ledger does not go back so far".into(),
+            _ if quota.remaining == 0 => format!("spent until {}", quota.end),
+            Some(at) => {
+                let gone = UNIX_EPOCH + std::time::Duration::from_secs(at);
+                format!("gone at {}", clock_time(gone, now))
+            }
+            None => "lasts".into(),
+        };
+        let Quota { licence, period, first, limit, used, remaining, .. } = quota;
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            text,
+            "{licence:<widest$}  {:<6}  {first}  {limit:>10}  {used:>10}  {remaining:>10}  {outlook}",
+            period.name()
+        );
+    }
+    text
+}
+
+fn failure(error: LedgerError) -> Failure {
+    let refused = |source: &KafkaError| {
+        matches!(
+            source.rdkafka_error_code(),
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::Authentication)
+        )
+    };
+    match &error {
+        LedgerError::Silent { source, .. } if refused(source) => {
+            Failure::new(Exit::NoPermission, error)
+        }
+        LedgerError::Client(_) => Failure::new(Exit::Config, error),
+        LedgerError::Silent { .. } => {
+            Failure::new(Exit::Unavailable, format!("{error}; `ipstamp check` finds out why"))
+        }
+        LedgerError::Missing { topic } => {
+            let wanted = std::time::Duration::MAX;
+            let remedies = LedgerTopic::Missing.problems(topic, wanted).into_iter();
+            let commands: Vec<_> = remedies
+                .map(|problem| {
+                    let (tool, arguments) = problem.remedy;
+                    format!("\n  > {tool} --bootstrap-server BROKER {arguments}")
+                })
+                .collect();
+            Failure::new(Exit::Unavailable, format!("{error}{}", commands.concat()))
+        }
+        LedgerError::System(_) => Failure::new(Exit::Internal, error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::resolve::budget::{Act, Entry};
+
+    fn replay(units: u64) -> (Replay, SystemTime) {
+        let now = Day(20_417).start() + Duration::from_secs(12 * 3600);
+        let mut replay = Replay::new();
+        let limits = Limits { day: Some(100), month: Some(3000), resets_on: 12 };
+        let entry = Entry {
+            id: Uuid::from_u128(1),
+            owner: Uuid::from_u128(1),
+            licence: "main".into(),
+            day: Day::of(now),
+            act: Act::Claim { units, limits },
+        };
+        replay.read(&entry, now - Duration::from_secs(60));
+        (replay, now)
+    }
+
+    #[test]
+    fn each_limit_has_a_line_with_what_is_left_and_how_long_it_lasts() {
+        let (replay, now) = replay(80);
+        let idle = Limits { day: Some(500), month: None, resets_on: 1 };
+        let said = text(&quotas(&replay, &[("idle".into(), idle)], now), now);
+        let expected = "\
+licence  period  since            limit        used        left  outlook
+idle     day     2025-11-25         500           0         500  lasts
+main     day     2025-11-25         100          80          20  gone at 12:15 UTC
+main     month   2025-11-12        3000          80        2920  gone at 2025-11-27 00:30 UTC
+";
+        assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn a_budget_that_is_gone_is_said_to_be() {
+        let (replay, now) = replay(100);
+        assert!(
+            text(&quotas(&replay, &[], now), now).contains("           0  spent until 2025-11-26")
+        );
+    }
+
+    #[test]
+    fn an_empty_ledger_is_no_table() {
+        let now = SystemTime::now();
+        assert!(quotas(&Replay::new(), &[], now).is_empty());
+        assert!(text(&[], now).starts_with("nothing is claimed"));
+    }
+}
