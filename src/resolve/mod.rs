@@ -15,7 +15,7 @@ mod known;
 mod layout;
 mod learned;
 mod memo;
-mod provider;
+pub mod provider;
 mod resolver;
 mod set;
 mod value;
