@@ -133,6 +133,10 @@ facts! {
         metro_code: u32,
         /// GeoNames id of the city.
         geoname_id: u32,
+        /// Distance from UTC, where the zone itself is not known: `-08:00`.
+        utc_offset: String,
+        /// ISO 4217 code of the currency in use there: `SEK`.
+        currency_code: String,
     }
 }
 
@@ -148,6 +152,12 @@ facts! {
         /// `isp`, `hosting`, `business`, `education`, `government` …
         #[serde(rename = "type")]
         kind: String,
+        /// The registry that gave the number: `ripe`.
+        registry: String,
+        /// When it was given: `2000-03-30`.
+        allocated: String,
+        /// Where the number is registered, which is not where its addresses are.
+        country_iso_code: String,
     }
 }
 
@@ -170,6 +180,30 @@ facts! {
         is_mobile: bool,
         /// By satellite.
         is_satellite: bool,
+        /// `residential`, `internet_infrastructure` …
+        category: String,
+        /// Who runs it.
+        operator: String,
+        /// `isp`, `cloud` …
+        operator_type: String,
+        /// Whom the block of addresses belongs to.
+        owner: String,
+        /// What the address is for: `public_dns_resolver`.
+        service_role: String,
+        /// Under which name.
+        service_name: String,
+        /// Whether the route is signed by its holder: `valid`, `unknown` …
+        rpki_status: String,
+        /// Several systems announce the route.
+        origin_conflict: bool,
+        /// The block as the registry gave it: `192.0.2.0/24`.
+        allocation: String,
+        /// The registry that gave the block: `arin`.
+        registry: String,
+        /// Where the block is registered, which is not where the address is.
+        registered_country_iso_code: String,
+        /// A DNS server that serves everybody.
+        is_public_resolver: bool,
     }
 }
 
@@ -209,6 +243,14 @@ facts! {
         last_seen: String,
         /// 0 to 100.
         confidence: f64,
+        /// `vpn`, `web` …
+        proxy_type: String,
+        /// The name of the data centre or cloud.
+        hosting_service: String,
+        /// When it was first seen so: `2026-01-30`.
+        first_seen: String,
+        /// On how many of the observed days it was seen so: 0 to 100.
+        days_seen_percent: f64,
     }
 }
 
@@ -223,6 +265,53 @@ facts! {
         is_bot: bool,
         /// Sends spam.
         is_spam: bool,
+        /// The source's own scores, as they came.
+        raw_scores: Vec<RawScore>,
+        /// `good`, `fair` …
+        band: String,
+        /// `low`, `high` …
+        level: String,
+        /// `allow`, `monitor` …
+        verdict: String,
+        /// `allow`, `rate_limit` …
+        recommended_action: String,
+        /// What it is known as: `vpn`, `anycast_network` …
+        traits: Vec<String>,
+        /// What speaks for or against it.
+        signals: Vec<Signal>,
+    }
+}
+
+/// A score as a source gives it.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RawScore {
+    /// The source's name for it: `ip_score`.
+    name: String,
+    /// As it came.
+    value: f64,
+    /// What a high one means.
+    high_is: Direction,
+}
+
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Direction {
+    Good,
+    Bad,
+}
+
+facts! {
+    /// One piece of evidence.
+    Signal {
+        /// `privacy`, `network` …
+        category: String,
+        /// `VPN`.
+        label: String,
+        /// `info`, `medium` …
+        severity: String,
+        /// How sure the source is: `high`.
+        confidence: String,
     }
 }
 
@@ -233,6 +322,12 @@ facts! {
         name: String,
         /// Whether its address was verified.
         verified: bool,
+        /// Whether it is one of the known crawlers.
+        known: bool,
+        /// How its address was verified.
+        verified_by: String,
+        /// The name that it was verified by.
+        hostname: String,
     }
 }
 
@@ -251,6 +346,11 @@ facts! {
         phone: String,
         /// The network it answers for.
         network: String,
+        /// The organisation that it belongs to.
+        organization: String,
+        /// `group`, `person` …
+        #[serde(rename = "type")]
+        kind: String,
     }
 }
 
@@ -328,12 +428,17 @@ fn everything() -> Enrichment {
             accuracy_radius_km: Some(12),
             metro_code: Some(13),
             geoname_id: Some(14),
+            utc_offset: text("utc_offset \u{e9}"),
+            currency_code: text("currency_code \u{e9}"),
         }),
         autonomous_system: Some(record::AutonomousSystem {
             number: Some(15),
             organization: text("organization \u{e9}"),
             domain: text("domain \u{e9}"),
             kind: text("kind \u{e9}"),
+            registry: text("registry \u{e9}"),
+            allocated: text("allocated \u{e9}"),
+            country_iso_code: text("country_iso_code \u{e9}"),
         }),
         network: Some(record::Network {
             route: text("route \u{e9}"),
@@ -344,6 +449,18 @@ fn everything() -> Enrichment {
             is_anycast: Some(false),
             is_mobile: Some(true),
             is_satellite: Some(false),
+            category: text("category \u{e9}"),
+            operator: text("operator \u{e9}"),
+            operator_type: text("operator_type \u{e9}"),
+            owner: text("owner \u{e9}"),
+            service_role: text("service_role \u{e9}"),
+            service_name: text("service_name \u{e9}"),
+            rpki_status: text("rpki_status \u{e9}"),
+            origin_conflict: Some(true),
+            allocation: text("allocation \u{e9}"),
+            registry: text("registry \u{e9}"),
+            registered_country_iso_code: text("registered_country_iso_code \u{e9}"),
+            is_public_resolver: Some(true),
         }),
         company: Some(record::Company {
             name: text("name \u{e9}"),
@@ -361,14 +478,40 @@ fn everything() -> Enrichment {
             service: text("service \u{e9}"),
             last_seen: text("last_seen \u{e9}"),
             confidence: Some(39.25),
+            proxy_type: text("proxy_type \u{e9}"),
+            hosting_service: text("hosting_service \u{e9}"),
+            first_seen: text("first_seen \u{e9}"),
+            days_seen_percent: Some(101.25),
         }),
         threat: Some(record::Threat {
             score: Some(40.25),
             is_attacker: Some(true),
             is_bot: Some(false),
             is_spam: Some(true),
+            raw_scores: vec![record::RawScore {
+                name: "raw \u{e9}".to_owned(),
+                value: 42.5,
+                high_is: record::Direction::Good,
+            }],
+            band: text("band \u{e9}"),
+            level: text("level \u{e9}"),
+            verdict: text("verdict \u{e9}"),
+            recommended_action: text("recommended_action \u{e9}"),
+            traits: vec!["traits \u{e9}".to_owned()],
+            signals: vec![record::Signal {
+                category: text("category \u{e9}"),
+                label: text("label \u{e9}"),
+                severity: text("severity \u{e9}"),
+                confidence: text("confidence \u{e9}"),
+            }],
         }),
-        crawler: Some(record::Crawler { name: text("name \u{e9}"), verified: Some(true) }),
+        crawler: Some(record::Crawler {
+            name: text("name \u{e9}"),
+            verified: Some(true),
+            known: Some(true),
+            verified_by: text("verified_by \u{e9}"),
+            hostname: text("hostname \u{e9}"),
+        }),
         abuse: Some(record::Abuse {
             email: text("email \u{e9}"),
             name: text("name \u{e9}"),
@@ -376,6 +519,8 @@ fn everything() -> Enrichment {
             country_iso_code: text("country_iso_code \u{e9}"),
             phone: text("phone \u{e9}"),
             network: text("network \u{e9}"),
+            organization: text("organization \u{e9}"),
+            kind: text("kind \u{e9}"),
         }),
         carrier: Some(record::Carrier {
             name: text("name \u{e9}"),

@@ -19,8 +19,8 @@ mod secret;
 pub use address::Address;
 pub use answer::{Answer, Facts, FactsId, Part};
 pub use enrichment::{
-    Abuse, AutonomousSystem, Carrier, Company, Crawler, Enrichment, Geo, Hostname, Network,
-    Privacy, Threat,
+    Abuse, AutonomousSystem, Carrier, Company, Crawler, Direction, Enrichment, Geo, Hostname,
+    Network, Privacy, RawScore, Signal, Threat,
 };
 pub use fact_group::{FactGroup, GroupSet};
 pub use outcome::{DeadLetterClass, Outcome, Reason};

@@ -14,6 +14,7 @@ mod index;
 mod known;
 mod layout;
 mod learned;
+mod lenient;
 mod memo;
 pub mod provider;
 mod resolver;
@@ -24,7 +25,8 @@ mod wants;
 pub use config::{DatabaseConfig, OnMiss, Want};
 pub use database::{Database, DatabaseError};
 pub use provider::{
-    Answered, Api, Call, ItemError, Modules, Provider, Quota, Reply, Status, TokenPlace, Told, Verdict,
+    Answered, Api, Call, ItemError, Modules, Provider, Quota, Reply, Status, TokenPlace, Told,
+    Verdict,
 };
 pub use resolver::Resolver;
 pub use set::DatabaseSet;
