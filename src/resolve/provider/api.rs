@@ -26,6 +26,12 @@ pub trait Api: Send + Sync + 'static {
     /// Those that a licence starts with, before anything was refused or shown.
     fn first_modules(&self) -> Modules;
 
+    /// How many calls its contract allows in how long, with the plan as it is configured.
+    fn pace(&self) -> Vec<(u32, Duration)>;
+
+    /// Whether going on beyond what is paid for costs money, so that a budget must be given.
+    fn overage_costs(&self) -> bool;
+
     /// What it can answer with these modules.
     fn covers(&self, modules: Modules) -> GroupSet;
 

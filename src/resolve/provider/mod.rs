@@ -1,10 +1,15 @@
 //! The seam towards whoever can be asked over the network for what memory does not know.
 
 mod api;
+mod config;
+#[cfg(test)]
+mod fixtures;
 pub mod generic;
 pub mod ipbot;
 pub mod ipgeolocation;
 pub mod ipinfo;
+#[cfg(test)]
+mod matching;
 mod reply;
 
 use std::fmt::Display;
@@ -16,6 +21,7 @@ use std::pin::Pin;
 pub use self::api::{
     Answered, Api, Call, ItemError, Modules, Quota, Reply, Status, TokenPlace, Verdict,
 };
+pub use self::config::{Calls, Licence, ProvidersConfig, Refused};
 use crate::record::{Enrichment, GroupSet, Reason};
 
 /// What a provider says of an address.

@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::record::Secret;
+use crate::resolve::OnMiss;
+use crate::resolve::provider::config::{Calls, Terms};
 
 /// A service that answers over HTTP in JSON. Places in JSON are written as JSON pointers:
 /// `/data/city`; an empty one is the whole.
@@ -38,6 +40,19 @@ pub struct Config {
     /// What one address costs, in the units of the budget.
     #[serde(default = "one")]
     pub price: u64,
+    /// How it may be called.
+    #[serde(default)]
+    pub calls: Calls,
+    /// What it means that it does not know an address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_miss: Option<OnMiss>,
+}
+
+impl Config {
+    /// What all licences have alike.
+    pub(in crate::resolve::provider) fn terms(&self) -> Terms<'_> {
+        (None, &self.calls, self.on_miss)
+    }
 }
 
 /// Where a request carries the token.

@@ -8,6 +8,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use http::{HeaderName, Method};
 use serde_json::{Value as Json, json};
@@ -20,6 +21,7 @@ use super::{
 };
 use crate::record::{FactGroup, GroupSet};
 use crate::resolve::value::Value;
+use crate::resolve::wants::nearest_of;
 
 /// No batch of a service of one's own is larger.
 const MOST_PER_CALL: usize = 50_000;
@@ -168,10 +170,9 @@ fn fields(config: &Config) -> Result<Vec<(&'static str, String)>, ProviderConfig
     for (name, place) in &config.fields {
         let key = format!("fields.{name}");
         let Some(known) = place::names().find(|known| known == name) else {
-            let nearest =
-                place::names().min_by_key(|known| strsim::damerau_levenshtein(known, name));
-            let nearest = nearest.unwrap_or_default();
-            return unusable(key, format!("there is no such field; did you mean {nearest}?"));
+            let nearest = nearest_of(name, place::names().map(str::to_owned));
+            let hint = nearest.map(|known| format!("; did you mean {known}?")).unwrap_or_default();
+            return unusable(key, format!("there is no such field{hint}"));
         };
         if place.is_empty() {
             return unusable(key, "the whole answer is no value; write its place, like /city");
@@ -238,6 +239,14 @@ impl Api for Generic {
 
     fn first_modules(&self) -> Modules {
         Modules::default()
+    }
+
+    fn pace(&self) -> Vec<(u32, Duration)> {
+        Vec::new()
+    }
+
+    fn overage_costs(&self) -> bool {
+        false
     }
 
     fn covers(&self, _: Modules) -> GroupSet {

@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::record::Secret;
+use crate::resolve::OnMiss;
+use crate::resolve::provider::config::{Calls, Terms};
 
 /// A licence of IPBot; without a key it is asked anonymously, 60 times a minute.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -19,6 +21,19 @@ pub struct Config {
     /// Where it is. Default: IPBot's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,
+    /// How it may be called.
+    #[serde(default)]
+    pub calls: Calls,
+    /// What it means that it does not know an address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_miss: Option<OnMiss>,
+}
+
+impl Config {
+    /// What all licences have alike.
+    pub(in crate::resolve::provider) fn terms(&self) -> Terms<'_> {
+        (self.base_url.as_ref(), &self.calls, self.on_miss)
+    }
 }
 
 /// What a key is for.

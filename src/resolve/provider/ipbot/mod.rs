@@ -7,6 +7,7 @@ mod tests;
 mod verdict;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use http::Method;
 use serde_json::Value as Json;
@@ -47,12 +48,6 @@ impl IpBot {
             }
             plan => Ok(Self { plan, has_key }),
         }
-    }
-
-    /// How many requests it may be asked in a minute, as far as is known before the first answer.
-    pub fn per_minute(&self) -> u32 {
-        let plan = self.plan.unwrap_or(if self.has_key { Plan::Free } else { Plan::Anonymous });
-        plan.per_minute()
     }
 
     /// The call that asks for an autonomous system by its number.
@@ -155,6 +150,15 @@ impl Api for IpBot {
 
     fn first_modules(&self) -> Modules {
         Modules::default().set(RDAP, self.plan == Some(Plan::Pro))
+    }
+
+    fn pace(&self) -> Vec<(u32, Duration)> {
+        let plan = self.plan.unwrap_or(if self.has_key { Plan::Free } else { Plan::Anonymous });
+        vec![(plan.per_minute(), Duration::from_secs(60))]
+    }
+
+    fn overage_costs(&self) -> bool {
+        false
     }
 
     fn covers(&self, modules: Modules) -> GroupSet {

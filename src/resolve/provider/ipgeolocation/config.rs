@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::record::Secret;
+use crate::resolve::OnMiss;
+use crate::resolve::provider::config::{Calls, Terms};
 
 /// A licence of IPGeolocation, by a key or by a request origin.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -30,6 +32,19 @@ pub struct Config {
     /// At most so many addresses in a call, up to 50000. Default: 1000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<usize>,
+    /// How it may be called.
+    #[serde(default)]
+    pub calls: Calls,
+    /// What it means that it does not know an address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_miss: Option<OnMiss>,
+}
+
+impl Config {
+    /// What all licences have alike.
+    pub(in crate::resolve::provider) fn terms(&self) -> Terms<'_> {
+        (self.base_url.as_ref(), &self.calls, self.on_miss)
+    }
 }
 
 /// What a subscription is.

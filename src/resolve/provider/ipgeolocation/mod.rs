@@ -241,6 +241,17 @@ impl Api for IpGeolocation {
         }
     }
 
+    fn pace(&self) -> Vec<(u32, Duration)> {
+        match self.plan {
+            Plan::Free => vec![(1000, Duration::from_secs(86_400))],
+            Plan::Paid => Vec::new(),
+        }
+    }
+
+    fn overage_costs(&self) -> bool {
+        self.plan == Plan::Paid
+    }
+
     fn covers(&self, modules: Modules) -> GroupSet {
         covered(modules)
     }

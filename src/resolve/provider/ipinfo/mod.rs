@@ -8,6 +8,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use http::Method;
 use serde_json::Value as Json;
@@ -169,6 +170,15 @@ impl Api for Ipinfo {
             Plan::Core => bulk.with(LOOKUP),
             Plan::Auto | Plan::Plus | Plan::Max => bulk.with(LOOKUP).with(CARRIER),
         }
+    }
+
+    fn pace(&self) -> Vec<(u32, Duration)> {
+        // None is documented.
+        Vec::new()
+    }
+
+    fn overage_costs(&self) -> bool {
+        self.legacy.is_some() || self.plan != Plan::Lite
     }
 
     fn covers(&self, modules: Modules) -> GroupSet {
