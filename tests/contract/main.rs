@@ -6,5 +6,10 @@ mod config;
 #[path = "../support/databases.rs"]
 mod databases;
 mod demo_databases;
+mod mapping;
+#[path = "../support/openapi.rs"]
+mod openapi;
+mod providers;
 mod readme;
 mod sample_databases;
+mod samples;

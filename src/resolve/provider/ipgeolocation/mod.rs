@@ -206,6 +206,18 @@ fn one(item: &Value<'_>, asked: IpAddr) -> Told {
     }
 }
 
+/// The same of an answer that came alone. It is that of the address even where it does not repeat
+/// it, as one documented example does not; and an error would have had a status of its own.
+fn alone(item: &Value<'_>, asked: IpAddr) -> Told {
+    if item.get("ip").is_some() {
+        return one(item, asked);
+    }
+    match read::facts(item, asked) {
+        Some(facts) => Ok(Some(facts)),
+        None => Err(ItemError::Failed),
+    }
+}
+
 /// The words of an error, in small letters, to be searched and never shown.
 fn words(reply: &Reply<'_>) -> String {
     let body: Option<Json> = serde_json::from_slice(reply.body).ok();
@@ -323,9 +335,7 @@ impl Api for IpGeolocation {
         let told = if bulk {
             self.many(addresses, items, successes)
         } else {
-            // Alone, an error has a status of its own: one within a success is none that is meant.
-            let told = one(&Value::of_json(&body), addresses[0]);
-            vec![if body.get("ip").is_none() { Err(ItemError::Failed) } else { told }]
+            vec![alone(&Value::of_json(&body), addresses[0])]
         };
         Verdict::Answered(Answered {
             charged: charged.or_else(|| Some(successes? * request.price())),
