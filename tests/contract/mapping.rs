@@ -155,7 +155,9 @@ fn collect(value: &Value, at: &str, found: &mut BTreeSet<String>) {
             }
         }
         Value::Array(items) => {
-            items.iter().for_each(|item| collect(item, &format!("{at}[]"), found));
+            for item in items {
+                collect(item, &format!("{at}[]"), found);
+            }
         }
         _ => drop(found.insert(at.to_owned())),
     }

@@ -76,9 +76,9 @@ impl Calls {
             ("calls.per_day", self.per_day),
             ("calls.per_month", self.per_month),
         ] {
-            within(key, most.unwrap_or(1), 1..=u32::MAX)?;
+            within(key, &most.unwrap_or(1), 1..=u32::MAX)?;
         }
-        within("calls.parallel", self.parallel.unwrap_or(1), 1..=64)
+        within("calls.parallel", &self.parallel.unwrap_or(1), 1..=64)
     }
 }
 

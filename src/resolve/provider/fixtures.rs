@@ -1,5 +1,6 @@
 //! For tests: replies, and what a provider makes of them.
 
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
@@ -30,8 +31,9 @@ pub(super) struct Came {
 }
 
 impl Came {
-    pub(super) fn new(status: u16, body: impl ToString) -> Self {
-        Self { status, headers: HeaderMap::new(), body: body.to_string().into_bytes() }
+    pub(super) fn new(status: u16, body: &(impl Display + ?Sized)) -> Self {
+        let body = format!("{body}").into_bytes();
+        Self { status, headers: HeaderMap::new(), body }
     }
 
     pub(super) fn with(mut self, name: &'static str, value: &str) -> Self {

@@ -77,7 +77,7 @@ fn mangled(dice: &mut Dice, mut items: Vec<(String, Json)>) -> Vec<(String, Json
                     json!({"error": "no"}),
                     json!({"status": 404, "error": {}}),
                 ][dice.roll(7)]
-                .clone()
+                .clone();
             }
             _ => {
                 let stranger = dice.address();

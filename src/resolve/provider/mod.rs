@@ -69,13 +69,13 @@ pub enum ProviderConfigError {
 /// Refuses a number outside its limits.
 fn within<T: PartialOrd + Display>(
     key: &'static str,
-    value: T,
+    value: &T,
     range: RangeInclusive<T>,
 ) -> Result<(), ProviderConfigError> {
-    if range.contains(&value) {
+    if range.contains(value) {
         return Ok(());
     }
-    let [value, least, most] = [&value, range.start(), range.end()].map(ToString::to_string);
+    let [value, least, most] = [value, range.start(), range.end()].map(ToString::to_string);
     Err(ProviderConfigError::OutOfRange { key, value, least, most })
 }
 

@@ -70,15 +70,15 @@ pub(super) fn wait(reply: &Reply<'_>) -> Option<Duration> {
     let text = |name: &str| reply.headers.get(name)?.to_str().ok().map(str::trim);
     let seconds = |text: &str| text.parse().ok().map(Duration::from_secs);
     let retry_after = text("retry-after").and_then(|text| {
-        seconds(text).or_else(|| until(httpdate::parse_http_date(text).ok()?, reply.now))
+        seconds(text).or_else(|| Some(until(httpdate::parse_http_date(text).ok()?, reply.now)))
     });
-    let wait = retry_after.or_else(|| until(resets(reply)?, reply.now))?;
+    let wait = retry_after.or_else(|| Some(until(resets(reply)?, reply.now)))?;
     Some(wait.clamp(SHORTEST_PAUSE, LONGEST_PAUSE))
 }
 
 /// How long it is until then; nothing when that has been.
-fn until(then: SystemTime, now: SystemTime) -> Option<Duration> {
-    Some(then.duration_since(now).unwrap_or(Duration::ZERO))
+fn until(then: SystemTime, now: SystemTime) -> Duration {
+    then.duration_since(now).unwrap_or(Duration::ZERO)
 }
 
 /// When `X-RateLimit-Reset` says that the limit is whole again: a time in Unix seconds.
@@ -164,28 +164,15 @@ mod tests {
         let none = HeaderMap::new();
         for status in 200..600 {
             let verdict = by_status(&reply(status, &none, b""));
-            let decided = match (status, &verdict) {
-                (200..=299, None)
-                | (413, Some(Verdict::Split))
-                | (429, Some(Verdict::Pause(None))) => true,
-                (401 | 403, Some(Verdict::CredentialRefused(_))) => true,
-                (408 | 425 | 499 | 500 | 502..=504 | 506..=599, Some(Verdict::Retry(_))) => true,
-                (
-                    408
-                    | 425
-                    | 499
-                    | 500
-                    | 502..=504
-                    | 506..=599
-                    | 200..=299
-                    | 413
-                    | 429
-                    | 401
-                    | 403,
-                    _,
-                ) => false,
-                (_, Some(Verdict::Rejected(_))) => true,
-                _ => false,
+            let decided = match status {
+                200..=299 => verdict.is_none(),
+                401 | 403 => matches!(verdict, Some(Verdict::CredentialRefused(_))),
+                408 | 425 | 499 | 500 | 502..=504 | 506..=599 => {
+                    matches!(verdict, Some(Verdict::Retry(_)))
+                }
+                413 => verdict == Some(Verdict::Split),
+                429 => verdict == Some(Verdict::Pause(None)),
+                _ => matches!(verdict, Some(Verdict::Rejected(_))),
             };
             assert!(decided, "{status}: {verdict:?}");
         }

@@ -56,7 +56,7 @@ impl Generic {
             (None, Some(_)) => (path, ""),
         };
         if let Some(batch) = &config.batch {
-            within("batch.most", batch.most, 1..=MOST_PER_CALL)?;
+            within("batch.most", &batch.most, 1..=MOST_PER_CALL)?;
             is_pointer("batch.send", &batch.send)?;
             if batch.shape == Shape::List && config.address.is_none() {
                 return unusable("address", "a list needs the place of the address in an answer");
@@ -133,9 +133,8 @@ impl Generic {
         }
         let told = addresses.iter().map(|address| match by_address.get(&address.to_canonical()) {
             Some(Some(item)) => self.one(item, *address),
-            Some(None) => Err(ItemError::NotInReply),
             None if batch.missing == Missing::Unknown => Ok(None),
-            None => Err(ItemError::NotInReply),
+            Some(None) | None => Err(ItemError::NotInReply),
         });
         Some(told.collect())
     }
@@ -266,7 +265,7 @@ impl Api for Generic {
             return Call { method: Method::GET, path, headers, body: None, dearest };
         };
         headers.push(("content-type", "application/json".to_owned()));
-        let list = Json::from_iter(addresses.iter().map(IpAddr::to_string));
+        let list = addresses.iter().map(IpAddr::to_string).collect::<Json>();
         let body = Some(wrapped(list, &batch.send).to_string().into_bytes());
         Call { method: Method::POST, path: before.clone(), headers, body, dearest }
     }

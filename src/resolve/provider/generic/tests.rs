@@ -7,7 +7,7 @@ use crate::record::{Enrichment, Geo};
 use crate::resolve::provider::fixtures::{Came, all_groups, groups, ips};
 use crate::resolve::wants::all_names;
 
-fn with(change: Json) -> Json {
+fn with(change: &Json) -> Json {
     let mut section = json!({"url": "https://a.example/v1/{ip}?full=1",
         "fields": {"geo.city_name": "/city"}});
     for (key, value) in change.as_object().unwrap() {
@@ -16,11 +16,12 @@ fn with(change: Json) -> Json {
     section
 }
 
-fn api(change: Json) -> Result<Generic, String> {
+fn api(change: &Json) -> Result<Generic, String> {
     let config = serde_json::from_value(with(change)).map_err(|error| error.to_string())?;
     Generic::new("own", &config).map_err(|error| error.to_string())
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "compared with what is told")]
 fn city(name: &str) -> Told {
     let geo = Geo { city_name: Some(name.to_owned()), ..Geo::default() };
     Ok(Some(Enrichment { geo: Some(geo), ..Enrichment::default() }))
@@ -69,14 +70,14 @@ fn a_wrong_description_is_refused_with_its_place() {
         (json!({"token": "t", "token_in": {"header": "a b"}}), "token_in.header"),
         (json!({"token": "t", "token_in": {"query": "a&b"}}), "token_in.query"),
     ] {
-        let refused = api(change.clone()).unwrap_err();
+        let refused = api(&change).unwrap_err();
         assert!(refused.starts_with(words), "{change}: {refused}");
     }
 }
 
 #[test]
 fn one_by_one_the_address_goes_into_the_url() {
-    let api = api(json!({"token": "t", "token_in": {"query": "key"}, "price": 3,
+    let api = api(&json!({"token": "t", "token_in": {"query": "key"}, "price": 3,
         "answer": "/data", "address": "/ip"}))
     .unwrap();
     assert_eq!(api.default_base_url(), "https://a.example");
@@ -86,19 +87,19 @@ fn one_by_one_the_address_goes_into_the_url() {
     assert_eq!((call.path.as_str(), call.dearest), ("/v1/2001:db8::1?full=1", 3));
     assert_eq!(api.covers(Modules::default()), groups("geo"));
     let answer = |ip: &str| json!({"data": {"ip": ip, "city": "Riga"}});
-    let told = |body: Json| Came::new(200, body).answered(&api, &asked).told;
+    let told = |body: Json| Came::new(200, &body).answered(&api, &asked).told;
     assert_eq!(told(answer("2001:0db8::1")), [city("Riga")]);
     assert_eq!(told(answer("2001:db8::2")), [Err(ItemError::NotInReply)]);
     assert_eq!(told(json!({"data": null})), [Ok(None)]);
     assert_eq!(told(json!({"data": {"ip": "2001:db8::1"}})), [Ok(None)]);
     assert_eq!(Came::new(404, "").answered(&api, &asked).told, [Ok(None)]);
-    let elsewhere = Came::new(200, json!({"result": {}})).to(&api, &asked, Modules::default());
+    let elsewhere = Came::new(200, &json!({"result": {}})).to(&api, &asked, Modules::default());
     assert!(matches!(elsewhere, Verdict::Retry(why) if why.contains("/data")));
 }
 
 #[test]
 fn a_list_is_matched_by_the_addresses_in_it() {
-    let api = api(json!({"url": "https://a.example/bulk", "address": "/ip", "answer": "/all",
+    let api = api(&json!({"url": "https://a.example/bulk", "address": "/ip", "answer": "/all",
         "batch": {"most": 10, "shape": "list", "send": "/query/ips"}}))
     .unwrap();
     let asked = ips(&["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"]);
@@ -110,22 +111,22 @@ fn a_list_is_matched_by_the_addresses_in_it() {
         item("192.0.2.3", "C"), item("192.0.2.1", "A"), item("192.0.2.4", "D"),
         item("192.0.2.4", "E"), item("198.51.100.1", "X"), {"city": "nobody's"}]});
     let lost = || Err(ItemError::NotInReply);
-    let told = Came::new(200, body).answered(&api, &asked).told;
+    let told = Came::new(200, &body).answered(&api, &asked).told;
     assert_eq!(told, [city("A"), lost(), city("C"), lost()]);
 }
 
 #[test]
 fn an_object_is_matched_by_its_names_and_what_is_missing_may_be_unknown() {
-    let api = api(json!({"url": "https://a.example/bulk",
+    let api = api(&json!({"url": "https://a.example/bulk",
         "batch": {"most": 10, "shape": "keyed", "missing": "unknown"}}))
     .unwrap();
     let asked = ips(&["192.0.2.1", "2001:db8::1", "192.0.2.3"]);
     let body = json!({"2001:0db8:0::1": {"city": "B"}, "192.0.2.1": {"city": 5}, "x": {}});
-    let told = Came::new(200, body).answered(&api, &asked).told;
+    let told = Came::new(200, &body).answered(&api, &asked).told;
     assert_eq!(told, [Ok(None), city("B"), Ok(None)]);
     let call = api.call(&asked[..1], all_groups(), Modules::default());
     assert_eq!(call.body.unwrap(), br#"["192.0.2.1"]"#);
-    let list = Came::new(200, json!([])).to(&api, &asked, Modules::default());
+    let list = Came::new(200, &json!([])).to(&api, &asked, Modules::default());
     assert!(matches!(list, Verdict::Retry(_)));
 }
 
@@ -134,10 +135,10 @@ fn values_are_read_leniently_and_a_place_is_one_text_or_two_numbers() {
     let fields = json!({"geo.location.lat": "/lat", "geo.location.lon": "/lon",
         "as.number": "/asn", "privacy.vpn": "/vpn", "threat.score": "/risk",
         "threat.traits": "/tags", "geo.country_iso_code": "/cc"});
-    let api = api(json!({"fields": fields})).unwrap();
+    let api = api(&json!({"fields": fields})).unwrap();
     let body = json!({"lat": "47.5", "lon": -0.1, "asn": "AS64500", "vpn": "true", "risk": 101,
         "tags": ["a", 5, "b"], "cc": "lu"});
-    let told = Came::new(200, body).answered(&api, &ips(&["192.0.2.1"])).told;
+    let told = Came::new(200, &body).answered(&api, &ips(&["192.0.2.1"])).told;
     let facts = told[0].clone().unwrap().unwrap();
     let geo = facts.geo.unwrap();
     assert_eq!((geo.location, geo.country_iso_code.as_deref()), (Some((47.5, -0.1)), Some("LU")));

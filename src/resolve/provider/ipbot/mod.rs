@@ -132,11 +132,11 @@ fn parts(groups: GroupSet, modules: Modules) -> String {
 }
 
 impl Api for IpBot {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "ipbot"
     }
 
-    fn default_base_url(&self) -> &str {
+    fn default_base_url(&self) -> &'static str {
         "https://api.ipbot.com"
     }
 
@@ -198,9 +198,8 @@ impl Api for IpBot {
         let value = Value::of_json(&body);
         let told = match value.get("ip").and_then(Value::text) {
             Some(ip) if is(ip, addresses[0]) => Ok(read::facts(&value)),
-            Some(_) => Err(ItemError::NotInReply),
             None if value.get("error").is_some() => Err(ItemError::Failed),
-            None => Err(ItemError::NotInReply),
+            _ => Err(ItemError::NotInReply),
         };
         Self::answered(told, reply, modules)
     }

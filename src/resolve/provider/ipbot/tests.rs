@@ -45,13 +45,14 @@ fn answer(ip: &str) -> Json {
         "phones": ["+1 555"]}]}})
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "compared with fields that may be absent")]
 fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
 #[test]
 fn scores_are_kept_as_they_came_with_their_direction_and_as_risk() {
-    let answered = Came::new(200, answer("192.0.2.1")).answered(&pro(), &ips(&["192.0.2.1"]));
+    let answered = Came::new(200, &answer("192.0.2.1")).answered(&pro(), &ips(&["192.0.2.1"]));
     let facts = answered.told[0].clone().unwrap().unwrap();
     let threat = facts.threat.unwrap();
     assert_eq!(threat.score, Some(40.0));
@@ -65,13 +66,13 @@ fn scores_are_kept_as_they_came_with_their_direction_and_as_risk() {
     // With the good score alone the risk is what is missing to the best.
     let mut good = answer("192.0.2.1");
     good["score"].as_object_mut().unwrap().remove("risk_score");
-    let answered = Came::new(200, good).answered(&pro(), &ips(&["192.0.2.1"]));
+    let answered = Came::new(200, &good).answered(&pro(), &ips(&["192.0.2.1"]));
     assert_eq!(answered.told[0].clone().unwrap().unwrap().threat.unwrap().score, Some(40.0));
 }
 
 #[test]
 fn everything_else_has_its_place() {
-    let answered = Came::new(200, answer("192.0.2.1")).answered(&pro(), &ips(&["192.0.2.1"]));
+    let answered = Came::new(200, &answer("192.0.2.1")).answered(&pro(), &ips(&["192.0.2.1"]));
     let facts = answered.told[0].clone().unwrap().unwrap();
     let geo = facts.geo.unwrap();
     assert_eq!((geo.timezone, geo.utc_offset), (None, text("-08:00")));
@@ -93,7 +94,7 @@ fn everything_else_has_its_place() {
 #[test]
 fn an_as_number_may_be_a_number() {
     let body = json!({"ip": "192.0.2.1", "network": {"asn": 64500}});
-    let answered = Came::new(200, body).answered(&pro(), &ips(&["192.0.2.1"]));
+    let answered = Came::new(200, &body).answered(&pro(), &ips(&["192.0.2.1"]));
     let facts = answered.told[0].clone().unwrap().unwrap();
     assert_eq!(facts.autonomous_system.unwrap().number, Some(64_500));
 }
@@ -116,7 +117,7 @@ fn only_what_is_wanted_is_asked_and_contacts_only_with_pro_and_abuse() {
 
 #[test]
 fn the_tier_that_a_reply_names_decides_about_contacts_and_its_limit_is_kept() {
-    let came = Came::new(200, answer("192.0.2.1"))
+    let came = Came::new(200, &answer("192.0.2.1"))
         .with("x-ratelimit-limit", "600")
         .with("x-ratelimit-remaining", "599")
         .with("x-ratelimit-reset", "1800000060")
@@ -138,7 +139,7 @@ fn each_error_code_has_a_decision() {
     let address = ips(&["192.0.2.1"]);
     let to = |status, code: &str, wanted: &str| {
         let body = json!({"error": "CANARY", "code": code, "details": {}});
-        let came = Came::new(status, body).with("x-ratelimit-reset", "1800000020");
+        let came = Came::new(status, &body).with("x-ratelimit-reset", "1800000020");
         let verdict = pro().read(&address, groups(wanted), pro().first_modules(), &came.reply());
         assert!(!words(&verdict).contains("CANARY"));
         match verdict {
@@ -180,9 +181,9 @@ fn each_error_code_has_a_decision() {
 
 #[test]
 fn an_answer_about_somebody_else_is_none() {
-    let came = Came::new(200, answer("192.0.2.2"));
+    let came = Came::new(200, &answer("192.0.2.2"));
     assert_eq!(came.answered(&pro(), &ips(&["192.0.2.1"])).told, [Err(ItemError::NotInReply)]);
-    let came = Came::new(200, json!({"error": "x"}));
+    let came = Came::new(200, &json!({"error": "x"}));
     assert_eq!(came.answered(&pro(), &ips(&["192.0.2.1"])).told, [Err(ItemError::Failed)]);
 }
 
@@ -194,7 +195,7 @@ fn a_system_is_asked_by_its_number_and_a_pair_as_one() {
     let system = IpBot::read_asn(64_500, &came.reply()).unwrap().unwrap();
     assert_eq!((system.organization, system.country_iso_code), (text("Example"), text("SE")));
     assert!(matches!(IpBot::read_asn(64_501, &came.reply()), Err(Verdict::Retry(_))));
-    let none = Came::new(404, json!({"error": "x", "code": "NOT_FOUND"}));
+    let none = Came::new(404, &json!({"error": "x", "code": "NOT_FOUND"}));
     assert_eq!(IpBot::read_asn(64_500, &none.reply()), Ok(None));
     let call = IpBot::pair_call([192, 0, 2, 1].into(), "2001:db8::1".parse().unwrap());
     assert_eq!(call.path, "/v1/assessment?ipv4=192.0.2.1&ipv6=2001:db8::1");
@@ -205,9 +206,9 @@ fn a_system_is_asked_by_its_number_and_a_pair_as_one() {
 fn its_status_costs_nothing_and_names_the_tier() {
     let call = pro().status_call().unwrap();
     assert_eq!((call.path.as_str(), call.dearest), ("/v1/data/status", 0));
-    let came = Came::new(200, json!({"status": "ok"})).with("x-ratelimit-tier", "free");
+    let came = Came::new(200, &json!({"status": "ok"})).with("x-ratelimit-tier", "free");
     let status = pro().read_status(&came.reply()).unwrap();
     assert_eq!((status.plan, status.modules), (text("free"), Modules::default()));
-    let refused = Came::new(401, json!({"error": "x", "code": "INVALID_API_KEY"}));
+    let refused = Came::new(401, &json!({"error": "x", "code": "INVALID_API_KEY"}));
     assert!(matches!(pro().read_status(&refused.reply()), Err(Verdict::CredentialRefused(_))));
 }

@@ -61,7 +61,7 @@ impl IpGeolocation {
     /// The API as a licence uses it.
     pub fn new(config: &Config) -> Result<Self, ProviderConfigError> {
         let most_per_call = config.batch.unwrap_or(USUAL_PER_CALL);
-        within("batch", most_per_call, 1..=MOST_PER_CALL)?;
+        within("batch", &most_per_call, 1..=MOST_PER_CALL)?;
         match (&config.token, &config.origin) {
             (None, None) => {
                 return unusable("token", "neither a token nor an origin is given");
@@ -139,7 +139,7 @@ impl IpGeolocation {
     }
 
     /// Many answers, by their place in the list: errors have no address of their own.
-    fn many(&self, addresses: &[IpAddr], items: &[Json], successes: Option<u64>) -> Vec<Told> {
+    fn many(addresses: &[IpAddr], items: &[Json], successes: Option<u64>) -> Vec<Told> {
         if items.len() != addresses.len() {
             return vec![Err(ItemError::NotInReply); addresses.len()];
         }
@@ -199,10 +199,9 @@ fn is_origin(text: &str) -> bool {
 fn one(item: &Value<'_>, asked: IpAddr) -> Told {
     match item.get("ip").and_then(Value::text) {
         Some(ip) if is(ip, asked) => Ok(read::facts(item, asked)),
-        Some(_) => Err(ItemError::NotInReply),
         // Not valid, not global, or not in its database: it will not know it another time either.
         None if item.get("message").is_some_and(|words| words.text().is_some()) => Ok(None),
-        None => Err(ItemError::NotInReply),
+        _ => Err(ItemError::NotInReply),
     }
 }
 
@@ -226,11 +225,11 @@ fn words(reply: &Reply<'_>) -> String {
 }
 
 impl Api for IpGeolocation {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "ipgeolocation"
     }
 
-    fn default_base_url(&self) -> &str {
+    fn default_base_url(&self) -> &'static str {
         "https://api.ipgeolocation.io"
     }
 
@@ -333,7 +332,7 @@ impl Api for IpGeolocation {
             _ => return Verdict::Retry("the reply is not of the form that was asked".to_owned()),
         };
         let told = if bulk {
-            self.many(addresses, items, successes)
+            Self::many(addresses, items, successes)
         } else {
             vec![alone(&Value::of_json(&body), addresses[0])]
         };

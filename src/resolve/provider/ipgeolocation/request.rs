@@ -52,21 +52,21 @@ impl Request {
         Self { route, groups, modules }
     }
 
-    fn wants(&self, group: FactGroup) -> bool {
+    fn wants(self, group: FactGroup) -> bool {
         self.groups.contains(group)
     }
 
-    fn wants_security(&self) -> bool {
+    fn wants_security(self) -> bool {
         self.modules.has(SECURITY)
             && (self.wants(FactGroup::Privacy) || self.wants(FactGroup::Threat))
     }
 
-    fn wants_abuse(&self) -> bool {
+    fn wants_abuse(self) -> bool {
         self.modules.has(ABUSE) && self.wants(FactGroup::Abuse)
     }
 
     /// The modules that the question uses of those that may be refused, the dearest plan's first.
-    pub(super) fn uses(&self, bulk: bool, lang: bool) -> Vec<u32> {
+    pub(super) fn uses(self, bulk: bool, lang: bool) -> Vec<u32> {
         let place = self.route == Route::Place;
         let extras = place && (self.wants(FactGroup::Geo) || self.wants(FactGroup::Hostname));
         [
@@ -82,12 +82,12 @@ impl Request {
     }
 
     /// Whether the answer has names that a language changes.
-    fn speaks(&self) -> bool {
+    fn speaks(self) -> bool {
         self.route == Route::Place && self.wants(FactGroup::Geo) && self.modules.has(LANG)
     }
 
     /// Credits for one address.
-    pub(super) fn price(&self) -> u64 {
+    pub(super) fn price(self) -> u64 {
         match self.route {
             Route::Security => 2,
             Route::Abuse => 1,
@@ -98,7 +98,7 @@ impl Request {
     }
 
     /// Path and query for one address.
-    pub(super) fn single(&self, address: IpAddr, lang: &str, live: bool) -> String {
+    pub(super) fn single(self, address: IpAddr, lang: &str, live: bool) -> String {
         match self.route {
             Route::Security => format!("/v3/security?ip={address}"),
             Route::Abuse => format!("/v3/abuse?ip={address}"),
@@ -107,7 +107,7 @@ impl Request {
     }
 
     /// Path and query for many.
-    pub(super) fn bulk(&self, lang: &str, live: bool) -> String {
+    pub(super) fn bulk(self, lang: &str, live: bool) -> String {
         match self.route {
             Route::Security => "/v3/security-bulk".to_owned(),
             // There is no bulk of it alone, but this price is the same.
@@ -116,7 +116,7 @@ impl Request {
         }
     }
 
-    fn query(&self, lang: &str, live: bool) -> String {
+    fn query(self, lang: &str, live: bool) -> String {
         let geo = self.wants(FactGroup::Geo);
         let (extras, paid) = (self.modules.has(EXTRAS), self.modules.has(PAID));
         let list = |parts: &[(&'static str, bool)]| {

@@ -38,13 +38,14 @@ fn item(ip: &str) -> Json {
         "time_zone": {"name": "Europe/Stockholm", "offset": 1, "dst_start": {}}})
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "compared with fields that may be absent")]
 fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
 #[test]
 fn an_answer_gives_all_that_it_has_and_an_empty_text_is_unknown() {
-    let came = Came::new(200, item("192.0.2.1")).with("x-credits-charged", "4");
+    let came = Came::new(200, &item("192.0.2.1")).with("x-credits-charged", "4");
     let answered = came.answered(&paid(), &ips(&["192.0.2.1"]));
     assert_eq!((answered.charged, answered.modules), (Some(4), None));
     let facts = answered.told[0].clone().unwrap().unwrap();
@@ -80,7 +81,7 @@ fn a_batch_is_matched_by_place_and_every_item_with_an_address_by_it_too() {
     let asked = ips(&["192.0.2.1", "2001:db8::1", "192.0.2.3"]);
     let error = json!({"message": "'192.0.2.3' is a bogon IP address."});
     let told = |list: Json, successes: Option<&str>| {
-        let mut came = Came::new(200, list);
+        let mut came = Came::new(200, &list);
         if let Some(successes) = successes {
             came = came.with("x-successful-record", successes);
         }
@@ -178,7 +179,7 @@ fn a_401_takes_away_what_it_is_about_and_only_in_the_end_the_key() {
     let api = paid();
     let two = ips(&["192.0.2.1", "192.0.2.2"]);
     let to = |said: &str, asked: &[IpAddr], wanted: &str, modules| {
-        let came = Came::new(401, json!({"message": said}));
+        let came = Came::new(401, &json!({"message": said}));
         match api.read(asked, groups(wanted), modules, &came.reply()) {
             Verdict::ModuleRefused { module, .. } => Some(MODULES[module as usize]),
             Verdict::CredentialRefused(_) => None,
@@ -245,7 +246,7 @@ fn a_free_plan_has_singles_without_modules_and_a_whitelisted_origin_has_no_bulk(
     for key in ["network", "company"] {
         item.as_object_mut().unwrap().remove(key);
     }
-    let answered = Came::new(200, item).answered(&paid(), &ips(&["192.0.2.1"]));
+    let answered = Came::new(200, &item).answered(&paid(), &ips(&["192.0.2.1"]));
     let covered = paid().covers(answered.modules.unwrap());
     assert_eq!(covered, groups("geo as privacy threat abuse hostname"));
 }
@@ -257,8 +258,8 @@ fn xml_is_refused_in_a_clear_word_and_a_success_with_an_error_in_it_is_none() {
     let came = Came::new(200, "<LinkedHashMap><ip>192.0.2.1</ip></LinkedHashMap>");
     let verdict = came.to(&api, &one, api.first_modules());
     assert!(matches!(&verdict, Verdict::Rejected(why) if why.contains("XML")), "{verdict:?}");
-    let answered = Came::new(200, json!({"message": "oops"})).answered(&api, &one);
+    let answered = Came::new(200, &json!({"message": "oops"})).answered(&api, &one);
     assert_eq!(answered.told, [Err(ItemError::Failed)]);
-    let other = Came::new(200, item("192.0.2.2")).answered(&api, &one);
+    let other = Came::new(200, &item("192.0.2.2")).answered(&api, &one);
     assert_eq!(other.told, [Err(ItemError::NotInReply)]);
 }

@@ -60,7 +60,7 @@ impl Ipinfo {
     /// The API as a licence uses it.
     pub fn new(config: &Config) -> Result<Self, ProviderConfigError> {
         let most_per_call = config.batch.unwrap_or(MOST_PER_CALL);
-        super::within("batch", most_per_call, 1..=MOST_PER_CALL)?;
+        super::within("batch", &most_per_call, 1..=MOST_PER_CALL)?;
         Ok(Self { plan: config.plan, legacy: config.legacy, most_per_call })
     }
 
@@ -141,11 +141,11 @@ impl Ipinfo {
 }
 
 impl Api for Ipinfo {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "ipinfo"
     }
 
-    fn default_base_url(&self) -> &str {
+    fn default_base_url(&self) -> &'static str {
         match self.legacy {
             Some(Legacy::Host) => "https://ipinfo.io",
             Some(Legacy::Api) | None => "https://api.ipinfo.io",
@@ -226,7 +226,7 @@ impl Api for Ipinfo {
             Product::Legacy(Legacy::Api) => "/batch/legacy",
         };
         headers.push(("content-type", "application/json".to_owned()));
-        let body = Json::from_iter(addresses.iter().map(IpAddr::to_string)).to_string();
+        let body = addresses.iter().map(IpAddr::to_string).collect::<Json>().to_string();
         Call {
             method: Method::POST,
             path: path.to_owned(),

@@ -18,6 +18,7 @@ fn auto() -> Ipinfo {
     api(&json!({}))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "compared with fields that may be absent")]
 fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
@@ -67,7 +68,7 @@ fn one_address_is_a_get_and_many_are_one_post() {
 
 #[test]
 fn a_lite_answer_gives_country_and_system_and_shows_that_the_token_is_one_for_lite() {
-    let answered = Came::new(200, lite_of("192.0.2.1")).answered(&auto(), &ips(&["192.0.2.1"]));
+    let answered = Came::new(200, &lite_of("192.0.2.1")).answered(&auto(), &ips(&["192.0.2.1"]));
     let expected = Enrichment {
         geo: Some(Geo {
             continent_code: text("OC"),
@@ -91,7 +92,7 @@ fn a_lite_answer_gives_country_and_system_and_shows_that_the_token_is_one_for_li
 
 #[test]
 fn a_plus_answer_gives_all_that_it_has() {
-    let answered = Came::new(200, plus_of("192.0.2.1")).answered(&auto(), &ips(&["192.0.2.1"]));
+    let answered = Came::new(200, &plus_of("192.0.2.1")).answered(&auto(), &ips(&["192.0.2.1"]));
     assert_eq!(answered.modules, None);
     let facts = answered.told[0].clone().unwrap().unwrap();
     let geo = facts.geo.unwrap();
@@ -122,7 +123,7 @@ fn a_core_answer_shows_that_carriers_are_not_known_and_says_nothing_of_them() {
     for key in ["dma_code", "geoname_id", "radius", "last_changed"] {
         core["geo"].as_object_mut().unwrap().remove(key);
     }
-    let answered = Came::new(200, core).answered(&auto(), &ips(&["192.0.2.1"]));
+    let answered = Came::new(200, &core).answered(&auto(), &ips(&["192.0.2.1"]));
     let shown = answered.modules.unwrap();
     assert_eq!(auto().covers(shown), groups("geo as network privacy hostname"));
     let facts = answered.told[0].clone().unwrap().unwrap();
@@ -130,7 +131,7 @@ fn a_core_answer_shows_that_carriers_are_not_known_and_says_nothing_of_them() {
     assert_eq!(facts.privacy, Some(expected));
     // And back, when the subscription grows.
     let api = auto();
-    let came = Came::new(200, plus_of("192.0.2.1"));
+    let came = Came::new(200, &plus_of("192.0.2.1"));
     let Verdict::Answered(answered) = came.to(&api, &ips(&["192.0.2.1"]), shown) else { panic!() };
     assert!(api.covers(answered.modules.unwrap()).contains(FactGroup::Carrier));
 }
@@ -200,7 +201,7 @@ fn each_item_of_a_batch_is_read_by_what_it_is() {
         "2001:0DB8:0::1": lite_of("2001:db8:0:0:0:0:0:1"),
         "203.0.113.1": lite_of("203.0.113.1"),
     });
-    let answered = Came::new(200, body).answered(&auto(), &asked);
+    let answered = Came::new(200, &body).answered(&auto(), &asked);
     let kinds: Vec<_> =
         answered.told.iter().map(|told| told.as_ref().map(Option::is_some)).collect();
     assert_eq!(
@@ -241,7 +242,7 @@ fn each_refusal_has_a_decision_and_none_repeats_the_token() {
         (&legacy, 401, &other, Some(BULK)),
         (&legacy, 403, &unknown, None),
     ] {
-        let verdict = Came::new(status, body).to(api, &two, api.first_modules());
+        let verdict = Came::new(status, &body).to(api, &two, api.first_modules());
         let refused = match &verdict {
             Verdict::ModuleRefused { module, .. } => Some(*module),
             Verdict::CredentialRefused(_) => None,
@@ -250,7 +251,7 @@ fn each_refusal_has_a_decision_and_none_repeats_the_token() {
         assert_eq!(refused, module, "{status} {body}");
         assert!(!words(&verdict).contains("CANARY"));
     }
-    let me = Came::new(400, json!({"error": "Invalid API token", "token": "CANARY"}));
+    let me = Came::new(400, &json!({"error": "Invalid API token", "token": "CANARY"}));
     let verdict = lookup.read_status(&me.reply()).unwrap_err();
     assert!(matches!(&verdict, Verdict::CredentialRefused(why) if !why.contains("CANARY")));
 }
@@ -259,7 +260,7 @@ fn each_refusal_has_a_decision_and_none_repeats_the_token() {
 fn a_success_with_an_error_in_it_is_none() {
     let two = ips(&["192.0.2.1", "192.0.2.2"]);
     let api = auto();
-    let to = |body: Json| Came::new(200, body).to(&api, &two, api.first_modules());
+    let to = |body: Json| Came::new(200, &body).to(&api, &two, api.first_modules());
     let lookup_refused = |verdict| matches!(verdict, Verdict::ModuleRefused { module: LOOKUP, .. });
     assert!(lookup_refused(to(json!({"error": "This token has no access"}))));
     assert!(lookup_refused(to(json!({"status": 403, "error": {"title": "x"}}))));
