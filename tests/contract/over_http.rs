@@ -18,13 +18,13 @@ const TOKEN: &str = "the-token";
 fn api(provider: Provider) -> Box<dyn Api> {
     let section = json!({"token": TOKEN});
     match provider {
-        Provider::IpInfo => {
+        Provider::Ipinfo => {
             Box::new(Ipinfo::new(&serde_json::from_value(section).unwrap()).unwrap())
         }
-        Provider::IpGeolocation => {
+        Provider::Ipgeolocation => {
             Box::new(IpGeolocation::new(&serde_json::from_value(section).unwrap()).unwrap())
         }
-        Provider::IpBot => Box::new(IpBot::new(&serde_json::from_value(section).unwrap()).unwrap()),
+        Provider::Ipbot => Box::new(IpBot::new(&serde_json::from_value(section).unwrap()).unwrap()),
     }
 }
 
@@ -72,7 +72,7 @@ fn city(facts: &Enrichment) -> Option<&str> {
     facts.geo.as_ref()?.city_name.as_deref()
 }
 
-const ALL: [Provider; 3] = [Provider::IpInfo, Provider::IpGeolocation, Provider::IpBot];
+const ALL: [Provider; 3] = [Provider::Ipinfo, Provider::Ipgeolocation, Provider::Ipbot];
 
 fn most(api: &dyn Api) -> u16 {
     api.most_per_call(api.first_modules()).min(1000) as u16
@@ -120,8 +120,8 @@ fn a_wrong_token_is_a_refused_credential_or_module_and_nothing_else() {
 
 #[test]
 fn a_private_address_is_a_fault() {
-    let server = StandIn::start(Provider::IpInfo, None, Duration::ZERO);
-    ask(&*api(Provider::IpInfo), &server, TOKEN, &["10.0.0.1".parse().unwrap()]);
+    let server = StandIn::start(Provider::Ipinfo, None, Duration::ZERO);
+    ask(&*api(Provider::Ipinfo), &server, TOKEN, &["10.0.0.1".parse().unwrap()]);
     assert_eq!(server.faults(), ["10.0.0.1 is not global"]);
 }
 
@@ -146,7 +146,7 @@ fn however_it_misbehaves_nobody_gets_anothers_facts() {
                         assert_eq!(city(facts), Some(expected.as_str()), "{provider:?} {manner:?}");
                     }
                     told => {
-                        assert_eq!(*told, Err(ItemError::NotInReply), "{provider:?} {manner:?}")
+                        assert_eq!(*told, Err(ItemError::NotInReply), "{provider:?} {manner:?}");
                     }
                 }
             }

@@ -16,13 +16,13 @@ pub(crate) fn city_of(address: IpAddr) -> String {
 pub(super) fn token(provider: Provider, request: &Request) -> (String, Option<String>) {
     let target = request.target.clone();
     match provider {
-        Provider::IpInfo => {
+        Provider::Ipinfo => {
             let bearer =
                 request.header("authorization").and_then(|text| text.strip_prefix("Bearer "));
             (target, bearer.map(str::to_owned))
         }
-        Provider::IpBot => (target, request.header("x-api-key").map(str::to_owned)),
-        Provider::IpGeolocation => {
+        Provider::Ipbot => (target, request.header("x-api-key").map(str::to_owned)),
+        Provider::Ipgeolocation => {
             let (path, query) = target.split_once('?').unwrap_or((&target, ""));
             let (keys, rest): (Vec<&str>, Vec<&str>) =
                 query.split('&').partition(|pair| pair.starts_with("apiKey="));
@@ -38,16 +38,16 @@ pub(super) fn token(provider: Provider, request: &Request) -> (String, Option<St
 pub(super) fn addresses(provider: Provider, request: &Request) -> Vec<IpAddr> {
     if request.method == "POST" {
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-        let list = if provider == Provider::IpGeolocation { &body["ips"] } else { &body };
+        let list = if provider == Provider::Ipgeolocation { &body["ips"] } else { &body };
         let texts = list.as_array().into_iter().flatten().filter_map(Value::as_str);
         return texts.filter_map(|text| text.parse().ok()).collect();
     }
     let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
     let text = match provider {
-        Provider::IpGeolocation => {
+        Provider::Ipgeolocation => {
             query.split('&').find_map(|pair| pair.strip_prefix("ip=")).unwrap_or_default()
         }
-        Provider::IpInfo | Provider::IpBot => path.rsplit('/').next().unwrap_or_default(),
+        Provider::Ipinfo | Provider::Ipbot => path.rsplit('/').next().unwrap_or_default(),
     };
     text.parse().into_iter().collect()
 }
@@ -57,20 +57,20 @@ pub(super) fn is_route(provider: Provider, method: &str, target: &str) -> bool {
     let path = target.split('?').next().unwrap_or(target);
     let address = |text: Option<&str>| text.is_some_and(|text| text.parse::<IpAddr>().is_ok());
     match (provider, method) {
-        (Provider::IpInfo, "POST") => ["/batch", "/batch/lite", "/batch/legacy"].contains(&path),
-        (Provider::IpInfo, "GET") => {
+        (Provider::Ipinfo, "POST") => ["/batch", "/batch/lite", "/batch/legacy"].contains(&path),
+        (Provider::Ipinfo, "GET") => {
             path == "/me"
                 || ["/lite/", "/lookup/", "/"]
                     .iter()
                     .any(|folder| address(path.strip_prefix(folder)))
         }
-        (Provider::IpGeolocation, "POST") => {
+        (Provider::Ipgeolocation, "POST") => {
             ["/v3/ipgeo-bulk", "/v3/security-bulk"].contains(&path)
         }
-        (Provider::IpGeolocation, "GET") => {
+        (Provider::Ipgeolocation, "GET") => {
             ["/v3/ipgeo", "/v3/security", "/v3/abuse"].contains(&path)
         }
-        (Provider::IpBot, "GET") => {
+        (Provider::Ipbot, "GET") => {
             address(path.strip_prefix("/v1/ip/"))
                 || path.starts_with("/asn/")
                 || ["/v1/assessment", "/v1/data/status"].contains(&path)
@@ -82,13 +82,13 @@ pub(super) fn is_route(provider: Provider, method: &str, target: &str) -> bool {
 /// How the provider refuses a token.
 pub(super) fn refused(provider: Provider) -> Answer {
     match provider {
-        Provider::IpInfo => {
+        Provider::Ipinfo => {
             Answer::json(403, &json!({"status": 403, "error": {"title": "Unknown token"}}))
         }
-        Provider::IpGeolocation => {
+        Provider::Ipgeolocation => {
             Answer::json(401, &json!({"message": "Provided API key is not valid."}))
         }
-        Provider::IpBot => {
+        Provider::Ipbot => {
             Answer::json(401, &json!({"error": "Invalid", "code": "INVALID_API_KEY"}))
         }
     }
@@ -98,11 +98,11 @@ pub(super) fn refused(provider: Provider) -> Answer {
 pub(super) fn of(provider: Provider, request: &Request, addresses: &[IpAddr]) -> Answer {
     let bulk = request.method == "POST";
     match provider {
-        Provider::IpInfo if request.target == "/me" => {
+        Provider::Ipinfo if request.target == "/me" => {
             let requests = json!({"day": 1, "month": 2, "limit": 50_000, "remaining": 49_998});
             Answer::json(200, &json!({"token": "t", "requests": requests, "features": {}}))
         }
-        Provider::IpInfo => {
+        Provider::Ipinfo => {
             let lite = request.target.contains("lite");
             let item = |address: &IpAddr| if lite { lite_of(*address) } else { core_of(*address) };
             if bulk {
@@ -112,7 +112,7 @@ pub(super) fn of(provider: Provider, request: &Request, addresses: &[IpAddr]) ->
                 Answer::json(200, &addresses.first().map_or(Value::Null, item))
             }
         }
-        Provider::IpGeolocation => {
+        Provider::Ipgeolocation => {
             let item = |address: &IpAddr| ipgeolocation_of(*address);
             let body = if bulk {
                 addresses.iter().map(item).collect()
@@ -122,7 +122,7 @@ pub(super) fn of(provider: Provider, request: &Request, addresses: &[IpAddr]) ->
             let credits = credits(&request.target) * addresses.len() as u64;
             Answer::json(200, &body).with("x-credits-charged", &credits)
         }
-        Provider::IpBot => {
+        Provider::Ipbot => {
             let body = addresses.first().map_or(json!({}), |address| ipbot_of(*address));
             Answer::json(200, &body)
                 .with("x-ratelimit-limit", &200)

@@ -85,7 +85,7 @@ impl Manner {
             }
             Self::Huge(bytes) => {
                 let head = honest.head(bytes + honest.body.len());
-                let blank = [b' '; 1 << 16];
+                let blank = [b' '; 1 << 12];
                 let mut left = *bytes;
                 let mut sent = stream.write_all(&head).is_ok();
                 while sent && left > 0 {

@@ -22,9 +22,9 @@ use ipstamp::record::Address;
 /// Whose place it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Provider {
-    IpInfo,
-    IpGeolocation,
-    IpBot,
+    Ipinfo,
+    Ipgeolocation,
+    Ipbot,
 }
 
 /// One request that came.
@@ -133,13 +133,13 @@ fn documents(provider: Provider) -> Vec<Document> {
         return Vec::new();
     };
     let names: &[&str] = match provider {
-        Provider::IpInfo => &["ipinfo-openapi/ipinfo-openapi.yml"],
-        Provider::IpGeolocation => &[
+        Provider::Ipinfo => &["ipinfo-openapi/ipinfo-openapi.yml"],
+        Provider::Ipgeolocation => &[
             "ipgeolocation-openapi/ip-location-api.yaml",
             "ipgeolocation-openapi/ip-security-api.yaml",
             "ipgeolocation-openapi/ip-abuse-contact-api.yaml",
         ],
-        Provider::IpBot => &[],
+        Provider::Ipbot => &[],
     };
     names.iter().map(|name| Document::open(&samples.join(name))).collect()
 }
