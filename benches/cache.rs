@@ -65,12 +65,14 @@ fn facts(number: u32) -> Enrichment {
         service: vpn.then(|| format!("Service {}", number % 300)),
         last_seen: vpn.then(|| "2026-11-02".into()),
         confidence: vpn.then_some(87.0),
+        ..Privacy::default()
     };
     let threat = Threat {
         score: Some(f64::from(number % 100)),
         is_attacker: Some(number.is_multiple_of(7)),
         is_bot: Some(false),
         is_spam: Some(false),
+        ..Threat::default()
     };
     Enrichment { privacy: Some(privacy), threat: Some(threat), ..Enrichment::default() }
 }

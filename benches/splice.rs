@@ -25,7 +25,6 @@ impl Facts for Book {
                 continent_name: text("Europe"),
                 country_iso_code: text("GB"),
                 country_name: text("United Kingdom"),
-                is_eu: None,
                 region_iso_code: text("GB-WBK"),
                 region_name: text("West Berkshire"),
                 city_name: text("Boxford"),
@@ -33,16 +32,15 @@ impl Facts for Book {
                 timezone: text("Europe/London"),
                 location: Some((51.75, -1.25)),
                 accuracy_radius_km: Some(100),
-                metro_code: None,
                 geoname_id: Some(2_655_045),
+                ..Geo::default()
             };
             Enrichment { geo: Some(geo), ..Enrichment::default() }
         } else {
             let system = AutonomousSystem {
                 number: Some(64500),
                 organization: text("Example Networks Ltd"),
-                domain: None,
-                kind: None,
+                ..AutonomousSystem::default()
             };
             Enrichment { autonomous_system: Some(system), ..Enrichment::default() }
         }

@@ -260,8 +260,7 @@ fn a_group_that_the_event_has_in_another_spelling_is_kept_whole() {
 
 #[test]
 fn a_group_in_another_spelling_makes_way_whole_when_told_so() {
-    const END: &str =
-        r#""related":{"ip":["198.51.100.1"]},"ipstamp":{"outcome":"enriched","sources":{"asn":"2025-11-18"}}"#;
+    const END: &str = r#""related":{"ip":["198.51.100.1"]},"ipstamp":{"outcome":"enriched","sources":{"asn":"2025-11-18"}}"#;
     for (before, after) in [
         (
             r#"{"source":{"as.number":1,"ip":"198.51.100.1"}}"#,

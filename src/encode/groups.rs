@@ -1,7 +1,7 @@
 //! The groups that every profile writes alike.
 
 use super::json::Members;
-use crate::record::{Enrichment, FactGroup};
+use crate::record::{Enrichment, FactGroup, Threat};
 
 /// Latitude and longitude, both or neither.
 pub(super) fn write_location(to: &mut Members<'_>, location: Option<(f64, f64)>) {
@@ -11,6 +11,26 @@ pub(super) fn write_location(to: &mut Members<'_>, location: Option<(f64, f64)>)
             location.decimal("lon", Some(lon));
         });
     }
+}
+
+/// What a source made of what it knows: its scores as they came, its verdict, its evidence.
+pub(super) fn write_assessment(to: &mut Members<'_>, threat: &Threat) {
+    to.list("raw_scores", &threat.raw_scores, |to, score| {
+        to.text("name", Some(&score.name));
+        to.decimal("value", Some(score.value));
+        to.word("high_is", score.high_is.name());
+    });
+    to.text("band", threat.band.as_ref());
+    to.text("level", threat.level.as_ref());
+    to.text("verdict", threat.verdict.as_ref());
+    to.text("recommended_action", threat.recommended_action.as_ref());
+    to.texts("traits", &threat.traits);
+    to.list("signals", &threat.signals, |to, signal| {
+        to.text("category", signal.category.as_ref());
+        to.text("label", signal.label.as_ref());
+        to.text("severity", signal.severity.as_ref());
+        to.text("confidence", signal.confidence.as_ref());
+    });
 }
 
 /// Writes the members of `company`, `crawler`, `abuse` and `carrier`; of other groups none.
@@ -27,6 +47,9 @@ pub(super) fn write(known: &Enrichment, group: FactGroup, to: &mut Members<'_>) 
             if let Some(crawler) = &known.crawler {
                 to.text("name", crawler.name.as_ref());
                 to.flag("verified", crawler.verified);
+                to.flag("known", crawler.known);
+                to.text("verified_by", crawler.verified_by.as_ref());
+                to.text("hostname", crawler.hostname.as_ref());
             }
         }
         FactGroup::Abuse => {
@@ -37,6 +60,8 @@ pub(super) fn write(known: &Enrichment, group: FactGroup, to: &mut Members<'_>) 
                 to.text("country_iso_code", abuse.country_iso_code.as_ref());
                 to.text("phone", abuse.phone.as_ref());
                 to.text("network", abuse.network.as_ref());
+                to.text("organization", abuse.organization.as_ref());
+                to.text("type", abuse.kind.as_ref());
             }
         }
         FactGroup::Carrier => {

@@ -39,6 +39,37 @@ impl<'a> Members<'a> {
         self.member(name, value.filter(|value| value.is_finite()));
     }
 
+    /// A word of our own.
+    pub(super) fn word(&mut self, name: &str, value: &str) {
+        self.member(name, Some(value));
+    }
+
+    /// A list of texts; nothing at all when there are none.
+    pub(super) fn texts(&mut self, name: &str, values: &[String]) {
+        self.member(name, Some(values).filter(|values| !values.is_empty()));
+    }
+
+    /// A list of objects; nothing at all when there are none.
+    pub(super) fn list<T>(
+        &mut self,
+        name: &str,
+        items: &[T],
+        write: impl Fn(&mut Members<'_>, &T),
+    ) {
+        if items.is_empty() {
+            return;
+        }
+        self.name(name);
+        let mut before = b'[';
+        for item in items {
+            self.out.extend_from_slice(&[before, b'{']);
+            write(self, item);
+            self.out.push(b'}');
+            before = b',';
+        }
+        self.out.push(b']');
+    }
+
     /// An object; nothing at all when `inner` writes no member.
     pub(super) fn object(&mut self, name: &str, inner: impl FnOnce(&mut Members<'_>)) {
         let before = self.out.len();
@@ -121,8 +152,14 @@ mod tests {
             e.flag("g", Some(false));
             e.whole("h", Some(7));
         });
+        members.texts("i", &[]);
+        members.texts("j", &["k".to_owned(), "\"".to_owned()]);
+        members.list("l", &[1, 2], |item, value| item.whole("m", Some(*value)));
         let text = String::from_utf8(out).unwrap();
-        assert_eq!(text, r#","a":"x\"y\né","e":{"f":-0.1,"g":false,"h":7}"#);
+        assert_eq!(
+            text,
+            r#","a":"x\"y\né","e":{"f":-0.1,"g":false,"h":7},"j":["k","\""],"l":[{"m":1},{"m":2}]"#
+        );
     }
 
     #[test]

@@ -39,15 +39,15 @@
 //! | group | there | names |
 //! |---|---|---|
 //! | geo | `geo` | `location.lat`, `location.lon`, `continent_code`, `continent_name`, `country_iso_code`, `country_name`, `region_iso_code`, `region_name`, `city_name`, `postal_code`, `timezone` |
-//! | | `ip_traits` | `country_in_european_union`, `accuracy_radius_km`, `metro_code`, `geoname_id` |
+//! | | `ip_traits` | `country_in_european_union`, `accuracy_radius_km`, `metro_code`, `geoname_id`, `utc_offset`, `currency_code` |
 //! | as | `as` | `number`, `organization.name` |
-//! | | `ip_traits` | `as_domain`, `as_type` |
-//! | network | `ip_traits` | `network` (the route), `isp`, `connection_type`, `domain`, `user_type`, `anycast`, `mobile`, `satellite` |
+//! | | `ip_traits` | `as_domain`, `as_type`, `as_registry`, `as_allocated`, `as_country_iso_code` |
+//! | network | `ip_traits` | `network` (the route), `isp`, `connection_type`, `domain`, `user_type`, `anycast`, `mobile`, `satellite`, `network_category`, `network_operator`, `network_operator_type`, `network_owner`, `service_role`, `service_name`, `rpki_status`, `origin_conflict`, `allocation`, `registry`, `registered_country_iso_code`, `public_resolver` |
 //! | company | `ip_traits.company` | `name`, `domain`, `type` |
-//! | privacy | `ip_traits` | `anonymous`, `anonymous_vpn`, `public_proxy`, `residential_proxy`, `tor_exit_node`, `relay`, `hosting_provider`, `service`, `last_seen`, `confidence` |
-//! | threat | `ip_traits.threat` | `score`, `attacker`, `bot`, `spam` |
-//! | crawler | `ip_traits.crawler` | `name`, `verified` |
-//! | abuse | `ip_traits.abuse` | `email`, `name`, `address`, `country_iso_code`, `phone`, `network` |
+//! | privacy | `ip_traits` | `anonymous`, `anonymous_vpn`, `public_proxy`, `residential_proxy`, `tor_exit_node`, `relay`, `hosting_provider`, `service`, `last_seen`, `confidence`, `proxy_type`, `hosting_service`, `first_seen`, `days_seen_percent` |
+//! | threat | `ip_traits.threat` | `score`, `attacker`, `bot`, `spam`, `raw_scores`, `band`, `level`, `verdict`, `recommended_action`, `traits`, `signals` |
+//! | crawler | `ip_traits.crawler` | `name`, `verified`, `known`, `verified_by`, `hostname` |
+//! | abuse | `ip_traits.abuse` | `email`, `name`, `address`, `country_iso_code`, `phone`, `network`, `organization`, `type` |
 //! | carrier | `ip_traits.carrier` | `name`, `mcc`, `mnc` |
 //! | hostname | `ip_traits` | `hostname` |
 //!

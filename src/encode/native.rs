@@ -92,6 +92,8 @@ fn write_group(known: &Enrichment, group: FactGroup, to: &mut Members<'_>) {
                 to.whole("accuracy_radius_km", geo.accuracy_radius_km);
                 to.whole("metro_code", geo.metro_code);
                 to.whole("geoname_id", geo.geoname_id);
+                to.text("utc_offset", geo.utc_offset.as_ref());
+                to.text("currency_code", geo.currency_code.as_ref());
             }
         }
         FactGroup::As => {
@@ -100,6 +102,9 @@ fn write_group(known: &Enrichment, group: FactGroup, to: &mut Members<'_>) {
                 to.text("organization", system.organization.as_ref());
                 to.text("domain", system.domain.as_ref());
                 to.text("type", system.kind.as_ref());
+                to.text("registry", system.registry.as_ref());
+                to.text("allocated", system.allocated.as_ref());
+                to.text("country_iso_code", system.country_iso_code.as_ref());
             }
         }
         FactGroup::Network => {
@@ -112,6 +117,21 @@ fn write_group(known: &Enrichment, group: FactGroup, to: &mut Members<'_>) {
                 to.flag("is_anycast", network.is_anycast);
                 to.flag("is_mobile", network.is_mobile);
                 to.flag("is_satellite", network.is_satellite);
+                to.text("category", network.category.as_ref());
+                to.text("operator", network.operator.as_ref());
+                to.text("operator_type", network.operator_type.as_ref());
+                to.text("owner", network.owner.as_ref());
+                to.text("service_role", network.service_role.as_ref());
+                to.text("service_name", network.service_name.as_ref());
+                to.text("rpki_status", network.rpki_status.as_ref());
+                to.flag("origin_conflict", network.origin_conflict);
+                to.text("allocation", network.allocation.as_ref());
+                to.text("registry", network.registry.as_ref());
+                to.text(
+                    "registered_country_iso_code",
+                    network.registered_country_iso_code.as_ref(),
+                );
+                to.flag("is_public_resolver", network.is_public_resolver);
             }
         }
         FactGroup::Privacy => {
@@ -126,6 +146,10 @@ fn write_group(known: &Enrichment, group: FactGroup, to: &mut Members<'_>) {
                 to.text("service", privacy.service.as_ref());
                 to.text("last_seen", privacy.last_seen.as_ref());
                 to.decimal("confidence", privacy.confidence);
+                to.text("proxy_type", privacy.proxy_type.as_ref());
+                to.text("hosting_service", privacy.hosting_service.as_ref());
+                to.text("first_seen", privacy.first_seen.as_ref());
+                to.decimal("days_seen_percent", privacy.days_seen_percent);
             }
         }
         FactGroup::Threat => {
@@ -134,6 +158,7 @@ fn write_group(known: &Enrichment, group: FactGroup, to: &mut Members<'_>) {
                 to.flag("is_attacker", threat.is_attacker);
                 to.flag("is_bot", threat.is_bot);
                 to.flag("is_spam", threat.is_spam);
+                groups::write_assessment(to, threat);
             }
         }
         FactGroup::Hostname => {

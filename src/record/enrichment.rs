@@ -82,6 +82,10 @@ pub struct Geo {
     pub metro_code: Option<u32>,
     /// GeoNames id of the city.
     pub geoname_id: Option<u32>,
+    /// Distance from UTC, where the zone itself is not known: `-08:00`.
+    pub utc_offset: Option<String>,
+    /// ISO 4217 code of the currency in use there: `SEK`.
+    pub currency_code: Option<String>,
 }
 
 /// An autonomous system.
@@ -96,6 +100,12 @@ pub struct AutonomousSystem {
     pub domain: Option<String>,
     /// `isp`, `hosting`, `business`, `education`, `government` …
     pub kind: Option<String>,
+    /// The registry that gave the number: `ripe`.
+    pub registry: Option<String>,
+    /// When it was given: `2000-03-30`.
+    pub allocated: Option<String>,
+    /// Where the number is registered, which is not where its addresses are.
+    pub country_iso_code: Option<String>,
 }
 
 /// How the address is connected.
@@ -118,6 +128,30 @@ pub struct Network {
     pub is_mobile: Option<bool>,
     /// By satellite.
     pub is_satellite: Option<bool>,
+    /// `residential`, `internet_infrastructure` …
+    pub category: Option<String>,
+    /// Who runs it.
+    pub operator: Option<String>,
+    /// `isp`, `cloud` …
+    pub operator_type: Option<String>,
+    /// Whom the block of addresses belongs to.
+    pub owner: Option<String>,
+    /// What the address is for: `public_dns_resolver`.
+    pub service_role: Option<String>,
+    /// Under which name.
+    pub service_name: Option<String>,
+    /// Whether the route is signed by its holder: `valid`, `unknown` …
+    pub rpki_status: Option<String>,
+    /// Several systems announce the route.
+    pub origin_conflict: Option<bool>,
+    /// The block as the registry gave it: `192.0.2.0/24`.
+    pub allocation: Option<String>,
+    /// The registry that gave the block: `arin`.
+    pub registry: Option<String>,
+    /// Where the block is registered, which is not where the address is.
+    pub registered_country_iso_code: Option<String>,
+    /// A DNS server that serves everybody.
+    pub is_public_resolver: Option<bool>,
 }
 
 /// Who uses the address.
@@ -156,6 +190,14 @@ pub struct Privacy {
     pub last_seen: Option<String>,
     /// 0 to 100.
     pub confidence: Option<f64>,
+    /// `vpn`, `web` …
+    pub proxy_type: Option<String>,
+    /// The name of the data centre or cloud.
+    pub hosting_service: Option<String>,
+    /// When it was first seen so: `2026-01-30`.
+    pub first_seen: Option<String>,
+    /// On how many of the observed days it was seen so: 0 to 100.
+    pub days_seen_percent: Option<f64>,
 }
 
 /// How dangerous the address is held to be.
@@ -170,6 +212,65 @@ pub struct Threat {
     pub is_bot: Option<bool>,
     /// Sends spam.
     pub is_spam: Option<bool>,
+    /// The source's own scores, as they came.
+    pub raw_scores: Vec<RawScore>,
+    /// `good`, `fair` …
+    pub band: Option<String>,
+    /// `low`, `high` …
+    pub level: Option<String>,
+    /// `allow`, `monitor` …
+    pub verdict: Option<String>,
+    /// `allow`, `rate_limit` …
+    pub recommended_action: Option<String>,
+    /// What it is known as: `vpn`, `anycast_network` …
+    pub traits: Vec<String>,
+    /// What speaks for or against it.
+    pub signals: Vec<Signal>,
+}
+
+/// A score as a source gives it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RawScore {
+    /// The source's name for it: `ip_score`.
+    pub name: String,
+    /// As it came.
+    pub value: f64,
+    /// What a high one means.
+    pub high_is: Direction,
+}
+
+/// What a high score means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// The higher, the more to be trusted.
+    Good,
+    /// The higher, the more dangerous.
+    Bad,
+}
+
+impl Direction {
+    /// The name in output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Bad => "bad",
+        }
+    }
+}
+
+/// One piece of evidence.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Signal {
+    /// `privacy`, `network` …
+    pub category: Option<String>,
+    /// `VPN`.
+    pub label: Option<String>,
+    /// `info`, `medium` …
+    pub severity: Option<String>,
+    /// How sure the source is: `high`.
+    pub confidence: Option<String>,
 }
 
 /// A known crawler.
@@ -180,6 +281,12 @@ pub struct Crawler {
     pub name: Option<String>,
     /// Whether its address was verified.
     pub verified: Option<bool>,
+    /// Whether it is one of the known crawlers.
+    pub known: Option<bool>,
+    /// How its address was verified.
+    pub verified_by: Option<String>,
+    /// The name that it was verified by.
+    pub hostname: Option<String>,
 }
 
 /// Whom to write to about abuse.
@@ -198,6 +305,10 @@ pub struct Abuse {
     pub phone: Option<String>,
     /// The network it answers for.
     pub network: Option<String>,
+    /// The organisation that it belongs to.
+    pub organization: Option<String>,
+    /// `group`, `person` …
+    pub kind: Option<String>,
 }
 
 /// A mobile carrier.

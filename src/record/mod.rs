@@ -21,8 +21,8 @@ mod topic_pattern;
 pub use address::Address;
 pub use answer::{Answer, Facts, FactsId, Part, Retrieval, Source};
 pub use enrichment::{
-    Abuse, AutonomousSystem, Carrier, Company, Crawler, Enrichment, Geo, Hostname, Network,
-    Privacy, Threat,
+    Abuse, AutonomousSystem, Carrier, Company, Crawler, Direction, Enrichment, Geo, Hostname,
+    Network, Privacy, RawScore, Signal, Threat,
 };
 pub use fact_group::{FactGroup, GroupSet};
 pub use moment::Moment;

@@ -57,6 +57,8 @@ pub(super) fn fields(group: FactGroup, facts: &Enrichment) -> Vec<(&'static str,
                 accuracy_radius_km,
                 metro_code,
                 geoname_id,
+                utc_offset,
+                currency_code,
             } = facts.geo.as_ref().unwrap_or(&unknown);
             vec![
                 ("continent_code", continent_code.is_some()),
@@ -73,17 +75,29 @@ pub(super) fn fields(group: FactGroup, facts: &Enrichment) -> Vec<(&'static str,
                 ("accuracy_radius_km", accuracy_radius_km.is_some()),
                 ("metro_code", metro_code.is_some()),
                 ("geoname_id", geoname_id.is_some()),
+                ("utc_offset", utc_offset.is_some()),
+                ("currency_code", currency_code.is_some()),
             ]
         }
         FactGroup::As => {
             let unknown = AutonomousSystem::default();
-            let AutonomousSystem { number, organization, domain, kind } =
-                facts.autonomous_system.as_ref().unwrap_or(&unknown);
+            let AutonomousSystem {
+                number,
+                organization,
+                domain,
+                kind,
+                registry,
+                allocated,
+                country_iso_code,
+            } = facts.autonomous_system.as_ref().unwrap_or(&unknown);
             vec![
                 ("number", number.is_some()),
                 ("organization", organization.is_some()),
                 ("domain", domain.is_some()),
                 ("kind", kind.is_some()),
+                ("registry", registry.is_some()),
+                ("allocated", allocated.is_some()),
+                ("country_iso_code", country_iso_code.is_some()),
             ]
         }
         FactGroup::Network => {
@@ -97,6 +111,18 @@ pub(super) fn fields(group: FactGroup, facts: &Enrichment) -> Vec<(&'static str,
                 is_anycast,
                 is_mobile,
                 is_satellite,
+                category,
+                operator,
+                operator_type,
+                owner,
+                service_role,
+                service_name,
+                rpki_status,
+                origin_conflict,
+                allocation,
+                registry,
+                registered_country_iso_code,
+                is_public_resolver,
             } = facts.network.as_ref().unwrap_or(&unknown);
             vec![
                 ("route", route.is_some()),
@@ -107,6 +133,18 @@ pub(super) fn fields(group: FactGroup, facts: &Enrichment) -> Vec<(&'static str,
                 ("is_anycast", is_anycast.is_some()),
                 ("is_mobile", is_mobile.is_some()),
                 ("is_satellite", is_satellite.is_some()),
+                ("category", category.is_some()),
+                ("operator", operator.is_some()),
+                ("operator_type", operator_type.is_some()),
+                ("owner", owner.is_some()),
+                ("service_role", service_role.is_some()),
+                ("service_name", service_name.is_some()),
+                ("rpki_status", rpki_status.is_some()),
+                ("origin_conflict", origin_conflict.is_some()),
+                ("allocation", allocation.is_some()),
+                ("registry", registry.is_some()),
+                ("registered_country_iso_code", registered_country_iso_code.is_some()),
+                ("is_public_resolver", is_public_resolver.is_some()),
             ]
         }
         FactGroup::Company => {
@@ -127,6 +165,10 @@ pub(super) fn fields(group: FactGroup, facts: &Enrichment) -> Vec<(&'static str,
                 service,
                 last_seen,
                 confidence,
+                proxy_type,
+                hosting_service,
+                first_seen,
+                days_seen_percent,
             } = facts.privacy.as_ref().unwrap_or(&unknown);
             vec![
                 ("anonymous", anonymous.is_some()),
@@ -139,28 +181,65 @@ pub(super) fn fields(group: FactGroup, facts: &Enrichment) -> Vec<(&'static str,
                 ("service", service.is_some()),
                 ("last_seen", last_seen.is_some()),
                 ("confidence", confidence.is_some()),
+                ("proxy_type", proxy_type.is_some()),
+                ("hosting_service", hosting_service.is_some()),
+                ("first_seen", first_seen.is_some()),
+                ("days_seen_percent", days_seen_percent.is_some()),
             ]
         }
         FactGroup::Threat => {
             let unknown = Threat::default();
-            let Threat { score, is_attacker, is_bot, is_spam } =
-                facts.threat.as_ref().unwrap_or(&unknown);
+            let Threat {
+                score,
+                is_attacker,
+                is_bot,
+                is_spam,
+                raw_scores,
+                band,
+                level,
+                verdict,
+                recommended_action,
+                traits,
+                signals,
+            } = facts.threat.as_ref().unwrap_or(&unknown);
             vec![
                 ("score", score.is_some()),
                 ("is_attacker", is_attacker.is_some()),
                 ("is_bot", is_bot.is_some()),
                 ("is_spam", is_spam.is_some()),
+                ("raw_scores", !raw_scores.is_empty()),
+                ("band", band.is_some()),
+                ("level", level.is_some()),
+                ("verdict", verdict.is_some()),
+                ("recommended_action", recommended_action.is_some()),
+                ("traits", !traits.is_empty()),
+                ("signals", !signals.is_empty()),
             ]
         }
         FactGroup::Crawler => {
             let unknown = Crawler::default();
-            let Crawler { name, verified } = facts.crawler.as_ref().unwrap_or(&unknown);
-            vec![("name", name.is_some()), ("verified", verified.is_some())]
+            let Crawler { name, verified, known, verified_by, hostname } =
+                facts.crawler.as_ref().unwrap_or(&unknown);
+            vec![
+                ("name", name.is_some()),
+                ("verified", verified.is_some()),
+                ("known", known.is_some()),
+                ("verified_by", verified_by.is_some()),
+                ("hostname", hostname.is_some()),
+            ]
         }
         FactGroup::Abuse => {
             let unknown = Abuse::default();
-            let Abuse { email, name, address, country_iso_code, phone, network } =
-                facts.abuse.as_ref().unwrap_or(&unknown);
+            let Abuse {
+                email,
+                name,
+                address,
+                country_iso_code,
+                phone,
+                network,
+                organization,
+                kind,
+            } = facts.abuse.as_ref().unwrap_or(&unknown);
             vec![
                 ("email", email.is_some()),
                 ("name", name.is_some()),
@@ -168,6 +247,8 @@ pub(super) fn fields(group: FactGroup, facts: &Enrichment) -> Vec<(&'static str,
                 ("country_iso_code", country_iso_code.is_some()),
                 ("phone", phone.is_some()),
                 ("network", network.is_some()),
+                ("organization", organization.is_some()),
+                ("kind", kind.is_some()),
             ]
         }
         FactGroup::Carrier => {

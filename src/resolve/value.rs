@@ -4,6 +4,8 @@
 //! Files write the same field as f32, f64, u16, u32, text or a bool-like text. A strict reader loses
 //! a whole record to one such field; here the wrong type costs that field.
 
+use serde_json::Value as Json;
+
 /// The languages of a `names` map, the preferred one first. Any other comes after these, in the
 /// order of the file.
 const LANGUAGES: [&str; 8] = ["en", "de", "fr", "es", "pt-BR", "ja", "ru", "zh-CN"];
@@ -29,6 +31,23 @@ pub(crate) enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
+    /// A value of a reply, which is read like one of a file.
+    pub(crate) fn of_json(json: &'a Json) -> Self {
+        match json {
+            Json::Null => Self::Other,
+            Json::Bool(flag) => Self::Bool(*flag),
+            Json::Number(number) => match number.as_i64() {
+                Some(number) => Self::Integer(number),
+                None => number.as_f64().map_or(Self::Other, Self::Number),
+            },
+            Json::String(text) => Self::Text(text),
+            Json::Array(elements) => Self::List(elements.iter().map(Self::of_json).collect()),
+            Json::Object(members) => Self::Map(
+                members.iter().map(|(key, value)| (key.as_str(), Self::of_json(value))).collect(),
+            ),
+        }
+    }
+
     /// The member `key`, when this is a map that has it.
     pub(crate) fn get(&self, key: &str) -> Option<&Value<'a>> {
         match self {

@@ -72,7 +72,7 @@ pub(super) struct Judgement {
 }
 
 /// All that `want` may name.
-fn all_names() -> Vec<String> {
+pub(super) fn all_names() -> Vec<String> {
     let of = |group: FactGroup| {
         let fields = fields(group, &Enrichment::default());
         fields.into_iter().map(move |(field, _)| format!("{group}.{field}"))
@@ -88,14 +88,18 @@ fn field_by_name(name: &str) -> Option<(FactGroup, &'static str)> {
     known.into_iter().find(|(field, _)| *field == wanted).map(|(field, _)| (group, field))
 }
 
+fn nearest(name: &str) -> Option<String> {
+    nearest_of(name, all_names())
+}
+
 /// The known name that is at most a third of the letters away. One that goes on where this one
 /// ends (`geo.city` for `geo.city_name`) is as near as a slip of the pen.
-fn nearest(name: &str) -> Option<String> {
+pub(super) fn nearest_of(name: &str, names: impl IntoIterator<Item = String>) -> Option<String> {
     let distance = |known: &str| {
         let goes_on = name.len() >= 2 && known.starts_with(name);
         if goes_on { 1 } else { strsim::damerau_levenshtein(name, known) }
     };
-    all_names()
+    names
         .into_iter()
         .map(|known| (distance(&known), known))
         .filter(|(distance, _)| *distance <= (name.len() / 3).max(1))

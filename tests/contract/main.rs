@@ -6,5 +6,13 @@ mod config;
 #[path = "../support/databases.rs"]
 mod databases;
 mod demo_databases;
+mod mapping;
+#[path = "../support/openapi.rs"]
+mod openapi;
+mod over_http;
+mod providers;
 mod readme;
 mod sample_databases;
+mod samples;
+#[path = "../support/standin/mod.rs"]
+mod standin;

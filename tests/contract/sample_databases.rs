@@ -2,21 +2,13 @@
 //! whole ones are read, damaged ones are refused or harmless.
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use ipstamp::record::{Address, Enrichment, FactGroup, Facts};
 use ipstamp::resolve::{Database, DatabaseSet, Resolver, Want, Wants};
 
-#[expect(clippy::print_stdout, reason = "a test that skips says so")]
-/// The samples' folder; none, said plainly, when the tests are to do without.
-fn samples() -> Option<PathBuf> {
-    let folder = std::env::var_os("IPSTAMP_SAMPLE_DATA").map(PathBuf::from);
-    if folder.is_none() {
-        println!("skipped: IPSTAMP_SAMPLE_DATA names no folder of sample databases");
-    }
-    folder
-}
+use crate::samples::samples;
 
 fn open(path: &Path) -> Database {
     Database::new("sample", std::fs::read(path).unwrap()).unwrap()

@@ -43,11 +43,16 @@ pub(in crate::encode) fn render(
         to.whole("accuracy_radius_km", geo.accuracy_radius_km);
         to.whole("metro_code", geo.metro_code);
         to.whole("geoname_id", geo.geoname_id);
+        to.text("utc_offset", geo.utc_offset.as_ref());
+        to.text("currency_code", geo.currency_code.as_ref());
     }
     ends[Slice::GeoRest as usize] = to.len();
     if let Some(system) = system {
         to.text("as_domain", system.domain.as_ref());
         to.text("as_type", system.kind.as_ref());
+        to.text("as_registry", system.registry.as_ref());
+        to.text("as_allocated", system.allocated.as_ref());
+        to.text("as_country_iso_code", system.country_iso_code.as_ref());
     }
     ends[Slice::AsRest as usize] = to.len();
     for group in wanted.iter() {
@@ -71,6 +76,21 @@ fn write_traits(known: &Enrichment, group: FactGroup, to: &mut Members<'_>) {
                 to.flag("anycast", network.is_anycast);
                 to.flag("mobile", network.is_mobile);
                 to.flag("satellite", network.is_satellite);
+                to.text("network_category", network.category.as_ref());
+                to.text("network_operator", network.operator.as_ref());
+                to.text("network_operator_type", network.operator_type.as_ref());
+                to.text("network_owner", network.owner.as_ref());
+                to.text("service_role", network.service_role.as_ref());
+                to.text("service_name", network.service_name.as_ref());
+                to.text("rpki_status", network.rpki_status.as_ref());
+                to.flag("origin_conflict", network.origin_conflict);
+                to.text("allocation", network.allocation.as_ref());
+                to.text("registry", network.registry.as_ref());
+                to.text(
+                    "registered_country_iso_code",
+                    network.registered_country_iso_code.as_ref(),
+                );
+                to.flag("public_resolver", network.is_public_resolver);
             }
         }
         FactGroup::Privacy => {
@@ -85,6 +105,10 @@ fn write_traits(known: &Enrichment, group: FactGroup, to: &mut Members<'_>) {
                 to.text("service", privacy.service.as_ref());
                 to.text("last_seen", privacy.last_seen.as_ref());
                 to.decimal("confidence", privacy.confidence);
+                to.text("proxy_type", privacy.proxy_type.as_ref());
+                to.text("hosting_service", privacy.hosting_service.as_ref());
+                to.text("first_seen", privacy.first_seen.as_ref());
+                to.decimal("days_seen_percent", privacy.days_seen_percent);
             }
         }
         FactGroup::Threat => {
@@ -94,6 +118,7 @@ fn write_traits(known: &Enrichment, group: FactGroup, to: &mut Members<'_>) {
                     to.flag("attacker", threat.is_attacker);
                     to.flag("bot", threat.is_bot);
                     to.flag("spam", threat.is_spam);
+                    groups::write_assessment(to, threat);
                 });
             }
         }

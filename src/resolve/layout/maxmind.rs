@@ -35,9 +35,7 @@ pub(super) fn read(record: &Value<'_>) -> Enrichment {
         }),
         privacy: unless_empty(privacy(Fields(record))),
         threat: unless_empty(Threat {
-            score: Fields(record)
-                .number(&["ip_risk"])
-                .filter(|score| (0.0..=100.0).contains(score)),
+            score: Fields(record).percent(&["ip_risk"]),
             ..Threat::default()
         }),
         ..Enrichment::default()
@@ -70,6 +68,7 @@ fn geo(record: &Value<'_>) -> Geo {
         accuracy_radius_km: place.whole(&["accuracy_radius"]),
         metro_code: place.whole(&["metro_code"]),
         geoname_id: city.whole(&["geoname_id"]),
+        ..Geo::default()
     }
 }
 
@@ -84,8 +83,7 @@ fn privacy(fields: Fields<'_, '_>) -> Privacy {
         hosting: fields.flag(&["is_hosting_provider"]),
         service: fields.text(&["provider_name"]),
         last_seen: fields.text(&["network_last_seen"]),
-        confidence: fields
-            .number(&["anonymizer_confidence"])
-            .filter(|confidence| (0.0..=100.0).contains(confidence)),
+        confidence: fields.percent(&["anonymizer_confidence"]),
+        ..Privacy::default()
     }
 }

@@ -11,6 +11,7 @@ mod privacy;
 
 use std::collections::HashSet;
 
+use super::lenient::{Fields, location, region_iso_code, unless_empty};
 use super::value::Value;
 use crate::record::{Enrichment, FactGroup, GroupSet};
 
@@ -202,76 +203,6 @@ fn clear(facts: &mut Enrichment, group: FactGroup) {
     }
 }
 
-/// The group, unless nothing of it is known.
-fn unless_empty<T: Default + PartialEq>(group: T) -> Option<T> {
-    (group != T::default()).then_some(group)
-}
-
-/// Asks a record for its fields by name; the first of several names that has a usable value wins.
-#[derive(Clone, Copy)]
-struct Fields<'r, 'a>(&'r Value<'a>);
-
-impl<'a> Fields<'_, 'a> {
-    fn first<T>(self, keys: &[&str], read: impl Fn(&Value<'a>) -> Option<T>) -> Option<T> {
-        keys.iter().find_map(|key| self.0.get(key).and_then(&read))
-    }
-
-    fn text(self, keys: &[&str]) -> Option<String> {
-        self.first(keys, |value| value.text().map(str::to_owned))
-    }
-
-    fn name(self, keys: &[&str]) -> Option<String> {
-        self.first(keys, |value| value.name().map(str::to_owned))
-    }
-
-    fn code(self, keys: &[&str]) -> Option<String> {
-        self.first(keys, Value::code)
-    }
-
-    fn flag(self, keys: &[&str]) -> Option<bool> {
-        self.first(keys, Value::flag)
-    }
-
-    fn number(self, keys: &[&str]) -> Option<f64> {
-        self.first(keys, Value::number)
-    }
-
-    fn whole(self, keys: &[&str]) -> Option<u32> {
-        self.first(keys, Value::whole)
-    }
-
-    fn as_number(self, keys: &[&str]) -> Option<u32> {
-        self.first(keys, Value::as_number)
-    }
-
-    /// Two letters, in capitals: a country or a continent.
-    fn two_letters(self, keys: &[&str]) -> Option<String> {
-        self.first(keys, |value| {
-            let text = value.text()?;
-            let code = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
-            code.then(|| text.to_ascii_uppercase())
-        })
-    }
-}
-
-/// A place on Earth in degrees; both or neither.
-fn location(latitude: Option<f64>, longitude: Option<f64>) -> Option<(f64, f64)> {
-    let (latitude, longitude) = (latitude?, longitude?);
-    let on_earth = (-90.0..=90.0).contains(&latitude) && (-180.0..=180.0).contains(&longitude);
-    on_earth.then_some((latitude, longitude))
-}
-
-/// ISO 3166-2: the country, a dash, the subdivision. Some files write it whole.
-fn region_iso_code(country: Option<&str>, code: Option<String>) -> Option<String> {
-    let (country, code) = (country?, code?);
-    let whole = code.strip_prefix(country).is_some_and(|rest| rest.starts_with('-'));
-    if whole {
-        return Some(code);
-    }
-    let part = code.len() <= 3 && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    part.then(|| format!("{country}-{code}"))
-}
-
 #[cfg(test)]
 mod tests;
 
@@ -324,22 +255,5 @@ mod detection {
         for database_type in ["", "Test", "asn", "ipinfo rwhois.mmdb", "GeoIP2-User-Count"] {
             assert_eq!(Reading::by_type(database_type), None, "{database_type}");
         }
-    }
-
-    #[test]
-    fn a_region_code_carries_its_country_once() {
-        let code = |country, code: &str| region_iso_code(country, Some(code.to_owned()));
-        assert_eq!(code(Some("GB"), "ENG").as_deref(), Some("GB-ENG"));
-        assert_eq!(code(Some("GB"), "GB-ENG").as_deref(), Some("GB-ENG"));
-        assert_eq!(code(Some("US"), "California"), None);
-        assert_eq!(code(None, "ENG"), None);
-    }
-
-    #[test]
-    fn a_location_off_the_earth_is_no_location() {
-        assert_eq!(location(Some(90.0), Some(-180.0)), Some((90.0, -180.0)));
-        assert_eq!(location(Some(90.1), Some(0.0)), None);
-        assert_eq!(location(Some(0.0), Some(180.1)), None);
-        assert_eq!(location(Some(1.0), None), None);
     }
 }

@@ -13,6 +13,8 @@ pub(super) fn read_autonomous_system(record: &Value<'_>) -> Enrichment {
             organization: fields.text(&["name"]),
             domain: fields.text(&["domain"]),
             kind: fields.text(&["type"]),
+            country_iso_code: fields.two_letters(&["country"]),
+            ..AutonomousSystem::default()
         }),
         network: unless_empty(Network { route: fields.text(&["route"]), ..Network::default() }),
         ..Enrichment::default()
@@ -33,6 +35,7 @@ pub(super) fn read_company(record: &Value<'_>) -> Enrichment {
             organization: fields.text(&["as_name"]),
             domain: fields.text(&["as_domain"]),
             kind: fields.text(&["as_type"]),
+            ..AutonomousSystem::default()
         }),
         ..Enrichment::default()
     }
@@ -62,6 +65,7 @@ pub(super) fn read_abuse(record: &Value<'_>) -> Enrichment {
             country_iso_code: fields.two_letters(&["country"]),
             phone: fields.code(&["phone"]),
             network: fields.text(&["network"]),
+            ..Abuse::default()
         }),
         ..Enrichment::default()
     }

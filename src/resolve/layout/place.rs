@@ -14,6 +14,7 @@ pub(super) fn read(record: &Value<'_>) -> Enrichment {
             organization: fields.text(&["as_name", "organization"]),
             domain: fields.text(&["as_domain"]),
             kind: fields.text(&["as_type"]),
+            ..AutonomousSystem::default()
         }),
         network: unless_empty(Network {
             isp: fields.text(&["isp"]),
@@ -75,5 +76,6 @@ fn geo(fields: Fields<'_, '_>) -> Geo {
         accuracy_radius_km: fields.whole(&["radius", "accuracy_radius"]),
         metro_code: fields.whole(&["dma_code"]),
         geoname_id: fields.whole(&["geoname_id"]),
+        ..Geo::default()
     }
 }

@@ -20,12 +20,15 @@ pub(super) fn read(record: &Value<'_>) -> Enrichment {
             last_seen: fields.text(&["last_seen"]),
             // `confidence` is left out: its scale is not ours, and nobody documents it.
             confidence: None,
+            first_seen: fields.text(&["first_seen"]),
+            ..Privacy::default()
         }),
         threat: unless_empty(Threat {
-            score: fields.number(&["threat_score"]).filter(|score| (0.0..=100.0).contains(score)),
+            score: fields.percent(&["threat_score"]),
             is_attacker: fields.flag(&["is_known_attacker"]),
             is_bot: fields.flag(&["is_bot"]),
             is_spam: fields.flag(&["is_spam"]),
+            ..Threat::default()
         }),
         ..Enrichment::default()
     }
@@ -39,9 +42,8 @@ pub(super) fn read_residential(record: &Value<'_>) -> Enrichment {
             residential_proxy: Some(true),
             service: fields.text(&["service", "provider_name"]),
             last_seen: fields.text(&["last_seen", "network_last_seen"]),
-            confidence: fields
-                .number(&["anonymizer_confidence"])
-                .filter(|confidence| (0.0..=100.0).contains(confidence)),
+            days_seen_percent: fields.percent(&["percent_days_seen"]),
+            confidence: fields.percent(&["anonymizer_confidence"]),
             ..Privacy::default()
         }),
         ..Enrichment::default()

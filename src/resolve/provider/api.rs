@@ -1,6 +1,7 @@
 //! What a provider's API is to ipstamp: how to ask it, and what its replies mean. One folder per
 //! provider implements [`Api`]; it decides and never does I/O, so whoever sends is written once.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
@@ -21,6 +22,15 @@ pub trait Api: Send + Sync + 'static {
 
     /// All modules that it knows, by their bit in [`Modules`]: `bulk`, `security` …
     fn modules(&self) -> &'static [&'static str];
+
+    /// Those that a licence starts with, before anything was refused or shown.
+    fn first_modules(&self) -> Modules;
+
+    /// How many calls its contract allows in how long, with the plan as it is configured.
+    fn pace(&self) -> Vec<(u32, Duration)>;
+
+    /// Whether going on beyond what is paid for costs money, so that a budget must be given.
+    fn overage_costs(&self) -> bool;
 
     /// What it can answer with these modules.
     fn covers(&self, modules: Modules) -> GroupSet;
@@ -49,14 +59,16 @@ pub trait Api: Send + Sync + 'static {
 }
 
 /// Where a request carries the token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenPlace {
+    /// It needs none, and none is sent.
+    Nowhere,
     /// `Authorization: Bearer …`.
     Bearer,
     /// The header of this name.
-    Header(&'static str),
+    Header(Cow<'static, str>),
     /// The query parameter of this name: such addresses are never logged.
-    Query(&'static str),
+    Query(Cow<'static, str>),
 }
 
 /// What a licence may use of a provider, a bit each in the order of [`Api::modules`].
@@ -79,6 +91,12 @@ impl Modules {
     #[must_use]
     pub const fn without(self, bit: u32) -> Self {
         Self(self.0 & !(1 << bit))
+    }
+
+    /// With it or without it.
+    #[must_use]
+    pub const fn set(self, bit: u32, may: bool) -> Self {
+        if may { self.with(bit) } else { self.without(bit) }
     }
 }
 
@@ -145,6 +163,10 @@ pub struct Answered {
     pub charged: Option<u64>,
     /// What is left of the provider's own limits, where the reply says.
     pub quota: Option<Quota>,
+    /// What the licence may use, where the reply shows something else than was believed: calls from
+    /// now on are made with these. Groups that [`Api::covers`] does not give with these were not
+    /// answered by this reply either, whatever was asked.
+    pub modules: Option<Modules>,
 }
 
 /// Why one address of a call has no answer.

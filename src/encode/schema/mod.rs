@@ -1,6 +1,8 @@
 //! The JSON Schema of what the profile `native` writes: made from the types below, which read the
 //! profile's output strictly, so that schema, types and output cannot part.
 
+mod groups;
+
 use std::collections::BTreeMap;
 
 use schemars::generate::SchemaSettings;
@@ -9,6 +11,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use self::groups::{
+    Abuse, AutonomousSystem, Carrier, Company, Crawler, Geo, Hostname, Network, Privacy, Threat,
+};
 use super::{Encoder, Existing, Profile};
 use crate::record::{
     self, Address, Answer, Enrichment, FactGroup, Facts, FactsId, Home, Moment, Outcome, Outline,
@@ -61,18 +66,6 @@ fn scopes(_: &mut SchemaGenerator) -> Schema {
     schemars::json_schema!({"type": "string", "enum": names})
 }
 
-/// Defines an object whose members may all be absent.
-macro_rules! facts {
-    ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $field:ident: $type:ty,)* }) => {
-        $(#[$about])*
-        #[derive(Debug, Deserialize, Serialize, JsonSchema)]
-        #[serde(deny_unknown_fields)]
-        struct $name {
-            $($(#[$doc])* #[serde(skip_serializing_if = "Option::is_none")] $field: Option<$type>,)*
-        }
-    };
-}
-
 /// What is known of one address.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -112,186 +105,6 @@ struct Groups {
     carrier: Option<Carrier>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hostname: Option<Hostname>,
-}
-
-facts! {
-    /// A place. Codes are ISO 3166: `CA`, `CA-QC`.
-    Geo {
-        /// Two letters: `EU`.
-        continent_code: String,
-        /// English name.
-        continent_name: String,
-        /// ISO 3166-1 alpha-2.
-        country_iso_code: String,
-        /// English name.
-        country_name: String,
-        /// Whether the country is in the European Union.
-        is_eu: bool,
-        /// ISO 3166-2 of the most specific subdivision, with the country: `GB-ENG`.
-        region_iso_code: String,
-        /// Name of the most specific subdivision.
-        region_name: String,
-        /// English name.
-        city_name: String,
-        /// As the country writes it.
-        postal_code: String,
-        /// IANA zone: `Europe/London`.
-        timezone: String,
-        /// Latitude and longitude in degrees. Both or neither.
-        location: Location,
-        /// Kilometres.
-        accuracy_radius_km: u32,
-        /// US metro (DMA) code.
-        metro_code: u32,
-        /// GeoNames id of the city.
-        geoname_id: u32,
-    }
-}
-
-facts! {
-    /// An autonomous system.
-    AutonomousSystem {
-        /// The number, without `AS`.
-        number: u32,
-        /// The organisation that holds it.
-        organization: String,
-        /// Its domain.
-        domain: String,
-        /// `isp`, `hosting`, `business`, `education`, `government` …
-        #[serde(rename = "type")]
-        kind: String,
-    }
-}
-
-facts! {
-    /// How the address is connected.
-    Network {
-        /// The announced route: `192.0.2.0/24`.
-        route: String,
-        /// Internet service provider.
-        isp: String,
-        /// `cable`, `cellular`, `corporate` …
-        connection_type: String,
-        /// Domain of the network.
-        domain: String,
-        /// `business`, `residential` …
-        user_type: String,
-        /// Answers from many places.
-        is_anycast: bool,
-        /// In a mobile network.
-        is_mobile: bool,
-        /// By satellite.
-        is_satellite: bool,
-    }
-}
-
-facts! {
-    /// Who uses the address.
-    Company {
-        /// Name.
-        name: String,
-        /// Domain.
-        domain: String,
-        /// `business`, `isp`, `hosting` …
-        #[serde(rename = "type")]
-        kind: String,
-    }
-}
-
-facts! {
-    /// Whether the address hides who is behind it.
-    Privacy {
-        /// Any of the below.
-        anonymous: bool,
-        /// A VPN's exit.
-        vpn: bool,
-        /// An open or public proxy.
-        proxy: bool,
-        /// A proxy on a household's line.
-        residential_proxy: bool,
-        /// A Tor exit.
-        tor: bool,
-        /// A relay such as iCloud Private Relay.
-        relay: bool,
-        /// A data centre.
-        hosting: bool,
-        /// The service's name.
-        service: String,
-        /// When it was last seen so: `2026-11-02`.
-        last_seen: String,
-        /// 0 to 100.
-        confidence: f64,
-    }
-}
-
-facts! {
-    /// How dangerous the address is held to be.
-    Threat {
-        /// 0 to 100, whatever the source's own scale.
-        score: f64,
-        /// Attacks seen.
-        is_attacker: bool,
-        /// Runs bots.
-        is_bot: bool,
-        /// Sends spam.
-        is_spam: bool,
-    }
-}
-
-facts! {
-    /// A known crawler.
-    Crawler {
-        /// Name.
-        name: String,
-        /// Whether its address was verified.
-        verified: bool,
-    }
-}
-
-facts! {
-    /// Whom to write to about abuse.
-    Abuse {
-        /// E-mail address.
-        email: String,
-        /// Name or role.
-        name: String,
-        /// Postal address.
-        address: String,
-        /// Country code.
-        country_iso_code: String,
-        /// Telephone.
-        phone: String,
-        /// The network it answers for.
-        network: String,
-    }
-}
-
-facts! {
-    /// A mobile carrier.
-    Carrier {
-        /// Name.
-        name: String,
-        /// Mobile country code.
-        mcc: String,
-        /// Mobile network code.
-        mnc: String,
-    }
-}
-
-facts! {
-    /// The name of the address in DNS.
-    Hostname {
-        /// The name.
-        name: String,
-    }
-}
-
-/// Degrees.
-#[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Location {
-    lat: f64,
-    lon: f64,
 }
 
 /// The schema as text. Members that may be absent are not nullable.
@@ -340,12 +153,17 @@ fn everything() -> Enrichment {
             accuracy_radius_km: Some(12),
             metro_code: Some(13),
             geoname_id: Some(14),
+            utc_offset: text("utc_offset \u{e9}"),
+            currency_code: text("currency_code \u{e9}"),
         }),
         autonomous_system: Some(record::AutonomousSystem {
             number: Some(15),
             organization: text("organization \u{e9}"),
             domain: text("domain \u{e9}"),
             kind: text("kind \u{e9}"),
+            registry: text("registry \u{e9}"),
+            allocated: text("allocated \u{e9}"),
+            country_iso_code: text("country_iso_code \u{e9}"),
         }),
         network: Some(record::Network {
             route: text("route \u{e9}"),
@@ -356,6 +174,18 @@ fn everything() -> Enrichment {
             is_anycast: Some(false),
             is_mobile: Some(true),
             is_satellite: Some(false),
+            category: text("category \u{e9}"),
+            operator: text("operator \u{e9}"),
+            operator_type: text("operator_type \u{e9}"),
+            owner: text("owner \u{e9}"),
+            service_role: text("service_role \u{e9}"),
+            service_name: text("service_name \u{e9}"),
+            rpki_status: text("rpki_status \u{e9}"),
+            origin_conflict: Some(true),
+            allocation: text("allocation \u{e9}"),
+            registry: text("registry \u{e9}"),
+            registered_country_iso_code: text("registered_country_iso_code \u{e9}"),
+            is_public_resolver: Some(true),
         }),
         company: Some(record::Company {
             name: text("name \u{e9}"),
@@ -373,14 +203,40 @@ fn everything() -> Enrichment {
             service: text("service \u{e9}"),
             last_seen: text("last_seen \u{e9}"),
             confidence: Some(39.25),
+            proxy_type: text("proxy_type \u{e9}"),
+            hosting_service: text("hosting_service \u{e9}"),
+            first_seen: text("first_seen \u{e9}"),
+            days_seen_percent: Some(101.25),
         }),
         threat: Some(record::Threat {
             score: Some(40.25),
             is_attacker: Some(true),
             is_bot: Some(false),
             is_spam: Some(true),
+            raw_scores: vec![record::RawScore {
+                name: "raw \u{e9}".to_owned(),
+                value: 42.5,
+                high_is: record::Direction::Good,
+            }],
+            band: text("band \u{e9}"),
+            level: text("level \u{e9}"),
+            verdict: text("verdict \u{e9}"),
+            recommended_action: text("recommended_action \u{e9}"),
+            traits: vec!["traits \u{e9}".to_owned()],
+            signals: vec![record::Signal {
+                category: text("category \u{e9}"),
+                label: text("label \u{e9}"),
+                severity: text("severity \u{e9}"),
+                confidence: text("confidence \u{e9}"),
+            }],
         }),
-        crawler: Some(record::Crawler { name: text("name \u{e9}"), verified: Some(true) }),
+        crawler: Some(record::Crawler {
+            name: text("name \u{e9}"),
+            verified: Some(true),
+            known: Some(true),
+            verified_by: text("verified_by \u{e9}"),
+            hostname: text("hostname \u{e9}"),
+        }),
         abuse: Some(record::Abuse {
             email: text("email \u{e9}"),
             name: text("name \u{e9}"),
@@ -388,6 +244,8 @@ fn everything() -> Enrichment {
             country_iso_code: text("country_iso_code \u{e9}"),
             phone: text("phone \u{e9}"),
             network: text("network \u{e9}"),
+            organization: text("organization \u{e9}"),
+            kind: text("kind \u{e9}"),
         }),
         carrier: Some(record::Carrier {
             name: text("name \u{e9}"),

@@ -1,0 +1,216 @@
+//! The `providers` section: one licence each, and services of one's own under `generic`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Api, ProviderConfigError, generic, ipbot, ipgeolocation, ipinfo, within};
+use crate::record::Secret;
+use crate::resolve::OnMiss;
+
+/// Who may be asked over the network.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProvidersConfig {
+    /// IPinfo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipinfo: Option<ipinfo::Config>,
+    /// IPGeolocation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipgeolocation: Option<ipgeolocation::Config>,
+    /// IPBot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipbot: Option<ipbot::Config>,
+    /// Services of one's own, by a name of one's own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub generic: BTreeMap<String, generic::Config>,
+}
+
+/// How a provider may be called, beside what its contract says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Calls {
+    /// At most so many calls in a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_second: Option<u32>,
+    /// In a minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_minute: Option<u32>,
+    /// In a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_day: Option<u32>,
+    /// In thirty days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_month: Option<u32>,
+    /// So many may be under way at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parallel: Option<usize>,
+    /// How long one may take.
+    #[serde(default, with = "humantime_serde", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub timeout: Option<Duration>,
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+impl Calls {
+    /// So many calls in so long, for each limit that is given.
+    pub fn limits(&self) -> impl Iterator<Item = (u32, Duration)> {
+        [
+            (self.per_second, Duration::from_secs(1)),
+            (self.per_minute, Duration::from_secs(60)),
+            (self.per_day, DAY),
+            (self.per_month, DAY * 30),
+        ]
+        .into_iter()
+        .filter_map(|(most, per)| Some((most?, per)))
+    }
+
+    fn check(&self) -> Result<(), ProviderConfigError> {
+        for (key, most) in [
+            ("calls.per_second", self.per_second),
+            ("calls.per_minute", self.per_minute),
+            ("calls.per_day", self.per_day),
+            ("calls.per_month", self.per_month),
+        ] {
+            within(key, &most.unwrap_or(1), 1..=u32::MAX)?;
+        }
+        within("calls.parallel", &self.parallel.unwrap_or(1), 1..=64)
+    }
+}
+
+/// One licence, ready to be used.
+pub struct Licence<'c> {
+    /// What it is called: `ipinfo`, or the name of a service of one's own.
+    pub name: &'c str,
+    /// Its provider.
+    pub api: Arc<dyn Api>,
+    /// The token, where it needs one.
+    pub token: Option<&'c Secret>,
+    /// Where the provider is, when not in its usual place: scheme and host.
+    pub base_url: Option<&'c str>,
+    /// How it may be called.
+    pub calls: &'c Calls,
+    /// What it means that it does not know an address.
+    pub on_miss: Option<OnMiss>,
+}
+
+/// A licence that cannot be used: its key below `providers`, and why.
+pub type Refused = (String, ProviderConfigError);
+
+impl ProvidersConfig {
+    /// All licences; for each either what it is or why it cannot be used.
+    pub fn licences(&self) -> Vec<Result<Licence<'_>, Refused>> {
+        let mut licences = Vec::new();
+        if let Some(config) = &self.ipinfo {
+            let api = ipinfo::Ipinfo::new(config);
+            licences.push(licence("ipinfo", api, Some(&config.token), config.terms()));
+        }
+        if let Some(config) = &self.ipgeolocation {
+            let api = ipgeolocation::IpGeolocation::new(config);
+            licences.push(licence("ipgeolocation", api, config.token.as_ref(), config.terms()));
+        }
+        if let Some(config) = &self.ipbot {
+            let api = ipbot::IpBot::new(config);
+            licences.push(licence("ipbot", api, config.token.as_ref(), config.terms()));
+        }
+        for (name, config) in &self.generic {
+            let api = generic::Generic::new(name, config);
+            let licence = licence(name, api, config.token.as_ref(), config.terms());
+            licences.push(licence.map_err(|(_, error)| (format!("generic.{name}"), error)));
+        }
+        licences
+    }
+}
+
+/// What every licence has: where, how often, and what a miss means.
+pub(super) type Terms<'c> = (Option<&'c String>, &'c Calls, Option<OnMiss>);
+
+fn licence<'c, A: Api>(
+    name: &'c str,
+    api: Result<A, ProviderConfigError>,
+    token: Option<&'c Secret>,
+    (base_url, calls, on_miss): Terms<'c>,
+) -> Result<Licence<'c>, Refused> {
+    let checked = calls.check().and(api).map_err(|error| (name.to_owned(), error))?;
+    Ok(Licence {
+        name,
+        api: Arc::new(checked),
+        token,
+        base_url: base_url.map(String::as_str),
+        calls,
+        on_miss,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusals(json: serde_json::Value) -> Vec<String> {
+        let config: ProvidersConfig = serde_json::from_value(json).unwrap();
+        let refused = config.licences().into_iter().filter_map(Result::err);
+        refused.map(|(key, error)| format!("{key}.{error}")).collect()
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_refused_with_its_place() {
+        let token = "t";
+        for (config, words) in [
+            (
+                serde_json::json!({"ipinfo": {"token": token, "batch": 1001}}),
+                "ipinfo.batch: 1001 is not from 1 to 1000",
+            ),
+            (
+                serde_json::json!({"ipinfo": {"token": token, "calls": {"per_minute": 0}}}),
+                "ipinfo.calls.per_minute: 0 is not from 1 to 4294967295",
+            ),
+            (
+                serde_json::json!({"ipgeolocation": {"token": token, "origin": "https://a.b"}}),
+                "ipgeolocation.origin: a token is given too; one of both authenticates",
+            ),
+            (
+                serde_json::json!({"ipgeolocation": {"origin": "a.b/c"}}),
+                "ipgeolocation.origin: this is no origin; write it like https://example.com",
+            ),
+            (
+                serde_json::json!({"ipgeolocation": {}}),
+                "ipgeolocation.token: neither a token nor an origin is given",
+            ),
+            (
+                serde_json::json!({"ipbot": {"plan": "pro"}}),
+                "ipbot.plan: this plan needs a token; without one it is anonymous",
+            ),
+            (
+                serde_json::json!({"generic": {"own": {"url": "https://a.b/{ip}",
+                    "fields": {"geo.city": "/city"}}}}),
+                "generic.own.fields.geo.city: there is no such field; did you mean geo.city_name?",
+            ),
+        ] {
+            assert_eq!(refusals(config), [words]);
+        }
+    }
+
+    #[test]
+    fn xml_and_other_keys_are_refused_when_read() {
+        for section in [
+            serde_json::json!({"ipgeolocation": {"token": "t", "output": "xml"}}),
+            serde_json::json!({"ipinfo": {"token": "t", "plan": "business"}}),
+            serde_json::json!({"ipgeolocation": {"token": "t", "lang": "zz"}}),
+        ] {
+            assert!(serde_json::from_value::<ProvidersConfig>(section).is_err());
+        }
+    }
+
+    #[test]
+    fn a_section_shows_no_token() {
+        let section =
+            serde_json::json!({"ipinfo": {"token": "CANARY"}, "ipbot": {"token": "CANARY"}});
+        let config: ProvidersConfig = serde_json::from_value(section).unwrap();
+        let shown = format!("{config:?} {}", serde_json::to_string(&config).unwrap());
+        assert!(!shown.contains("CANARY"), "{shown}");
+    }
+}

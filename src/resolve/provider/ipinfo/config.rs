@@ -1,0 +1,68 @@
+//! How a licence of IPinfo is configured.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::record::Secret;
+use crate::resolve::OnMiss;
+use crate::resolve::provider::config::{Calls, Terms};
+
+/// A licence of IPinfo.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The token. One that is empty switches the licence off.
+    pub token: Secret,
+    /// The plan, where it is to be known before the first answer shows it.
+    #[serde(default)]
+    pub plan: Plan,
+    /// Ask the older API, which has companies, abuse contacts and detailed privacy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legacy: Option<Legacy>,
+    /// Where it is. Default: IPinfo's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    /// At most so many addresses in a call, up to 1000, which is the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<usize>,
+    /// How it may be called.
+    #[serde(default)]
+    pub calls: Calls,
+    /// What it means that it does not know an address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_miss: Option<OnMiss>,
+}
+
+impl Config {
+    /// What all licences have alike.
+    pub(in crate::resolve::provider) fn terms(&self) -> Terms<'_> {
+        (self.base_url.as_ref(), &self.calls, self.on_miss)
+    }
+}
+
+/// What a token is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Plan {
+    /// The best that the token is accepted for.
+    #[default]
+    Auto,
+    /// Country and autonomous system, without a limit.
+    Lite,
+    /// With the city.
+    Core,
+    /// With carrier and kinds of anonymity.
+    Plus,
+    /// With residential proxies.
+    Max,
+}
+
+/// Where the older API is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Legacy {
+    /// At the present host, `api.ipinfo.io`.
+    Api,
+    /// At the older one, `ipinfo.io`.
+    Host,
+}

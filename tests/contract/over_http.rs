@@ -1,0 +1,179 @@
+//! The providers' APIs over real HTTP on loopback: what is asked is accepted by the contract, and
+//! whatever comes back, no address gets another's facts.
+
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+use ipstamp::record::{Enrichment, FactGroup, GroupSet};
+use ipstamp::resolve::provider::{
+    Api, ItemError, Reply, TokenPlace, Verdict, ipbot::IpBot, ipgeolocation::IpGeolocation,
+    ipinfo::Ipinfo,
+};
+use serde_json::json;
+
+use crate::standin::{Manner, Provider, StandIn};
+
+const TOKEN: &str = "the-token";
+
+fn api(provider: Provider) -> Box<dyn Api> {
+    let section = json!({"token": TOKEN});
+    match provider {
+        Provider::Ipinfo => {
+            Box::new(Ipinfo::new(&serde_json::from_value(section).unwrap()).unwrap())
+        }
+        Provider::Ipgeolocation => {
+            Box::new(IpGeolocation::new(&serde_json::from_value(section).unwrap()).unwrap())
+        }
+        Provider::Ipbot => Box::new(IpBot::new(&serde_json::from_value(section).unwrap()).unwrap()),
+    }
+}
+
+fn geo() -> GroupSet {
+    GroupSet::EMPTY.with(FactGroup::Geo)
+}
+
+fn some(count: u16) -> Vec<IpAddr> {
+    (0..count).map(|nth| [8, 8, (nth >> 8) as u8, nth as u8].into()).collect()
+}
+
+/// Asks once; None when no whole reply came.
+fn ask(api: &dyn Api, server: &StandIn, token: &str, asked: &[IpAddr]) -> Option<Verdict> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let call = api.call(asked, geo(), api.first_modules());
+        let mut url = format!("{}{}", server.base_url(), call.path);
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+        let client = client.timeout(Duration::from_secs(20)).build().unwrap();
+        if let TokenPlace::Query(name) = api.token_place() {
+            url = format!("{url}{}{name}={token}", if url.contains('?') { '&' } else { '?' });
+        }
+        let mut request = client.request(call.method, url);
+        match api.token_place() {
+            TokenPlace::Bearer => request = request.bearer_auth(token),
+            TokenPlace::Header(name) => request = request.header(name.as_ref(), token),
+            TokenPlace::Query(_) | TokenPlace::Nowhere => {}
+        }
+        for (name, value) in call.headers {
+            request = request.header(name, value);
+        }
+        if let Some(body) = call.body {
+            request = request.body(body);
+        }
+        let response = request.send().await.ok()?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = response.bytes().await.ok()?;
+        let now = SystemTime::now();
+        let reply = Reply { status, headers: &headers, body: &body, now };
+        Some(api.read(asked, geo(), api.first_modules(), &reply))
+    })
+}
+
+fn city(facts: &Enrichment) -> Option<&str> {
+    facts.geo.as_ref()?.city_name.as_deref()
+}
+
+const ALL: [Provider; 3] = [Provider::Ipinfo, Provider::Ipgeolocation, Provider::Ipbot];
+
+fn most(api: &dyn Api) -> u16 {
+    api.most_per_call(api.first_modules()).min(1000) as u16
+}
+
+#[test]
+fn each_address_gets_its_own_facts_and_no_request_is_at_fault() {
+    for provider in ALL {
+        let server = StandIn::start(provider, Some(TOKEN), Duration::ZERO);
+        let api = api(provider);
+        for count in [1, most(&*api)] {
+            let asked = some(count);
+            let Some(Verdict::Answered(answered)) = ask(&*api, &server, TOKEN, &asked) else {
+                panic!("{provider:?} does not answer");
+            };
+            for (address, told) in asked.iter().zip(&answered.told) {
+                let facts = told.as_ref().unwrap().as_ref().unwrap();
+                let expected = format!("City of {address}");
+                assert_eq!(city(facts), Some(expected.as_str()), "{provider:?}");
+            }
+        }
+        assert_eq!(server.seen().len(), 2);
+        assert_eq!(server.addresses_asked(), 1 + usize::from(most(&*api)));
+        let seen = &server.seen()[0];
+        assert_eq!((seen.method.as_str(), seen.addresses.len()), ("GET", 1));
+        assert!(
+            seen.headers.iter().any(|(name, value)| name == "accept" && value.ends_with("json"))
+        );
+        assert!(seen.at.elapsed() < Duration::from_secs(3600) && !seen.target.is_empty());
+        let faults = server.faults();
+        assert_eq!(faults, Vec::<String>::new(), "{provider:?}");
+    }
+}
+
+#[test]
+fn a_wrong_token_is_a_refused_credential_or_module_and_nothing_else() {
+    for provider in ALL {
+        let server = StandIn::start(provider, Some(TOKEN), Duration::ZERO);
+        let verdict = ask(&*api(provider), &server, "another", &some(1)).unwrap();
+        let refused =
+            matches!(verdict, Verdict::CredentialRefused(_) | Verdict::ModuleRefused { .. });
+        assert!(refused, "{provider:?}: {verdict:?}");
+    }
+}
+
+#[test]
+fn a_private_address_is_a_fault() {
+    let server = StandIn::start(Provider::Ipinfo, None, Duration::ZERO);
+    ask(&*api(Provider::Ipinfo), &server, TOKEN, &["10.0.0.1".parse().unwrap()]);
+    assert_eq!(server.faults(), ["10.0.0.1 is not global"]);
+}
+
+#[test]
+fn however_it_misbehaves_nobody_gets_anothers_facts() {
+    let blank = |seconds: &str| vec![("retry-after", seconds.to_owned())];
+    let pause = |wait| Some(Verdict::Pause(Some(Duration::from_secs(wait))));
+    for provider in ALL {
+        let server = StandIn::start(provider, Some(TOKEN), Duration::ZERO);
+        let api = api(provider);
+        let asked = some(most(&*api).min(20));
+        let to = |manner: Manner| {
+            server.next([manner]);
+            ask(&*api, &server, TOKEN, &asked)
+        };
+        for manner in [Manner::Permuted, Manner::Shortened, Manner::Doubled] {
+            let Some(Verdict::Answered(answered)) = to(manner.clone()) else { continue };
+            for (address, told) in asked.iter().zip(&answered.told) {
+                match told {
+                    Ok(Some(facts)) => {
+                        let expected = format!("City of {address}");
+                        assert_eq!(city(facts), Some(expected.as_str()), "{provider:?} {manner:?}");
+                    }
+                    told => {
+                        assert_eq!(*told, Err(ItemError::NotInReply), "{provider:?} {manner:?}");
+                    }
+                }
+            }
+        }
+        for status in [500, 502, 503, 504] {
+            assert!(matches!(to(Manner::Status(status)), Some(Verdict::Retry(_))));
+        }
+        let html = Manner::Plain(200, "<html>no</html>", Vec::new());
+        assert!(matches!(to(html), Some(Verdict::Retry(_))));
+        assert!(matches!(to(Manner::Plain(200, "", Vec::new())), Some(Verdict::Retry(_))));
+        assert!(matches!(to(Manner::Cut), Some(Verdict::Retry(_))));
+        assert_eq!(to(Manner::Limited(blank("7"))), pause(7));
+        assert_eq!(to(Manner::Limited(blank("1000000000"))), pause(3600));
+        let elsewhere = to(Manner::Redirect("http://169.254.169.254/".to_owned()));
+        assert!(matches!(elsewhere, Some(Verdict::Rejected(_))), "{elsewhere:?}");
+        assert_eq!(to(Manner::HangUp), None);
+        assert_eq!(to(Manner::Silent), None);
+        for manner in [
+            Manner::Slow(Duration::from_micros(1)),
+            Manner::Huge(1 << 22),
+            Manner::Headers(1 << 12),
+            Manner::Honest,
+        ] {
+            let verdict = to(manner.clone());
+            assert!(matches!(verdict, Some(Verdict::Answered(_))), "{provider:?} {manner:?}");
+        }
+        server.always(Manner::Status(500));
+        assert!(matches!(ask(&*api, &server, TOKEN, &asked), Some(Verdict::Retry(_))));
+    }
+}
