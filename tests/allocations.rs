@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use ipstamp::commit::Tracker;
 use ipstamp::encode::{Existing, Profile};
 use ipstamp::kafka::{Buffer, Headers, Outgoing, Pool, Producer, Wake};
-use ipstamp::pipeline::{Stamp, StampSettings, Stamper};
+use ipstamp::pipeline::{Ask, Stamp, StampSettings, Stamper};
 use ipstamp::publish::{
     Compression, Config, Limits, OnUndeliverable, Outlet, Partitioning, TopicState, UnderWay,
     producer_settings,
@@ -110,7 +110,7 @@ fn stamper(profile: Profile, folder: &Path) -> Stamper {
 
 /// An event's way into a pooled buffer, as a worker takes it.
 fn stamped(stamper: &mut Stamper, pool: &mut Pool, event: &[u8]) -> Buffer {
-    match stamper.stamp(event, Err(Reason::NotFound)) {
+    match stamper.stamp(event, &mut |_| Ask::nobody(Reason::NotFound)) {
         Stamp::Written { len, .. } => {
             let mut value = pool.take(len);
             stamper.write(event, value.as_mut());

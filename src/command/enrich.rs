@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::asking::WaitingDesk;
 use super::lines::{StreamError, Tally, stamp_lines};
 use super::local::{LocalArgs, profile_parser, settings};
 use super::output::{cannot_write, say};
@@ -13,7 +14,7 @@ use super::{Exit, Failure, Source};
 use crate::config::default_want;
 use crate::encode::Profile;
 use crate::extract::AddressPath;
-use crate::pipeline::{Stamp, StampSettings, Stamper};
+use crate::pipeline::{Ask, Missing, Stamp, StampSettings, Stamper};
 use crate::record::{Moment, Outcome, Reason};
 
 /// What is remembered is looked at after so many events, to keep it within its limit.
@@ -41,11 +42,11 @@ pub(super) struct EnrichArgs {
 
 /// Stamps all events of all inputs.
 pub(super) fn enrich(source: &Source, args: &EnrichArgs) -> Result<Exit, Failure> {
-    let mut settings = settings(source, &args.local, default_want())?;
+    let (mut settings, desk) = settings(source, &args.local, default_want())?;
     if let Some(profile) = args.profile {
         settings.profile = profile;
     }
-    let mut line = Line::new(&settings)?;
+    let mut line = Line::new(&settings, desk)?;
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let mut tally = Tally::default();
     let stdin = [PathBuf::from("-")];
@@ -95,13 +96,14 @@ fn cannot_read(path: &Path, error: &io::Error) -> Failure {
 struct Line {
     stamper: Stamper,
     since_refresh: u32,
+    desk: Option<WaitingDesk>,
 }
 
 impl Line {
-    fn new(settings: &StampSettings) -> Result<Self, Failure> {
+    fn new(settings: &StampSettings, desk: Option<WaitingDesk>) -> Result<Self, Failure> {
         let stamper = Stamper::new(settings);
         let stamper = stamper.map_err(|error| Failure::new(Exit::Config, error))?;
-        Ok(Self { stamper, since_refresh: 0 })
+        Ok(Self { stamper, since_refresh: 0, desk })
     }
 
     /// Whether any address was found since this was last asked.
@@ -109,14 +111,21 @@ impl Line {
         self.stamper.take_found().sightings.iter().any(|count| *count > 0)
     }
 
-    /// Writes what becomes of the event. Nobody but the databases is asked.
+    /// Writes what becomes of the event. What the databases do not know is asked and waited for, where
+    /// there is anybody to ask.
     fn stamp(&mut self, event: &[u8], out: &mut Vec<u8>) -> Outcome {
         self.since_refresh += 1;
         if self.since_refresh == EVENTS_PER_REFRESH {
             self.stamper.refresh(Moment::now());
             self.since_refresh = 0;
         }
-        match self.stamper.stamp(event, Err(Reason::NotFound)) {
+        let desk = &self.desk;
+        let mut ask = |missing: &mut Missing| {
+            let Some(desk) = desk else { return Ask::nobody(Reason::NotFound) };
+            let reason = desk.ask(missing).unwrap_or(Reason::NotFound);
+            Ask::GoOn { reason, look_again: true }
+        };
+        match self.stamper.stamp(event, &mut ask) {
             Stamp::Written { len, outcome } => {
                 out.resize(len, 0);
                 self.stamper.write(event, out);

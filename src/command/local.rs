@@ -1,8 +1,10 @@
 //! What `enrich` and `lookup` work with: settings from a configuration, or from the command line
 //! alone.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -10,6 +12,7 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::Error;
 
+use super::asking::{self, Sources, WaitingDesk};
 use super::databases::{NamedBy, open_all};
 use super::run::MEMORY_LIMIT_BYTES;
 use super::{Exit, Failure, Source};
@@ -18,7 +21,10 @@ use crate::encode::{Existing, Profile};
 use crate::extract;
 use crate::pipeline::StampSettings;
 use crate::record::FactGroup;
-use crate::resolve::{DatabaseConfig, DatabaseSet, ResolveConfigError, Want, Wants};
+use crate::resolve::provider::ProvidersConfig;
+use crate::resolve::{
+    CacheConfig, CacheScope, DatabaseConfig, DatabaseSet, ResolveConfigError, Want, Wants,
+};
 
 /// Where answers come from.
 #[derive(Debug, Args)]
@@ -34,20 +40,21 @@ pub(super) struct LocalArgs {
 }
 
 /// Settings that need no Kafka. A configuration is read when one is named, or when no database is
-/// given and the default file is there. `want` is what is wanted when neither says it.
+/// given and the default file is there. `want` is what is wanted when neither says it. With the
+/// desk, where a configuration lists providers.
 pub(super) fn settings(
     source: &Source,
     args: &LocalArgs,
     want: Vec<Want>,
-) -> Result<StampSettings, Failure> {
+) -> Result<(StampSettings, Option<WaitingDesk>), Failure> {
     let wants_config = source.is_named() || (args.mmdb.is_empty() && source.path().exists());
     let mut parts = if wants_config { source.load()?.into() } else { Parts::wanting(want) };
     if !args.mmdb.is_empty() {
         parts.databases = args.mmdb.iter().map(|path| database_config(path)).collect();
     }
-    if parts.databases.is_empty() {
+    if parts.databases.is_empty() && parts.providers.names().is_empty() {
         let message = "no database is given; name a file with --mmdb city.mmdb, or a configuration \
-                       that lists some with --config";
+                       that lists databases or providers with --config";
         return Err(Failure::new(Exit::Usage, message));
     }
     if !args.want.is_empty() {
@@ -58,15 +65,23 @@ pub(super) fn settings(
     let databases = open_all(&parts.databases, named_by)?;
     let databases =
         DatabaseSet::new(databases).map_err(|error| Failure::new(Exit::Config, error))?;
-    Ok(StampSettings {
+    let settings = StampSettings {
         addresses: parts.addresses,
         wants: Arc::new(wants),
         databases: Arc::new(databases),
-        cache: Default::default(),
+        cache: (asking::cache(&parts.cache, &parts.providers), CacheScope::SHARED),
         profile: parts.profile,
         existing: parts.existing,
         memory_limit_bytes: MEMORY_LIMIT_BYTES,
-    })
+    };
+    let sources = Sources {
+        providers: &parts.providers,
+        order: &parts.order,
+        cache: &parts.cache,
+        deadline: parts.deadline,
+    };
+    let desk = WaitingDesk::open(&sources, &settings)?;
+    Ok((settings, desk))
 }
 
 fn not_wantable(error: &ResolveConfigError) -> Failure {
@@ -81,6 +96,10 @@ struct Parts {
     databases: Vec<DatabaseConfig>,
     profile: Profile,
     existing: Existing,
+    providers: ProvidersConfig,
+    order: BTreeMap<FactGroup, Vec<String>>,
+    cache: CacheConfig,
+    deadline: Duration,
 }
 
 impl From<File> for Parts {
@@ -91,6 +110,10 @@ impl From<File> for Parts {
             databases: file.databases,
             profile: file.output.profile,
             existing: file.output.existing,
+            providers: file.providers,
+            order: file.order,
+            cache: file.cache,
+            deadline: file.deadline,
         }
     }
 }
@@ -104,6 +127,10 @@ impl Parts {
             databases: Vec::new(),
             profile: Profile::default(),
             existing: Existing::default(),
+            providers: ProvidersConfig::default(),
+            order: BTreeMap::new(),
+            cache: CacheConfig::default(),
+            deadline: Duration::from_secs(2),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::asking::WaitingDesk;
 use super::local::{LocalArgs, settings};
 use super::output::{Format, print, say};
 use super::{Exit, Failure, Source};
@@ -42,7 +43,8 @@ pub(super) struct LookupArgs {
 
 /// Prints what is known of each address.
 pub(super) fn lookup(source: &Source, args: &LookupArgs) -> Result<Exit, Failure> {
-    let mut lookups = Lookups::new(&settings(source, &args.local, everything())?);
+    let (settings, waiting) = settings(source, &args.local, everything())?;
+    let mut lookups = Lookups::new(&settings, waiting);
     let mut exit = Exit::Done;
     let mut look = |text: &str| -> Result<(), Failure> {
         // Read as it would be in an event: with a port, in brackets, in an IPv6 form of an IPv4 address.
@@ -94,10 +96,12 @@ struct Lookups {
     resolver: Resolver,
     encoder: Encoder,
     sources: Vec<Arc<str>>,
+    /// Who is asked for what the databases do not know.
+    waiting: Option<WaitingDesk>,
 }
 
 impl Lookups {
-    fn new(settings: &StampSettings) -> Self {
+    fn new(settings: &StampSettings, waiting: Option<WaitingDesk>) -> Self {
         let resolver = Resolver::new(
             Arc::clone(&settings.wants),
             Arc::clone(&settings.databases),
@@ -106,12 +110,22 @@ impl Lookups {
         );
         let sources = resolver.sources().into_iter().map(|source| source.name).collect();
         let encoder = Encoder::new(Profile::Native, Existing::Keep, &[], MEMORY_BYTES);
-        Self { resolver, encoder, sources }
+        Self { resolver, encoder, sources, waiting }
     }
 
     fn look_up(&mut self, address: Address) -> Vec<Found> {
         self.resolver.refresh(Moment::now());
-        let answer = self.resolver.resolve(&address);
+        let mut answer = self.resolver.resolve(&address);
+        if let Some(desk) = &self.waiting
+            && address.is_global()
+            && !answer.missing.is_empty()
+        {
+            if let Some(reason) = desk.ask(&[(address.ip(), answer.missing)]) {
+                say(&format!("not all could be asked: {}", reason.name()));
+            }
+            self.resolver.heard_of(address.ip());
+            answer = self.resolver.resolve(&address);
+        }
         let mut item = self.written(address, answer);
         let parts = answer.parts().iter();
         let groups = parts.flat_map(|part| part.groups.iter().map(move |group| (group, part)));

@@ -2,6 +2,7 @@
 
 mod check;
 mod config;
+mod asking;
 mod databases;
 pub mod demo;
 mod enrich;
@@ -120,7 +121,7 @@ impl From<ConfigError> for Failure {
 pub fn execute(cli: Cli) -> Result<Exit, Failure> {
     let config = Source { named: cli.config };
     match cli.command {
-        Command::Run(args) => run::run(config.load()?.into(), &args),
+        Command::Run(args) => run::run(config.load()?.into(), config.path(), &args),
         Command::Demo(args) => demo::demo(&args),
         Command::Enrich(args) => enrich::enrich(&config, &args),
         Command::Lookup(args) => lookup::lookup(&config, &args),

@@ -1,22 +1,31 @@
 //! `run`: from Kafka to Kafka, until told to stop.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::asking;
 use super::databases::{NamedBy, open_all};
 use super::{Exit, Failure, say};
 use crate::admin;
 use crate::config::Config;
-use crate::fleet::{Answers, AnswersError, AnswersSettings};
+use crate::fleet::{Answers, AnswersError, AnswersSettings, Ledger, LedgerSettings};
 use crate::kafka::end_process;
-use crate::pipeline::{self, Audit, RunEnd, RunSettings, StampSettings, workers_by_default};
-use crate::resolve::{Cache, CacheScope, Database, DatabaseSet, Wants};
+use crate::pipeline::{
+    self, Audit, DeskWitness, RunEnd, RunSettings, StampSettings, workers_by_default,
+};
+use crate::resolve::budget::Budget;
+use crate::resolve::{CacheScope, Database, DatabaseSet, Wants};
 use crate::telemetry::{DatabaseLabels, Health, Metrics, init_logging};
+
+/// How long the last calls to providers, and what is given back after them, may take.
+const LAST_CALLS: Duration = Duration::from_secs(2);
 
 /// What all workers together may remember of addresses and rendered facts.
 pub(super) const MEMORY_LIMIT_BYTES: usize = 64 << 20;
@@ -42,8 +51,8 @@ pub enum Until {
     End,
 }
 
-/// Runs until told to stop.
-pub fn run(config: Config, args: &RunArgs) -> Result<Exit, Failure> {
+/// Runs until told to stop. `path`: where the configuration was read, for what changes in it.
+pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure> {
     init_logging(config.log.level, config.log.format);
     // First of all, so that a stop during the start is a stop like any other.
     let runtime = start_runtime()?;
@@ -63,10 +72,30 @@ pub fn run(config: Config, args: &RunArgs) -> Result<Exit, Failure> {
         group = config.consume.group,
         output = config.publish.topic,
         databases = databases.len(),
+        providers = ?config.providers.names(),
         "starting"
     );
     let stamp = stamp_settings(&config, databases)?;
     let answers = share_answers(&config, &stamp, &metrics)?;
+    let ledger = start_ledger(&config, &runtime, &metrics)?;
+    let desk = asking::open(
+        &asking::Sources {
+            providers: &config.providers,
+            order: &config.order,
+            cache: &config.cache,
+            deadline: config.pipeline.deadline,
+        },
+        &stamp,
+        Arc::new(DeskWitness::new(Arc::clone(&metrics))),
+        &|licence, limits| match &ledger {
+            Some(ledger) => ledger.open(licence, limits),
+            None => Budget::unlimited(licence),
+        },
+        runtime.handle(),
+    )?;
+    if let Some(desk) = &desk {
+        asking::follow_tokens(desk, &config.providers, path, runtime.handle());
+    }
     let settings = RunSettings {
         stamp,
         client: config.kafka.client(),
@@ -75,13 +104,22 @@ pub fn run(config: Config, args: &RunArgs) -> Result<Exit, Failure> {
         config: pipeline::Config { workers: Some(workers), ..config.pipeline },
         drain: config.drain,
         until_end: args.until == Some(Until::End),
-        desk: None,
+        desk: desk.clone(),
         runtime: runtime.handle().clone(),
         signals,
         health,
         metrics,
     };
     let end = pipeline::run(settings);
+    // What is not spent is given back when nobody can spend it any more.
+    if let Some(desk) = &desk {
+        runtime.block_on(desk.close(LAST_CALLS));
+    }
+    if let Some(ledger) = ledger
+        && !ledger.stop(LAST_CALLS)
+    {
+        tracing::warn!("what is left of the budgets here could not be given back; it stays spent");
+    }
     if let Some(answers) = answers {
         answers.stop();
     }
@@ -100,11 +138,29 @@ pub(super) fn stamp_settings(
         addresses: config.extract.clone(),
         wants: Arc::new(Wants::new(&config.want).map_err(|error| refused(&error))?),
         databases: Arc::new(DatabaseSet::new(databases).map_err(|error| refused(&error))?),
-        cache: (Arc::new(Cache::new(&config.cache, &[])), CacheScope::SHARED),
+        cache: (asking::cache(&config.cache, &config.providers), CacheScope::SHARED),
         profile: config.profile,
         existing: config.existing,
         memory_limit_bytes: MEMORY_LIMIT_BYTES,
     })
+}
+
+/// Where the fleet keeps what is spent, when there is a budget to be kept.
+fn start_ledger(
+    config: &Config,
+    runtime: &Runtime,
+    metrics: &Arc<Metrics>,
+) -> Result<Option<Ledger>, Failure> {
+    if config.budgets.is_empty() {
+        return Ok(None);
+    }
+    let settings = LedgerSettings {
+        client: config.kafka.client(),
+        topic: config.ledger.topic.clone(),
+        runtime: runtime.handle().clone(),
+        metrics: Arc::clone(metrics),
+    };
+    Ledger::start(settings).map(Some).map_err(|error| Failure::new(Exit::Unavailable, error))
 }
 
 /// Shares what providers answer with the other processes of the fleet, where there is a topic for it.

@@ -24,6 +24,7 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
     topics(&file.input, &file.output, &mut problems);
     want(&file.want, &mut problems);
     databases(file, &mut problems);
+    super::providers::providers(file, &mut problems);
     cache(file, &mut problems);
     amounts(file, &mut problems);
     problems

@@ -10,18 +10,24 @@ mod environment;
 mod error;
 mod file;
 mod interpolate;
+mod providers;
 mod schema;
 mod show;
 mod topics;
 mod tree;
 mod typed;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::record::TopicPattern;
 use crate::{consume, encode, extract, fleet, kafka, pipeline, publish, resolve};
+
+use crate::record::FactGroup;
+use crate::resolve::budget::Limits;
+use crate::resolve::provider::ProvidersConfig;
 
 pub use environment::{Environment, ProcessEnvironment};
 pub use error::{ConfigError, Problem};
@@ -51,6 +57,10 @@ pub struct Config {
     pub budgets: Vec<(String, resolve::budget::Limits)>,
     /// What is kept of what providers answered.
     pub cache: resolve::CacheConfig,
+    /// Who may be asked over the network.
+    pub providers: resolve::provider::ProvidersConfig,
+    /// Who is asked for a group, first to last.
+    pub order: BTreeMap<FactGroup, Vec<String>>,
     /// How facts are written.
     pub profile: encode::Profile,
     /// What happens to a fact group that the event already has.
@@ -117,8 +127,10 @@ impl From<File> for Config {
             want: file.want,
             databases: file.databases,
             ledger: file.ledger,
-            budgets: Vec::new(),
+            budgets: budgets(&file.providers),
             cache: file.cache,
+            providers: file.providers,
+            order: file.order,
             profile: file.output.profile,
             existing: file.output.existing,
             publish: publish::Config {
@@ -165,6 +177,16 @@ impl Config {
         let output = of(&self.publish.topic).unwrap_or_default();
         (output, self.publish.dead_letter.as_deref().and_then(|text| of(text).ok()))
     }
+}
+
+/// The limited budgets, by the licence's name.
+fn budgets(providers: &ProvidersConfig) -> Vec<(String, Limits)> {
+    let licences = providers.licences().into_iter().flatten();
+    let limited = licences.filter_map(|licence| {
+        let name = licence.budget_name().to_owned();
+        Some((name, licence.budget?.limits()?))
+    });
+    limited.collect()
 }
 
 /// The fact groups that are wanted without a configuration.

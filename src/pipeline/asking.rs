@@ -1,17 +1,19 @@
-//! Between a worker and whoever can be asked for what memory does not know. A worker never waits
-//! for an answer: it asks, goes on, and is woken when the answer is in its inbox.
+//! Between a worker and the desk, where it asks for what memory does not know. A worker never waits
+//! for an answer: it asks, goes on, and is woken when the answer is in the cache.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
+use super::stamp::{Ask, Missing};
 use super::ticket::LaneId;
 use crate::commit::Sequence;
 use crate::kafka::Wake;
 use crate::record::{GroupSet, Reason};
-use crate::resolve::{Provider, Told};
+use crate::resolve::CacheScope;
+use crate::resolve::desk::{Asked, AskerId, Desk, Hear, Heard, Question, RoutesId};
 
 /// What is said to a worker by other threads. It is looked at once per round, not once per record:
 /// a lock that hardly anybody else wants.
@@ -22,8 +24,8 @@ pub(super) struct Inbox {
 
 /// One message to a worker.
 pub(super) enum Letter {
-    /// An address was answered.
-    Told { address: IpAddr, asked: GroupSet, told: Box<Told> },
+    /// Addresses were answered, or will not be.
+    Heard(Vec<Heard>),
     /// A record was read again from the input; None when it cannot be had.
     Recalled { who: (LaneId, Sequence), value: Option<Vec<u8>> },
     /// The process ends: drain.
@@ -45,94 +47,130 @@ impl Inbox {
     }
 }
 
-/// Whom to ask, and on which threads the waiting is done.
-#[derive(Clone)]
-pub struct Desk {
-    /// The provider.
-    pub provider: Arc<dyn Provider>,
-    /// Where its calls run.
-    pub runtime: tokio::runtime::Handle,
+impl Hear for Inbox {
+    fn hear(&self, heard: Vec<Heard>) {
+        self.post(Letter::Heard(heard));
+    }
 }
 
-/// A worker's questions that are under way, each address once.
+/// What the record that was asked for last waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Waits {
+    /// Addresses.
+    pub(super) open: u16,
+    /// Why some of what it wanted will not come.
+    pub(super) failed: Option<Reason>,
+}
+
+/// An address that records of this worker wait for.
+#[derive(Debug, Default)]
+struct Open {
+    /// What the desk was asked for.
+    groups: GroupSet,
+    failed: Option<Reason>,
+    waiting: Vec<(LaneId, Sequence)>,
+}
+
+/// A worker's questions that are under way.
 pub(super) struct Asking {
-    desk: Option<Desk>,
-    /// How long a question is kept open. Whoever asked has long gone on without an answer; without
-    /// an end those who wait for a hanging provider would be more and more.
-    longest: Duration,
-    inbox: Arc<Inbox>,
-    /// Who waits for which address.
-    open: FxHashMap<IpAddr, Vec<(LaneId, Sequence)>>,
+    desk: Option<(Desk, AskerId)>,
+    scope: CacheScope,
+    /// How long a record may wait.
+    deadline: Duration,
+    open: FxHashMap<IpAddr, Open>,
+    last: Waits,
 }
 
 impl Asking {
-    /// `deadline`: how long a record may wait.
-    pub(super) fn new(desk: Option<Desk>, deadline: Duration, inbox: Arc<Inbox>) -> Self {
-        Self { desk, longest: deadline * 2, inbox, open: FxHashMap::default() }
-    }
-
-    /// Whether there is anybody to ask.
-    pub(super) fn is_possible(&self) -> bool {
-        self.desk.is_some()
-    }
-
-    /// Asks for `address` on behalf of a record. One question serves all who ask while it is under
-    /// way.
-    pub(super) fn ask(&mut self, address: IpAddr, groups: GroupSet, who: (LaneId, Sequence)) {
-        let Some(desk) = &self.desk else { return };
-        let waiting = self.open.entry(address).or_default();
-        waiting.push(who);
-        if waiting.len() > 1 {
-            return;
-        }
-        let (provider, inbox) = (Arc::clone(&desk.provider), Arc::clone(&self.inbox));
-        let longest = self.longest;
-        desk.runtime.spawn(async move {
-            let told = tokio::time::timeout(longest, provider.ask(address, groups)).await;
-            let told = told.unwrap_or(Err(Reason::Deadline));
-            inbox.post(Letter::Told { address, asked: groups, told: Box::new(told) });
+    /// `deadline`: how long a record may wait. What is answered is posted into the inbox.
+    pub(super) fn new(
+        desk: Option<Desk>,
+        scope: CacheScope,
+        deadline: Duration,
+        inbox: &Arc<Inbox>,
+    ) -> Self {
+        let desk = desk.map(|desk| {
+            let asker = desk.join(Arc::clone(inbox) as Arc<dyn Hear>);
+            (desk, asker)
         });
+        Self { desk, scope, deadline, open: FxHashMap::default(), last: Waits::default() }
+    }
+
+    /// Asks for all that is missing of a record. Says whether it is to wait.
+    pub(super) fn ask(&mut self, who: (LaneId, Sequence), missing: &mut Missing) -> Ask {
+        let Some((desk, asker)) = &self.desk else {
+            return Ask::GoOn { reason: Reason::NotFound, look_again: false };
+        };
+        once_each(missing);
+        let deadline = Instant::now() + self.deadline;
+        let mut waits = Waits::default();
+        let mut look_again = false;
+        for (address, groups) in missing.iter().copied() {
+            if let Some(open) = self.open.get_mut(&address)
+                && groups.without(open.groups).is_empty()
+            {
+                open.waiting.push(who);
+                waits.open += 1;
+                waits.failed = waits.failed.or(open.failed);
+                continue;
+            }
+            let (scope, routes, asker) = (self.scope, RoutesId::default(), *asker);
+            match desk.ask(&Question { scope, routes, address, groups, deadline, asker }) {
+                Asked::Waits(failed) => {
+                    let open = self.open.entry(address).or_default();
+                    open.groups = open.groups.or(groups);
+                    open.failed = open.failed.or(failed);
+                    open.waiting.push(who);
+                    waits.open += 1;
+                    waits.failed = waits.failed.or(failed);
+                }
+                Asked::Refused(reason) => waits.failed = waits.failed.or(Some(reason)),
+                Asked::Known => look_again = true,
+            }
+        }
+        self.last = waits;
+        if waits.open > 0 {
+            return Ask::Wait;
+        }
+        Ask::GoOn { reason: waits.failed.unwrap_or(Reason::NotFound), look_again }
+    }
+
+    /// What the last record waits for, when it does.
+    pub(super) fn waits(&self) -> Waits {
+        self.last
     }
 
     /// Who waited for this address.
-    pub(super) fn answered(&mut self, address: IpAddr) -> Vec<(LaneId, Sequence)> {
-        self.open.remove(&address).unwrap_or_default()
+    pub(super) fn heard(&mut self, address: IpAddr) -> Vec<(LaneId, Sequence)> {
+        self.open.remove(&address).map(|open| open.waiting).unwrap_or_default()
     }
+}
+
+/// Each address once, with all that is missing of it.
+fn once_each(missing: &mut Missing) {
+    missing.sort_unstable_by_key(|(address, _)| *address);
+    missing.dedup_by(|later, first| {
+        let same = later.0 == first.0;
+        if same {
+            first.1 = first.1.or(later.1);
+        }
+        same
+    });
 }
 
 #[cfg(test)]
 mod tests {
-    use std::future::{Future, pending};
-    use std::pin::Pin;
-
     use super::*;
-
-    struct Silent;
-
-    impl Provider for Silent {
-        fn covers(&self) -> GroupSet {
-            GroupSet::default()
-        }
-
-        fn ask(&self, _: IpAddr, _: GroupSet) -> Pin<Box<dyn Future<Output = Told> + Send + '_>> {
-            Box::pin(pending())
-        }
-    }
+    use crate::record::FactGroup;
 
     #[test]
-    fn nobody_waits_for_ever_for_a_provider_that_never_answers() {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let wake = Arc::new(Wake::new().unwrap());
-        let inbox = Arc::new(Inbox::new(Arc::clone(&wake)));
-        let desk = Desk { provider: Arc::new(Silent), runtime: runtime.handle().clone() };
-        let mut asking = Asking::new(Some(desk), Duration::from_millis(1), Arc::clone(&inbox));
-        let address = "9.9.9.9".parse().unwrap();
-        let who = (LaneId(3), Sequence::from_bits(5));
-        asking.ask(address, GroupSet::default(), who);
-        wake.sleep(Duration::from_secs(30));
-        let letters = inbox.take();
-        assert!(matches!(letters[..], [Letter::Told { address: told, .. }] if told == address));
-        assert_eq!(asking.answered(address), [who]);
-        assert!(asking.open.is_empty());
+    fn an_address_that_stands_twice_is_asked_once_for_all_that_is_missing() {
+        let group = |group| GroupSet::EMPTY.with(group);
+        let (one, other): (IpAddr, IpAddr) =
+            ("9.9.9.9".parse().unwrap(), "8.8.8.8".parse().unwrap());
+        let (geo, network) = (group(FactGroup::Geo), group(FactGroup::As));
+        let mut missing = vec![(one, geo), (other, geo), (one, network), (one, geo)];
+        once_each(&mut missing);
+        assert_eq!(missing, [(other, geo), (one, geo.or(network))]);
     }
 }

@@ -14,11 +14,12 @@ mod recall;
 mod run;
 mod stamp;
 mod ticket;
+mod witness;
 mod worker;
 
-pub use asking::Desk;
 pub use audit::{Audit, AuditLine, Uncommitted, uncommitted};
 pub use config::{Config, OnUnparsable, Ordering, WindowConfig};
 pub use run::{RunEnd, RunSettings, run, workers_by_default};
-pub use stamp::{Found, Stamp, StampSettings, Stamper};
+pub use stamp::{Ask, Found, Missing, Stamp, StampSettings, Stamper};
+pub use witness::DeskWitness;
 pub use worker::Failure;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rdkafka::ClientConfig;
 
 use super::Config;
-use super::asking::{Desk, Inbox, Letter};
+use super::asking::{Inbox, Letter};
 use super::audit::{self, Audit, AuditLine};
 use super::broken::Broken;
 use super::ends::Ends;
@@ -23,6 +23,7 @@ use crate::publish::{
 };
 use crate::record::{DeadLetterClass, NextOffset, Outcome, Partition, Reason, Topic};
 use crate::resolve::DatabaseSet;
+use crate::resolve::desk::Desk;
 use crate::telemetry::{Health, Metrics, PartitionLabels};
 
 /// How often the foreman looks round.

@@ -6,10 +6,8 @@ use std::sync::Arc;
 
 use crate::encode::{Encoder, Existing, Profile};
 use crate::extract::{self, Extractor, Shape};
-use crate::record::{Answer, Enrichment, GroupSet, Moment, Outcome, Outline, Reason, Role};
-use crate::resolve::{
-    Cache, CacheLookups, CacheScope, DatabaseSet, Learned, Resolver, SourceId, Wants,
-};
+use crate::record::{Answer, GroupSet, Moment, Outcome, Outline, Reason, Role};
+use crate::resolve::{Cache, CacheLookups, CacheScope, DatabaseSet, Resolver, Wants};
 
 /// What stamping needs to know, for each worker to make a [`Stamper`] of its own.
 #[derive(Clone)]
@@ -46,6 +44,30 @@ pub enum Stamp {
     Missing,
 }
 
+/// Addresses, and what is missing of each.
+pub type Missing = Vec<(IpAddr, GroupSet)>;
+
+/// What becomes of a record of which something is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// It waits: somebody was asked.
+    Wait,
+    /// It goes out as it is.
+    GoOn {
+        /// Why nobody is waited for.
+        reason: Reason,
+        /// An answer has come meanwhile: memory knows more than it did.
+        look_again: bool,
+    },
+}
+
+impl Ask {
+    /// Nobody is asked.
+    pub fn nobody(reason: Reason) -> Self {
+        Self::GoOn { reason, look_again: false }
+    }
+}
+
 /// What was found in events, counted since it was last taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Found {
@@ -64,7 +86,7 @@ pub struct Stamper {
     encoder: Encoder,
     outline: Outline,
     answers: Vec<Answer>,
-    missing: Vec<(IpAddr, GroupSet)>,
+    missing: Missing,
     found: Found,
     cache: (Arc<Cache>, CacheScope),
 }
@@ -103,40 +125,58 @@ impl Stamper {
         self.resolver.refresh(now);
     }
 
-    /// Reads and resolves an event. `ask`: whether a provider may still be asked for what is
-    /// missing; otherwise the record is partial for this reason.
-    pub fn stamp(&mut self, event: &[u8], ask: Result<(), Reason>) -> Stamp {
+    /// Reads and resolves an event. `ask` is called when something wanted is missing, with what is
+    /// missing of which address; an address may stand there twice.
+    pub fn stamp(&mut self, event: &[u8], ask: &mut dyn FnMut(&mut Missing) -> Ask) -> Stamp {
         match self.extractor.scan(event, &mut self.outline) {
             Ok(Shape::Object) => {}
             Ok(_) => return Stamp::Unchanged(None),
             Err(unreadable) => return Stamp::Unchanged(Some(unreadable.reason())),
         }
         self.count();
+        if !self.resolve() {
+            return Stamp::Unchanged(None);
+        }
+        let mut outcome = match self.outline.left_out {
+            0 => Outcome::Enriched,
+            _ => Outcome::Partial(Reason::AddressLimit),
+        };
+        if !self.missing.is_empty() {
+            match ask(&mut self.missing) {
+                Ask::Wait => return Stamp::Missing,
+                Ask::GoOn { reason, look_again } => {
+                    if look_again {
+                        let asked = std::mem::take(&mut self.missing);
+                        for (address, _) in asked {
+                            self.resolver.heard_of(address);
+                        }
+                        self.resolve();
+                    }
+                    if !self.missing.is_empty() {
+                        outcome = Outcome::Partial(reason);
+                    }
+                }
+            }
+        }
+        let len =
+            self.encoder.plan(event, &self.outline, &self.answers, &mut self.resolver, outcome);
+        Stamp::Written { len, outcome }
+    }
+
+    /// Resolves all addresses of the event. False when none of them is to be looked up.
+    fn resolve(&mut self) -> bool {
         self.answers.clear();
         self.missing.clear();
-        let beyond_limit = self.outline.left_out > 0;
-        let (mut touched, mut lacking) = (beyond_limit, false);
+        let mut touched = self.outline.left_out > 0;
         for sighting in &self.outline.sightings {
             let answer = self.resolver.resolve(&sighting.address);
             touched |= sighting.address.is_global() || !answer.is_empty();
             if !answer.missing.is_empty() && sighting.address.is_global() {
-                lacking = true;
                 self.missing.push((sighting.address.ip(), answer.missing));
             }
             self.answers.push(answer);
         }
-        if !touched {
-            return Stamp::Unchanged(None);
-        }
-        let outcome = match (lacking, ask) {
-            (true, Ok(())) => return Stamp::Missing,
-            (true, Err(reason)) => Outcome::Partial(reason),
-            (false, _) if beyond_limit => Outcome::Partial(Reason::AddressLimit),
-            (false, _) => Outcome::Enriched,
-        };
-        let len =
-            self.encoder.plan(event, &self.outline, &self.answers, &mut self.resolver, outcome);
-        Stamp::Written { len, outcome }
+        touched
     }
 
     /// Writes what the last call of [`Stamper::stamp`] planned; `out` is exactly as long as it said.
@@ -144,23 +184,10 @@ impl Stamper {
         self.encoder.write(event, out);
     }
 
-    /// What is missing of which address, after [`Stamp::Missing`]. An address may stand here twice.
-    pub fn missing(&self) -> &[(IpAddr, GroupSet)] {
-        &self.missing
-    }
-
     /// A provider has answered for the address, or said that it cannot: what the cache has of it
     /// now is used from here on.
     pub fn heard_of(&mut self, address: IpAddr) {
         self.resolver.heard_of(address);
-    }
-
-    /// Takes in what the only provider answered, or that it knows nothing.
-    pub fn learn(&mut self, address: IpAddr, asked: GroupSet, facts: Option<&Enrichment>) {
-        let (cache, scope) = &self.cache;
-        let learned = Learned { source: SourceId(0), asked, closes: asked, facts };
-        cache.put(*scope, address, &learned, cache.lifetimes(), Moment::now());
-        self.heard_of(address);
     }
 
     /// What providers answered, of all scopes.
@@ -206,7 +233,7 @@ mod tests {
         let mut stamper = Stamper::new(&settings).unwrap();
         let mut stamped = |ips: &str| {
             let event = format!(r#"{{"host":{{"ip":[{ips}]}}}}"#);
-            match stamper.stamp(event.as_bytes(), Err(Reason::NotFound)) {
+            match stamper.stamp(event.as_bytes(), &mut |_| Ask::nobody(Reason::NotFound)) {
                 Stamp::Written { len, outcome } => {
                     let mut out = vec![0; len];
                     stamper.write(event.as_bytes(), &mut out);

@@ -10,6 +10,7 @@ mod cache;
 mod config;
 mod database;
 mod decode;
+pub mod desk;
 mod fields;
 #[cfg(test)]
 mod fixtures;
@@ -31,8 +32,7 @@ pub use cache::{
 pub use config::{DatabaseConfig, OnMiss, Want};
 pub use database::{Database, DatabaseError};
 pub use provider::{
-    Answered, Api, Call, ItemError, Modules, Provider, Quota, Reply, Status, TokenPlace, Told,
-    Verdict,
+    Answered, Api, Call, ItemError, Modules, Quota, Reply, Status, TokenPlace, Verdict,
 };
 pub use resolver::{CacheLookups, Resolver};
 pub use set::DatabaseSet;

@@ -8,6 +8,7 @@ use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEn
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
@@ -78,6 +79,27 @@ pub const METRICS: &[Described] = &[
         "ipstamp_answers_total",
         "Records of the answers topic, by result: read, known (here already), foreign (another scope), damaged, written, lost.",
     ),
+    (
+        "ipstamp_provider_requests_total",
+        "Requests to each provider, by HTTP status or what failed.",
+    ),
+    ("ipstamp_provider_request_duration_seconds", "From sending to the last byte of the reply."),
+    ("ipstamp_provider_addresses_total", "Addresses asked for. Each is paid for."),
+    (
+        "ipstamp_provider_batch_size",
+        "Addresses per request. Under load it ought to be hundreds, where the plan has bulk.",
+    ),
+    ("ipstamp_provider_batch_wait_seconds", "From an address's queueing to its request."),
+    ("ipstamp_provider_quota_remaining", "What is left by the provider's own count."),
+    (
+        "ipstamp_provider_breaker_state",
+        "0 closed, 1 half open, 2 open: the provider fails and is left alone.",
+    ),
+    ("ipstamp_provider_refused", "1 while the provider refuses the token."),
+    (
+        "ipstamp_questions_refused_total",
+        "Addresses that no provider was waited for, by reason: pace, budget, breaker, disabled …",
+    ),
 ];
 
 /// What operators can scrape.
@@ -141,6 +163,24 @@ pub struct Metrics {
     pub cache_lookups: Family<ResultLabels, Counter>,
     /// See [`METRICS`].
     pub answers: Family<ResultLabels, Counter>,
+    /// See [`METRICS`].
+    pub provider_requests: Family<ProviderCodeLabels, Counter>,
+    /// See [`METRICS`].
+    pub provider_seconds: Family<ProviderLabels, Histogram>,
+    /// See [`METRICS`].
+    pub provider_addresses: Family<ProviderLabels, Counter>,
+    /// See [`METRICS`].
+    pub provider_batch_size: Family<ProviderLabels, Histogram>,
+    /// See [`METRICS`].
+    pub provider_batch_wait: Family<ProviderLabels, Histogram>,
+    /// See [`METRICS`].
+    pub provider_quota: Family<ProviderLabels, Gauge>,
+    /// See [`METRICS`].
+    pub provider_breaker: Family<ProviderLabels, Gauge>,
+    /// See [`METRICS`].
+    pub provider_refused: Family<ProviderLabels, Gauge>,
+    /// See [`METRICS`].
+    pub questions_refused: Family<ReasonLabels, Counter>,
 }
 
 /// How a record ended.
@@ -231,6 +271,39 @@ pub struct BudgetLabels {
     pub period: &'static str,
 }
 
+/// A provider's licence.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct ProviderLabels {
+    /// Its configured name.
+    pub provider: String,
+}
+
+/// How a request to a provider went.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct ProviderCodeLabels {
+    /// Its configured name.
+    pub provider: String,
+    /// The HTTP status, or what failed.
+    pub code: &'static str,
+}
+
+/// Why something was not done.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct ReasonLabels {
+    /// As on records.
+    pub reason: &'static str,
+}
+
+/// From a millisecond to the longest that a request may take.
+fn seconds() -> Histogram {
+    Histogram::new([0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0])
+}
+
+/// From a single address to the largest bulk.
+fn sizes() -> Histogram {
+    Histogram::new([1.0, 5.0, 25.0, 100.0, 250.0, 500.0, 1000.0, 5000.0, 50_000.0])
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
@@ -271,6 +344,15 @@ impl Metrics {
             cache_bytes: Gauge::default(),
             cache_lookups: Family::default(),
             answers: Family::default(),
+            provider_requests: Family::default(),
+            provider_seconds: Family::new_with_constructor(seconds),
+            provider_addresses: Family::default(),
+            provider_batch_size: Family::new_with_constructor(sizes),
+            provider_batch_wait: Family::new_with_constructor(seconds),
+            provider_quota: Family::default(),
+            provider_breaker: Family::default(),
+            provider_refused: Family::default(),
+            questions_refused: Family::default(),
         };
         metrics.register();
         metrics
@@ -350,6 +432,51 @@ impl Metrics {
         for (name, family) in budgets {
             registry.register(name, help(name), family.clone());
         }
+        registry.register(
+            "ipstamp_provider_requests",
+            total("ipstamp_provider_requests"),
+            self.provider_requests.clone(),
+        );
+        registry.register(
+            "ipstamp_provider_request_duration_seconds",
+            help("ipstamp_provider_request_duration_seconds"),
+            self.provider_seconds.clone(),
+        );
+        registry.register(
+            "ipstamp_provider_addresses",
+            total("ipstamp_provider_addresses"),
+            self.provider_addresses.clone(),
+        );
+        registry.register(
+            "ipstamp_provider_batch_size",
+            help("ipstamp_provider_batch_size"),
+            self.provider_batch_size.clone(),
+        );
+        registry.register(
+            "ipstamp_provider_batch_wait_seconds",
+            help("ipstamp_provider_batch_wait_seconds"),
+            self.provider_batch_wait.clone(),
+        );
+        registry.register(
+            "ipstamp_provider_quota_remaining",
+            help("ipstamp_provider_quota_remaining"),
+            self.provider_quota.clone(),
+        );
+        registry.register(
+            "ipstamp_provider_breaker_state",
+            help("ipstamp_provider_breaker_state"),
+            self.provider_breaker.clone(),
+        );
+        registry.register(
+            "ipstamp_provider_refused",
+            help("ipstamp_provider_refused"),
+            self.provider_refused.clone(),
+        );
+        registry.register(
+            "ipstamp_questions_refused",
+            total("ipstamp_questions_refused"),
+            self.questions_refused.clone(),
+        );
     }
 
     /// All metrics in the `OpenMetrics` text format.
@@ -383,11 +510,27 @@ mod tests {
         metrics.budget_gone.get_or_create(&labels).set(1);
         let labels = PartitionLabels::of(&Topic::new("logs"), Partition(0));
         metrics.consumer_lag.get_or_create(&labels).set(1);
+        let labels = ProviderLabels { provider: "ipinfo".into() };
+        let code = ProviderCodeLabels { provider: "ipinfo".into(), code: "200" };
+        metrics.provider_requests.get_or_create(&code).inc();
+        metrics.provider_addresses.get_or_create(&labels).inc();
+        metrics.provider_seconds.get_or_create(&labels).observe(0.1);
+        metrics.provider_batch_size.get_or_create(&labels).observe(1.0);
+        metrics.provider_batch_wait.get_or_create(&labels).observe(0.1);
+        metrics.provider_quota.get_or_create(&labels).set(1);
+        metrics.provider_breaker.get_or_create(&labels).set(1);
+        metrics.provider_refused.get_or_create(&labels).set(1);
+        metrics.questions_refused.get_or_create(&ReasonLabels { reason: "pace" }).inc();
         let text = metrics.text();
         let mut seen: Vec<&str> = text
             .lines()
             .filter(|line| !line.starts_with('#'))
             .map(|line| line.split(['{', ' ']).next().unwrap())
+            .map(|name| {
+                // A histogram is three series.
+                let parts = ["_bucket", "_sum", "_count"].into_iter();
+                parts.filter_map(|part| name.strip_suffix(part)).next().unwrap_or(name)
+            })
             .collect();
         seen.sort_unstable();
         seen.dedup();

@@ -8,5 +8,5 @@ pub use health::{Check, Health, Problem, WorkerCounts};
 pub use logging::{LogFormat, LogLevel, init_logging};
 pub use metrics::{
     BudgetLabels, CodeLabels, DatabaseLabels, KindLabels, METRICS, Metrics, PartitionLabels,
-    ResultLabels, TopicLabel,
+    ProviderCodeLabels, ProviderLabels, ReasonLabels, ResultLabels, TopicLabel,
 };

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use clap::Parser;
 use ipstamp::command::Cli;
 use ipstamp::config::{Environment, parse, schema};
-use ipstamp::pipeline::{Stamp, StampSettings, Stamper};
+use ipstamp::pipeline::{Ask, Stamp, StampSettings, Stamper};
 use ipstamp::resolve::{Database, DatabaseSet, Want, Wants};
 use ipstamp::telemetry::METRICS;
 use serde_json::Value;
@@ -130,7 +130,7 @@ fn the_readmes_event_comes_out_as_it_is_shown() {
         memory_limit_bytes: 1 << 20,
     };
     let mut stamper = Stamper::new(&settings).unwrap();
-    let Stamp::Written { len, .. } = stamper.stamp(before.as_bytes(), Ok(())) else {
+    let Stamp::Written { len, .. } = stamper.stamp(before.as_bytes(), &mut |_| Ask::Wait) else {
         panic!("the event is not stamped")
     };
     let mut output = vec![0; len];

@@ -9,15 +9,19 @@ use ipstamp::consume::{self, Assignor, OutOfRange, Start};
 use ipstamp::encode::{Existing, Profile};
 use ipstamp::extract;
 use ipstamp::pipeline::{
-    self, Config, Desk, OnUnparsable, Ordering, RunEnd, RunSettings, StampSettings, WindowConfig,
+    self, Config, DeskWitness, OnUnparsable, Ordering, RunEnd, RunSettings, StampSettings,
+    WindowConfig,
 };
 use ipstamp::publish::{self, Compression, OnUndeliverable, Partitioning};
-use ipstamp::record::{Outcome, Reason, TopicPattern};
-use ipstamp::resolve::{DatabaseSet, Provider, Want, Wants};
+use ipstamp::record::{Outcome, Reason, Secret, TopicPattern};
+use ipstamp::resolve::budget::Budget;
+use ipstamp::resolve::desk::{Desk, LicenceId, LicenceSettings, Opened, Routes};
+use ipstamp::resolve::{Cache, CacheConfig, CacheScope, DatabaseSet, Want, Wants};
 use ipstamp::telemetry::{Health, Metrics};
 use rdkafka::ClientConfig;
 use tokio::runtime::Runtime;
 
+use crate::double::Double;
 use crate::support::patience::{seconds, until, wait_for};
 
 /// What a line is told. The tests change what they are about.
@@ -32,7 +36,9 @@ pub(crate) struct Setup {
     /// The consumer group.
     pub(crate) group: String,
     /// Who answers; without anybody all wanted is missing.
-    pub(crate) provider: Option<Arc<dyn Provider>>,
+    pub(crate) licences: Vec<LicenceSettings>,
+    /// Whom a licence's tests keep alive.
+    pub(crate) double: Option<Arc<Double>>,
     /// How long a record may wait for it.
     pub(crate) deadline: Duration,
     /// In which order records go out.
@@ -55,7 +61,8 @@ impl Setup {
             input: input.to_owned(),
             output: output.to_owned(),
             group: format!("{input}-group"),
-            provider: None,
+            licences: Vec::new(),
+            double: None,
             deadline: seconds(60),
             ordering: Ordering::Partition,
             window: 4096,
@@ -65,9 +72,16 @@ impl Setup {
         }
     }
 
+    /// The same with one licence.
+    pub(crate) fn with(mut self, licence: LicenceSettings) -> Self {
+        self.licences = vec![licence];
+        self
+    }
+
     /// The same with somebody to ask.
-    pub(crate) fn asking(mut self, provider: Arc<dyn Provider>) -> Self {
-        self.provider = Some(provider);
+    pub(crate) fn asking(mut self, double: Arc<Double>) -> Self {
+        self.licences = vec![double.licence()];
+        self.double = Some(double);
         self
     }
 }
@@ -93,8 +107,8 @@ impl Line {
             .unwrap();
         let (signals, heard) = channel();
         let (health, metrics) = (Arc::new(Health::new(1)), Arc::new(Metrics::new()));
-        let desk = setup.provider.clone();
-        let desk = desk.map(|provider| Desk { provider, runtime: runtime.handle().clone() });
+        let stamp = stamp();
+        let desk = open(&setup.licences, &stamp, &metrics, &runtime);
         let mut native = client(&setup.brokers);
         for (name, value) in &setup.client {
             native.set(*name, *value);
@@ -123,7 +137,7 @@ impl Line {
                 on_undeliverable: OnUndeliverable::Halt,
             },
             client: native,
-            stamp: stamp(),
+            stamp,
             drain: setup.drain,
             until_end: false,
             desk,
@@ -188,6 +202,33 @@ impl Drop for Line {
     }
 }
 
+/// A desk with these licences, which any token opens and no budget limits.
+fn open(
+    licences: &[LicenceSettings],
+    stamp: &StampSettings,
+    metrics: &Arc<Metrics>,
+    runtime: &Runtime,
+) -> Option<Desk> {
+    if licences.is_empty() {
+        return None;
+    }
+    let ids: Vec<_> = (0..licences.len() as u16).map(LicenceId).collect();
+    let opened = licences.iter().map(|settings| Opened {
+        settings: settings.clone(),
+        budget: Budget::unlimited(&settings.name),
+        token: Some(Secret::new("a-token")),
+    });
+    let desk = Desk::open(
+        opened.collect(),
+        vec![Routes::new(&ids, &[])],
+        Arc::clone(&stamp.wants),
+        Arc::clone(&stamp.cache.0),
+        Arc::new(DeskWitness::new(Arc::clone(metrics))),
+        runtime.handle(),
+    );
+    Some(desk.unwrap())
+}
+
 /// How the brokers are reached.
 pub(crate) fn client(brokers: &str) -> ClientConfig {
     let mut client = ClientConfig::new();
@@ -201,7 +242,10 @@ pub(crate) fn stamp() -> StampSettings {
         addresses: extract::Config::default(),
         wants: Arc::new(Wants::new(&[Want("geo".into())]).unwrap()),
         databases: Arc::new(DatabaseSet::new(Vec::new()).unwrap()),
-        cache: Default::default(),
+        cache: (
+            Arc::new(Cache::new(&CacheConfig::default(), &["double".into()])),
+            CacheScope::SHARED,
+        ),
         profile: Profile::Ecs,
         existing: Existing::default(),
         memory_limit_bytes: 16 << 20,

@@ -13,6 +13,7 @@ mod line;
 mod mock;
 
 mod asking;
+mod desk;
 mod faults;
 mod handover;
 mod outlet;

@@ -66,11 +66,12 @@ fn databases(config: &Config, now: SystemTime, report: &mut Report) {
         }
     }
     let Ok(wants) = Wants::new(&config.want) else { return };
+    let covered = covered.or(super::providers::cover(config));
     for group in wants.groups().without(covered).iter() {
         report.missing(
             format!("want {group}"),
-            "no configured database can answer it",
-            format!("add a database that has {group}, or remove it from want"),
+            "no configured database and no provider can answer it",
+            format!("add a source that has {group}, or remove it from want"),
         );
     }
     let answered = wants.groups().and(covered);
@@ -97,7 +98,7 @@ fn judge(subject: &str, database: &Database, now: SystemTime, report: &mut Repor
     }
 }
 
-fn joined(groups: GroupSet) -> String {
+pub(super) fn joined(groups: GroupSet) -> String {
     groups.iter().map(FactGroup::name).collect::<Vec<_>>().join(", ")
 }
 

@@ -5,6 +5,7 @@ mod answers;
 mod cluster;
 mod files;
 mod judge;
+mod providers;
 mod ledger;
 mod report;
 
@@ -31,7 +32,7 @@ Examples:
 Exit codes: 0 run can work, 1 something is missing, 69 no broker answers, 77 the brokers refuse
 us, 78 the configuration is refused. Warnings do not change the code.")]
 pub(super) struct CheckArgs {
-    /// Look at the configuration and the databases only
+    /// Look at the configuration and the databases only; nothing is sent
     #[arg(long)]
     offline: bool,
     /// How many processes with this configuration will run
@@ -49,6 +50,7 @@ pub(super) fn check(source: &Source, args: &CheckArgs) -> Result<Exit, Failure> 
     let mut report = Report::default();
     report.ok("configuration", format!("{} is sound", source.path().display()));
     files::check(&config, SystemTime::now(), &mut report);
+    providers::check(&config, args.offline, &mut report)?;
     let asked = if args.offline { Ok(()) } else { ask(&config, args, &mut report) };
     // People read it below, on stderr; programs read stdout.
     if let (Err(silence), Format::Json) = (&asked, args.format) {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::super::OnUnparsable;
 use super::super::lane::{Ownership, Stage, Waiting};
-use super::super::stamp::Stamp;
+use super::super::stamp::{Ask, Missing, Stamp};
 use super::super::ticket::LaneId;
 use super::Worker;
 use super::ladder::DeadLetter;
@@ -170,11 +170,10 @@ impl Worker {
         fetched: &Fetched,
     ) {
         let event = fetched.payload();
-        let ask = if self.asking.is_possible() { Ok(()) } else { Err(Reason::NotFound) };
         let made = match event {
             None => Made { value: None, outcome: Outcome::Unchanged(None) },
             Some(event) => {
-                let Some(made) = self.make(event, ask) else {
+                let Some(made) = self.make(event, Ok((id, sequence))) else {
                     self.park(id, sequence, headers, fetched, event);
                     return;
                 };
@@ -218,11 +217,20 @@ impl Worker {
         }
     }
 
-    /// Stamps an event into a pooled buffer. None when a provider is to be asked. Whatever an event
-    /// does to the code that reads it, it costs the stamp and nothing else.
-    pub(super) fn make(&mut self, event: &[u8], ask: Result<(), Reason>) -> Option<Made> {
-        let (stamper, pool) = (&mut self.stamper, &mut self.pool);
-        let made = catch_unwind(AssertUnwindSafe(|| match stamper.stamp(event, ask) {
+    /// Stamps an event into a pooled buffer. `ask`: for which record providers may be asked, or why
+    /// they may not; None when it waits for them. Whatever an event does to the code that reads it,
+    /// it costs the stamp and nothing else.
+    pub(super) fn make(
+        &mut self,
+        event: &[u8],
+        ask: Result<(LaneId, Sequence), Reason>,
+    ) -> Option<Made> {
+        let (stamper, pool, asking) = (&mut self.stamper, &mut self.pool, &mut self.asking);
+        let mut ask = |missing: &mut Missing| match ask {
+            Ok(who) => asking.ask(who, missing),
+            Err(reason) => Ask::nobody(reason),
+        };
+        let made = catch_unwind(AssertUnwindSafe(|| match stamper.stamp(event, &mut ask) {
             Stamp::Missing => None,
             Stamp::Unchanged(reason) => {
                 let outcome = Outcome::Unchanged(reason);

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 
 use super::Config;
-use super::asking::{Asking, Desk, Inbox, Letter};
+use super::asking::{Asking, Inbox, Letter};
 use super::lane::{Lane, Ownership};
 use super::recall::Recall;
 use super::stamp::{StampSettings, Stamper};
@@ -27,6 +27,7 @@ use crate::consume;
 use crate::kafka::{ClientError, Consumer, Fetched, PartitionTag, Place, Pool, Rebalance, Wake};
 use crate::publish::{Catalog, MakeProducer, OnUndeliverable, Outlet, TopicTemplate, UnderWay};
 use crate::record::{NextOffset, Outcome, Partition, Topic};
+use crate::resolve::desk::Desk;
 use crate::telemetry::{Health, Metrics};
 
 use ladder::Refusal;
@@ -205,8 +206,9 @@ impl Worker {
             number: settings.number,
             asking: Asking::new(
                 settings.desk,
+                settings.stamp.cache.1,
                 settings.config.deadline,
-                Arc::clone(&settings.inbox),
+                &settings.inbox,
             ),
             config: settings.config,
             consume: settings.consume,
@@ -280,7 +282,7 @@ impl Worker {
     fn read_inbox(&mut self, now: Instant) {
         for letter in self.inbox.take() {
             match letter {
-                Letter::Told { address, asked, told } => self.hear(address, asked, *told),
+                Letter::Heard(heard) => heard.into_iter().for_each(|heard| self.hear(heard)),
                 Letter::Recalled { who, value } => self.take_recalled(who, value),
                 Letter::Stop => self.stop(now),
             }

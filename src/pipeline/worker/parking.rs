@@ -1,20 +1,20 @@
 //! Records that wait for an answer: parked in the window, and let go when all that they asked for is
 //! answered or their deadline has come.
 
-use std::net::IpAddr;
 use std::time::Instant;
 
+use super::super::asking::Waits;
 use super::super::lane::{Stage, Waiting};
 use super::super::ticket::LaneId;
 use super::Worker;
 use super::intake::Made;
 use crate::commit::Sequence;
 use crate::kafka::{Fetched, Headers};
-use crate::record::{GroupSet, Outcome, Reason};
-use crate::resolve::Told;
+use crate::record::{Outcome, Reason};
+use crate::resolve::desk::Heard;
 
 impl Worker {
-    /// Lets a record wait for answers, and asks for them.
+    /// Lets a record wait for the answers that were asked for.
     pub(super) fn park(
         &mut self,
         id: LaneId,
@@ -23,44 +23,27 @@ impl Worker {
         fetched: &Fetched,
         event: &[u8],
     ) {
-        let mut missing = self.stamper.missing().to_vec();
-        missing.sort_unstable_by_key(|(address, _)| *address);
-        missing.dedup_by(|later, first| {
-            let same = later.0 == first.0;
-            if same {
-                first.1 = first.1.or(later.1);
-            }
-            same
-        });
+        let Waits { open, failed } = self.asking.waits();
         let waiting = Waiting {
             sequence,
-            stage: Stage::Asked {
-                event: self.parked.copy(event),
-                open: missing.len() as u16,
-                failed: None,
-            },
+            stage: Stage::Asked { event: self.parked.copy(event), open, failed },
             key: fetched.key().map(<[u8]>::to_vec),
             headers: Some(headers),
             timestamp: fetched.timestamp(),
         };
         self.lane_mut(id).push(waiting);
         self.deadlines.push_back((Instant::now() + self.config.deadline, id, sequence));
-        for (address, groups) in missing {
-            self.asking.ask(address, groups, (id, sequence));
-        }
     }
 
-    /// Takes in an answer, and stamps the records that had waited for nothing else.
-    pub(super) fn hear(&mut self, address: IpAddr, asked: GroupSet, told: Told) {
-        let reason = told.as_ref().err().copied();
-        if let Ok(facts) = told {
-            self.stamper.learn(address, asked, facts.as_ref());
-        }
-        for (id, sequence) in self.asking.answered(address) {
+    /// Takes in that an address was answered, and stamps the records that had waited for nothing
+    /// else.
+    pub(super) fn hear(&mut self, heard: Heard) {
+        self.stamper.heard_of(heard.address);
+        for (id, sequence) in self.asking.heard(heard.address) {
             let Some(waiting) = self.lane_mut(id).find_asked(sequence) else { continue };
             let Stage::Asked { open, failed, .. } = &mut waiting.stage else { continue };
             *open -= 1;
-            *failed = failed.or(reason);
+            *failed = failed.or(heard.failed);
             if *open == 0 {
                 let reason = failed.unwrap_or(Reason::NotFound);
                 self.conclude(id, sequence, reason);

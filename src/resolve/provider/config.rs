@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{Api, ProviderConfigError, generic, ipbot, ipgeolocation, ipinfo, within};
 use crate::record::Secret;
 use crate::resolve::OnMiss;
+use crate::resolve::budget::BudgetConfig;
 
 /// Who may be asked over the network.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -96,12 +97,31 @@ pub struct Licence<'c> {
     pub calls: &'c Calls,
     /// What it means that it does not know an address.
     pub on_miss: Option<OnMiss>,
+    /// What may be spent.
+    pub budget: Option<&'c BudgetConfig>,
+}
+
+impl Licence<'_> {
+    /// The name under which its budget is kept: all processes that use the licence have it in common.
+    pub fn budget_name(&self) -> &str {
+        self.budget.and_then(BudgetConfig::licence).unwrap_or(self.name)
+    }
 }
 
 /// A licence that cannot be used: its key below `providers`, and why.
 pub type Refused = (String, ProviderConfigError);
 
 impl ProvidersConfig {
+    /// What they are called.
+    pub fn names(&self) -> Vec<&str> {
+        let named = [
+            self.ipinfo.as_ref().map(|_| "ipinfo"),
+            self.ipgeolocation.as_ref().map(|_| "ipgeolocation"),
+            self.ipbot.as_ref().map(|_| "ipbot"),
+        ];
+        named.into_iter().flatten().chain(self.generic.keys().map(String::as_str)).collect()
+    }
+
     /// All licences; for each either what it is or why it cannot be used.
     pub fn licences(&self) -> Vec<Result<Licence<'_>, Refused>> {
         let mut licences = Vec::new();
@@ -126,14 +146,15 @@ impl ProvidersConfig {
     }
 }
 
-/// What every licence has: where, how often, and what a miss means.
-pub(super) type Terms<'c> = (Option<&'c String>, &'c Calls, Option<OnMiss>);
+/// What every licence has: where, how often, what a miss means, and what may be spent.
+pub(super) type Terms<'c> =
+    (Option<&'c String>, &'c Calls, Option<OnMiss>, Option<&'c BudgetConfig>);
 
 fn licence<'c, A: Api>(
     name: &'c str,
     api: Result<A, ProviderConfigError>,
     token: Option<&'c Secret>,
-    (base_url, calls, on_miss): Terms<'c>,
+    (base_url, calls, on_miss, budget): Terms<'c>,
 ) -> Result<Licence<'c>, Refused> {
     let checked = calls.check().and(api).map_err(|error| (name.to_owned(), error))?;
     Ok(Licence {
@@ -143,6 +164,7 @@ fn licence<'c, A: Api>(
         base_url: base_url.map(String::as_str),
         calls,
         on_miss,
+        budget,
     })
 }
 

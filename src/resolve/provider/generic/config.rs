@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::Secret;
 use crate::resolve::OnMiss;
+use crate::resolve::budget::BudgetConfig;
 use crate::resolve::provider::config::{Calls, Terms};
 
 /// A service that answers over HTTP in JSON. Places in JSON are written as JSON pointers:
@@ -43,6 +44,9 @@ pub struct Config {
     /// How it may be called.
     #[serde(default)]
     pub calls: Calls,
+    /// What may be spent with it, or `none`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<BudgetConfig>,
     /// What it means that it does not know an address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_miss: Option<OnMiss>,
@@ -51,7 +55,7 @@ pub struct Config {
 impl Config {
     /// What all licences have alike.
     pub(in crate::resolve::provider) fn terms(&self) -> Terms<'_> {
-        (None, &self.calls, self.on_miss)
+        (None, &self.calls, self.on_miss, self.budget.as_ref())
     }
 }
 

@@ -1,0 +1,222 @@
+//! Opens the desk by the configuration, for all commands that ask providers: those that go on while
+//! they are answered, and those that wait.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use super::{Exit, Failure};
+use crate::config::{ProcessEnvironment, load};
+use crate::fleet::LocalLedger;
+use crate::pipeline::{DeskWitness, StampSettings};
+use crate::record::{FactGroup, GroupSet, Reason, Secret};
+use crate::resolve::budget::{Budget, Limits};
+use crate::resolve::desk::{
+    Asked, AskerId, BatchSettings, Desk, Hear, Heard, HttpSettings, LicenceId, LicenceSettings,
+    Limit, Opened, Question, Routes, RoutesId, Witness,
+};
+use crate::resolve::provider::{Licence, ProvidersConfig};
+use crate::resolve::{Cache, CacheConfig, CacheScope, OnMiss};
+use crate::telemetry::Metrics;
+
+/// How often it is looked whether a token has changed.
+const LOOK: Duration = Duration::from_secs(2);
+/// Calls that are under way at once, where nothing else is said.
+const PARALLEL: usize = 4;
+
+/// What the configuration says of providers.
+pub(super) struct Sources<'c> {
+    pub(super) providers: &'c ProvidersConfig,
+    pub(super) order: &'c BTreeMap<FactGroup, Vec<String>>,
+    pub(super) cache: &'c CacheConfig,
+    pub(super) deadline: Duration,
+}
+
+/// Where what these providers answer is kept.
+pub(super) fn cache(config: &CacheConfig, providers: &ProvidersConfig) -> Arc<Cache> {
+    let names: Vec<Arc<str>> =
+        cheapest_first(providers).iter().map(|licence| licence.name.into()).collect();
+    Arc::new(Cache::new(config, &names))
+}
+
+/// The licences as they are asked where no order is given: those whose use beyond the plan costs
+/// nothing, then by the price of one address.
+fn cheapest_first(providers: &ProvidersConfig) -> Vec<Licence<'_>> {
+    let mut licences: Vec<_> = providers.licences().into_iter().flatten().collect();
+    let one = [IpAddr::from([8, 8, 8, 8])];
+    licences.sort_by_key(|licence| {
+        let modules = licence.api.first_modules();
+        let price = licence.api.call(&one, licence.api.covers(modules), modules).dearest;
+        (licence.api.overage_costs(), price)
+    });
+    licences
+}
+
+/// Opens the desk; None when there is nobody to ask. `budget` gives a licence's budget.
+pub(super) fn open(
+    sources: &Sources<'_>,
+    stamp: &StampSettings,
+    witness: Arc<dyn Witness>,
+    budget: &dyn Fn(&str, Limits) -> Budget,
+    runtime: &tokio::runtime::Handle,
+) -> Result<Option<Desk>, Failure> {
+    let licences = cheapest_first(sources.providers);
+    if licences.is_empty() {
+        return Ok(None);
+    }
+    let routes = routes(&licences, sources.order);
+    let opened = licences.iter().map(|licence| {
+        let limits = licence.budget.and_then(crate::resolve::budget::BudgetConfig::limits);
+        let name = licence.budget_name();
+        Opened {
+            settings: settings(licence, sources),
+            budget: limits.map_or_else(|| Budget::unlimited(name), |limits| budget(name, limits)),
+            token: licence.token.cloned(),
+        }
+    });
+    let (wants, cache) = (Arc::clone(&stamp.wants), Arc::clone(&stamp.cache.0));
+    Desk::open(opened.collect(), vec![routes], wants, cache, witness, runtime)
+        .map(Some)
+        .map_err(|error| Failure::new(Exit::Config, format_args!("providers: {error}")))
+}
+
+fn settings(licence: &Licence<'_>, sources: &Sources<'_>) -> LicenceSettings {
+    let http = HttpSettings::default();
+    let batch = BatchSettings::default();
+    let limits = licence.api.pace().into_iter().chain(licence.calls.limits());
+    let closes = match licence.on_miss {
+        Some(OnMiss::Close) => FactGroup::ALL.into_iter().collect(),
+        Some(OnMiss::Next) | None => GroupSet::EMPTY,
+    };
+    LicenceSettings {
+        name: licence.name.into(),
+        api: Arc::clone(&licence.api),
+        base_url: licence.base_url.map(str::to_owned),
+        limits: limits.map(|(most, per)| Limit { most: most.into(), per }).collect(),
+        parallel: licence.calls.parallel.unwrap_or(PARALLEL),
+        most_per_call: None,
+        closes,
+        lifetimes: sources.cache.lifetimes(),
+        // Waiting for company costs a record no more than an eighth of what it may wait.
+        batch: BatchSettings { age: batch.age.min(sources.deadline / 8), ..batch },
+        http: HttpSettings { total: licence.calls.timeout.unwrap_or(http.total), ..http },
+    }
+}
+
+fn routes(licences: &[Licence<'_>], order: &BTreeMap<FactGroup, Vec<String>>) -> Routes {
+    let ids: Vec<_> = (0..licences.len() as u16).map(LicenceId).collect();
+    let id = |name: &String| {
+        let at = licences.iter().position(|licence| licence.name == name)?;
+        Some(LicenceId(at as u16))
+    };
+    // The other names are databases.
+    let named = order.iter().map(|(group, names)| (*group, names.iter().filter_map(id).collect()));
+    Routes::new(&ids, &named.collect::<Vec<_>>())
+}
+
+/// Hands the desk each token that has changed, in the configuration's file or where that takes it
+/// from. A file that cannot be read or is refused changes nothing.
+pub(super) fn follow_tokens(
+    desk: &Desk,
+    providers: &ProvidersConfig,
+    path: &Path,
+    runtime: &tokio::runtime::Handle,
+) {
+    let (desk, path) = (desk.clone(), path.to_owned());
+    let names: Vec<String> =
+        cheapest_first(providers).iter().map(|licence| licence.name.to_owned()).collect();
+    runtime.spawn(async move {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let path = path.clone();
+            let Ok(Some(tokens)) = tokio::task::spawn_blocking(move || tokens(&path)).await else {
+                continue;
+            };
+            for (name, token) in tokens {
+                if let Some(at) = names.iter().position(|known| *known == name) {
+                    desk.set_token(LicenceId(at as u16), token);
+                }
+            }
+        }
+    });
+}
+
+fn tokens(path: &Path) -> Option<Vec<(String, Secret)>> {
+    let file = load(path, &ProcessEnvironment).ok()?;
+    let licences = file.providers.licences().into_iter().flatten();
+    let tokens =
+        licences.filter_map(|licence| Some((licence.name.to_owned(), licence.token.cloned()?)));
+    Some(tokens.collect())
+}
+
+/// A desk for a command that has nothing else to do until it is answered. Its budget is its own.
+pub(super) struct WaitingDesk {
+    desk: Desk,
+    asker: AskerId,
+    heard: Receiver<Vec<Heard>>,
+    scope: CacheScope,
+    deadline: Duration,
+    /// Its calls run there, until the end.
+    _runtime: tokio::runtime::Runtime,
+}
+
+struct Ear(Sender<Vec<Heard>>);
+
+impl Hear for Ear {
+    fn hear(&self, heard: Vec<Heard>) {
+        // Who does not wait any more has what it wanted.
+        drop(self.0.send(heard));
+    }
+}
+
+impl WaitingDesk {
+    /// Opens it; None when there is nobody to ask.
+    pub(super) fn open(
+        sources: &Sources<'_>,
+        stamp: &StampSettings,
+    ) -> Result<Option<Self>, Failure> {
+        let runtime = super::run::start_runtime()?;
+        let witness = Arc::new(DeskWitness::new(Arc::new(Metrics::new())));
+        let ledger = LocalLedger::new();
+        let budget = |licence: &str, limits| ledger.open(licence, limits);
+        let opened = open(sources, stamp, witness, &budget, runtime.handle())?;
+        let Some(desk) = opened else { return Ok(None) };
+        let (send, heard) = channel();
+        let asker = desk.join(Arc::new(Ear(send)));
+        let (scope, deadline) = (stamp.cache.1, sources.deadline);
+        Ok(Some(Self { desk, asker, heard, scope, deadline, _runtime: runtime }))
+    }
+
+    /// Asks for all of it, and waits until the answers are in the cache or the deadline has come.
+    /// Gives why some of it has not come.
+    pub(super) fn ask(&self, missing: &[(IpAddr, GroupSet)]) -> Option<Reason> {
+        let deadline = Instant::now() + self.deadline;
+        let mut waited: BTreeSet<IpAddr> = BTreeSet::new();
+        let mut failed = None;
+        for (address, groups) in missing.iter().copied() {
+            let (scope, asker, routes) = (self.scope, self.asker, RoutesId::default());
+            match self.desk.ask(&Question { scope, routes, address, groups, deadline, asker }) {
+                Asked::Waits(reason) => {
+                    waited.insert(address);
+                    failed = failed.or(reason);
+                }
+                Asked::Refused(reason) => failed = failed.or(Some(reason)),
+                Asked::Known => {}
+            }
+        }
+        while !waited.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok(heard) = self.heard.recv_timeout(left) else {
+                return failed.or(Some(Reason::Deadline));
+            };
+            for heard in heard {
+                waited.remove(&heard.address);
+                failed = failed.or(heard.failed);
+            }
+        }
+        failed
+    }
+}

@@ -1,0 +1,128 @@
+//! What a check says of providers: who can answer what, and, where that costs nothing, whether the
+//! token is accepted and what its licence may do.
+
+use std::time::SystemTime;
+
+use super::files::joined;
+use super::report::Report;
+use crate::command::Failure;
+use crate::command::run::start_runtime;
+use crate::config::Config;
+use crate::record::{FactGroup, GroupSet, Secret};
+use crate::resolve::desk::{Http, HttpSettings, Trouble};
+use crate::resolve::provider::Licence;
+use crate::resolve::{Reply, Status, TokenPlace, Verdict};
+
+/// What all providers together can answer, as they are configured and asked.
+pub(super) fn cover(config: &Config) -> GroupSet {
+    let licences = config.providers.licences().into_iter().flatten();
+    let each = licences.map(|licence| {
+        let covers = licence.api.covers(licence.api.first_modules());
+        let asked = |group: &FactGroup| {
+            config
+                .order
+                .get(group)
+                .is_none_or(|order| order.iter().any(|name| name == licence.name))
+        };
+        covers.iter().filter(asked).collect()
+    });
+    each.fold(GroupSet::EMPTY, GroupSet::or)
+}
+
+/// Looks at each licence; with `offline` nothing is sent.
+pub(super) fn check(config: &Config, offline: bool, report: &mut Report) -> Result<(), Failure> {
+    let licences: Vec<_> = config.providers.licences().into_iter().flatten().collect();
+    if licences.is_empty() {
+        return Ok(());
+    }
+    let runtime = start_runtime()?;
+    for licence in &licences {
+        one(licence, offline, &runtime, report);
+    }
+    if config.cache.topic.is_none() {
+        report.ok(
+            "cache",
+            "answers are not shared: each process pays for an address itself, and again after a \
+             restart; `cache: {topic: ipstamp.answers}` shares them",
+        );
+    }
+    Ok(())
+}
+
+fn one(
+    licence: &Licence<'_>,
+    offline: bool,
+    runtime: &tokio::runtime::Runtime,
+    report: &mut Report,
+) {
+    let subject = format!("provider {}", licence.name);
+    let modules = licence.api.first_modules();
+    let has = joined(licence.api.covers(modules));
+    let most = licence.api.most_per_call(modules);
+    let needs_token = licence.api.token_place() != TokenPlace::Nowhere;
+    if needs_token && licence.token.is_none_or(|token| token.expose().trim().is_empty()) {
+        let remedy = "put the token there; until then nothing is asked of it";
+        report.warning(subject, "its token is empty, so it is switched off", remedy);
+        return;
+    }
+    let configured = format!("has {has}; up to {most} addresses a call");
+    if offline || licence.api.status_call().is_none() {
+        report.ok(subject, configured);
+        return;
+    }
+    match runtime.block_on(status(licence, licence.token)) {
+        Ok(Ok(status)) => report.ok(subject, in_words(licence, &status)),
+        Ok(Err(Verdict::CredentialRefused(why))) => report.missing(
+            subject,
+            format!("the token is refused: {why}"),
+            "look at the token and at the account; `run` goes on without this provider",
+        ),
+        Ok(Err(_)) => report.warning(
+            subject,
+            format!("{configured}; it does not say what the licence may do"),
+            "the first call will show it",
+        ),
+        Err(trouble) => report.warning(
+            subject,
+            format!("cannot be asked: {trouble}"),
+            "look at the network and at base_url; `run` asks again by itself",
+        ),
+    }
+}
+
+async fn status(
+    licence: &Licence<'_>,
+    token: Option<&Secret>,
+) -> Result<Result<Status, Verdict>, Trouble> {
+    let settings = HttpSettings::default();
+    let base = licence.base_url.unwrap_or(licence.api.default_base_url());
+    let http = Http::new(base, &settings).map_err(|_| Trouble::Unwritable)?;
+    let Some(call) = licence.api.status_call() else { return Err(Trouble::Unwritable) };
+    let place = licence.api.token_place();
+    let received = http.send(&call, &place, token, settings.total).await?;
+    let reply = Reply {
+        status: received.status,
+        headers: &received.headers,
+        body: &received.body,
+        now: SystemTime::now(),
+    };
+    Ok(licence.api.read_status(&reply))
+}
+
+fn in_words(licence: &Licence<'_>, status: &Status) -> String {
+    let mut words = Vec::new();
+    if let Some(plan) = &status.plan {
+        words.push(format!("the token is accepted, plan {}", plan.escape_debug()));
+    } else {
+        words.push("the token is accepted".into());
+    }
+    words.push(format!("has {}", joined(licence.api.covers(status.modules))));
+    words.push(match licence.api.most_per_call(status.modules) {
+        1 => "no bulk: one address a call".into(),
+        most => format!("up to {most} addresses a call"),
+    });
+    if let Some(remaining) = status.quota.and_then(|quota| quota.remaining) {
+        words.push(format!("{remaining} left"));
+    }
+    words.join("; ")
+}
