@@ -9,12 +9,12 @@ use crate::record::TopicPattern;
 /// How often stored offsets are committed. What was finished since is repeated after a crash.
 const COMMIT_INTERVAL_MS: u32 = 200;
 /// Fetched and not yet taken, of the whole process.
-const QUEUED_KBYTES: u32 = 8_192;
+const QUEUED_KBYTES: u32 = 2_048;
 /// Fetching goes on while fewer records than this are queued, of the whole process.
-const QUEUED_RECORDS: u32 = 10_000;
+const QUEUED_RECORDS: u32 = 2_000;
 /// One answer of a broker, of the whole process: the default of 50 MiB would stand beside the limit
 /// on what is queued.
-const FETCH_KBYTES: u32 = 8_192;
+const FETCH_KBYTES: u32 = 2_048;
 
 /// Completes `client` for worker number `worker` of `workers`.
 pub fn consumer_settings(

@@ -7,7 +7,7 @@ use super::json::quoted;
 use super::splice::Splice;
 use super::stamp::{Contributed, Sources};
 use super::{Existing, Profile, native};
-use crate::record::{Answer, Facts, Outcome, Outline, Span, WritingNeeds};
+use crate::record::{Answer, Facts, FactsId, Outcome, Outline, Span, WritingNeeds};
 
 /// Writes facts into events. One per worker: it keeps what it rendered and its working memory from
 /// event to event, so that in steady state it allocates nothing.
@@ -107,6 +107,18 @@ impl Encoder {
             Writer::Native(existing) => native::plan(desk, about, facts, *existing),
         }
         desk.splice.finish(event.len())
+    }
+
+    /// Where memory will be read first when these facts are written.
+    #[inline]
+    pub fn place(&self, facts: FactsId) -> *const u8 {
+        self.desk.fragments.place(facts)
+    }
+
+    /// The bytes that will be copied when these facts are written, as far as they are kept.
+    #[inline]
+    pub fn kept(&self, facts: FactsId) -> &[u8] {
+        self.desk.fragments.kept(facts)
     }
 
     /// Writes what was planned last for the same `event`. `out` has exactly the planned length; a

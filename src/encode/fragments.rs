@@ -142,6 +142,23 @@ impl Fragments {
         self.known.len() * size_of::<Option<Kept>>()
     }
 
+    /// Where it stands what is kept of some facts.
+    #[inline]
+    pub(super) fn place(&self, facts: FactsId) -> *const u8 {
+        self.known.as_ptr().wrapping_add(facts.0 as usize).cast()
+    }
+
+    /// The bytes that are kept of some facts.
+    #[inline]
+    pub(super) fn kept(&self, facts: FactsId) -> &[u8] {
+        match self.known.get(facts.0 as usize) {
+            Some(Some(Kept { round, fragment, .. })) if *round == self.round => {
+                &self.young[fragment.start as usize..fragment.ends[Slice::COUNT - 1] as usize]
+            }
+            _ => &[],
+        }
+    }
+
     /// The fragments of an answer, rendered now where they are not kept yet.
     pub(super) fn of(&mut self, answer: &Answer, facts: &mut dyn Facts) -> Found {
         let mut found = Found::default();

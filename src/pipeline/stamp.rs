@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::encode::{Encoder, Existing, Profile};
-use crate::extract::{self, Extractor, Shape};
+use crate::extract::{self, Extractor, Shape, Unreadable};
+use crate::kafka::{prefetch, prefetch_bytes};
 use crate::record::{Answer, GroupSet, Moment, Outcome, Outline, Reason, Role};
 use crate::resolve::{Cache, CacheLookups, CacheScope, DatabaseSet, Resolver, Wants};
 
@@ -84,11 +85,27 @@ pub struct Stamper {
     extractor: Extractor,
     resolver: Resolver,
     encoder: Encoder,
-    outline: Outline,
-    answers: Vec<Answer>,
+    /// The event whose turn it is, those that were read before their turn, and last a place for
+    /// one that was not.
+    read: [Read; Stamper::STEPS_AHEAD + 2],
+    /// Which of these makes way for the next one that is read before its turn.
+    next: usize,
     missing: Missing,
     found: Found,
     cache: (Arc<Cache>, CacheScope),
+}
+
+/// An event that was read.
+#[derive(Default)]
+struct Read {
+    /// Where its bytes stand. The event is told by its place: it lies there until it is stamped.
+    event: (usize, usize),
+    /// What it is.
+    shape: Option<Result<Shape, Unreadable>>,
+    outline: Outline,
+    /// One for each sighting, when it was resolved too.
+    answers: Vec<Answer>,
+    is_resolved: bool,
 }
 
 impl Stamper {
@@ -111,8 +128,8 @@ impl Stamper {
             extractor: Extractor::new(&settings.addresses, &needs)?,
             resolver,
             encoder,
-            outline: Outline::default(),
-            answers: Vec::new(),
+            read: Default::default(),
+            next: 0,
             missing: Vec::new(),
             found: Found::default(),
             cache: settings.cache.clone(),
@@ -125,19 +142,64 @@ impl Stamper {
         self.resolver.refresh(now);
     }
 
+    /// So many events are looked at before their turn.
+    pub const STEPS_AHEAD: usize = 3;
+
+    /// Begins with the events that come after the next one, as far as there are such: reads the
+    /// third, resolves the second, and asks for the memory that they and the first will want, so
+    /// that it is there when it is their turn. Changes nothing of what becomes of them.
+    ///
+    /// Their bytes stay where they are until [`Stamper::forget_ahead`].
+    pub fn look_ahead<'e>(&mut self, event: impl Fn(usize) -> Option<&'e [u8]>) {
+        if let Some(third) = event(3) {
+            let read = self.next;
+            self.next = (read + 1) % (Self::STEPS_AHEAD + 1);
+            self.read(read, third);
+            for sighting in &self.read[read].outline.sightings {
+                prefetch(self.resolver.place(sighting.address.ip()));
+            }
+        }
+        // Where their answers are kept has come by now …
+        if let Some(read) = event(2).and_then(|second| self.was_read(second)) {
+            self.resolve(read);
+            for part in self.read[read].answers.iter().flat_map(Answer::parts) {
+                prefetch(self.encoder.place(part.facts));
+            }
+        }
+        // … and here, where the bytes of their facts are.
+        if let Some(read) = event(1).and_then(|first| self.was_read(first)) {
+            for part in self.read[read].answers.iter().flat_map(Answer::parts) {
+                prefetch_bytes(self.encoder.kept(part.facts));
+            }
+        }
+    }
+
+    /// Forgets the events that were looked at before their turn: their bytes may go.
+    pub fn forget_ahead(&mut self) {
+        self.read.iter_mut().for_each(|read| read.event = (0, 0));
+    }
+
     /// Reads and resolves an event. `ask` is called when something wanted is missing, with what is
     /// missing of which address; an address may stand there twice.
     pub fn stamp(&mut self, event: &[u8], ask: &mut dyn FnMut(&mut Missing) -> Ask) -> Stamp {
-        match self.extractor.scan(event, &mut self.outline) {
-            Ok(Shape::Object) => {}
-            Ok(_) => return Stamp::Unchanged(None),
-            Err(unreadable) => return Stamp::Unchanged(Some(unreadable.reason())),
+        let nth = self.was_read(event).unwrap_or_else(|| {
+            let last = Self::STEPS_AHEAD + 1;
+            self.read(last, event);
+            last
+        });
+        // Its turn is now, and what will lie in its place is another event.
+        self.read[nth].event = (0, 0);
+        match self.read[nth].shape {
+            Some(Ok(Shape::Object)) => {}
+            Some(Err(unreadable)) => return Stamp::Unchanged(Some(unreadable.reason())),
+            _ => return Stamp::Unchanged(None),
         }
-        self.count();
-        if !self.resolve() {
+        self.resolve(nth);
+        self.found.count(&self.read[nth].outline);
+        if !self.judge(nth) {
             return Stamp::Unchanged(None);
         }
-        let mut outcome = match self.outline.left_out {
+        let mut outcome = match self.read[nth].outline.left_out {
             0 => Outcome::Enriched,
             _ => Outcome::Partial(Reason::AddressLimit),
         };
@@ -150,7 +212,9 @@ impl Stamper {
                         for (address, _) in asked {
                             self.resolver.heard_of(address);
                         }
-                        self.resolve();
+                        self.read[nth].is_resolved = false;
+                        self.resolve(nth);
+                        self.judge(nth);
                     }
                     if !self.missing.is_empty() {
                         outcome = Outcome::Partial(reason);
@@ -158,23 +222,49 @@ impl Stamper {
                 }
             }
         }
-        let len =
-            self.encoder.plan(event, &self.outline, &self.answers, &mut self.resolver, outcome);
+        let Read { outline, answers, .. } = &self.read[nth];
+        let len = self.encoder.plan(event, outline, answers, &mut self.resolver, outcome);
         Stamp::Written { len, outcome }
     }
 
-    /// Resolves all addresses of the event. False when none of them is to be looked up.
-    fn resolve(&mut self) -> bool {
-        self.answers.clear();
+    /// Which of the events that were read this is.
+    fn was_read(&self, event: &[u8]) -> Option<usize> {
+        self.read.iter().position(|read| read.event == place_of(event))
+    }
+
+    /// Reads an event into the place of one that was.
+    fn read(&mut self, nth: usize, event: &[u8]) {
+        let read = &mut self.read[nth];
+        // Told by its place only when all of it was read.
+        read.event = (0, 0);
+        read.is_resolved = false;
+        read.shape = Some(self.extractor.scan(event, &mut read.outline));
+        read.event = place_of(event);
+    }
+
+    /// Resolves all addresses of an event.
+    fn resolve(&mut self, nth: usize) {
+        let read = &mut self.read[nth];
+        if read.is_resolved {
+            return;
+        }
+        read.answers.clear();
+        for sighting in &read.outline.sightings {
+            read.answers.push(self.resolver.resolve(&sighting.address));
+        }
+        read.is_resolved = true;
+    }
+
+    /// Notes what is missing of an event. False when none of its addresses is to be looked up.
+    fn judge(&mut self, nth: usize) -> bool {
+        let Read { outline, answers, .. } = &self.read[nth];
         self.missing.clear();
-        let mut touched = self.outline.left_out > 0;
-        for sighting in &self.outline.sightings {
-            let answer = self.resolver.resolve(&sighting.address);
+        let mut touched = outline.left_out > 0;
+        for (sighting, answer) in outline.sightings.iter().zip(answers) {
             touched |= sighting.address.is_global() || !answer.is_empty();
             if !answer.missing.is_empty() && sighting.address.is_global() {
                 self.missing.push((sighting.address.ip(), answer.missing));
             }
-            self.answers.push(answer);
         }
         touched
     }
@@ -204,14 +294,20 @@ impl Stamper {
     pub fn take_found(&mut self) -> Found {
         std::mem::take(&mut self.found)
     }
+}
 
-    fn count(&mut self) {
-        for sighting in &self.outline.sightings {
-            self.found.sightings[sighting.role as usize] += 1;
+impl Found {
+    fn count(&mut self, outline: &Outline) {
+        for sighting in &outline.sightings {
+            self.sightings[sighting.role as usize] += 1;
         }
-        self.found.unreadable += u64::from(self.outline.unreadable);
-        self.found.left_out += u64::from(self.outline.left_out);
+        self.unreadable += u64::from(outline.unreadable);
+        self.left_out += u64::from(outline.left_out);
     }
+}
+
+fn place_of(event: &[u8]) -> (usize, usize) {
+    (event.as_ptr() as usize, event.len())
 }
 
 #[cfg(test)]
@@ -253,5 +349,63 @@ mod tests {
         assert_eq!(outcome, Some(Outcome::Partial(Reason::NotFound)));
         assert!(event.ends_with(r#""left_out":1}}"#), "{event}");
         assert_eq!(stamper.take_found().left_out, 4);
+    }
+
+    fn settings() -> StampSettings {
+        StampSettings {
+            addresses: extract::Config::default(),
+            wants: Arc::new(Wants::new(&[Want("geo".into())]).unwrap()),
+            databases: Arc::new(DatabaseSet::new(Vec::new()).unwrap()),
+            cache: Default::default(),
+            profile: Profile::Ecs,
+            existing: Existing::Keep,
+            memory_limit_bytes: 1 << 20,
+        }
+    }
+
+    fn stamped(stamper: &mut Stamper, event: &[u8]) -> (Stamp, Vec<u8>) {
+        let stamp = stamper.stamp(event, &mut |_| Ask::nobody(Reason::NotFound));
+        let mut out = Vec::new();
+        if let Stamp::Written { len, .. } = stamp {
+            out.resize(len, 0);
+            stamper.write(event, &mut out);
+        }
+        (stamp, out)
+    }
+
+    #[test]
+    fn looking_ahead_changes_nothing_whoever_is_left_out_and_whatever_lies_in_his_place_next() {
+        let mut ahead = Stamper::new(&settings()).unwrap();
+        let mut plain = Stamper::new(&settings()).unwrap();
+        let mut dice = 7u32;
+        let mut roll = |sides: u32| {
+            dice = dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (dice >> 16) % sides
+        };
+        // The same memory for the events of each batch: other events in the same places.
+        let mut batch: Vec<Vec<u8>> = vec![Vec::with_capacity(64); 20];
+        for _ in 0..200 {
+            for event in &mut batch {
+                let text = match roll(4) {
+                    0 => r#"{"source":{"ip":"8.8.8.8"}} "#.to_owned(),
+                    1 => r#"{"source":{"ip":"10.0.0.1"}}"#.to_owned(),
+                    2 => r#"{"source":{"ip":"8.8.8.8"}"#.to_owned(),
+                    _ => format!(r#"{{"source":{{"ip":"9.9.9.{}"}}}}"#, roll(3)),
+                };
+                event.clear();
+                event.extend_from_slice(text.as_bytes());
+            }
+            for nth in 0..batch.len() {
+                if roll(5) > 0 {
+                    ahead.look_ahead(|step| batch.get(nth + step).map(Vec::as_slice));
+                }
+                if roll(5) > 0 {
+                    let event = &batch[nth];
+                    assert_eq!(stamped(&mut ahead, event), stamped(&mut plain, event));
+                }
+            }
+            ahead.forget_ahead();
+        }
+        assert_eq!(ahead.take_found(), plain.take_found());
     }
 }

@@ -77,9 +77,7 @@ pub(super) fn groups(names: &[&str]) -> GroupSet {
 /// The facts that a file of the type makes of one record.
 pub(super) fn facts<T: Serialize>(database_type: &str, record: T) -> Enrichment {
     let network = "1.0.0.0/24";
-    database("file", database_type, &[(network, record)])
-        .enrichment(address("1.0.0.1").ip())
-        .unwrap()
+    database("file", database_type, &[(network, record)]).facts(address("1.0.0.1").ip()).unwrap()
 }
 
 /// Files with records of every size that the format has, in trees of either kind.

@@ -38,8 +38,8 @@ impl Said {
 /// How to get the facts behind a number again. Decoded ones are not kept: what is made of them is.
 #[derive(Debug)]
 enum Origin {
-    /// The record that this database has for this address, the first one that led to it.
-    Record { database: u8, ip: IpAddr },
+    /// The record that this database has at this offset.
+    Record { database: u8, offset: u32 },
     /// Told by a provider: the packed facts.
     Told { facts: Box<[u8]>, retrieval: Retrieval },
 }
@@ -77,7 +77,7 @@ impl Known {
         match file.find(ip) {
             Found::Record(offset) => match self.records[usize::from(number)].get(&offset) {
                 Some(said) => *said,
-                None => self.meet(number, file, ip, offset, wants),
+                None => self.meet(number, file, offset, wants),
             },
             Found::Nothing => Said { closes: file.closes(), ..Said::default() },
             // A broken place says nothing, and least of all that nothing is known.
@@ -86,15 +86,8 @@ impl Known {
     }
 
     #[cold]
-    fn meet(
-        &mut self,
-        number: u8,
-        file: &Database,
-        ip: IpAddr,
-        offset: u32,
-        wants: &Wants,
-    ) -> Said {
-        let said = match file.enrichment(ip) {
+    fn meet(&mut self, number: u8, file: &Database, offset: u32, wants: &Wants) -> Said {
+        let said = match file.enrichment(offset) {
             Some(facts) => {
                 let judgement = wants.judge(&facts);
                 let mut said = Said {
@@ -104,7 +97,7 @@ impl Known {
                     closes: file.closes().without(judgement.has),
                 };
                 if !said.has.is_empty() {
-                    said.facts = self.number(Origin::Record { database: number, ip });
+                    said.facts = self.number(Origin::Record { database: number, offset });
                     self.freshen(said.facts, facts);
                 }
                 said
@@ -168,9 +161,9 @@ impl Known {
             return self.fresh.swap_remove(at).1;
         }
         match self.origins.get(id.0 as usize) {
-            Some(Origin::Record { database, ip }) => databases
+            Some(Origin::Record { database, offset }) => databases
                 .get(usize::from(*database))
-                .and_then(|database| database.enrichment(*ip))
+                .and_then(|database| database.enrichment(*offset))
                 .unwrap_or_default(),
             Some(Origin::Told { facts, .. }) => unpack(facts),
             None => Enrichment::default(),

@@ -46,6 +46,15 @@ impl Memo {
         }
     }
 
+    /// Where the answer for the address would be kept.
+    #[inline]
+    pub(super) fn place(&self, ip: IpAddr) -> *const u8 {
+        match ip {
+            IpAddr::V4(ip) => self.v4.place(ip.to_bits()),
+            IpAddr::V6(ip) => self.v6.place(halves(ip.to_bits())),
+        }
+    }
+
     /// The answer for the address, when it is still kept and has an end that has not come: what
     /// [`Memo::get`] does not find.
     pub(super) fn get_passing(&mut self, ip: IpAddr) -> Option<Answer> {
@@ -174,8 +183,18 @@ impl<K: Key> Table<K> {
     }
 
     #[inline]
+    fn first(&self, key: K) -> usize {
+        (key.hash() >> self.shift) as usize * 2
+    }
+
+    #[inline]
+    fn place(&self, key: K) -> *const u8 {
+        std::ptr::from_ref(&self.slots[self.first(key)]).cast()
+    }
+
+    #[inline]
     fn pair(&mut self, key: K) -> &mut [Slot<K>] {
-        let first = (key.hash() >> self.shift) as usize * 2;
+        let first = self.first(key);
         &mut self.slots[first..first + 2]
     }
 

@@ -125,6 +125,12 @@ impl Resolver {
         self.look_further(address)
     }
 
+    /// Where memory will be read first when this address is resolved.
+    #[inline]
+    pub fn place(&self, ip: IpAddr) -> *const u8 {
+        self.memo.place(ip)
+    }
+
     /// A provider has answered for the address, or said that it cannot: what the cache has of it now
     /// is seen at once, and not only from the next batch on.
     pub fn heard_of(&mut self, address: IpAddr) {
@@ -584,7 +590,7 @@ mod tests {
         let records: Vec<(&str, Json)> =
             records.iter().map(|(network, record)| (network.as_str(), record.clone())).collect();
         let set = set([city_file("city", &records)]);
-        let limit = 130_000;
+        let limit = 100_000;
         let mut resolver = resolver_of(&["geo"], &set, limit);
         let (mut epochs, mut most) = (0, 0);
         for round in 0..20 {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::super::OnUnparsable;
 use super::super::lane::{Ownership, Stage, Waiting};
-use super::super::stamp::{Ask, Missing, Stamp};
+use super::super::stamp::{Ask, Missing, Stamp, Stamper};
 use super::super::ticket::LaneId;
 use super::Worker;
 use super::ladder::DeadLetter;
@@ -44,9 +44,16 @@ impl Worker {
             self.unkeyed = self.unkeyed.wrapping_add(1);
             self.last_lane = None;
         }
-        for fetched in batch.drain(..) {
+        let mut coming = batch.drain(..);
+        loop {
+            if !self.outlet.is_full() {
+                look_ahead(&mut self.stamper, |nth| coming.as_slice().get(nth));
+            }
+            let Some(fetched) = coming.next() else { break };
             self.take(fetched);
         }
+        drop(coming);
+        self.stamper.forget_ahead();
         self.batch = batch;
         self.begin_again();
         busy
@@ -55,13 +62,19 @@ impl Worker {
     fn admit_held(&mut self) -> bool {
         let mut busy = false;
         for id in self.lane_ids() {
-            while let Some(fetched) = self.lane_mut(id).held.pop_front() {
+            loop {
+                if !self.outlet.is_full() {
+                    let held = &self.lanes[usize::from(id.0)].held;
+                    look_ahead(&mut self.stamper, |nth| held.get(nth));
+                }
+                let Some(fetched) = self.lane_mut(id).held.pop_front() else { break };
                 if let Err(fetched) = self.admit(id, fetched) {
                     self.lane_mut(id).held.push_front(fetched);
                     break;
                 }
                 busy = true;
             }
+            self.stamper.forget_ahead();
             if self.lane(id).held.is_empty() {
                 self.lane_mut(id).held_since = None;
             }
@@ -287,4 +300,15 @@ mod tests {
         let expected = format!("{long}{}", i64::MAX);
         assert_eq!(source_text(&long, Offset(i64::MAX), &mut text), expected.as_bytes());
     }
+}
+
+/// Begins with the records behind the next one, so that memory comes while that one is stamped.
+fn look_ahead<'f>(stamper: &mut Stamper, coming: impl Fn(usize) -> Option<&'f Fetched>) {
+    if let Some(fetched) = coming(Stamper::STEPS_AHEAD + 1) {
+        fetched.prefetch();
+    }
+    // What goes wrong here goes wrong again, and is noted, when it is the event's turn.
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        stamper.look_ahead(|nth| coming(nth).and_then(Fetched::payload));
+    }));
 }

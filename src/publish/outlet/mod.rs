@@ -204,7 +204,8 @@ impl Outlet {
         }
     }
 
-    fn is_full(&self) -> bool {
+    /// Whether so much is under way that nothing more can be sent now.
+    pub fn is_full(&self) -> bool {
         let most = self.most_under_way;
         self.replace
             || self.producer.in_flight() >= most.records
