@@ -19,4 +19,4 @@ pub use error::LedgerError;
 pub use ledger::{Ledger, LedgerSettings};
 pub use local::LocalLedger;
 pub use reading::{Found, read_all};
-pub use topic::{LedgerTopic, TopicProblem, retention_wanted};
+pub use topic::{LedgerTopic, TopicProblem, TopicSettings, retention_wanted};
