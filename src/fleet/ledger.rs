@@ -47,6 +47,8 @@ struct Shared {
     books: Mutex<Books>,
     wake: Arc<Wake>,
     stopping: AtomicBool,
+    /// What is wrong with the topic.
+    problem: Mutex<Option<String>>,
     /// Once it is stopping: when it has to have ended.
     until: Mutex<Option<Instant>>,
 }
@@ -62,6 +64,7 @@ impl Ledger {
             books: Mutex::new(Books::new(Uuid::new_v4(), ring)),
             wake,
             stopping: AtomicBool::new(false),
+            problem: Mutex::default(),
             until: Mutex::default(),
         });
         let (made, is_made) = sync_channel(1);
@@ -81,6 +84,11 @@ impl Ledger {
         let budget = self.shared.books().open(licence, limits);
         self.shared.wake.wake();
         budget
+    }
+
+    /// What is wrong with the topic, so that nothing new is spent until it is mended.
+    pub fn problem(&self) -> Option<String> {
+        self.shared.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Gives back what is held: after the last call. False when the brokers did not acknowledge that
@@ -104,6 +112,10 @@ impl Drop for Ledger {
 impl Shared {
     fn books(&self) -> MutexGuard<'_, Books> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, problem: Option<String>) {
+        *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
     }
 
     /// When it has to have ended, if it is stopping.
@@ -215,6 +227,15 @@ impl<'a> Keeper<'a> {
                 problem.found
             );
         }
+        if matches!(found, LedgerTopic::Present { settings: None, .. }) {
+            tracing::warn!(
+                topic,
+                "the settings of the ledger topic may not be read; it must not be compacted, and \
+                 keep its entries for {} days",
+                wanted.as_secs() / 86_400
+            );
+        }
+        self.shared.note(problems.first().map(|problem| problem.found.clone()));
         self.sound_for = problems.is_empty().then_some(wanted);
         if problems.is_empty() && matches!(self.reading, Reading::Not) {
             self.begin(false);
@@ -288,7 +309,9 @@ impl<'a> Keeper<'a> {
             let mut books = self.shared.books();
             (books.refresh(now), books.due(now, Uuid::new_v4), books.crossed())
         };
-        due.into_iter().for_each(|entry| self.log.append(entry));
+        for entry in due {
+            self.log.append(entry);
+        }
         for (budget, crossed) in &crossed {
             show::say_crossed(budget, crossed, now);
         }
@@ -328,7 +351,9 @@ impl<'a> Keeper<'a> {
             return;
         }
         let last = self.shared.books().leave(SystemTime::now(), Uuid::new_v4);
-        last.into_iter().for_each(|entry| self.log.append(entry));
+        for entry in last {
+            self.log.append(entry);
+        }
         while !self.log.is_settled() && Instant::now() < until {
             self.shared.wake.sleep(until.saturating_duration_since(Instant::now()).min(ROUND));
             self.log.acknowledge(&self.shared.wake);

@@ -31,6 +31,8 @@ impl LocalLedger {
             };
             Mutex::new(Books::new(Uuid::new_v4(), Arc::new(serve)))
         });
+        // Budgets go on when this value is gone: the books live as long as the process.
+        std::mem::forget(Arc::clone(&books));
         Self { books }
     }
 
@@ -51,4 +53,40 @@ fn serve(books: &Mutex<Books>, now: SystemTime) {
     let news = books.refresh(now);
     drop(books);
     news.iter().for_each(Budget::tell);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resolve::budget::Reserve;
+
+    const LIMITS: Limits = Limits { day: None, month: Some(10), resets_on: 1 };
+
+    #[test]
+    fn the_first_call_is_let_through_at_once() {
+        let budget = LocalLedger::new().open("main", LIMITS);
+        let answer = budget.reserve(1, SystemTime::now());
+        // Spent: only in the minute on each side of a month's end.
+        assert!(!matches!(answer, Reserve::Later), "{answer:?}");
+    }
+
+    #[test]
+    fn whoever_is_told_may_call_back() {
+        let budget = LocalLedger::new().open("main", LIMITS);
+        let again = budget.clone();
+        budget.on_change(Arc::new(move || {
+            let _ = again.reserve(1, SystemTime::now());
+        }));
+        let _ = budget.reserve(1, SystemTime::now());
+        assert!(budget.held() < 10, "this test hangs where it fails");
+    }
+
+    #[test]
+    fn a_licence_that_is_opened_twice_has_one_budget() {
+        let ledger = LocalLedger::new();
+        let first = ledger.open("main", LIMITS);
+        let narrower = Limits { month: Some(5), ..LIMITS };
+        assert_eq!(ledger.open("main", narrower).limits(), Some(narrower));
+        assert_eq!(first.limits(), Some(narrower));
+    }
 }

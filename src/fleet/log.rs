@@ -127,7 +127,9 @@ impl Log {
             waiting.again.is_some_and(|again| again <= now).then_some(*ticket)
         };
         let due: Vec<_> = self.unacknowledged.iter().filter_map(due).collect();
-        due.into_iter().for_each(|ticket| self.hand_over(ticket));
+        for ticket in due {
+            self.hand_over(ticket);
+        }
         refused
     }
 

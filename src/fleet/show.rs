@@ -23,23 +23,11 @@ pub(super) fn say_crossed(budget: &Budget, crossed: &Crossed, now: SystemTime) {
         return;
     }
     let standing = budget.standings(now).into_iter().find(|standing| standing.kind == bound.kind);
-    match standing.and_then(|standing| standing.gone_at) {
-        Some(gone) => tracing::warn!(
-            licence,
-            period,
-            limit,
-            used,
-            "{percent} % of the budget is used; gone at {}",
-            clock_time(gone, now)
-        ),
-        None => tracing::warn!(
-            licence,
-            period,
-            limit,
-            used,
-            "{percent} % of the budget is used; at this pace it lasts"
-        ),
-    }
+    let outlook = match standing.and_then(|standing| standing.gone_at) {
+        Some(gone) => format!("gone at {}", clock_time(gone, now)),
+        None => "at this pace it lasts".into(),
+    };
+    tracing::warn!(licence, period, limit, used, "{percent} % of the budget is used; {outlook}");
 }
 
 /// How every budget stands now.

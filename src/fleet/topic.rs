@@ -82,12 +82,14 @@ impl LedgerTopic {
         let asked = [ResourceSpecifier::Topic(topic)];
         let broker = metadata.orig_broker_id();
         let options = AdminOptions::new().request_timeout(Some(PATIENCE)).broker_id(Some(broker));
-        let answer = runtime.block_on(admin.describe_configs(&asked, &options));
-        let resource = answer.ok().and_then(|mut all| all.pop()).and_then(Result::ok);
-        Ok(Self::Present {
-            partitions: found.partitions().len(),
-            settings: resource.as_ref().and_then(TopicSettings::of),
-        })
+        let answer = runtime.block_on(admin.describe_configs(&asked, &options))?.pop();
+        let settings = match answer {
+            Some(Ok(resource)) => TopicSettings::of(&resource),
+            None | Some(Err(RDKafkaErrorCode::TopicAuthorizationFailed)) => None,
+            // A topic that was just made is not yet known everywhere: that is no answer.
+            Some(Err(code)) => return Err(KafkaError::AdminOp(code)),
+        };
+        Ok(Self::Present { partitions: found.partitions().len(), settings })
     }
 
     /// What is wrong with it, for entries that are to be kept so long.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -104,6 +104,63 @@ fn a_process_that_is_stopped_gives_back_what_it_did_not_spend() {
     until_granted(&budget, 7);
     assert!(fixture.ledger.stop(seconds(30)));
     assert_eq!(remaining(brokers, "stopped-ledger"), BUDGET - 7);
+
+    let (code, stdout, stderr) = told(brokers, "stopped-ledger", &["quota", "--format", "json"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    let quotas: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(quotas, serde_json::json!([]), "who has left has no word on the limit");
+}
+
+/// Scenario: a fleet has spent half of its budget; a person asks for it, and for what is missing.
+/// Guarantees: P11: `quota` says what the ledger says, and `check` what is wrong with its topic, with
+/// the command that mends it.
+#[test]
+fn a_person_is_told_what_is_left_and_what_is_wrong_with_the_ledger() {
+    let _turn = turn::together();
+    let Some(brokers) = broker::shared() else { return };
+    let client = Client::new(brokers);
+    client.create_topic("asked-ledger", 1, KEPT);
+    let fixture = Fixture::start(brokers, "asked-ledger");
+    let budget = fixture.ledger.open(LICENCE, monthly(BUDGET));
+    until_granted(&budget, BUDGET / 2);
+
+    let (code, stdout, stderr) = told(brokers, "asked-ledger", &["quota", "--format", "json"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    let quotas: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(quotas[0]["licence"], LICENCE, "{quotas}");
+    assert_eq!(quotas[0]["limit"], BUDGET, "{quotas}");
+    assert!(quotas[0]["used"].as_u64().unwrap() >= BUDGET / 2, "{quotas}");
+    let (code, _, stderr) = told(brokers, "no-ledger", &["quota"]);
+    assert_eq!(code, Some(69), "{stderr}");
+    assert!(stderr.contains("kafka-topics"), "{stderr}");
+
+    client.create_topic("thin-ledger", 1, &[("cleanup.policy", "compact")]);
+    let remedy = "--alter --entity-type topics --entity-name thin-ledger --add-config \
+                  cleanup.policy=delete";
+    // A broker may not know the settings of a topic that it has just made.
+    until("check says how the topic is mended", seconds(60), || {
+        let (_, stdout, _) = told(brokers, "thin-ledger", &["check"]);
+        stdout.contains(remedy)
+    });
+}
+
+/// What a command says that a person types: exit code, stdout, stderr.
+fn told(brokers: &str, ledger: &str, command: &[&str]) -> (Option<i32>, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ipstamp.yaml");
+    let config = format!(
+        "kafka: {{brokers: ['{brokers}']}}\ninput: {{topics: [logs], group: g}}\n\
+         output: {{topic: out}}\nledger: {{topic: {ledger}}}\n"
+    );
+    std::fs::write(&file, config).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_ipstamp"))
+        .args(command)
+        .arg("--config")
+        .arg(&file)
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
 }
 
 /// Scenario: the ledger's first entries are deleted in the middle of a period.
@@ -143,17 +200,22 @@ fn nothing_is_spent_before_the_ledgers_topic_is_as_it_should_be() {
     let client = Client::new(brokers);
     let fixture = Fixture::start(brokers, "mended-ledger");
     let budget = fixture.ledger.open(LICENCE, monthly(BUDGET));
-    assert!(matches!(budget.reserve(1, SystemTime::now()), Reserve::Later));
+    let is_found = |words: &str| {
+        until(words, seconds(60), || {
+            fixture.ledger.problem().is_some_and(|problem| problem.contains(words))
+        });
+        assert!(matches!(budget.reserve(1, SystemTime::now()), Reserve::Later));
+    };
+    is_found("does not exist");
     client.create_topic("mended-ledger", 1, &[("cleanup.policy", "compact")]);
-    let second = Fixture::start(brokers, "mended-ledger");
-    let other = second.ledger.open("other", monthly(BUDGET));
-    assert!(matches!(other.reserve(1, SystemTime::now()), Reserve::Later));
+    is_found("compacted");
+    assert_eq!(client.count("mended-ledger"), 0, "nothing is claimed before it is mended");
     client.configure_topic(
         "mended-ledger",
         &[("cleanup.policy", "delete"), ("retention.ms", "7776000000")],
     );
     until_granted(&budget, 1);
-    until_granted(&other, 1);
+    assert_eq!(fixture.ledger.problem(), None);
 }
 
 /// Scenario: records that are no entries stand in the topic; then one of a newer version.
@@ -230,7 +292,8 @@ fn until_granted(budget: &Budget, units: u64) {
     let explain = || last.lock().unwrap().clone();
     wait_for("units are granted", seconds(90), explain, || {
         match budget.reserve(units, SystemTime::now()) {
-            Reserve::Granted(reservation) => Some(drop(reservation)),
+            // Not settled: it stays spent.
+            Reserve::Granted(_) => Some(()),
             refused => {
                 *last.lock().unwrap() = format!("{refused:?}");
                 None
@@ -280,7 +343,7 @@ impl Provider {
             for (seed, stream) in (0..).zip(listener.incoming()) {
                 let counter = Arc::clone(&counting);
                 // A process that is killed leaves a connection in the middle of a call.
-                std::thread::spawn(move || stream.and_then(|stream| counter.answer(stream, seed)));
+                std::thread::spawn(move || stream.and_then(|stream| counter.answer(&stream, seed)));
             }
         });
         Self { port, counter }
@@ -302,9 +365,9 @@ impl Provider {
 }
 
 impl Counter {
-    fn answer(&self, stream: TcpStream, seed: u64) -> std::io::Result<()> {
+    fn answer(&self, stream: &TcpStream, seed: u64) -> std::io::Result<()> {
         let mut line = String::new();
-        BufReader::new(&stream).read_line(&mut line)?;
+        BufReader::new(stream).read_line(&mut line)?;
         let words: Vec<&str> = line.split_whitespace().collect();
         let [group, process, units] = words[..] else { return Ok(()) };
         let units: u64 = units.parse().unwrap();
@@ -321,7 +384,7 @@ impl Counter {
         let stands = |counted: &mut Counted| counted.charged > BUDGET / 3 && !counted.goes_on;
         drop(self.changed.wait_while(counted, stands).unwrap());
         if answered {
-            writeln!(&stream, "{cost}")?;
+            writeln!(&*stream, "{cost}")?;
         }
         Ok(())
     }

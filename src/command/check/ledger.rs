@@ -19,7 +19,15 @@ pub(super) fn judge(
     }
     let subject = format!("ledger {topic}");
     let problems = found.problems(topic, wanted.unwrap_or_default());
-    if problems.is_empty() {
+    let is_unseen = matches!(found, LedgerTopic::Present { settings: None, .. });
+    if problems.is_empty() && is_unseen {
+        report.warning(
+            subject.clone(),
+            "one partition; its settings may not be read, so it is not known whether it is compacted \
+             and how long entries are kept",
+            "grant DescribeConfigs on it, or look at cleanup.policy and retention.ms by hand",
+        );
+    } else if problems.is_empty() {
         report.ok(subject.clone(), "one partition, and entries are kept for long enough");
     }
     for problem in problems {
@@ -31,6 +39,7 @@ pub(super) fn judge(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fleet::TopicSettings;
 
     fn said(found: &LedgerTopic, wanted: Option<Duration>) -> String {
         let mut report = Report::default();
@@ -51,7 +60,14 @@ mod tests {
         let command =
             "> kafka-topics --bootstrap-server k:1 --create --topic ledger --partitions 1";
         assert!(missing.contains(command), "{missing}");
-        let sound = LedgerTopic::Present { partitions: 1, settings: None };
-        assert!(said(&sound, Some(day)).starts_with("ok       ledger ledger: one partition"));
+    }
+
+    #[test]
+    fn what_may_not_be_read_is_not_said_to_be_sound() {
+        let unseen = LedgerTopic::Present { partitions: 1, settings: None };
+        assert!(said(&unseen, None).starts_with("warning  ledger ledger: one partition"));
+        let settings = TopicSettings { compacted: false, retention: None, bounded_in_size: false };
+        let sound = LedgerTopic::Present { partitions: 1, settings: Some(settings) };
+        assert!(said(&sound, None).starts_with("ok       ledger ledger: one partition"));
     }
 }

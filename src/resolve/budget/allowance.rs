@@ -226,7 +226,9 @@ impl Budget {
     /// Tells those who wait that something has changed. They may call back: no lock is to be held.
     pub fn tell(&self) {
         let waiting = lock(&self.shared.waiting).clone();
-        waiting.iter().for_each(|listener| listener());
+        for listener in waiting {
+            listener();
+        }
     }
 }
 

@@ -157,10 +157,8 @@ impl Purse {
         let today = Day::of(now);
         let waits = self.pending.is_some();
         let has = units <= self.held.units && self.is_spendable(self.held.day, today);
-        self.closed_at(now).or_else(|| match has || waits {
-            true => None,
-            false => self.exhausted_until(units, today),
-        })
+        let exhausted = || if has || waits { None } else { self.exhausted_until(units, today) };
+        self.closed_at(now).or_else(exhausted)
     }
 
     /// What has to come from the ledger beside what is held.
@@ -180,22 +178,23 @@ impl Purse {
         self.wanted > 0 && self.pending.is_none()
     }
 
-    /// Before the chunk is used up the next one is claimed, so that nobody has to wait for it.
+    /// Before the chunk is used up the next one is claimed, so that nobody has to wait for it. Not
+    /// near the end: there a call is more than a chunk, and what one process holds others lack.
     fn claim_ahead(&mut self, units: u64, today: Day) {
         let low = self.held.units < self.last_chunk / 2;
-        if low && self.pending.is_none() && self.remaining(today) >= units {
+        if low && self.pending.is_none() && self.remaining(today) / CHUNKS >= units {
             self.wanted = self.wanted.max(units);
         }
     }
 
     /// After the call. Only the provider's own figure gives anything back.
     pub(super) fn settle(&mut self, done: Reservation, charged: Option<u64>, now: SystemTime) {
-        let Some(charged) = charged else { return };
-        if let Some(back) = done.units.checked_sub(charged) {
-            self.deposit(done.day, back, now);
+        let (Some(charged), Reservation { units, day }) = (charged, done) else { return };
+        if let Some(back) = units.checked_sub(charged) {
+            self.deposit(day, back, now);
         } else {
             // It should not happen, as the dearest price was reserved; but paid is paid.
-            let beyond = charged - done.units;
+            let beyond = charged - units;
             let paid = beyond.min(self.held.units);
             self.held.units -= paid;
             self.debt = self.debt.saturating_add(beyond - paid);
