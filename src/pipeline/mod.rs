@@ -9,6 +9,7 @@ mod audit;
 mod config;
 mod ends;
 mod lane;
+mod reader;
 mod recall;
 mod run;
 mod stamp;
