@@ -48,6 +48,8 @@ pub fn consumer_settings(
         client.set("topic.blacklist", format!("^{}", TopicPattern::INTERNAL));
     }
     set_by_default(&mut client, "reconnect.backoff.max.ms", "2000");
+    // What a disk has spoilt is not to be published as if it were whole.
+    set_by_default(&mut client, "check.crcs", "true");
     // New topics of a pattern are seen within so long.
     set_by_default(&mut client, "topic.metadata.refresh.interval.ms", "30000");
     if let Some(member) = &config.member {

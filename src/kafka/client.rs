@@ -131,6 +131,11 @@ pub enum Notice {
         /// librdkafka's words.
         text: String,
     },
+    /// A broker hung up in the way in which those do that expect another protocol.
+    HungUp {
+        /// librdkafka's words.
+        text: String,
+    },
     /// The client can do no more: it is to be made anew.
     Fatal {
         /// librdkafka's words.
@@ -283,9 +288,17 @@ pub(super) fn fatal_text(rk: *mut sys::rd_kafka_t) -> Option<String> {
     Some(unsafe { text_of(text.as_ptr()) })
 }
 
+/// Whether a broker has ended a connection before anything was said on it: those do that expect another
+/// protocol.
+fn is_hanging_up(text: &str) -> bool {
+    let early = ["in state APIVERSION_QUERY", "in state SSL_HANDSHAKE", "in state AUTH"];
+    text.contains("security.protocol")
+        || (text.contains("Disconnected") && early.iter().any(|state| text.contains(state)))
+}
+
 /// librdkafka's own log lines, from any of its threads.
 unsafe extern "C" fn on_log(
-    _rk: *const sys::rd_kafka_t,
+    rk: *const sys::rd_kafka_t,
     level: c_int,
     facility: *const c_char,
     text: *const c_char,
@@ -293,6 +306,13 @@ unsafe extern "C" fn on_log(
     guarded(|| {
         // SAFETY: both strings live for the call.
         let (facility, text) = unsafe { (text_of(facility), text_of(text)) };
+        // Of this librdkafka says nothing but in its log.
+        if facility == "FAIL" && is_hanging_up(&text) && !rk.is_null() {
+            // SAFETY: the client is alive inside its callback, and the opaque pointer is ours.
+            let noted = unsafe { noted_from(sys::rd_kafka_opaque(rk)) };
+            let text = text.split_once("]: ").map_or(&*text, |(_, rest)| rest).to_owned();
+            noted.lock().notices.push(Notice::HungUp { text });
+        }
         // Broker trouble is said once by the worker, not by each client and thread again.
         if level <= 5 {
             tracing::debug!(target: "librdkafka", facility, "{text}");

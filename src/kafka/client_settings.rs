@@ -128,7 +128,10 @@ const OWNED: &[(&str, &str)] = &[
     ("transaction.timeout.ms", "ipstamp delivers at least once, without transactions"),
     ("allow.auto.create.topics", "a topic that is missing is said, not made"),
     ("isolation.level", "ipstamp reads what is committed"),
-    ("enable.partition.eof", "ipstamp uses it itself, for --until end"),
+    (
+        "enable.partition.eof",
+        "librdkafka takes the word of an end for a record, and would leave out the next one",
+    ),
     ("statistics.interval.ms", "ipstamp has metrics of its own; see admin.listen"),
     ("message.copy.max.bytes", "ipstamp hands its own memory to librdkafka"),
     ("delivery.report.only.error", "ipstamp needs each delivery's report"),

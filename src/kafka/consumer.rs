@@ -39,6 +39,8 @@ pub enum Place {
     End,
     /// At what is committed.
     Committed,
+    /// At this offset.
+    At(NextOffset),
 }
 
 /// What became of a commit.

@@ -68,11 +68,12 @@ impl PartitionList {
     /// Adds a partition with the place where its reading begins.
     pub fn add_place(&mut self, topic: &str, partition: Partition, place: Place) {
         let offset = match place {
-            Place::Beginning => sys::RD_KAFKA_OFFSET_BEGINNING,
-            Place::End => sys::RD_KAFKA_OFFSET_END,
-            Place::Committed => sys::RD_KAFKA_OFFSET_INVALID,
+            Place::Beginning => i64::from(sys::RD_KAFKA_OFFSET_BEGINNING),
+            Place::End => i64::from(sys::RD_KAFKA_OFFSET_END),
+            Place::Committed => i64::from(sys::RD_KAFKA_OFFSET_INVALID),
+            Place::At(next) => next.0,
         };
-        self.add(topic, partition, Some(NextOffset(i64::from(offset))));
+        self.add(topic, partition, Some(NextOffset(offset)));
     }
 
     /// How many there are.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
+use super::reader::Next;
 use super::stamp::{Ask, Missing};
 use super::ticket::LaneId;
 use crate::commit::Sequence;
@@ -28,6 +29,8 @@ pub(super) enum Letter {
     Heard(Vec<Heard>),
     /// A record was read again from the input; None when it cannot be had.
     Recalled { who: (LaneId, Sequence), value: Option<Vec<u8>> },
+    /// What comes next in a partition from which nothing came; None when nobody says.
+    Looked { who: LaneId, found: Option<Next> },
     /// The process ends: drain.
     Stop,
 }

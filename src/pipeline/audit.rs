@@ -4,12 +4,14 @@ use std::fmt;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::ends::Ends;
+use super::reader::{Next, Reader, quiet};
 use super::worker::Failure;
+use crate::consume::Start;
+use crate::kafka::{Unreached, reach};
 use crate::record::{NextOffset, Partition, Topic, TopicPatterns};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -76,15 +78,17 @@ pub(super) fn ends_now(client: &ClientConfig, inputs: &TopicPatterns) -> Result<
             "the brokers did not say where the input ends ({error}); `ipstamp check` finds out why"
         ))
     };
-    let consumer: BaseConsumer =
-        client.create().map_err(|error| Failure::Config(format!("kafka: {error}")))?;
+    let consumer = quiet(client).map_err(|error| Failure::Config(format!("kafka: {error}")))?;
+    reach(&consumer).map_err(|unreached| unreachable(&unreached))?;
     let metadata = consumer.fetch_metadata(None, PATIENCE).map_err(unanswered)?;
     let there = |name: &str| metadata.topics().iter().any(|topic| topic.name() == name);
-    if let Some(missing) = inputs.exact().find(|input| !there(input)) {
+    let missing: Vec<&str> = inputs.exact().filter(|input| !there(input)).collect();
+    if !missing.is_empty() {
         // Ending at once, with nothing read, would look like success.
         return Err(Failure::Unavailable(format!(
-            "input topic {missing} does not exist, or we have no right to see it; look at \
-             input.topics"
+            "these input topics do not exist, or we have no right to see them: {}; look at \
+             input.topics, or ask `ipstamp check`",
+            missing.join(", ")
         )));
     }
     let mut ends = Vec::new();
@@ -105,33 +109,60 @@ pub(super) fn ends_now(client: &ClientConfig, inputs: &TopicPatterns) -> Result<
     Ok(Ends::new(ends))
 }
 
-/// Committed offsets of a group that are not where they should be. Asks the brokers.
+/// Partitions in which records stand between a group's committed offset and where that should be.
+/// Markers of transactions, and what was aborted, are no records: who has read all before them has
+/// read to the end. `start` is where a partition without a committed offset begins. Asks the brokers.
 pub fn uncommitted(
     client: &ClientConfig,
     group: &str,
+    start: Start,
     due: &[(Topic, Partition, NextOffset)],
 ) -> Result<Vec<Uncommitted>, KafkaError> {
-    let mut client = client.clone();
-    client.set("group.id", group);
-    let consumer: BaseConsumer = client.create()?;
-    let mut list = TopicPartitionList::new();
-    for (topic, partition, _) in due {
-        list.add_partition(topic.as_str(), partition.0);
-    }
-    let committed = consumer.committed_offsets(list, PATIENCE)?;
-    let mut wrong = Vec::new();
-    for (topic, partition, due) in due {
-        let found = committed.find_partition(topic.as_str(), partition.0);
-        let found = found.and_then(|element| match element.offset() {
-            Offset::Offset(offset) => Some(NextOffset(offset)),
-            _ => None,
-        });
+    let reader = Reader::new(client, group, start)?;
+    let behind = behind(&reader, due)?;
+    Ok(behind.into_iter().filter(|one| holds_a_record(&reader, one)).collect())
+}
+
+/// Whether there is any such partition.
+pub(super) fn anything_left(
+    reader: &Reader,
+    due: &[(Topic, Partition, NextOffset)],
+) -> Result<bool, KafkaError> {
+    Ok(behind(reader, due)?.iter().any(|one| holds_a_record(reader, one)))
+}
+
+/// The partitions whose committed offset is below what is due.
+fn behind(
+    reader: &Reader,
+    due: &[(Topic, Partition, NextOffset)],
+) -> Result<Vec<Uncommitted>, KafkaError> {
+    let names: Vec<_> =
+        due.iter().map(|(topic, partition, _)| (topic.clone(), *partition)).collect();
+    let committed = reader.committed(&names)?;
+    let behind = names.into_iter().zip(due).zip(committed).filter_map(|((name, due), found)| {
+        let ((topic, partition), due) = (name, due.2);
         // Nothing is committed of a partition that had nothing to read.
-        let fine = found.is_some_and(|found| found >= *due) || due.0 == 0;
-        if !fine {
-            let (topic, partition, due) = (topic.clone(), *partition, *due);
-            wrong.push(Uncommitted { topic, partition, found, due });
-        }
+        let fine = found.is_some_and(|found| found >= due) || due.0 == 0;
+        (!fine).then_some(Uncommitted { topic, partition, found, due })
+    });
+    Ok(behind.collect())
+}
+
+/// Whether a record is to be read between the two offsets. When in doubt there is.
+fn holds_a_record(reader: &Reader, one: &Uncommitted) -> bool {
+    match reader.next(&one.topic, one.partition, one.found) {
+        Ok(Next::Record(offset)) => offset.0 < one.due.0,
+        Ok(Next::Nothing(_)) => false,
+        Err(_) => true,
     }
-    Ok(wrong)
+}
+
+/// Why the input cannot be looked at, with what to do about it.
+fn unreachable(unreached: &Unreached) -> Failure {
+    let mut lines = vec!["no broker answers".to_owned()];
+    lines.extend(unreached.words.iter().map(|words| format!("  {words}")));
+    lines.extend(unreached.remedies().iter().map(|remedy| format!("    > {remedy}")));
+    lines.dedup();
+    let text = lines.join("\n");
+    if unreached.is_refusal() { Failure::NoPermission(text) } else { Failure::Unavailable(text) }
 }

@@ -13,14 +13,13 @@ pub(super) struct Ends(Mutex<BTreeMap<(Topic, Partition), End>>);
 struct End {
     offset: NextOffset,
     finished: bool,
-    /// What of it may be committed. None when it had nothing to read.
-    reached: Option<NextOffset>,
 }
 
 impl Ends {
     /// Ends as they stood at the beginning.
     pub(super) fn new(ends: impl IntoIterator<Item = ((Topic, Partition), NextOffset)>) -> Self {
-        let end = |offset| End { offset, finished: false, reached: None };
+        // A partition that never had a record has nothing to be read.
+        let end = |offset: NextOffset| End { offset, finished: offset.0 == 0 };
         Self(Mutex::new(ends.into_iter().map(|(name, offset)| (name, end(offset))).collect()))
     }
 
@@ -31,34 +30,26 @@ impl Ends {
     }
 
     /// Everything of a partition up to its end has come to its own.
-    pub(super) fn finished(
-        &self,
-        topic: &Topic,
-        partition: Partition,
-        reached: Option<NextOffset>,
-    ) {
+    pub(super) fn finished(&self, topic: &Topic, partition: Partition) {
         if let Some(end) = self.lock().get_mut(&(topic.clone(), partition)) {
             end.finished = true;
-            end.reached = end.reached.max(reached);
         }
     }
 
     /// Partitions that are not finished by this process.
     pub(super) fn unfinished(&self) -> Vec<(Topic, Partition, NextOffset)> {
-        let ends = self.lock();
-        let open = ends.iter().filter(|(_, end)| !end.finished);
-        open.map(|((topic, partition), end)| (topic.clone(), *partition, end.offset)).collect()
+        self.those(|end| !end.finished)
     }
 
-    /// What must be committed of each partition when all is done. Markers of transactions are not
-    /// records, so a partition that ends with one is committed up to the record before it.
-    pub(super) fn to_be_committed(&self) -> Vec<(Topic, Partition, NextOffset)> {
+    /// All partitions.
+    pub(super) fn all(&self) -> Vec<(Topic, Partition, NextOffset)> {
+        self.those(|_| true)
+    }
+
+    fn those(&self, wanted: impl Fn(&End) -> bool) -> Vec<(Topic, Partition, NextOffset)> {
         let ends = self.lock();
-        let due = |end: &End| end.reached.filter(|_| end.finished).unwrap_or(end.offset);
-        ends.iter()
-            .filter(|(_, end)| !end.finished || end.reached.is_some())
-            .map(|((topic, partition), end)| (topic.clone(), *partition, due(end)))
-            .collect()
+        let those = ends.iter().filter(|(_, end)| wanted(end));
+        those.map(|((topic, partition), end)| (topic.clone(), *partition, end.offset)).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<(Topic, Partition), End>> {

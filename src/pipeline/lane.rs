@@ -2,13 +2,18 @@
 //! published, and what has been fetched and not yet admitted.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Ordering, WindowConfig};
 use crate::commit::{Sequence, Tracker};
 use crate::kafka::{Buffer, Fetched, Headers, Place};
 use crate::publish::OutputId;
 use crate::record::{NextOffset, Offset, Outcome, Partition, Position, Reason, Topic};
+
+/// A partition with records to read from which nothing has come for so long is looked at.
+const QUIET: Duration = Duration::from_secs(2);
+/// And again after so much more.
+const LOOK_AGAIN: Duration = Duration::from_secs(15);
 
 /// Whether this worker may read the partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +54,28 @@ pub(super) struct Lane {
     pub(super) end: Option<NextOffset>,
     /// That end has been read.
     pub(super) exhausted: bool,
+    /// Up to here there is nothing to read, as somebody has looked: what stands between holds no record
+    /// for us, such as the markers of transactions.
+    pub(super) read_to: Option<NextOffset>,
+    /// Where librdkafka met an error. It takes that for a record and may go on behind it.
+    pub(super) faulted_at: Option<Offset>,
+    /// It did, and nothing is taken in until the partition is begun again.
+    pub(super) misplaced: bool,
+    /// Something in the partition cannot be read.
+    pub(super) unreadable: Option<Unreadable>,
+    /// When somebody was last sent to look whether there is anything to read.
+    pub(super) looked: Option<Instant>,
     /// When the watermark last moved, or there was nothing to do.
     pub(super) moved: Instant,
+}
+
+/// What cannot be read of a partition: nothing behind it is taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unreadable {
+    /// When it is tried again. None while it is being tried.
+    pub(super) again: Option<Instant>,
+    /// How often it could not be read.
+    pub(super) tries: u32,
 }
 
 /// A record that waits to be published.
@@ -104,6 +129,11 @@ impl Lane {
             halted: None,
             end: None,
             exhausted: false,
+            read_to: None,
+            faulted_at: None,
+            misplaced: false,
+            unreadable: None,
+            looked: None,
             moved: now,
         }
     }
@@ -117,6 +147,8 @@ impl Lane {
         self.place = None;
         self.halted = None;
         self.exhausted = false;
+        self.unreadable = None;
+        self.looked = None;
         self.moved = now;
     }
 
@@ -125,6 +157,9 @@ impl Lane {
     pub(super) fn begin_at(&mut self, place: Place) {
         debug_assert!(self.tracker.pending() == 0, "forgetting what is under way");
         self.tracker.begin();
+        self.read_to = None;
+        self.faulted_at = None;
+        self.misplaced = false;
         self.place = Some(place);
     }
 
@@ -154,6 +189,51 @@ impl Lane {
         self.waiting.clear();
         self.waiting_bytes = 0;
         self.committed = None;
+        self.read_to = None;
+        self.faulted_at = None;
+        self.misplaced = false;
+    }
+
+    /// How far this ownership has come: to the lowest record that has not ended, and where all have,
+    /// over whatever holds no record, such as markers of transactions. None before anything was read.
+    pub(super) fn reached(&self) -> Option<NextOffset> {
+        self.tracker.watermark().max(self.read_to.filter(|_| self.is_settled()))
+    }
+
+    /// Whether everything that was fetched has ended.
+    pub(super) fn is_settled(&self) -> bool {
+        self.tracker.pending() == 0 && self.held.is_empty()
+    }
+
+    /// Records between how far it has come and where the partition ends.
+    pub(super) fn lag(&self, end: Option<NextOffset>) -> i64 {
+        match (end, self.reached()) {
+            (Some(end), Some(reached)) => (end.0 - reached.0).max(0),
+            _ => 0,
+        }
+    }
+
+    /// Whether there is nothing to do. Until an end is known that is not known either.
+    pub(super) fn is_idle(&self, end: Option<NextOffset>) -> bool {
+        let nothing_left = end.is_some() && self.reached().is_some() && self.lag(end) == 0;
+        (nothing_left || self.exhausted) && self.tracker.pending() == 0
+    }
+
+    /// Whether it is time that somebody looks what there is to read: everything has ended, the partition
+    /// is said to go on, and nothing has come for a while.
+    pub(super) fn is_to_be_looked_at(&mut self, now: Instant, end: Option<NextOffset>) -> bool {
+        let quiet = self.is_settled() && !self.is_idle(end) && end.is_some() && !self.is_closed();
+        let since = self.looked.map_or(self.moved, |looked| looked + LOOK_AGAIN);
+        if !quiet || self.paused || now.saturating_duration_since(since) < QUIET {
+            return false;
+        }
+        self.looked = Some(now);
+        true
+    }
+
+    /// Whether something cannot be read and is not being tried.
+    pub(super) fn is_closed(&self) -> bool {
+        self.unreadable.is_some_and(|unreadable| unreadable.again.is_some())
     }
 
     /// Whether one more record may be under way.
@@ -295,7 +375,8 @@ impl Lane {
 
     /// Of a run that ends by itself: everything up to the end has ended.
     pub(super) fn is_finished(&self) -> bool {
-        self.exhausted && self.tracker.pending() == 0
+        let read = self.end.is_some() && self.tracker.watermark() >= self.end;
+        (self.exhausted || read) && self.tracker.pending() == 0
     }
 }
 
@@ -365,6 +446,25 @@ mod tests {
         assert!(lane.is_committed());
         lane.begin(Instant::now());
         assert_eq!(lane.committed, None, "of another ownership");
+    }
+
+    #[test]
+    fn what_holds_no_record_is_no_lag_once_somebody_has_looked() {
+        let end = Some(NextOffset(20));
+        let mut lane = lane();
+        assert!(!lane.is_idle(end), "nothing was read, and nobody has looked");
+        let sequence = lane.tracker.admit(Offset(11)).unwrap();
+        lane.read_to = Some(NextOffset(20));
+        assert_eq!((lane.lag(end), lane.is_idle(end)), (9, false), "a record is under way");
+        assert!(lane.tracker.end(sequence));
+        assert_eq!((lane.lag(end), lane.is_idle(end)), (0, true));
+        let more = Some(NextOffset(25));
+        assert_eq!((lane.lag(more), lane.is_idle(more)), (5, false), "there is more by now");
+        let later = lane.moved + QUIET;
+        assert!(lane.is_to_be_looked_at(later, more) && !lane.is_to_be_looked_at(later, more));
+        assert!(lane.is_to_be_looked_at(later + LOOK_AGAIN + QUIET, more));
+        lane.begin(Instant::now());
+        assert_eq!(lane.reached(), None, "of another ownership");
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod broken;
 mod config;
 mod ends;
 mod lane;
+mod reader;
 mod recall;
 mod run;
 mod stamp;

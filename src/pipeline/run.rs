@@ -13,9 +13,10 @@ use super::asking::{Inbox, Letter};
 use super::audit::{self, Audit, AuditLine};
 use super::broken::Broken;
 use super::ends::Ends;
+use super::reader::Reader;
 use super::stamp::StampSettings;
 use super::worker::{Failure, Worker, WorkerEnd, WorkerSettings};
-use crate::consume::{self, consumer_settings};
+use crate::consume::{self, Start, consumer_settings};
 use crate::kafka::{Producer, Wake};
 use crate::publish::{
     self, Catalog, CatalogSettings, Compression, TopicState, TopicTemplate, UnderWay,
@@ -24,14 +25,14 @@ use crate::publish::{
 use crate::record::{DeadLetterClass, NextOffset, Outcome, Partition, Reason, Topic};
 use crate::resolve::DatabaseSet;
 use crate::resolve::desk::Desk;
-use crate::telemetry::{Health, Metrics, PartitionLabels};
+use crate::telemetry::{Health, Metrics};
 
 /// How often the foreman looks round.
 const ROUND: Duration = Duration::from_millis(50);
 /// How long the output topics may take to be found before the workers begin.
 const FIND_OUTPUTS: Duration = Duration::from_secs(5);
-/// How often the brokers are asked what other members of the group have committed.
-const ASK_ELSEWHERE: Duration = Duration::from_secs(2);
+/// How often the brokers are asked whether there is anything left to read.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// How long all output topics may be away before there is no point in staying.
 const NO_OUTPUT_LIMIT: Duration = Duration::from_secs(60);
 /// More CPUs than this are rarely of use to one process: more processes spread better.
@@ -93,6 +94,7 @@ pub fn run(settings: RunSettings) -> RunEnd {
 struct Foreman {
     client: ClientConfig,
     group: String,
+    start: Start,
     drain: Duration,
     signals: Receiver<()>,
     health: Arc<Health>,
@@ -109,6 +111,8 @@ struct Foreman {
     failure: Option<Failure>,
     next_look: Instant,
     next_question: Instant,
+    /// Who asks them.
+    reader: Option<Reader>,
 }
 
 impl Foreman {
@@ -135,6 +139,7 @@ impl Foreman {
         Ok(Self {
             client: settings.client,
             group: settings.consume.group,
+            start: settings.consume.start,
             drain: settings.drain,
             signals: settings.signals,
             health: settings.health,
@@ -149,7 +154,8 @@ impl Foreman {
             no_output_since: None,
             failure: None,
             next_look: Instant::now(),
-            next_question: Instant::now() + ASK_ELSEWHERE,
+            next_question: Instant::now() + ASK_AGAIN,
+            reader: None,
         })
     }
 
@@ -225,16 +231,7 @@ impl Foreman {
         self.broken.count(&self.databases, &self.metrics);
         if let Some(ends) = &self.ends {
             let open = ends.unfinished();
-            // Other members of the group may have read some of it.
-            let ask = !open.is_empty() && !self.owns_any(&open) && now >= self.next_question;
-            if ask {
-                self.next_question = now + ASK_ELSEWHERE;
-            }
-            let elsewhere = || {
-                let asked = audit::uncommitted(&self.client, &self.group, &open);
-                asked.is_ok_and(|all| all.is_empty())
-            };
-            if open.is_empty() || (ask && elsewhere()) {
+            if open.is_empty() || self.is_nothing_left(&open, now) {
                 self.stop();
             }
         }
@@ -269,11 +266,20 @@ impl Foreman {
             Some(if missing { Failure::Unavailable(text) } else { Failure::NoPermission(text) });
     }
 
-    /// Whether this process reads any of these partitions; then it is not yet done with them.
-    fn owns_any(&self, open: &[(Topic, Partition, NextOffset)]) -> bool {
-        open.iter().any(|(topic, partition, _)| {
-            self.metrics.consumer_lag.get(&PartitionLabels::of(topic, *partition)).is_some()
-        })
+    /// Whether there is nothing to read in these, though no worker of ours has seen their ends: other
+    /// members of the group may have read them, or they end with what holds no record. Not asked before
+    /// we are members, since leaving while joining would keep the others waiting; nor while we work.
+    fn is_nothing_left(&mut self, open: &[(Topic, Partition, NextOffset)], now: Instant) -> bool {
+        let busy = self.metrics.records_in_flight.get() > 0;
+        if busy || !self.health.all_joined() || now < self.next_question {
+            return false;
+        }
+        self.next_question = now + ASK_AGAIN;
+        if self.reader.is_none() {
+            self.reader = Reader::new(&self.client, &self.group, self.start).ok();
+        }
+        let left = self.reader.as_ref().map(|reader| audit::anything_left(reader, open));
+        matches!(left, Some(Ok(false)))
     }
 
     fn stop(&mut self) {
@@ -304,8 +310,7 @@ impl Foreman {
             return RunEnd::Unfinished(left);
         }
         let Some(ends) = &self.ends else { return RunEnd::Drained(None) };
-        let due = ends.to_be_committed();
-        match audit::uncommitted(&self.client, &self.group, &due) {
+        match audit::uncommitted(&self.client, &self.group, self.start, &ends.all()) {
             Ok(uncommitted) => RunEnd::Drained(Some(Audit {
                 consumed: self.metrics.records_consumed.get(),
                 ended: self.ended_lines(),
@@ -342,12 +347,8 @@ fn worker_settings(
     wake: Arc<Wake>,
     inbox: Arc<Inbox>,
 ) -> WorkerSettings {
-    let mut consumer_client =
+    let consumer_client =
         consumer_settings(settings.client.clone(), &settings.consume, number, workers);
-    if settings.until_end {
-        // The end of a partition is told, for the sake of those that end with no record.
-        consumer_client.set("enable.partition.eof", "true");
-    }
     let (client, publish) = (settings.client.clone(), settings.publish.clone());
     let producer_wake = Arc::clone(&wake);
     let make_producer = Box::new(move |smallest_limit| {

@@ -32,6 +32,8 @@ pub enum Problem {
     Refusing(String, u16),
     /// A partition waits for a person.
     Halted(String),
+    /// Something in a partition cannot be read.
+    Unreadable(String),
     /// A partition has records to read and does not move.
     Stalled(String),
     /// Records are not acknowledged for long.
@@ -46,6 +48,7 @@ impl Problem {
             Self::Output(topic) => format!("output topic {topic}"),
             Self::Refusing(topic, worker) => format!("output topic {topic} (worker {worker})"),
             Self::Halted(partition) => format!("halted partition {partition}"),
+            Self::Unreadable(partition) => format!("unreadable partition {partition}"),
             Self::Stalled(partition) => format!("stalled partition {partition}"),
             Self::Unacknowledged(worker) => format!("acknowledgements (worker {worker})"),
         }
@@ -121,6 +124,11 @@ impl Health {
     /// A worker is a member of the group; it may have no partition.
     pub fn joined(&self, worker: u16) {
         self.workers[usize::from(worker)].joined.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether every worker is one.
+    pub fn all_joined(&self) -> bool {
+        self.workers.iter().all(|worker| worker.joined.load(Ordering::Relaxed))
     }
 
     /// The process ends.

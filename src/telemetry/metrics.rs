@@ -42,6 +42,10 @@ pub const METRICS: &[Described] = &[
         "Of these, partitions that are paused because something is full or blocked.",
     ),
     ("ipstamp_halted_partitions", "Partitions that wait for a person: look at the log."),
+    (
+        "ipstamp_unreadable_total",
+        "Tries at something in a partition that cannot be read: look at the log.",
+    ),
     ("ipstamp_consumer_lag_records", "Records not yet committed, by topic and partition."),
     ("ipstamp_oldest_in_flight_seconds", "Age of the oldest record that is not acknowledged."),
     ("ipstamp_rebalances_total", "Changes of the assignment, by kind."),
@@ -131,6 +135,8 @@ pub struct Metrics {
     pub paused_partitions: Gauge,
     /// See [`METRICS`].
     pub halted_partitions: Gauge,
+    /// See [`METRICS`].
+    pub unreadable: Counter,
     /// See [`METRICS`].
     pub consumer_lag: Family<PartitionLabels, Gauge>,
     /// See [`METRICS`].
@@ -328,6 +334,7 @@ impl Metrics {
             assigned_partitions: Gauge::default(),
             paused_partitions: Gauge::default(),
             halted_partitions: Gauge::default(),
+            unreadable: Counter::default(),
             consumer_lag: Family::default(),
             oldest_in_flight: Gauge::default(),
             rebalances: Family::default(),
@@ -376,6 +383,7 @@ impl Metrics {
         counter("ipstamp_values_unreadable", &self.values_unreadable);
         counter("ipstamp_addresses_left_out", &self.addresses_left_out);
         counter("ipstamp_records_sent_again", &self.records_sent_again);
+        counter("ipstamp_unreadable", &self.unreadable);
         counter("ipstamp_producers_replaced", &self.producers_replaced);
         counter("ipstamp_offsets_lost", &self.offsets_lost);
         let mut gauge = |name: &str, gauge: &Gauge| {

@@ -1,10 +1,9 @@
 //! P1, P2, P4: processes that are killed at random lose nothing and repeat little.
 
-use std::time::Duration;
-
 use crate::support::audit::Audit;
 use crate::support::broker::{self, say};
 use crate::support::client::Client;
+use crate::support::commits;
 use crate::support::dice::Dice;
 use crate::support::feeder::Feeder;
 use crate::support::patience::{seconds, wait_for};
@@ -67,7 +66,8 @@ fn storm(storm: &Storm) {
     let client = Client::new(brokers);
     let (input, output) = (format!("{}-in", storm.name), format!("{}-out", storm.name));
     client.create_topic(&input, PARTITIONS, &[]);
-    client.create_topic(&output, PARTITIONS, &[]);
+    // With the broker's times, to compare with those of the commits.
+    client.create_topic(&output, PARTITIONS, &[("message.timestamp.type", "LogAppendTime")]);
     let feeder = Feeder::start(brokers, &input, PARTITIONS, lasts * pace, pace);
     let mut fleet = Fleet::start(storm, brokers, &input, &output);
 
@@ -75,7 +75,8 @@ fn storm(storm: &Storm) {
     let mut moved = Moved::new(&client, &fleet.settings.group, &input);
     let (mut kills, mut hasty_kills) = (0, 0);
     loop {
-        std::thread::sleep(Duration::from_millis(2000 + dice.below(3000)));
+        // Two to five seconds.
+        feeder.until_more(pace * (2000 + dice.below(3000)) / 1000);
         // Three of four kills wait until the group is at work again and has records under way; the
         // fourth comes whatever the group is doing.
         let hasty = dice.below(4) == 0;
@@ -94,9 +95,13 @@ fn storm(storm: &Storm) {
     }
     feeder.finish();
     client.until_committed(&fleet.settings.group, &input, seconds(120), || fleet.log());
+    let fleet_group = fleet.settings.group.clone();
     fleet.stop();
 
-    let audit = Audit::of(&client.read(&input), &client.read(&output));
+    let outputs = client.read(&output);
+    let audit = Audit::of(&client.read(&input), &outputs);
+    let commits = commits::of_group(&client, &fleet_group, &input);
+    commits::assert_none_is_ahead(&commits, &outputs);
     // P4: of each partition of the killed, the window and what was finished since the last commit.
     // A kill in a quiet moment hits a third of the partitions, give or take; a hasty one may hit all.
     let per_partition =
@@ -104,11 +109,12 @@ fn storm(storm: &Storm) {
     let bound = (kills * PARTITIONS as u64 / 2 + hasty_kills * PARTITIONS as u64) * per_partition;
     say(&format!(
         "{}: {} records, {kills} kills with records under way and {hasty_kills} at any moment: \
-         {} lost, {} duplicates (bound {bound})",
+         {} lost, {} duplicates (bound {bound}), {} commits and none ahead of its outputs",
         storm.name,
         audit.inputs,
         audit.missing.len(),
         audit.duplicated(),
+        commits.len(),
     ));
     audit.assert_kept();
     assert_eq!(audit.inputs as u64, lasts * pace);

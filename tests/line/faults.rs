@@ -168,6 +168,30 @@ fn a_producer_that_the_brokers_have_disowned_is_made_anew() {
     }
 }
 
+/// Scenario: a fetch is refused where there is nothing to read yet; then a second member joins, for
+/// which librdkafka pauses everything, and then records come.
+/// Guarantees: P1: librdkafka counts the refusal as a record and would go on behind the next one, or
+/// behind the end; nothing is lost or repeated all the same.
+#[test]
+fn a_fetch_that_was_refused_before_a_rebalance_loses_no_record() {
+    let (mock, client, setup) = prepared(Mock::start(), 100);
+    let line = Line::start(&setup);
+    until_done(&client, &setup, &line);
+    mock.fail(Api::Fetch, &[Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 3]);
+    until("the refusal is said", seconds(30), || {
+        line.health.checks().iter().any(|check| check.name.starts_with("group"))
+    });
+    mock.mend(Api::Fetch);
+    let assigned = |line: &Line| line.metrics.assigned_partitions.get();
+    let second = Line::start(&setup);
+    until("both have their share", seconds(60), || (assigned(&line), assigned(&second)) == (1, 1));
+    client.write("in", records(100..300));
+    until_done(&client, &setup, &line);
+    second.stop();
+    line.stop();
+    audit(&client).assert_exactly_once();
+}
+
 /// A line that has read everything, and a broker that has not yet taken any of it.
 fn under_way(mock: &Mock, setup: &Setup, records: u64) -> Line {
     mock.fail(Api::Produce, &[Code::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS; 1000]);

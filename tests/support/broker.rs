@@ -27,6 +27,19 @@ pub(crate) struct Broker {
     process: Leashed,
     home: Folder,
     port: u16,
+    /// By the names of the listeners beside the plain one.
+    others: Vec<(&'static str, u16)>,
+}
+
+/// What a broker has beside the plain listener.
+#[derive(Default)]
+pub(crate) struct Setup {
+    /// More listeners: a name and the protocol.
+    pub(crate) listeners: Vec<(&'static str, &'static str)>,
+    /// More settings.
+    pub(crate) settings: Vec<(String, String)>,
+    /// Users of SCRAM, as the formatting tool takes them.
+    pub(crate) users: Vec<String>,
 }
 
 /// The broker that all tests of this binary share; none when there is none to be had, which has
@@ -37,7 +50,7 @@ pub(crate) fn shared() -> Option<&'static str> {
         if let Some(named) = named() {
             return Some((named, None));
         }
-        let broker = Broker::start(&jars()?);
+        let broker = Broker::start(&jars()?, &Setup::default());
         Some((broker.address(), Some(broker)))
     });
     found.as_ref().map(|(address, _)| address.as_str())
@@ -45,11 +58,16 @@ pub(crate) fn shared() -> Option<&'static str> {
 
 /// A broker for a test that hurts it.
 pub(crate) fn own() -> Option<Broker> {
+    own_with(Setup::default)
+}
+
+/// The same with more to it.
+pub(crate) fn own_with(setup: impl FnOnce() -> Setup) -> Option<Broker> {
     if named().is_some() {
-        say("SKIPPED: a test that kills its broker needs one of its own (IPSTAMP_TEST_BROKERS)");
+        say("SKIPPED: a test that hurts its broker needs one of its own (IPSTAMP_TEST_BROKERS)");
         return None;
     }
-    Some(Broker::start(&jars()?))
+    Some(Broker::start(&jars()?, &setup()))
 }
 
 /// The brokers that the environment names.
@@ -128,14 +146,16 @@ pub(crate) fn say(line: &str) {
 }
 
 impl Broker {
-    fn start(jars: &Path) -> Self {
+    fn start(jars: &Path, setup: &Setup) -> Self {
         let mut home = Folder::new(Path::new(SCRATCH), "broker-");
         // Another process can take a free port before the broker does.
         for _ in 0..3 {
-            let (port, controller) = two_free_ports();
-            configure(home.path(), jars, port, controller);
+            let ports = free_ports(2 + setup.listeners.len());
+            configure(home.path(), jars, &ports, setup);
             let process = launch(home.path(), jars);
-            let mut broker = Self { process, home, port };
+            let names = setup.listeners.iter().map(|(name, _)| *name);
+            let others = names.zip(ports[2..].iter().copied()).collect();
+            let mut broker = Self { process, home, port: ports[0], others };
             if broker.comes_up() {
                 return broker;
             }
@@ -150,9 +170,36 @@ impl Broker {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// `host:port` of another listener.
+    pub(crate) fn address_of(&self, listener: &str) -> String {
+        let (_, port) = self.others.iter().find(|(name, _)| *name == listener).unwrap();
+        format!("127.0.0.1:{port}")
+    }
+
+    /// Runs one of Kafka's own tools at the plain listener.
+    pub(crate) fn tool(&self, class: &str, arguments: &[&str]) {
+        let mut command = Command::new("java");
+        java(&mut command, self.home.path(), &jars().unwrap());
+        command.args([class, "--bootstrap-server", &self.address()]).args(arguments);
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{class} {arguments:?}: {said}");
+    }
+
     /// Ends it without a word to anybody, as a lost machine would.
     pub(crate) fn kill(&mut self) {
         self.process.kill();
+    }
+
+    /// Ends it as an operator would: it writes down that its data is in order.
+    pub(crate) fn stop(&mut self) {
+        self.process.signal("TERM");
+        until("the broker ends", seconds(60), || self.process.ended().is_some());
+    }
+
+    /// Where it keeps its topics.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.home.path().join("data")
     }
 
     /// Starts it again on the same port and data.
@@ -185,24 +232,33 @@ impl Broker {
     }
 }
 
-fn two_free_ports() -> (u16, u16) {
-    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    let [a, b] = listeners.each_ref().map(|listener| listener.local_addr().unwrap().port());
-    (a, b)
+fn free_ports(count: usize) -> Vec<u16> {
+    let bind = |_| TcpListener::bind("127.0.0.1:0").unwrap();
+    let listeners: Vec<_> = (0..count).map(bind).collect();
+    listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
 }
 
-/// Writes the settings and formats the data folder.
-fn configure(home: &Path, jars: &Path, port: u16, controller: u16) {
+/// Writes the settings and formats the data folder. The first port is the plain listener's, the
+/// second the controller's.
+fn configure(home: &Path, jars: &Path, ports: &[u16], setup: &Setup) {
     let data = home.join("data");
     drop(fs::remove_dir_all(&data));
-    let settings = [
+    let (port, controller) = (ports[0], ports[1]);
+    let mut open = format!("PLAINTEXT://127.0.0.1:{port}");
+    let mut protocols = "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT".to_owned();
+    for ((name, protocol), port) in setup.listeners.iter().zip(&ports[2..]) {
+        write!(open, ",{name}://127.0.0.1:{port}").unwrap();
+        write!(protocols, ",{name}:{protocol}").unwrap();
+    }
+    let mut settings = vec![
         ("process.roles", "broker,controller".to_owned()),
         ("node.id", "1".into()),
         ("controller.quorum.voters", format!("1@127.0.0.1:{controller}")),
-        ("listeners", format!("PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}")),
-        ("advertised.listeners", format!("PLAINTEXT://127.0.0.1:{port}")),
+        ("listeners", format!("{open},CONTROLLER://127.0.0.1:{controller}")),
+        ("advertised.listeners", open),
+        ("inter.broker.listener.name", "PLAINTEXT".into()),
         ("controller.listener.names", "CONTROLLER".into()),
-        ("listener.security.protocol.map", "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT".into()),
+        ("listener.security.protocol.map", protocols),
         ("log.dirs", data.display().to_string()),
         ("offsets.topic.replication.factor", "1".into()),
         ("offsets.topic.num.partitions", "4".into()),
@@ -211,11 +267,14 @@ fn configure(home: &Path, jars: &Path, port: u16, controller: u16) {
         ("group.initial.rebalance.delay.ms", "0".into()),
         ("group.min.session.timeout.ms", "500".into()),
         ("auto.create.topics.enable", "false".into()),
+        // What is to be compacted is seen soon.
+        ("log.cleaner.backoff.ms", "200".into()),
         // The default takes 128 MB of a small heap.
         ("log.cleaner.dedupe.buffer.size", "16777216".into()),
         ("num.network.threads", "2".into()),
         ("num.io.threads", "4".into()),
     ];
+    settings.extend(setup.settings.iter().map(|(name, value)| (name.as_str(), value.clone())));
     let text = settings.iter().fold(String::new(), |mut text, (name, value)| {
         writeln!(text, "{name}={value}").unwrap();
         text
@@ -230,6 +289,7 @@ fn configure(home: &Path, jars: &Path, port: u16, controller: u16) {
     let output = format
         .args(["kafka.tools.StorageTool", "format", "-t", "AAAAAAAAAAAAAAAAAAAAAQ", "-c"])
         .arg(home.join("server.properties"))
+        .args(setup.users.iter().flat_map(|user| ["--add-scram", user.as_str()]))
         .output()
         .unwrap();
     assert!(output.status.success(), "format: {}", String::from_utf8_lossy(&output.stderr));

@@ -2,8 +2,8 @@
 //! offsets.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rdkafka::admin::{
@@ -12,11 +12,13 @@ use rdkafka::admin::{
 };
 use rdkafka::client::{ClientContext, DefaultClientContext};
 use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Message};
+use rdkafka::message::{DeliveryResult, Message, Timestamp};
 use rdkafka::metadata::MetadataPartition;
-use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{
+    BaseProducer, BaseRecord, Producer as _, ProducerContext, ThreadedProducer,
+};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::headers::{self, Header};
@@ -42,6 +44,8 @@ pub(crate) struct Stored {
     pub(crate) headers: Vec<Header>,
     /// Milliseconds since 1970.
     pub(crate) timestamp: Option<i64>,
+    /// The time is the broker's, of when it appended the record, and not the producer's.
+    pub(crate) appended: bool,
 }
 
 impl Stored {
@@ -82,7 +86,10 @@ pub(crate) struct Outgoing {
 pub(crate) struct Client {
     settings: ClientConfig,
     admin: AdminClient<DefaultClientContext>,
+    /// Of no group: for one with a group librdkafka asks for its coordinator at once, and so makes the
+    /// broker's topic of offsets.
     consumer: BaseConsumer,
+    reader: OnceLock<BaseConsumer<Quiet>>,
 }
 
 impl Client {
@@ -90,10 +97,8 @@ impl Client {
     pub(crate) fn new(brokers: &str) -> Self {
         let mut settings = ClientConfig::new();
         settings.set("bootstrap.servers", brokers).set("fetch.queue.backoff.ms", "10");
-        // Assigning by hand wants a group's name too; nothing is ever committed in it.
-        let mut reader = settings.clone();
-        reader.set("group.id", "reader").set("enable.auto.commit", "false");
-        Self { admin: settings.create().unwrap(), consumer: reader.create().unwrap(), settings }
+        let consumer = settings.create().unwrap();
+        Self { admin: settings.create().unwrap(), consumer, reader: OnceLock::new(), settings }
     }
 
     /// Makes a topic and waits until it can be used.
@@ -221,6 +226,47 @@ impl Client {
         Ok(offsets.into_iter().map(|(_, offset)| offset).collect())
     }
 
+    /// Commits offsets for a group without members, as an operator does who moves it.
+    pub(crate) fn move_group(&self, group: &str, topic: &str, offsets: &[i64]) {
+        let mut list = TopicPartitionList::new();
+        for (partition, offset) in (0..).zip(offsets) {
+            list.add_partition_offset(topic, partition, Offset::Offset(*offset)).unwrap();
+        }
+        let mover: BaseConsumer = self.settings.clone().set("group.id", group).create().unwrap();
+        until("the group can be moved", ANSWER, || mover.commit(&list, CommitMode::Sync).is_ok());
+    }
+
+    /// Deletes a group without members, as the brokers do with one that was not used for long.
+    pub(crate) fn delete_group(&self, group: &str) {
+        until("the group can be deleted", ANSWER, || {
+            let results = wait(self.admin.delete_groups(&[group], &AdminOptions::new()));
+            results.is_ok_and(|results| results.iter().all(Result::is_ok))
+        });
+    }
+
+    /// Deletes the records of a partition below an offset, as retention does.
+    pub(crate) fn delete_records(&self, topic: &str, partition: i32, below: i64) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(below)).unwrap();
+        wait(self.admin.delete_records(&list, &AdminOptions::new())).unwrap();
+        until("the records are gone", ANSWER, || self.watermarks(topic, partition).0 == below);
+    }
+
+    /// The names of all topics.
+    pub(crate) fn topics(&self) -> Vec<String> {
+        let metadata = self.consumer.fetch_metadata(None, ANSWER).unwrap();
+        metadata.topics().iter().map(|topic| topic.name().to_owned()).collect()
+    }
+
+    /// Writes to a topic in transactions.
+    pub(crate) fn transactions(&self, topic: &str) -> Transactions {
+        let mut config = self.settings.clone();
+        config.set("transactional.id", format!("{topic}-writer")).set("linger.ms", "5");
+        let producer: BaseProducer = config.create().unwrap();
+        producer.init_transactions(ANSWER).unwrap();
+        Transactions { producer, topic: topic.to_owned() }
+    }
+
     /// Waits until the group has committed all that is in the topic.
     pub(crate) fn until_committed(
         &self,
@@ -247,21 +293,35 @@ impl Client {
 
     /// The first `most` records of each partition.
     pub(crate) fn read_first(&self, topic: &str, most: i64) -> Vec<Stored> {
+        let reader = self.reader.get_or_init(|| {
+            let mut settings = self.settings.clone();
+            // Assigning by hand wants a group's name too; nothing is ever committed in it.
+            settings.set("group.id", "reader").set("enable.auto.commit", "false");
+            // A partition may end in what holds no record, such as the marker of a transaction.
+            settings.set("enable.partition.eof", "true");
+            settings.create_with_context(Quiet).unwrap()
+        });
         let mut all = Vec::new();
         for (partition, end) in (0..).zip(self.ends(topic)) {
             let mut list = TopicPartitionList::new();
             list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
-            self.consumer.assign(&list).unwrap();
+            reader.assign(&list).unwrap();
             let mut next = self.watermarks(topic, partition).0;
             let end = end.min(next.saturating_add(most));
             while next < end {
-                let message = self.consumer.poll(ANSWER).expect("the topic ends too early");
+                let message = reader.poll(ANSWER).expect("the topic ends too early");
                 let message = match message {
                     Ok(message) => message,
-                    // Said once after a broker came back; the next poll goes on.
-                    Err(KafkaError::MessageConsumption(
-                        RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown,
-                    )) => continue,
+                    Err(KafkaError::PartitionEOF(of)) if of == partition => break,
+                    // Of a partition that was read before; or said once after a broker came back, and the
+                    // next poll goes on.
+                    Err(
+                        KafkaError::PartitionEOF(_)
+                        | KafkaError::MessageConsumption(
+                            RDKafkaErrorCode::BrokerTransportFailure
+                            | RDKafkaErrorCode::AllBrokersDown,
+                        ),
+                    ) => continue,
                     Err(error) => panic!("{topic}-{partition}: {error}"),
                 };
                 next = message.offset() + 1;
@@ -273,13 +333,23 @@ impl Client {
                     value: message.payload().map(<[u8]>::to_vec),
                     headers: message.headers().map(headers::from_native).unwrap_or_default(),
                     timestamp: message.timestamp().to_millis(),
+                    appended: matches!(message.timestamp(), Timestamp::LogAppendTime(_)),
                 });
             }
         }
-        self.consumer.unassign().unwrap();
+        reader.unassign().unwrap();
         all
     }
 }
+
+/// The ends of partitions are no errors worth a word.
+struct Quiet;
+
+impl ClientContext for Quiet {
+    fn error(&self, _: KafkaError, _: &str) {}
+}
+
+impl ConsumerContext for Quiet {}
 
 /// Counts what the broker did not take.
 struct Reports(Arc<AtomicU64>);
@@ -318,7 +388,7 @@ impl Writer {
             let full = RDKafkaErrorCode::QueueFull;
             assert_eq!(error, KafkaError::MessageProduction(full), "the writer");
             outgoing = back;
-            std::thread::sleep(Duration::from_millis(2));
+            self.producer.poll(Duration::from_millis(2));
         }
     }
 
@@ -326,6 +396,42 @@ impl Writer {
     pub(crate) fn finish(self) {
         self.producer.flush(seconds(120)).unwrap();
         assert_eq!(self.refused.load(Ordering::Relaxed), 0, "records refused by the broker");
+    }
+}
+
+/// Writes to one topic in transactions.
+pub(crate) struct Transactions {
+    producer: BaseProducer,
+    topic: String,
+}
+
+/// How a transaction ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Its records may be read.
+    Committed,
+    /// Its records are in the topic and nobody may read them.
+    Aborted,
+}
+
+impl Transactions {
+    /// Writes some records in one transaction, which leaves a marker in each partition.
+    pub(crate) fn write(&self, ending: Ending, records: impl IntoIterator<Item = Outgoing>) {
+        self.producer.begin_transaction().unwrap();
+        for record in records {
+            let mut outgoing: BaseRecord<'_, [u8], [u8]> =
+                BaseRecord::to(&self.topic).partition(record.partition);
+            outgoing.key = record.key.as_deref();
+            outgoing.payload = record.value.as_deref();
+            outgoing.timestamp = record.timestamp;
+            self.producer.send(outgoing).map_err(|(error, _)| error).unwrap();
+        }
+        // What is aborted is to be in the topic.
+        self.producer.flush(ANSWER).unwrap();
+        match ending {
+            Ending::Committed => self.producer.commit_transaction(ANSWER).unwrap(),
+            Ending::Aborted => self.producer.abort_transaction(ANSWER).unwrap(),
+        }
     }
 }
 

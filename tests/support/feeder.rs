@@ -1,14 +1,20 @@
 //! Writes events at a steady pace on a thread of its own, so that records come in while things are
 //! being broken.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::client::Client;
 use super::events;
+use super::patience::{seconds, until};
 
 /// A feeder at work.
-pub(crate) struct Feeder(JoinHandle<()>);
+pub(crate) struct Feeder {
+    thread: JoinHandle<()>,
+    written: Arc<AtomicU64>,
+}
 
 impl Feeder {
     /// Writes `records` events over `partitions` partitions, `pace` of them a second.
@@ -20,7 +26,9 @@ impl Feeder {
         pace: u64,
     ) -> Self {
         let (brokers, topic) = (brokers.to_owned(), topic.to_owned());
-        Self(std::thread::spawn(move || {
+        let written = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&written);
+        let thread = std::thread::spawn(move || {
             let client = Client::new(&brokers);
             // Whatever happens to the broker, it is the worker's trouble and not the feeder's.
             let writer = client.writer_with(&topic, &[("message.timeout.ms", "0")]);
@@ -31,18 +39,28 @@ impl Feeder {
                     std::thread::sleep(early.max(Duration::from_millis(2)));
                 }
                 writer.send(&events::record(number, (number % partitions as u64) as i32));
+                counted.store(number + 1, Ordering::Relaxed);
             }
             writer.finish();
-        }))
+        });
+        Self { thread, written }
+    }
+
+    /// Waits until so many more records are written, or all are.
+    pub(crate) fn until_more(&self, records: u64) {
+        let due = self.written.load(Ordering::Relaxed) + records;
+        until("the feeder writes", seconds(120), || {
+            self.is_done() || self.written.load(Ordering::Relaxed) >= due
+        });
     }
 
     /// Whether it has written everything.
     pub(crate) fn is_done(&self) -> bool {
-        self.0.is_finished()
+        self.thread.is_finished()
     }
 
     /// Waits until it has.
     pub(crate) fn finish(self) {
-        self.0.join().unwrap();
+        self.thread.join().unwrap();
     }
 }

@@ -3,13 +3,16 @@
 
 pub(crate) mod audit;
 pub(crate) mod broker;
+pub(crate) mod certificates;
 pub(crate) mod client;
+pub(crate) mod commits;
 pub(crate) mod dice;
 pub(crate) mod events;
 pub(crate) mod feeder;
 pub(crate) mod headers;
 pub(crate) mod leash;
 pub(crate) mod patience;
+pub(crate) mod secured;
 pub(crate) mod small_databases;
 pub(crate) mod turn;
 pub(crate) mod worker;

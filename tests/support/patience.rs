@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+/// One round of asking counts for no more: a machine that stood still was not waited on.
+const MOST_OF_A_ROUND: Duration = Duration::from_secs(5);
+
 /// Asks again and again until there is an answer; panics with `what` and `explain` after `limit`.
 pub(crate) fn wait_for<T>(
     what: &str,
@@ -9,13 +12,15 @@ pub(crate) fn wait_for<T>(
     explain: impl Fn() -> String,
     mut ask: impl FnMut() -> Option<T>,
 ) -> T {
-    let begin = Instant::now();
+    let mut waited = Duration::ZERO;
     loop {
+        let begin = Instant::now();
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(begin.elapsed() < limit, "not within {limit:?}: {what}\n{}", explain());
+        assert!(waited < limit, "not within {limit:?}: {what}\n{}", explain());
         std::thread::sleep(Duration::from_millis(20));
+        waited += begin.elapsed().min(MOST_OF_A_ROUND);
     }
 }
 

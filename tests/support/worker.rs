@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::leash::{Folder, Leashed};
@@ -16,6 +16,8 @@ use super::small_databases::Databases;
 pub(crate) struct Settings {
     /// `kafka.brokers`
     pub(crate) brokers: String,
+    /// `kafka.security`, as the inside of a YAML map.
+    pub(crate) security: String,
     /// `kafka.client`
     pub(crate) client: Vec<(&'static str, String)>,
     /// `input.topics`
@@ -24,6 +26,10 @@ pub(crate) struct Settings {
     pub(crate) group: String,
     /// `input.member`
     pub(crate) member: Option<String>,
+    /// `input.start`
+    pub(crate) start: &'static str,
+    /// `input.on_offset_out_of_range`
+    pub(crate) on_offset_out_of_range: &'static str,
     /// `input.assignor`
     pub(crate) assignor: &'static str,
     /// `input.on_unparsable`
@@ -47,10 +53,13 @@ impl Settings {
     pub(crate) fn new(brokers: &str, input: &str, output: &str) -> Self {
         Self {
             brokers: brokers.to_owned(),
+            security: String::new(),
             client: Vec::new(),
             topics: vec![input.to_owned()],
             group: format!("{input}-group"),
             member: None,
+            start: "earliest",
+            on_offset_out_of_range: "fail",
             assignor: "cooperative-sticky",
             on_unparsable: "pass",
             output: output.to_owned(),
@@ -62,7 +71,9 @@ impl Settings {
         }
     }
 
-    fn yaml(&self, databases: &Databases, admin: u16) -> String {
+    /// The configuration of a process with an admin port, or without.
+    fn yaml(&self, databases: &Databases, admin: Option<u16>) -> String {
+        let admin = admin.map_or("off".to_owned(), |port| format!("127.0.0.1:{port}"));
         let client: Vec<_> =
             self.client.iter().map(|(name, value)| format!("{name}: {value:?}")).collect();
         let optional = |name: &str, value: &Option<String>| {
@@ -70,16 +81,20 @@ impl Settings {
         };
         let topics: Vec<_> = self.topics.iter().map(|topic| format!("'{topic}'")).collect();
         format!(
-            "kafka:\n  brokers: [{brokers:?}]\n  client: {{{client}}}\n\
-             input:\n  topics: [{topics}]\n  group: {group:?}\n  start: earliest\n\
+            "kafka:\n  brokers: [{brokers:?}]\n  security: {{{security}}}\n  client: {{{client}}}\n\
+             input:\n  topics: [{topics}]\n  group: {group:?}\n  start: {start}\n\
+             \x20 on_offset_out_of_range: {lost}\n\
              \x20 assignor: {assignor}\n  on_unparsable: {unparsable}\n{member}\
              output:\n  topic: {output:?}\n{dead}  profile: ecs\n  partition: {partition}\n\
              want: [geo, as]\n\
              databases:\n  - {{name: city, path: '{city}'}}\n  - {{name: asn, path: '{asn}'}}\n\
              workers: {workers}\n\
              window: {{records: {window}}}\n\
-             admin: {{listen: \"127.0.0.1:{admin}\"}}\n",
+             admin: {{listen: \"{admin}\"}}\n",
             brokers = self.brokers,
+            security = self.security,
+            start = self.start,
+            lost = self.on_offset_out_of_range,
             group = self.group,
             assignor = self.assignor,
             unparsable = self.on_unparsable,
@@ -95,6 +110,30 @@ impl Settings {
             window = self.window_records,
         )
     }
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// The exit code.
+    pub(crate) code: Option<i32>,
+    /// What it wrote to stdout.
+    pub(crate) out: String,
+    /// What it wrote to stderr.
+    pub(crate) err: String,
+}
+
+/// Runs another command with a worker's configuration, to its end.
+pub(crate) fn command(settings: &Settings, arguments: &[&str]) -> Ended {
+    let home = Folder::new(Path::new(env!("CARGO_TARGET_TMPDIR")), "command-");
+    let databases = settings.databases.clone().unwrap_or_else(|| Databases::write(home.path()));
+    let config = home.path().join("ipstamp.yaml");
+    fs::write(&config, settings.yaml(&databases, None)).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ipstamp"));
+    command.args(arguments).arg("--config").arg(&config).stdin(Stdio::null());
+    let output = command.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ended { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
 }
 
 /// A running `ipstamp run`.
@@ -117,7 +156,7 @@ impl Worker {
         let databases = settings.databases.clone().unwrap_or_else(|| Databases::write(home.path()));
         let admin = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let config = home.path().join("ipstamp.yaml");
-        fs::write(&config, settings.yaml(&databases, admin)).unwrap();
+        fs::write(&config, settings.yaml(&databases, Some(admin))).unwrap();
         let log = File::create(Self::log_path(home.path())).unwrap();
         let process = Leashed::start(env!("CARGO_BIN_EXE_ipstamp"), |command| {
             command.args(["run", "--config"]).arg(&config).args(arguments);
@@ -187,6 +226,24 @@ impl Worker {
     /// Whether it says that it is ready.
     pub(crate) fn is_ready(&self) -> bool {
         self.get("/readyz").is_some_and(|(status, _)| status == 200)
+    }
+
+    /// The value of a metric with these labels, the sum where there are several; none while it is not
+    /// there.
+    pub(crate) fn metric(&self, name: &str, labels: &str) -> Option<f64> {
+        let (_, body) = self.get("/metrics")?;
+        let lines = body.lines().filter(|line| {
+            let rest = line.strip_prefix(name);
+            rest.is_some_and(|rest| rest.starts_with(['{', ' '])) && line.contains(labels)
+        });
+        let values = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+        values.reduce(|sum, value| sum + value)
+    }
+
+    /// All that it said.
+    pub(crate) fn whole_log(&self) -> String {
+        let text = fs::read(Self::log_path(self.home.path())).unwrap_or_default();
+        String::from_utf8_lossy(&text).into_owned()
     }
 
     /// A line of `/proc/PID/status` in KiB: `VmHWM` is the most memory it ever had.

@@ -1,35 +1,29 @@
 //! Asks the brokers what a check wants to know. Reads only: no topic is made, no group is joined,
-//! no offset is committed.
+//! no offset is committed. Nor does the asking make the brokers' own topic of offsets, which they
+//! would do for a question about a group: where it is known not to be there, that is not asked.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, ResourceSpecifier};
-use rdkafka::client::{ClientContext, DefaultClientContext};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::{Metadata, MetadataTopic};
-use rdkafka::{Offset, TopicPartitionList};
 
 use crate::command::{Exit, Failure};
 use crate::config::Config;
+use crate::kafka::{Fault, Listener, Operations, Unreached, group_rights, reach, topic_rights};
 
-/// How long the brokers have for their first answer.
-const FIRST_ANSWER: Duration = Duration::from_secs(10);
-/// And how long when it is known by then why they do not answer.
-const REASON_KNOWN: Duration = Duration::from_secs(4);
+/// Where the brokers keep the offsets of groups.
+const OFFSETS: &str = "__consumer_offsets";
 /// How long they have for each later one.
 const ANSWER: Duration = Duration::from_secs(10);
 /// How long they have for the settings of topics, without which a check is worth something too.
 const SETTINGS_ANSWER: Duration = Duration::from_secs(4);
 /// How long the group's coordinator has.
 const GROUP_ANSWER: Duration = Duration::from_secs(5);
-/// How long a refused fetch may take to show.
-const FETCH: Duration = Duration::from_secs(2);
-/// So many topics are tried alone to see which of them may not be read.
-const MOST_FETCHED_ALONE: usize = 10;
 
 /// What the brokers say.
 #[derive(Clone, Debug, Default)]
@@ -37,10 +31,26 @@ pub(super) struct Cluster {
     pub(super) brokers: usize,
     /// All topics that we may see, and those that were asked for by name.
     pub(super) topics: BTreeMap<String, Topic>,
-    /// What was said when the group's offsets were asked for.
-    pub(super) group: Option<RDKafkaErrorCode>,
-    /// Topics whose records we may not read.
-    pub(super) unreadable: Vec<String>,
+    /// What we may do with topics; those of which the brokers do not say it are not there.
+    pub(super) rights: BTreeMap<String, Operations>,
+    /// What we may do with the group.
+    pub(super) group: Group,
+}
+
+/// What is known of the group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Group {
+    /// There has never been a group here, and asking would make the brokers' topic for them.
+    #[default]
+    NotAsked,
+    /// We may do this with it.
+    Allowed(Operations),
+    /// We may, at least, see it; the brokers say no more.
+    Unsaid,
+    /// We may not even see it.
+    Forbidden,
+    /// The question failed.
+    Failed(Fault),
 }
 
 /// What is known of a topic.
@@ -108,6 +118,7 @@ impl From<Silence> for Failure {
 
 /// A connection to ask by.
 pub(super) struct Asker {
+    /// Of no group: a client of one looks for the group's coordinator by itself.
     consumer: BaseConsumer<Listener>,
     admin: AdminClient<DefaultClientContext>,
 }
@@ -120,34 +131,11 @@ impl Asker {
         // What a client without context writes goes nowhere: what matters is in the answers.
         client.set_log_level(RDKafkaLogLevel::Emerg);
         let admin = client.create().map_err(|error| cannot_make(&error))?;
-        client.set("group.id", &config.consume.group);
-        client.set("enable.auto.commit", "false");
-        client.set("enable.auto.offset.store", "false");
         client.set_log_level(RDKafkaLogLevel::Info);
         let consumer: BaseConsumer<Listener> =
             client.create_with_context(Listener::default()).map_err(|error| cannot_make(&error))?;
-        let asker = Self { consumer, admin };
-        asker.wait_for_answer(config)?;
-        Ok(asker)
-    }
-
-    fn wait_for_answer(&self, config: &Config) -> Result<(), Silence> {
-        let began = Instant::now();
-        loop {
-            if self.consumer.fetch_metadata(Some("__ipstamp_check"), Duration::from_secs(1)).is_ok()
-            {
-                return Ok(());
-            }
-            // Errors are served by polling.
-            drop(self.consumer.poll(Duration::from_millis(100)));
-            let words = self.consumer.context().words();
-            let refused = words.iter().any(|text| is_refusal(text));
-            let patience = if words.is_empty() { FIRST_ANSWER } else { REASON_KNOWN };
-            if refused || began.elapsed() > patience {
-                let exit = if refused { Exit::NoPermission } else { Exit::Unavailable };
-                return Err(unreachable(exit, &config.kafka.brokers, words));
-            }
-        }
+        reach(&consumer).map_err(|unreached| silence(&config.kafka.brokers, unreached))?;
+        Ok(Self { consumer, admin })
     }
 
     /// All topics that we may see. Limits are not known yet.
@@ -185,73 +173,45 @@ impl Asker {
         }
     }
 
-    /// Whether we may use the group and read the topics.
-    pub(super) fn rights(&self, inputs: &[String], cluster: &mut Cluster) {
-        let mut list = TopicPartitionList::new();
-        for name in inputs {
-            if let Some(Topic::Present { partitions, .. }) = cluster.topics.get(name) {
-                for partition in 0..*partitions {
-                    // Adding what is not there yet does not fail.
-                    drop(list.add_partition_offset(name, partition as i32, Offset::End));
-                }
-            }
+    /// What we may do with the topics that are there, and with the group.
+    pub(super) fn add_rights(&self, names: &[String], group: &str, cluster: &mut Cluster) {
+        let there = |name: &&String| {
+            matches!(cluster.topics.get(name.as_str()), Some(Topic::Present { .. }))
+        };
+        let names: Vec<String> = names.iter().filter(there).cloned().collect();
+        if !names.is_empty() {
+            let told = topic_rights(self.admin.inner(), &names, ANSWER);
+            let known = names.into_iter().zip(told);
+            let known = known.filter_map(|(name, told)| Some((name, told.ok().flatten()?)));
+            cluster.rights.extend(known);
         }
-        if list.count() == 0 {
-            return;
-        }
-        cluster.group = self.group(&list);
-        if self.is_refused(&list) {
-            // Which ones: an error does not say.
-            let each = inputs.iter().take(MOST_FETCHED_ALONE);
-            let refused = each.filter(|name| self.is_refused(&of_topic(&list, name)));
-            cluster.unreadable = refused.cloned().collect();
+        if self.has_groups(cluster) {
+            cluster.group = self.group(group);
         }
     }
 
-    /// Asks for the group's offsets. A coordinator that has just begun is asked again.
-    fn group(&self, list: &TopicPartitionList) -> Option<RDKafkaErrorCode> {
-        let until = Instant::now() + ANSWER;
-        loop {
-            let committed = self.consumer.committed_offsets(list.clone(), GROUP_ANSWER);
-            let code = committed.err()?.rdkafka_error_code()?;
-            // A refusal by the coordinator is not the call's error: it comes beside it.
-            let forbidden = RDKafkaErrorCode::GroupAuthorizationFailed;
-            if code == forbidden || self.reports(forbidden, Duration::from_millis(200)) {
-                return Some(forbidden);
-            }
-            let begins = matches!(
-                code,
-                RDKafkaErrorCode::NotCoordinator
-                    | RDKafkaErrorCode::CoordinatorNotAvailable
-                    | RDKafkaErrorCode::CoordinatorLoadInProgress
-            );
-            if !begins || Instant::now() > until {
-                return Some(code);
-            }
+    /// Whether the brokers keep offsets already. Those that hide it from us have users that they
+    /// tell apart, and are not new.
+    fn has_groups(&self, cluster: &Cluster) -> bool {
+        if cluster.topics.contains_key(OFFSETS) {
+            return true;
         }
+        let asked = self.metadata(Some(OFFSETS));
+        asked.is_ok_and(|metadata| {
+            let state = metadata.topics().first().map(state_of);
+            state.is_some_and(|state| state != Topic::Absent)
+        })
     }
 
-    /// Fetches at the end of each partition, outside of the group, and sees whether that is refused.
-    fn is_refused(&self, list: &TopicPartitionList) -> bool {
-        if self.consumer.assign(list).is_err() {
-            return false;
-        }
-        let refused = self.reports(RDKafkaErrorCode::TopicAuthorizationFailed, FETCH);
-        drop(self.consumer.unassign());
-        refused
-    }
-
-    /// Whether this error comes within the time.
-    fn reports(&self, expected: RDKafkaErrorCode, within: Duration) -> bool {
-        let until = Instant::now() + within;
-        while let Some(left) = until.checked_duration_since(Instant::now()) {
-            if let Some(Err(error)) = self.consumer.poll(left)
-                && error.rdkafka_error_code() == Some(expected)
-            {
-                return true;
+    fn group(&self, group: &str) -> Group {
+        match group_rights(self.admin.inner(), group, GROUP_ANSWER) {
+            Ok(Some(operations)) => Group::Allowed(operations),
+            Ok(None) => Group::Unsaid,
+            Err(fault) if fault.code() == RDKafkaErrorCode::GroupAuthorizationFailed => {
+                Group::Forbidden
             }
+            Err(fault) => Group::Failed(fault),
         }
-        false
     }
 
     fn metadata(&self, topic: Option<&str>) -> Result<Metadata, Silence> {
@@ -274,16 +234,6 @@ impl Asker {
             Err(_) => vec![None; names.len()],
         }
     }
-}
-
-/// The partitions of one topic.
-fn of_topic(list: &TopicPartitionList, name: &str) -> TopicPartitionList {
-    let mut of_topic = TopicPartitionList::new();
-    for element in list.elements_for_topic(name) {
-        // Adding what is not there yet does not fail.
-        drop(of_topic.add_partition_offset(name, element.partition(), Offset::End));
-    }
-    of_topic
 }
 
 fn limits_of(resource: &ConfigResource) -> Option<Limits> {
@@ -322,89 +272,12 @@ fn cannot_make(error: &KafkaError) -> Silence {
     }
 }
 
-/// Whether the brokers know us and do not want us.
-fn is_refusal(text: &str) -> bool {
-    let text = text.to_lowercase();
-    text.contains("authentication error") || text.contains("authentication failed")
-}
-
 /// Why no broker answers, with what to do about it.
-fn unreachable(exit: Exit, brokers: &[String], words: Vec<String>) -> Silence {
-    let mut remedies: Vec<_> = words.iter().map(|text| remedy(text)).collect();
-    if words.is_empty() {
-        remedies.push("check kafka.brokers, and whether a firewall stands between");
-    }
-    Silence { exit, what: format!("no broker answers of {}", brokers.join(", ")), words, remedies }
-}
-
-/// What to do about librdkafka's word for a failed connection.
-fn remedy(text: &str) -> &'static str {
-    let text = text.to_lowercase();
-    let has = |part: &str| text.contains(part);
-    if is_refusal(&text) {
-        "the user name, the password or the mechanism is refused: check kafka.security"
-    } else if has("unsupported sasl mechanism") || has("mechanism") {
-        "the brokers do not offer this mechanism: check kafka.security.mechanism"
-    } else if has("certificate verify failed") || has("unable to get local issuer") {
-        "the brokers' certificate is of an authority that is not trusted here: name it in \
-         kafka.security.ca"
-    } else if has("certificate required") || has("bad certificate") || has("handshake failure") {
-        "the brokers want a client's certificate: set kafka.security.certificate and key"
-    } else if has("plaintext broker listener")
-        || has("wrong version number")
-        || has("packet length too long")
-    {
-        "this port does not speak TLS: take the TLS port, or set kafka.security.protocol to \
-         plaintext or sasl_plaintext"
-    } else if has("incorrect security.protocol") || has("disconnected") {
-        "this port expects TLS or a login: set kafka.security.protocol to ssl, sasl_ssl or \
-         sasl_plaintext, or take another port"
-    } else if has("resolve") {
-        "the name is not known here: check kafka.brokers and the DNS"
-    } else if has("refused") {
-        "nothing listens there: check host and port in kafka.brokers"
-    } else if has("timed out") {
-        "nothing comes back: check host and port, and whether a firewall stands between"
-    } else {
-        "check kafka.brokers and kafka.security"
+fn silence(brokers: &[String], unreached: Unreached) -> Silence {
+    Silence {
+        exit: if unreached.is_refusal() { Exit::NoPermission } else { Exit::Unavailable },
+        what: format!("no broker answers of {}", brokers.join(", ")),
+        remedies: unreached.remedies(),
+        words: unreached.words,
     }
 }
-
-/// Keeps what librdkafka says, each thing once.
-#[derive(Default)]
-struct Listener(Mutex<Vec<String>>);
-
-impl Listener {
-    fn words(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn note(&self, text: &str) {
-        /// What is said after this much is said again.
-        const MOST: usize = 16;
-        // "[thrd:sasl_ssl://kafka-1:9092/bootstrap]: …", and "(after 3ms in state …)".
-        let text = text.split_once("]: ").map_or(text, |(_, rest)| rest);
-        let text = text.split(" (after ").next().unwrap_or(text).trim();
-        let mut words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if words.len() < MOST && !words.iter().any(|known| known == text) {
-            words.push(text.into());
-        }
-    }
-}
-
-impl ClientContext for Listener {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
-        let matters = matches!(facility, "FAIL" | "ERROR" | "SSL" | "SASL");
-        if matters && (level as u8) <= RDKafkaLogLevel::Info as u8 {
-            self.note(text);
-        }
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
-            self.note(reason);
-        }
-    }
-}
-
-impl ConsumerContext for Listener {}

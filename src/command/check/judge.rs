@@ -2,15 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rdkafka::error::RDKafkaErrorCode;
-
-use super::cluster::{Cluster, Limits, Topic};
-use super::report::{Item, Report, State};
+use super::cluster::{Cluster, Group, Limits, Topic};
+use super::report::Report;
 use crate::config::Config;
 use crate::consume::Assignor;
-use crate::kafka::Protocol;
+use crate::kafka::{Operation, Protocol};
 use crate::publish::Partitioning;
 use crate::record::TopicPattern;
+
+/// What is needed of an input topic, and of the group.
+const READING: [Operation; 2] = [Operation::Read, Operation::Describe];
+/// What is needed of an output topic. Reading its settings is worth having too.
+const WRITING: [Operation; 2] = [Operation::Write, Operation::Describe];
 
 /// Of a pattern's topics so many are named.
 const MOST_NAMED: usize = 5;
@@ -59,7 +62,7 @@ impl Commands<'_> {
         format!("{tool} --bootstrap-server {broker}{login}")
     }
 
-    fn grant(&self, operations: &[&str], resource: &str) -> String {
+    fn grant(&self, operations: &[Operation], resource: &str) -> String {
         let principal = match (&self.config.kafka.security.username, &self.config.kafka.security) {
             (Some(username), _) => format!("User:{username}"),
             (None, security) if security.certificate.is_some() => {
@@ -67,7 +70,8 @@ impl Commands<'_> {
             }
             _ => "User:ANONYMOUS".into(),
         };
-        let operations = operations.join(" --operation ");
+        let operations = operations.iter().map(|operation| operation.name());
+        let operations = operations.collect::<Vec<_>>().join(" --operation ");
         let start = self.start("kafka-acls");
         format!("{start} --add --allow-principal '{principal}' --operation {operations} {resource}")
     }
@@ -134,7 +138,7 @@ fn judge_inputs(
             Some(Topic::Forbidden) => report.missing(
                 subject,
                 "no right to see it",
-                commands.grant(&["Read", "Describe"], &format!("--topic {entry}")),
+                commands.grant(&READING, &format!("--topic {entry}")),
             ),
             _ => report.missing(
                 subject,
@@ -191,7 +195,10 @@ fn judge_outputs(
             Some(Topic::Forbidden) => report.missing(
                 subject,
                 "no right to see it",
-                commands.grant(&["Write", "Describe"], &format!("--topic {name}")),
+                commands.grant(
+                    &[Operation::Write, Operation::Describe, Operation::DescribeConfigs],
+                    &format!("--topic {name}"),
+                ),
             ),
             _ => {
                 let replication = feed
@@ -223,7 +230,7 @@ fn judge_limits(
         report.warning(
             subject,
             "its settings may not be read, so its limits are taken to be Kafka's defaults",
-            commands.grant(&["DescribeConfigs"], &format!("--topic {name}")),
+            commands.grant(&[Operation::DescribeConfigs], &format!("--topic {name}")),
         );
         return;
     };
@@ -267,45 +274,94 @@ fn judge_rights(
     commands: &Commands<'_>,
     report: &mut Report,
 ) {
-    for name in &cluster.unreadable {
-        report.missing(
-            format!("right to read {name}"),
-            "refused",
-            commands.grant(&["Read"], &format!("--topic {name}")),
-        );
+    let outputs: Vec<String> = outputs(config, inputs).into_keys().collect();
+    judge_topic_rights("read", &READING, inputs, config, cluster, commands, report);
+    judge_topic_rights("write", &WRITING, &outputs, config, cluster, commands, report);
+    judge_group(config, cluster, commands, report);
+}
+
+/// What a topic is to allow us. Of topics that are not there, or that we may not see, it is said
+/// elsewhere.
+fn judge_topic_rights(
+    verb: &str,
+    wanted: &[Operation],
+    topics: &[String],
+    config: &Config,
+    cluster: &Cluster,
+    commands: &Commands<'_>,
+    report: &mut Report,
+) {
+    let there: Vec<&String> = topics.iter().filter(|name| shape(cluster, name).is_some()).collect();
+    let mut unsaid = Vec::new();
+    let mut lacking = false;
+    for name in &there {
+        let Some(rights) = cluster.rights.get(name.as_str()) else {
+            unsaid.push(commands.grant(wanted, &format!("--topic {name}")));
+            continue;
+        };
+        let lacks = rights.lacks(wanted);
+        if !lacks.is_empty() {
+            lacking = true;
+            report.missing(
+                format!("right to {verb} {name}"),
+                format!("{} is refused", names(&lacks)),
+                commands.grant(&lacks, &format!("--topic {name}")),
+            );
+        }
     }
-    if inputs.is_empty() {
-        return;
+    if !unsaid.is_empty() {
+        // Who needs no login is mostly allowed everything.
+        if config.kafka.security.protocol != Protocol::Plaintext {
+            let found = format!("these brokers do not say; if it is missing to {verb}");
+            report.unseen(format!("right to {verb}"), found, unsaid.join("\n"));
+        }
+    } else if !lacking && !there.is_empty() {
+        report.ok(format!("right to {verb}"), format!("granted for {}", count(there.len())));
     }
-    if cluster.unreadable.is_empty() {
-        report.ok("right to read the inputs", "granted");
-    }
-    if config.kafka.security.protocol != Protocol::Plaintext {
-        // Only writing would show it.
-        let grants = outputs(config, inputs).into_keys().map(|name| {
-            commands.grant(&["Write", "Describe", "DescribeConfigs"], &format!("--topic {name}"))
-        });
-        report.0.push(Item {
-            state: State::Unseen,
-            subject: "right to write".into(),
-            found: "shows only when something is written; if it is missing".into(),
-            remedy: Some(grants.collect::<Vec<_>>().join("\n")),
-        });
-    }
+}
+
+fn count(topics: usize) -> String {
+    if topics == 1 { "the topic".into() } else { format!("all {topics} topics") }
+}
+
+fn names(operations: &[Operation]) -> String {
+    operations.iter().map(|operation| operation.name()).collect::<Vec<_>>().join(", ")
+}
+
+fn judge_group(config: &Config, cluster: &Cluster, commands: &Commands<'_>, report: &mut Report) {
     let group = &config.consume.group;
     let subject = format!("group {group}");
+    let grant = |lacks: &[Operation]| commands.grant(lacks, &format!("--group {group}"));
     match cluster.group {
-        Some(RDKafkaErrorCode::GroupAuthorizationFailed) => report.missing(
+        Group::Allowed(rights) => {
+            let lacks = rights.lacks(&READING);
+            if lacks.is_empty() {
+                report.ok(subject, "it may be joined");
+            } else {
+                report.missing(subject, format!("{} is refused", names(&lacks)), grant(&lacks));
+            }
+        }
+        Group::Forbidden => report.missing(subject, "no right to it", grant(&READING)),
+        Group::Failed(fault) => report.warning(
             subject,
-            "no right to it",
-            commands.grant(&["Read", "Describe"], &format!("--group {group}")),
+            format!("its coordinator does not answer: {fault}"),
+            "try again; the coordinator may be moving",
         ),
-        Some(code) => report.warning(
+        Group::Unsaid if config.kafka.security.protocol == Protocol::Plaintext => {
+            report.ok(subject, "it can be seen");
+        }
+        Group::Unsaid => {
+            report.unseen(subject, "these brokers do not say; if it is missing", grant(&READING));
+        }
+        Group::NotAsked if config.kafka.security.protocol == Protocol::Plaintext => {
+            report.ok(subject, "it will be the first one here");
+        }
+        Group::NotAsked => report.unseen(
             subject,
-            format!("its offsets cannot be read: {code}"),
-            "try again; the group's coordinator may be moving",
+            "it will be the first one here, and asking for it would make the brokers' topic of \
+             offsets; if the right is missing",
+            grant(&READING),
         ),
-        None => report.ok(subject, "its offsets can be read"),
     }
 }
 
@@ -357,6 +413,7 @@ fn list(counts: &BTreeSet<usize>) -> String {
 mod tests {
     use super::*;
     use crate::config::{Environment, parse};
+    use crate::kafka::Operations;
 
     struct Nothing;
 
@@ -397,21 +454,48 @@ mod tests {
 
     #[test]
     fn missing_rights_come_as_commands_for_the_user_who_lacks_them() {
-        let config = config(LOGIN, "a, b", "topic: out");
-        let mut cluster = cluster(&[("a", topic(2)), ("b", Topic::Forbidden), ("out", topic(2))]);
-        cluster.unreadable = vec!["a".into()];
-        cluster.group = Some(RDKafkaErrorCode::GroupAuthorizationFailed);
+        let config = config(LOGIN, "a, b, c", "topic: out");
+        let mut cluster = cluster(&[
+            ("a", topic(2)),
+            ("b", Topic::Forbidden),
+            ("c", topic(2)),
+            ("out", topic(2)),
+        ]);
+        let only = |operation| Operations::of(&[operation]);
+        cluster.rights = [
+            ("a".into(), only(Operation::Describe)),
+            ("c".into(), Operations::of(&READING)),
+            ("out".into(), Operations::of(&READING)),
+        ]
+        .into();
+        cluster.group = Group::Forbidden;
         let said = said(&config, &cluster);
         let start = "kafka-acls --bootstrap-server k:1 --command-config admin.properties --add \
                      --allow-principal 'User:w'";
         for rest in [
             "--operation Read --operation Describe --topic b",
             "--operation Read --topic a",
+            "--operation Write --topic out",
             "--operation Read --operation Describe --group g",
-            "--operation Write --operation Describe --operation DescribeConfigs --topic out",
         ] {
             assert!(said.contains(&format!("> {start} {rest}\n")), "{rest}\n{said}");
         }
+        assert!(!said.contains("--topic c"), "{said}");
+    }
+
+    #[test]
+    fn rights_that_the_brokers_do_not_tell_are_unseen_where_there_is_a_login() {
+        let mut cluster = cluster(&[("a", topic(2)), ("out", topic(2))]);
+        cluster.group = Group::Unsaid;
+        let login = said(&config(LOGIN, "a", "topic: out"), &cluster);
+        for what in ["right to read", "right to write", "group g"] {
+            assert!(
+                login.contains(&format!("unseen   {what}: these brokers do not say")),
+                "{login}"
+            );
+        }
+        let none = said(&config("", "a", "topic: out"), &cluster);
+        assert!(!none.contains("unseen"), "{none}");
     }
 
     #[test]

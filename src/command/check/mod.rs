@@ -75,7 +75,7 @@ fn ask(config: &Config, args: &CheckArgs, report: &mut Report) -> Result<(), Sil
     let names: Vec<_> = inputs.iter().chain(outputs.keys()).cloned().collect();
     asker.add(&names, &mut cluster)?;
     asker.add_limits(&names, &mut cluster);
-    asker.rights(&inputs, &mut cluster);
+    asker.add_rights(&names, &config.consume.group, &mut cluster);
     let workers = config.pipeline.workers.unwrap_or_else(workers_by_default);
     let found = judge::judge(config, args.replicas, workers, &cluster);
     report.0.extend(found.0);

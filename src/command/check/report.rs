@@ -50,6 +50,15 @@ impl Report {
         self.add(State::Warning, subject, found, Some(remedy.into()));
     }
 
+    pub(super) fn unseen(
+        &mut self,
+        subject: impl Into<String>,
+        found: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        self.add(State::Unseen, subject, found, Some(remedy.into()));
+    }
+
     pub(super) fn missing(
         &mut self,
         subject: impl Into<String>,

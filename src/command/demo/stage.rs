@@ -21,6 +21,7 @@ use super::{DemoArgs, GENTLE, GROUP, INPUT, OUTPUT, PARTITIONS, WORKERS, databas
 use crate::command::run::{exit_of, listen_for_signals, stamp_settings, start_runtime};
 use crate::command::{Exit, Failure, say};
 use crate::config::Config;
+use crate::consume::Start;
 use crate::pipeline::{self, RunEnd, RunSettings, uncommitted};
 use crate::record::{NextOffset, Partition, Topic};
 use crate::telemetry::{Health, Metrics};
@@ -160,7 +161,8 @@ impl Stage {
     fn is_committed(&self) -> bool {
         let fed: Vec<_> =
             (0..PARTITIONS).map(|partition| self.progress.fed_to(partition)).collect();
-        uncommitted(&self.client, GROUP, &due(&fed)).is_ok_and(|open| open.is_empty())
+        uncommitted(&self.client, GROUP, Start::Earliest, &due(&fed))
+            .is_ok_and(|open| open.is_empty())
     }
 
     /// Sums up, and looks at Kafka once more.
@@ -189,7 +191,7 @@ impl Stage {
         let consumer: BaseConsumer = self.client.create().map_err(|error| unavailable(&error))?;
         let ends = ends(&consumer, INPUT, PARTITIONS).map_err(|error| unavailable(&error))?;
         let ends: Vec<u64> = ends.into_iter().map(|end| end.max(0) as u64).collect();
-        let open = uncommitted(&self.client, GROUP, &due(&ends));
+        let open = uncommitted(&self.client, GROUP, Start::Earliest, &due(&ends));
         let open = open.map_err(|error| unavailable(&error))?;
         say_sums(Counted::of(&self.metrics), &self.metrics, took);
         Ok(Findings {

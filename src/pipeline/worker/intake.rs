@@ -109,9 +109,17 @@ impl Worker {
         }
         let Some(id) = self.lane_of(&fetched) else { return };
         let lane = self.lane_mut(id);
-        if lane.ownership != Ownership::Owned {
+        if lane.ownership != Ownership::Owned || lane.is_closed() || lane.misplaced {
             return;
         }
+        if lane.faulted_at.is_some() && !self.is_in_place(id, fetched.offset()) {
+            return;
+        }
+        let lane = self.lane_mut(id);
+        if lane.unreadable.take().is_some() {
+            self.read_again(id);
+        }
+        let lane = self.lane_mut(id);
         if let Some(end) = lane.end.filter(|end| fetched.offset().0 >= end.0) {
             self.exhaust(id, end);
             return;

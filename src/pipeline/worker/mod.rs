@@ -31,6 +31,7 @@ use crate::resolve::desk::Desk;
 use crate::telemetry::{Health, Metrics};
 
 use ladder::Refusal;
+use setbacks::Refused;
 
 /// How often watermarks are stored and counters handed over.
 const TICK: Duration = Duration::from_millis(100);
@@ -157,8 +158,10 @@ pub(super) struct Worker {
     tally: Tally,
     next_tick: Instant,
     next_look: Instant,
-    /// A right or a credential is missing: since when, and what is said of it.
-    refused: Option<(Instant, String)>,
+    /// A right or a credential is missing, or a broker does not speak as we do.
+    refused: Option<Refused>,
+    /// Whether this worker ever was a member of the group.
+    was_member: bool,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
     ends: Option<Arc<super::ends::Ends>>,
@@ -199,7 +202,7 @@ impl Worker {
         settings.catalog.listen(Arc::clone(&settings.wake));
         // What is under way comes back to the pool and is soon wanted again.
         let kept = settings.most_under_way.bytes;
-        let recall = Recall::new(settings.client, Arc::clone(&settings.inbox));
+        let recall = Recall::new(settings.client, &settings.consume, Arc::clone(&settings.inbox));
         Ok(Self {
             recall,
             recalling: FxHashMap::default(),
@@ -241,6 +244,7 @@ impl Worker {
             next_tick: now,
             next_look: now,
             refused: None,
+            was_member: false,
             health: settings.health,
             metrics: settings.metrics,
             ends: settings.ends,
@@ -284,6 +288,7 @@ impl Worker {
             match letter {
                 Letter::Heard(heard) => heard.into_iter().for_each(|heard| self.hear(heard)),
                 Letter::Recalled { who, value } => self.take_recalled(who, value),
+                Letter::Looked { who, found } => self.take_look(who, found, now),
                 Letter::Stop => self.stop(now),
             }
         }

@@ -90,6 +90,7 @@ impl Worker {
         self.health.joined(self.number);
         self.health.resolve(&Problem::Group(self.number));
         self.refused = None;
+        self.was_member = true;
         self.learn_outputs();
     }
 
@@ -173,6 +174,7 @@ impl Worker {
         lane.gone();
         let name = lane.name();
         self.health.resolve(&Problem::Halted(name.clone()));
+        self.health.resolve(&Problem::Unreadable(name.clone()));
         self.health.resolve(&Problem::Stalled(name));
         self.forget_lag(id);
         // What was refused of it must not go out after the next owner has published the same.

@@ -6,12 +6,20 @@ use std::time::{Duration, Instant};
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::super::lane::{Lane, Ownership};
+use super::super::reader::Next;
 use super::super::ticket::LaneId;
-use super::{TICK, Worker};
-use crate::kafka::{Consumer, Notice, PartitionList, Place};
+use super::setbacks::Refused;
+use super::{Failure, TICK, Worker};
+use crate::kafka::{Consumer, Notice, Obstacle, PartitionList, Place};
 use crate::publish::TopicState;
 use crate::record::{Outcome, Role, Topic};
 use crate::telemetry::{CodeLabels, PartitionLabels, Problem, ResultLabels, WorkerCounts};
+
+/// Why a worker ends for an obstacle that stays, in words that say what to do.
+fn failure_by(obstacle: Obstacle, words: &str) -> Failure {
+    let text = format!("{words}; {}, or ask `ipstamp check`", obstacle.remedy());
+    if obstacle.is_refusal() { Failure::NoPermission(text) } else { Failure::Unavailable(text) }
+}
 
 /// How often the slower things are looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -28,6 +36,7 @@ impl Worker {
         self.next_tick = now + TICK;
         self.store();
         self.resume();
+        self.try_unreadable(now);
         self.take_commits();
         self.take_notices();
         self.hand_over_counts();
@@ -86,6 +95,7 @@ impl Worker {
                 && lane.held.is_empty()
                 && lane.halted.is_none()
                 && !lane.exhausted
+                && !lane.is_closed()
                 && lane.is_half_empty(window);
             if resumable {
                 self.set_paused(id, false);
@@ -158,21 +168,18 @@ impl Worker {
                 Notice::Trouble { fault, text } => {
                     let code = fault.name();
                     self.metrics.kafka_errors.get_or_create(&CodeLabels { code }).inc();
-                    if matches!(fault.code(), Code::Authentication | Code::SaslAuthenticationFailed)
-                    {
-                        let text = format!(
-                            "the brokers refuse the credentials: {text}; look at kafka.security"
-                        );
-                        self.refused(Problem::Brokers(self.number), text);
-                    } else if fault.code() == Code::SSL {
-                        let text = format!(
-                            "no TLS connection to the brokers: {text}; look at \
-                             kafka.security.ca and the brokers' names, or ask `ipstamp check`"
-                        );
-                        self.refused(Problem::Brokers(self.number), text);
-                    } else if self.health.report(Problem::Brokers(self.number), text.clone()) {
+                    if self.note_obstacle(&text) {
+                        continue;
+                    }
+                    if self.health.report(Problem::Brokers(self.number), text.clone()) {
                         tracing::warn!(worker = self.number, error = %fault,
                             "trouble with the brokers: {text}; trying again (`ipstamp check` finds out why)");
+                    }
+                }
+                Notice::HungUp { text } => {
+                    // Of those that let us in before it says nothing.
+                    if !self.was_member {
+                        self.note_obstacle(&text);
                     }
                 }
                 Notice::Fatal { text } => {
@@ -190,6 +197,22 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// Takes note of what stands between us and a broker; false when waiting may help.
+    fn note_obstacle(&mut self, words: &str) -> bool {
+        let broker = words.split_once(": ").map_or("", |(broker, _)| broker);
+        let obstacle = Obstacle::of(words);
+        let Some(patience) = obstacle.patience() else {
+            // It is not there, so it cannot be that it does not want us.
+            let there_again = |refused: &mut Refused| refused.of.as_deref() == Some(broker);
+            drop(self.refused.take_if(there_again));
+            return false;
+        };
+        let failure = failure_by(obstacle, words);
+        let problem = Problem::Brokers(self.number);
+        self.refused(problem, Some(broker.to_owned()), failure, patience);
+        true
     }
 
     /// Adds what was counted since the last time to the process's metrics.
@@ -236,7 +259,7 @@ impl Worker {
         let Some(ends) = &self.ends else { return };
         for lane in self.lanes.iter().filter(|lane| lane.ownership == Ownership::Owned) {
             if lane.is_finished() {
-                ends.finished(&lane.topic, lane.partition, lane.tracker.watermark());
+                ends.finished(&lane.topic, lane.partition);
             }
         }
     }
@@ -246,33 +269,32 @@ impl Worker {
         let Some(consumer) = &self.consumer else { return };
         let mut counts = WorkerCounts::default();
         let mut oldest = now;
-        for lane in &mut self.lanes {
+        for (number, lane) in (0..).zip(&mut self.lanes) {
             if lane.ownership == Ownership::Gone {
                 continue;
             }
             counts = count(counts, lane);
             let name = lane.name();
             let end = consumer.end(lane.topic.as_str(), lane.partition);
-            let lag = match (end, lane.tracker.watermark()) {
-                (Some(end), Some(next)) => (end.0 - next.0).max(0),
-                _ => 0,
-            };
+            let lag = lane.lag(end);
             let labels = PartitionLabels::of(&lane.topic, lane.partition);
             self.metrics.consumer_lag.get_or_create(&labels).set(lag);
-            // Until the first answer of its broker nothing is known of a partition's end.
-            let idle = end.is_some() && lag == 0 && lane.tracker.pending() == 0;
-            if idle {
+            if lane.is_idle(end) {
                 lane.moved = now;
             } else if lane.tracker.pending() > 0 {
                 oldest = oldest.min(lane.moved);
             }
+            if lane.is_to_be_looked_at(now, end) {
+                let (topic, partition) = (lane.topic.clone(), lane.partition);
+                self.recall.look(topic, partition, lane.reached(), LaneId(number));
+            }
             if now.duration_since(lane.moved) > STALL_LIMIT {
-                let text = if end.is_some() {
+                let text = if lag > 0 {
                     format!("{lag} records to read and no progress for a minute")
                 } else {
                     "nothing has been fetched for a minute; it is begun again".to_owned()
                 };
-                if end.is_none() && !lane.paused && self.resets.is_empty() {
+                if lag == 0 && !lane.paused && self.resets.is_empty() {
                     self.resets.push((lane.topic.clone(), lane.partition, Place::Committed));
                 }
                 if self.health.report(Problem::Stalled(name), text.clone()) {
@@ -304,6 +326,18 @@ impl Worker {
         }
         let counts = WorkerCounts { oldest_seconds: age.as_secs() as i64, ..counts };
         self.health.counts(self.number, counts, &self.metrics);
+    }
+
+    /// Somebody has looked into a partition from which nothing came. What stands there may hold no
+    /// record, or a transaction is open, which may take as long as its producer likes.
+    pub(super) fn take_look(&mut self, id: LaneId, found: Option<Next>, now: Instant) {
+        let lane = self.lane_mut(id);
+        if let Some(Next::Nothing(end)) = found
+            && lane.ownership == Ownership::Owned
+        {
+            lane.read_to = lane.read_to.max(Some(end));
+            lane.moved = now;
+        }
     }
 
     /// A partition that is not ours has no lag of ours.

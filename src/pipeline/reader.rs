@@ -1,0 +1,146 @@
+//! Looks into the input in the group's name without being a member of it: for what a worker must
+//! not wait for, and for what only a second look tells.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message;
+use rdkafka::topic_partition_list::{Offset as Place, TopicPartitionList};
+
+use crate::consume::Start;
+use crate::kafka::Listener;
+use crate::record::{NextOffset, Offset, Partition, Position, Topic};
+
+/// How long the brokers may take for an answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What comes next in a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// A record.
+    Record(Offset),
+    /// None up to here, where the partition ends for those who read only what is committed.
+    Nothing(NextOffset),
+}
+
+/// Someone who looks.
+pub(super) struct Reader {
+    consumer: BaseConsumer<Listener>,
+    start: Start,
+}
+
+impl Reader {
+    /// `start` is where the group begins a partition of which nothing is committed.
+    pub(super) fn new(
+        client: &ClientConfig,
+        group: &str,
+        start: Start,
+    ) -> Result<Self, KafkaError> {
+        let mut client = client.clone();
+        client
+            .set("group.id", group)
+            // Nothing is joined and nothing committed: partitions are named by hand.
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("enable.partition.eof", "true")
+            .set("auto.offset.reset", "error")
+            .set("queued.max.messages.kbytes", "1024")
+            .set("fetch.wait.max.ms", "10")
+            .set("allow.auto.create.topics", "false");
+        Ok(Self { consumer: quiet(&client)?, start })
+    }
+
+    /// What the group has committed of these partitions, in their order.
+    pub(super) fn committed(
+        &self,
+        of: &[(Topic, Partition)],
+    ) -> Result<Vec<Option<NextOffset>>, KafkaError> {
+        let mut list = TopicPartitionList::new();
+        for (topic, partition) in of {
+            list.add_partition(topic.as_str(), partition.0);
+        }
+        let committed = self.consumer.committed_offsets(list, PATIENCE)?;
+        let offset = |(topic, partition): &(Topic, Partition)| match committed
+            .find_partition(topic.as_str(), partition.0)?
+            .offset()
+        {
+            Place::Offset(offset) => Some(NextOffset(offset)),
+            _ => None,
+        };
+        Ok(of.iter().map(offset).collect())
+    }
+
+    /// What comes at or behind an offset, or, where none is given, at or behind what is committed.
+    pub(super) fn next(
+        &self,
+        topic: &Topic,
+        partition: Partition,
+        from: Option<NextOffset>,
+    ) -> Result<Next, KafkaError> {
+        let from = match from {
+            Some(from) => Some(from),
+            None => self.committed(&[(topic.clone(), partition)])?.pop().flatten(),
+        };
+        // Before the reading: what comes meanwhile is not said not to be there.
+        let (_, end) = self.consumer.fetch_watermarks(topic.as_str(), partition.0, PATIENCE)?;
+        let place = match (from, self.start) {
+            (Some(from), _) if from.0 >= end => return Ok(Next::Nothing(from)),
+            (Some(from), _) => Place::Offset(from.0),
+            (None, Start::Earliest) => Place::Beginning,
+            (None, Start::Latest) => return Ok(Next::Nothing(NextOffset(end))),
+        };
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic.as_str(), partition.0, place)?;
+        self.consumer.assign(&list)?;
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            match self.consumer.poll(Duration::from_millis(100)) {
+                Some(Ok(message)) => return Ok(Next::Record(Offset(message.offset()))),
+                Some(Err(KafkaError::PartitionEOF(_))) => {
+                    return Ok(Next::Nothing(NextOffset(end)));
+                }
+                // After an error librdkafka goes on trying.
+                Some(Err(_)) | None => {}
+            }
+        }
+        Err(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut))
+    }
+
+    /// The value of the record at this place; none when it cannot be had.
+    pub(super) fn value_at(&self, position: &Position) -> Option<Vec<u8>> {
+        let (topic, partition, offset) =
+            (position.topic.as_str(), position.partition.0, position.offset.0);
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Place::Offset(offset)).ok()?;
+        self.consumer.assign(&list).ok()?;
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            match self.consumer.poll(Duration::from_millis(100)) {
+                // What came from an earlier question is not it, and nothing before it comes.
+                Some(Ok(message))
+                    if message.topic() == topic && message.partition() == partition =>
+                {
+                    if message.offset() == offset {
+                        return message.payload().map(<[u8]>::to_vec);
+                    }
+                    if message.offset() > offset {
+                        return None;
+                    }
+                }
+                // What stays is a record that is gone.
+                Some(Ok(_) | Err(_)) | None => {}
+            }
+        }
+        None
+    }
+}
+
+/// A client whose troubles are told by its calls, and not logged beside.
+pub(super) fn quiet(client: &ClientConfig) -> Result<BaseConsumer<Listener>, KafkaError> {
+    let mut client = client.clone();
+    client.set_log_level(RDKafkaLogLevel::Info);
+    client.create_with_context(Listener::default())
+}
