@@ -383,7 +383,7 @@ mod tests {
             (dice >> 16) % sides
         };
         // The same memory for the events of each batch: other events in the same places.
-        let mut batch: Vec<Vec<u8>> = vec![Vec::with_capacity(64); 20];
+        let mut batch: Vec<Vec<u8>> = (0..20).map(|_| Vec::with_capacity(64)).collect();
         for _ in 0..200 {
             for event in &mut batch {
                 let text = match roll(4) {

@@ -536,8 +536,8 @@ mod tests {
             .map(|line| line.split(['{', ' ']).next().unwrap())
             .map(|name| {
                 // A histogram is three series.
-                let parts = ["_bucket", "_sum", "_count"].into_iter();
-                parts.filter_map(|part| name.strip_suffix(part)).next().unwrap_or(name)
+                let mut parts = ["_bucket", "_sum", "_count"].into_iter();
+                parts.find_map(|part| name.strip_suffix(part)).unwrap_or(name)
             })
             .collect();
         seen.sort_unstable();

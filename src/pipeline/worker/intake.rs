@@ -295,6 +295,17 @@ fn source_text<'a>(
     &text[at..]
 }
 
+/// Begins with the records behind the next one, so that memory comes while that one is stamped.
+fn look_ahead<'f>(stamper: &mut Stamper, coming: impl Fn(usize) -> Option<&'f Fetched>) {
+    if let Some(fetched) = coming(Stamper::STEPS_AHEAD + 1) {
+        fetched.prefetch();
+    }
+    // What goes wrong here goes wrong again, and is noted, when it is the event's turn.
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        stamper.look_ahead(|nth| coming(nth).and_then(Fetched::payload));
+    }));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,15 +319,4 @@ mod tests {
         let expected = format!("{long}{}", i64::MAX);
         assert_eq!(source_text(&long, Offset(i64::MAX), &mut text), expected.as_bytes());
     }
-}
-
-/// Begins with the records behind the next one, so that memory comes while that one is stamped.
-fn look_ahead<'f>(stamper: &mut Stamper, coming: impl Fn(usize) -> Option<&'f Fetched>) {
-    if let Some(fetched) = coming(Stamper::STEPS_AHEAD + 1) {
-        fetched.prefetch();
-    }
-    // What goes wrong here goes wrong again, and is noted, when it is the event's turn.
-    let _ = catch_unwind(AssertUnwindSafe(|| {
-        stamper.look_ahead(|nth| coming(nth).and_then(Fetched::payload));
-    }));
 }

@@ -217,13 +217,14 @@ mod tests {
 
     #[test]
     fn one_call_that_takes_all_its_time_opens_it_unless_another_was_answered_meanwhile() {
-        let began = Instant::now();
+        let before = Instant::now();
+        let began = before + Duration::from_secs(1);
         let later = began + Duration::from_secs(2);
         let mut breaker = Breaker::new();
         breaker.answered(began + Duration::from_secs(1));
         assert!(!breaker.failed(Failed::TimedOut, began, 0.5, later));
         let mut breaker = Breaker::new();
-        breaker.answered(began - Duration::from_secs(1));
+        breaker.answered(before);
         assert!(breaker.failed(Failed::TimedOut, began, 0.5, later));
     }
 

@@ -309,7 +309,7 @@ fn a_pause_is_kept_and_lets_go_whoever_cannot_wait_for_its_end() {
         assert_eq!(desk.seen, [Seen::Paused(length * SECOND)]);
         let lets_go = length > 1;
         assert_eq!(desk.told().len(), if lets_go { 2 } else { 0 });
-        desk.later(length * SECOND - Duration::from_millis(1));
+        desk.later(Duration::from_millis(u64::from(length) * 1000 - 1));
         assert_eq!(desk.sent(FIRST), None);
         desk.later(Duration::from_millis(1));
         let batch = desk.sent(FIRST).unwrap();
@@ -570,12 +570,12 @@ proptest! {
             licence("first", BOTH, 5, &limits),
             licence("next", GEO, 3, &[]),
         ]);
-        let mut waiting: BTreeMap<(u16, Key), ()> = BTreeMap::new();
+        let mut waiting: BTreeSet<(u16, Key)> = BTreeSet::new();
         let mut under_way: Vec<(LicenceId, Batch)> = Vec::new();
-        let heard = |desk: &mut Desk, waiting: &mut BTreeMap<(u16, Key), ()>| {
+        let heard = |desk: &mut Desk, waiting: &mut BTreeSet<(u16, Key)>| {
             for landed in std::mem::take(&mut desk.landed) {
                 let promised = waiting.remove(&(landed.asker.0, landed.key));
-                prop_assert!(promised.is_some(), "told without having been promised, or twice");
+                prop_assert!(promised, "told without having been promised, or twice");
             }
             Ok(())
         };
@@ -587,7 +587,7 @@ proptest! {
                     // Others may have been let go for it.
                     heard(&mut desk, &mut waiting)?;
                     if let Asked::Waits(_) = asked {
-                        waiting.insert((asker, key(number)), ());
+                        waiting.insert((asker, key(number)));
                     }
                 }
                 Act::Later { ms } => desk.later(Duration::from_millis(ms)),
