@@ -590,7 +590,7 @@ mod tests {
         let records: Vec<(&str, Json)> =
             records.iter().map(|(network, record)| (network.as_str(), record.clone())).collect();
         let set = set([city_file("city", &records)]);
-        let limit = 100_000;
+        let limit = 130_000;
         let mut resolver = resolver_of(&["geo"], &set, limit);
         let (mut epochs, mut most) = (0, 0);
         for round in 0..20 {
