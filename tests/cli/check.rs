@@ -21,7 +21,7 @@ fn a_group_that_nobody_can_answer_and_a_database_that_is_broken_are_findings() {
     std::fs::write(folder.path().join("asn.mmdb"), "<html>").unwrap();
     let ended = ipstamp(&["check", "--offline", "-c", &config], b"");
     assert_eq!(ended.code, 1, "{}", ended.out);
-    let expected = "missing  want privacy: no configured database can answer it\n         > add a";
+    let expected = "missing  want privacy: no configured database and no provider can answer it\n         > add a";
     assert!(ended.out.contains(expected), "{}", ended.out);
     assert!(ended.out.contains("missing  database asn: "), "{}", ended.out);
 }
