@@ -110,6 +110,10 @@ fn v4_in(window: &[u8; 16], length: usize) -> Option<Ipv4Addr> {
 #[inline(never)]
 fn read_dressed(text: &[u8]) -> Reading {
     let Ok(text) = std::str::from_utf8(text) else { return Reading::Unreadable };
+    // Most that is not plain IPv4 is plain IPv6, and that is nothing of what follows.
+    if let Ok(ip) = text.parse::<Ipv6Addr>() {
+        return Reading::Address(Address::new(decode_nat64(IpAddr::V6(ip))));
+    }
     let bare = |c: char| c.is_ascii_whitespace() || c == '"' || c == '\'';
     let text = text.trim_matches(bare);
     if is_absent(text) {

@@ -85,7 +85,7 @@ impl Extractor {
         if event.starts_with(b"\xef\xbb\xbf") {
             return Err((0, Trouble::Flaw(Flaw::ByteOrderMark)));
         }
-        let tokens = Tokens { event, stops: &self.stops };
+        let mut tokens = Tokens::new(event, &self.stops);
         let start = tokens.skip_white(0);
         let (shape, end) = if tokens.byte(start) == b'{' {
             self.frames.clear();
@@ -103,6 +103,7 @@ impl Extractor {
             let end = pass.event(start)?;
             pass.outline.scattered =
                 pass.spelt_member || (pass.outline.dotted && pass.plain_member);
+            tokens = pass.tokens;
             (Shape::Object, end)
         } else {
             let end = tokens.skip(start, usize::from(self.max_depth), &mut self.open)?;
@@ -163,33 +164,32 @@ struct Pass<'a> {
 impl Pass<'_> {
     /// Reads the outermost object, whose brace stands at `start`; returns the place behind it.
     fn event(&mut self, start: usize) -> Result<usize, Stop> {
-        let tokens = self.tokens;
         self.outline.root.open = start as u32;
         self.push(Paths::ROOT, true, true, 0, start, Note::default())?;
-        let mut at = tokens.skip_white(start + 1);
-        self.outline.root.empty = tokens.byte(at) == b'}';
+        let mut at = self.tokens.skip_white(start + 1);
+        self.outline.root.empty = self.tokens.byte(at) == b'}';
         let mut first = true;
         while let Some(frame) = self.frames.last() {
             let is_object = frame.is_object;
             let close = if is_object { b'}' } else { b']' };
-            let byte = tokens.byte(at);
+            let byte = self.tokens.byte(at);
             if byte == close {
                 self.close(at);
-                at = tokens.skip_white(at + 1);
+                at = self.tokens.skip_white(at + 1);
                 first = false;
                 continue;
             }
             if !first {
                 if byte != b',' {
-                    return tokens.unexpected(at);
+                    return self.tokens.unexpected(at);
                 }
-                at = tokens.skip_white(at + 1);
+                at = self.tokens.skip_white(at + 1);
             }
             let before = self.frames.len();
             at = if is_object { self.members(at)? } else { self.elements(at)? };
             // A container was opened, or the present one is at its end.
             first = self.frames.len() > before;
-            at = tokens.skip_white(at);
+            at = self.tokens.skip_white(at);
         }
         Ok(at)
     }
@@ -198,14 +198,13 @@ impl Pass<'_> {
     /// container that is to be followed.
     #[inline]
     fn members(&mut self, mut at: usize) -> Result<usize, Stop> {
-        let tokens = self.tokens;
         let frame = self.frames.len() - 1;
         let Frame { place, is_plain, .. } = self.frames[frame];
         let paths = self.paths;
         let place = paths.place(place);
         loop {
-            let (name, value) = tokens.name(at)?;
-            let text = &tokens.event[at + 1..name.end];
+            let (name, value) = self.tokens.name(at)?;
+            let text = &self.tokens.event[at + 1..name.end];
             let (edge, scatters) = if name.escaped {
                 let mut buffer = [0; LONGEST];
                 unescape(text, &mut buffer).map_or((None, false), |name| place.meaning(name))
@@ -214,7 +213,10 @@ impl Pass<'_> {
             };
             self.spelt_member |= scatters;
             let end = match edge {
-                None => tokens.skip(value, self.room(), self.open)?,
+                None => {
+                    let room = self.room();
+                    self.tokens.skip(value, room, self.open)?
+                }
                 Some(edge) => {
                     self.outline.dotted |= edge.steps > 1;
                     let mut note = Note { member: edge.member, landmark: None };
@@ -234,27 +236,26 @@ impl Pass<'_> {
                     }
                 }
             };
-            at = tokens.skip_white(end);
-            if tokens.byte(at) != b',' {
+            at = self.tokens.skip_white(end);
+            if self.tokens.byte(at) != b',' {
                 return Ok(at);
             }
-            at = tokens.skip_white(at + 1);
+            at = self.tokens.skip_white(at + 1);
         }
     }
 
     /// Reads elements of the innermost array, likewise.
     fn elements(&mut self, mut at: usize) -> Result<usize, Stop> {
-        let tokens = self.tokens;
         let Frame { place, name_steps, .. } = self.frames[self.frames.len() - 1];
         loop {
             at = match self.value(at, Some(place), false, name_steps, Note::default())? {
                 Next::Inside(at) => return Ok(at),
-                Next::Behind(end) => tokens.skip_white(end),
+                Next::Behind(end) => self.tokens.skip_white(end),
             };
-            if tokens.byte(at) != b',' {
+            if self.tokens.byte(at) != b',' {
                 return Ok(at);
             }
-            at = tokens.skip_white(at + 1);
+            at = self.tokens.skip_white(at + 1);
         }
     }
 
@@ -267,13 +268,12 @@ impl Pass<'_> {
         name_steps: u8,
         note: Note,
     ) -> Result<Next, Stop> {
-        let tokens = self.tokens;
-        let byte = tokens.byte(at);
+        let byte = self.tokens.byte(at);
         let place = to.map(|id| (id, self.paths.place(id)));
         let end_of_path = place.and_then(|(_, place)| place.end);
         let end = match byte {
             b'"' => {
-                let text = tokens.string(at + 1)?;
+                let text = self.tokens.string(at)?;
                 if let Some((path, role)) = end_of_path {
                     self.sight(path, role, at + 1, text, name_steps);
                 }
@@ -288,12 +288,13 @@ impl Pass<'_> {
                     }
                     _ => {
                         self.outline.unreadable += u32::from(end_of_path.is_some());
-                        tokens.skip(at, self.room(), self.open)?
+                        let room = self.room();
+                        self.tokens.skip(at, room, self.open)?
                     }
                 }
             }
             _ => {
-                let end = tokens.scalar(at)?;
+                let end = self.tokens.scalar(at)?;
                 self.outline.unreadable += u32::from(end_of_path.is_some() && byte != b'n');
                 end
             }

@@ -6,7 +6,7 @@
     reason = "a token costs a few nanoseconds, and so would a call of it"
 )]
 
-use super::stops::Stops;
+use super::stops::{Stops, Walk};
 use super::unreadable::Flaw;
 
 /// Why reading ended, and where.
@@ -30,11 +30,16 @@ pub(super) struct Text {
     pub(super) escaped: bool,
 }
 
-/// The event and its stops. Positions are bytes from the event's start.
+/// The event, read from its start to its end, and its stops. Positions are bytes from the event's
+/// start.
+///
+/// All functions that take a position are called in the order of the event, so that of the stops
+/// only the next one matters: it is the first at or after the position.
 #[derive(Clone, Copy)]
 pub(super) struct Tokens<'a> {
     pub(super) event: &'a [u8],
-    pub(super) stops: &'a Stops,
+    /// The stops at or after the present position.
+    stops: Walk<'a>,
 }
 
 #[cold]
@@ -42,7 +47,12 @@ fn flaw<T>(at: usize, flaw: Flaw) -> Result<T, Stop> {
     Err((at, Trouble::Flaw(flaw)))
 }
 
-impl Tokens<'_> {
+impl<'a> Tokens<'a> {
+    /// Begins at the start of `event`, whose stops these are.
+    pub(super) fn new(event: &'a [u8], stops: &'a Stops) -> Self {
+        Self { event, stops: stops.walk() }
+    }
+
     /// The byte at `at`; 0, which stands nowhere in JSON, behind the end.
     #[inline(always)]
     pub(super) fn byte(&self, at: usize) -> u8 {
@@ -58,65 +68,47 @@ impl Tokens<'_> {
 
     /// The first place at or after `at` that is no white space.
     #[inline(always)]
-    pub(super) fn skip_white(&self, at: usize) -> usize {
+    pub(super) fn skip_white(&mut self, at: usize) -> usize {
         // Most events are written without any.
         if self.byte(at) > b' ' { at } else { self.skip_long_white(at) }
     }
 
     #[inline(always)]
-    fn skip_long_white(&self, mut at: usize) -> usize {
-        while matches!(self.byte(at), b' ' | b'\n' | b'\r' | b'\t') {
+    fn skip_long_white(&mut self, mut at: usize) -> usize {
+        loop {
+            match self.byte(at) {
+                b' ' => {}
+                b'\n' | b'\r' | b'\t' => {
+                    self.stops.take();
+                }
+                _ => return at,
+            }
             at += 1;
         }
-        at
     }
 
-    /// Reads a string whose first byte, behind the quote, stands at `at`.
+    /// Reads a string whose opening quote stands at `at`.
     #[inline(always)]
-    pub(super) fn string(&self, at: usize) -> Result<Text, Stop> {
-        match self.stops.next(at) {
-            Some(end) if self.byte(end) == b'"' => Ok(Text { end, escaped: false }),
-            stop => self.string_with_escapes(stop),
+    pub(super) fn string(&mut self, at: usize) -> Result<Text, Stop> {
+        let open = self.stops.take();
+        debug_assert_eq!(open, at, "the opening quote is the next stop");
+        let end = self.stops.take();
+        if self.byte(end) == b'"' {
+            return Ok(Text { end, escaped: false });
         }
-    }
-
-    #[inline(never)]
-    fn string_with_escapes(&self, mut stop: Option<usize>) -> Result<Text, Stop> {
-        let mut escaped = false;
-        loop {
-            let Some(at) = stop else { return flaw(self.event.len(), Flaw::End) };
-            match self.byte(at) {
-                b'"' => return Ok(Text { end: at, escaped }),
-                b'\\' => stop = self.stops.next(self.escape(at)?),
-                _ => return flaw(at, Flaw::Control),
-            }
-            escaped = true;
-        }
-    }
-
-    /// Checks the escape whose backslash stands at `at`; returns the place behind it.
-    #[inline(always)]
-    fn escape(&self, at: usize) -> Result<usize, Stop> {
-        match self.byte(at + 1) {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(at + 2),
-            b'u' => match self.event.get(at + 2..at + 6) {
-                Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => Ok(at + 6),
-                Some(_) => flaw(at, Flaw::Escape),
-                None => flaw(self.event.len(), Flaw::End),
-            },
-            _ if at + 1 >= self.event.len() => flaw(at + 1, Flaw::End),
-            _ => flaw(at, Flaw::Escape),
-        }
+        let (text, stops) = string_with_escapes(self.event, self.stops, end)?;
+        self.stops = stops;
+        Ok(text)
     }
 
     /// Reads a member's name and its colon; `at` is where the name's quote must stand. Returns
     /// the name and where the value begins.
     #[inline(always)]
-    pub(super) fn name(&self, at: usize) -> Result<(Text, usize), Stop> {
+    pub(super) fn name(&mut self, at: usize) -> Result<(Text, usize), Stop> {
         if self.byte(at) != b'"' {
             return self.unexpected(at);
         }
-        let name = self.string(at + 1)?;
+        let name = self.string(at)?;
         let colon = self.skip_white(name.end + 1);
         if self.byte(colon) != b':' {
             return self.unexpected(colon);
@@ -201,9 +193,14 @@ impl Tokens<'_> {
     /// Passes over any value; `room` says how many brackets deep it may be. `open` is memory that
     /// is used again.
     #[inline(always)]
-    pub(super) fn skip(&self, at: usize, room: usize, open: &mut Vec<u8>) -> Result<usize, Stop> {
+    pub(super) fn skip(
+        &mut self,
+        at: usize,
+        room: usize,
+        open: &mut Vec<u8>,
+    ) -> Result<usize, Stop> {
         match self.byte(at) {
-            b'"' => Ok(self.string(at + 1)?.end + 1),
+            b'"' => Ok(self.string(at)?.end + 1),
             b'{' | b'[' => self.skip_container(at, room, open),
             _ => self.scalar(at),
         }
@@ -211,7 +208,22 @@ impl Tokens<'_> {
 
     /// Passes over an object or an array, without recursion.
     #[inline(never)]
-    fn skip_container(&self, at: usize, room: usize, open: &mut Vec<u8>) -> Result<usize, Stop> {
+    fn skip_container(
+        &mut self,
+        at: usize,
+        room: usize,
+        open: &mut Vec<u8>,
+    ) -> Result<usize, Stop> {
+        // Worked on by value, so that it stays in registers.
+        let mut tokens = *self;
+        let end = tokens.container(at, room, open)?;
+        *self = tokens;
+        Ok(end)
+    }
+
+    /// The same, on a copy.
+    #[inline(always)]
+    fn container(&mut self, at: usize, room: usize, open: &mut Vec<u8>) -> Result<usize, Stop> {
         open.clear();
         let mut at = at;
         // The bracket that closes the container in which `at` stands; those around it are `open`.
@@ -219,7 +231,7 @@ impl Tokens<'_> {
         loop {
             // At the first byte of a value.
             match self.byte(at) {
-                b'"' => at = self.string(at + 1)?.end + 1,
+                b'"' => at = self.string(at)?.end + 1,
                 bracket @ (b'{' | b'[') => {
                     if open.len() >= room {
                         return Err((at, Trouble::Depth));
@@ -258,6 +270,43 @@ impl Tokens<'_> {
                 }
             }
         }
+    }
+}
+
+/// Reads on in a string from a stop in it that is not its closing quote; returns also the stops
+/// behind the string.
+#[inline(never)]
+fn string_with_escapes<'a>(
+    event: &[u8],
+    mut stops: Walk<'a>,
+    mut at: usize,
+) -> Result<(Text, Walk<'a>), Stop> {
+    loop {
+        match event.get(at) {
+            Some(b'"') => return Ok((Text { end: at, escaped: true }, stops)),
+            Some(b'\\') => check_escape(event, at)?,
+            Some(_) => return flaw(at, Flaw::Control),
+            None => return flaw(event.len(), Flaw::End),
+        }
+        if let Some(b'"' | b'\\') = event.get(at + 1) {
+            stops.take();
+        }
+        at = stops.take();
+    }
+}
+
+/// Checks the escape whose backslash stands at `at`.
+#[inline(always)]
+fn check_escape(event: &[u8], at: usize) -> Result<(), Stop> {
+    match event.get(at + 1) {
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(()),
+        Some(b'u') => match event.get(at + 2..at + 6) {
+            Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => Ok(()),
+            Some(_) => flaw(at, Flaw::Escape),
+            None => flaw(event.len(), Flaw::End),
+        },
+        Some(_) => flaw(at, Flaw::Escape),
+        None => flaw(event.len(), Flaw::End),
     }
 }
 
