@@ -231,7 +231,9 @@ impl Foreman {
         self.broken.count(&self.databases, &self.metrics);
         if let Some(ends) = &self.ends {
             let open = ends.unfinished();
-            if open.is_empty() || self.is_nothing_left(&open, now) {
+            // Leaving while joining would take long, and keep other members waiting.
+            let joined = self.health.all_joined();
+            if joined && (open.is_empty() || self.is_nothing_left(&open, now)) {
                 self.stop();
             }
         }
@@ -267,11 +269,11 @@ impl Foreman {
     }
 
     /// Whether there is nothing to read in these, though no worker of ours has seen their ends: other
-    /// members of the group may have read them, or they end with what holds no record. Not asked before
-    /// we are members, since leaving while joining would keep the others waiting; nor while we work.
+    /// members of the group may have read them, or they end with what holds no record. Not asked while we
+    /// work.
     fn is_nothing_left(&mut self, open: &[(Topic, Partition, NextOffset)], now: Instant) -> bool {
         let busy = self.metrics.records_in_flight.get() > 0;
-        if busy || !self.health.all_joined() || now < self.next_question {
+        if busy || now < self.next_question {
             return false;
         }
         self.next_question = now + ASK_AGAIN;

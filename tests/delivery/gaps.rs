@@ -111,6 +111,20 @@ fn a_run_to_the_end_ends_behind_markers() {
     Audit::of(&client.read(&input), &client.read(&output)).assert_exactly_once();
 }
 
+/// Scenario: `--until end` over a topic without any record.
+/// Guarantees: it ends by itself with a sound audit.
+#[test]
+fn a_run_to_the_end_of_nothing_ends() {
+    let _turn = turn::together();
+    let Some(brokers) = broker::shared() else { return };
+    let client = Client::new(brokers);
+    client.create_topic("nothing-in", 3, &[]);
+    client.create_topic("nothing-out", 3, &[]);
+    let settings = Settings::new(brokers, "nothing-in", "nothing-out");
+    let mut worker = Worker::start_with(&settings, &["--until", "end"]);
+    assert_eq!(worker.ends_within(seconds(60)), Some(0), "{}", worker.log());
+}
+
 /// Scenario: the same while another member of the group owns some of the partitions, and while it
 /// has already read all of them.
 /// Guarantees: what another member has read to its last record counts as read, marker or not: the

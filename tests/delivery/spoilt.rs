@@ -4,7 +4,7 @@ use crate::support::audit::Audit;
 use crate::support::broker;
 use crate::support::client::Client;
 use crate::support::events;
-use crate::support::patience::{seconds, until};
+use crate::support::patience::{seconds, until, wait_for};
 use crate::support::turn;
 use crate::support::worker::{Settings, Worker};
 
@@ -86,10 +86,9 @@ fn spoil(harm: &Harm) {
     until("the rest is committed", seconds(60), || {
         client.committed(&settings.group, &input).is_ok_and(|all| all == [BATCH, 3 * BATCH])
     });
-    until("it was tried again", seconds(60), || {
-        let tried = worker.metric("ipstamp_unreadable_total", "");
-        tried.is_some_and(|tries| tries >= 3.0)
-    });
+    let tries = || worker.metric("ipstamp_unreadable_total", "").unwrap_or(0.0);
+    let explain = || format!("{} times, {:?}\n{}", tries(), worker.get("/readyz"), worker.log());
+    wait_for("it was tried again", seconds(60), explain, || (tries() >= 3.0).then_some(()));
     assert!(worker.runs(), "{}", worker.log());
     assert_eq!(client.ends(&output), [BATCH, 3 * BATCH], "{}", worker.log());
     assert_eq!(client.committed(&settings.group, &input).unwrap(), [BATCH, 3 * BATCH]);

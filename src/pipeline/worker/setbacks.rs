@@ -73,7 +73,13 @@ impl Worker {
     pub(super) fn take_reset(&mut self, fetched: &Fetched) {
         let (topic, partition) = (fetched.topic(), fetched.partition());
         let lost = Some(fetched.offset().0).filter(|offset| *offset >= 0);
-        let faulted = self.lane_of(fetched).and_then(|id| self.lane(id).faulted_at);
+        let lane = self.lane_of(fetched).map(|id| self.lane(id));
+        if lane.is_some_and(|lane| lane.is_closed() || lane.misplaced) {
+            // Of a batch that fails its checksum librdkafka reads on in the middle, and takes what stands
+            // there for an offset. It is begun again anyhow.
+            return;
+        }
+        let faulted = lane.and_then(|lane| lane.faulted_at);
         if let Some(faulted) = faulted.filter(|faulted| lost == Some(faulted.next().0)) {
             // Behind the end, because an error was counted as a record.
             let place = Place::At(NextOffset(faulted.0));
