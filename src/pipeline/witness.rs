@@ -40,17 +40,23 @@ impl Witness for DeskWitness {
         let labels = ProviderLabels { provider: licence.to_owned() };
         match seen {
             Seen::Breaker(state) => {
-                let (number, words) = match state {
-                    BreakerState::Closed => (0, "answers again"),
-                    BreakerState::HalfOpen => (1, "is being probed"),
-                    BreakerState::Open => (2, "fails, and is left alone for a while"),
+                let number = match state {
+                    BreakerState::Closed => 0,
+                    BreakerState::HalfOpen => 1,
+                    BreakerState::Open => 2,
                 };
                 self.metrics.provider_breaker.get_or_create(&labels).set(number);
-                if *state == BreakerState::Open {
-                    tracing::warn!(licence, "the provider {words}");
-                } else {
-                    tracing::info!(licence, "the provider {words}");
+                if *state == BreakerState::Closed {
+                    tracing::info!(licence, "the provider answers again");
                 }
+            }
+            Seen::Failing(why) => {
+                tracing::warn!(
+                    licence,
+                    "the provider fails: {why}; until it answers again it is only probed now and \
+                     then, and records go out without its answers; look at the network, at its \
+                     address in the configuration and at its own notices"
+                );
             }
             Seen::Refused(why) => {
                 self.metrics.provider_refused.get_or_create(&labels).set(1);
