@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
+use super::output::say;
 use super::{Exit, Failure};
 use crate::config::{ProcessEnvironment, load};
 use crate::fleet::LocalLedger;
@@ -24,6 +25,8 @@ use crate::telemetry::{LogFormat, LogLevel, Metrics, init_logging};
 
 /// How often it is looked whether a token has changed.
 const LOOK: Duration = Duration::from_secs(2);
+/// How long the end of a command waits for what is being said.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Calls that are under way at once, where nothing else is said.
 const PARALLEL: usize = 4;
 
@@ -194,9 +197,9 @@ pub(super) struct WaitingDesk {
 
 impl Drop for WaitingDesk {
     fn drop(&mut self) {
-        // Whoever still waits for a name server is not waited for.
+        // What is being written down is waited for, and a name server that does not answer is not.
         if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+            runtime.shutdown_timeout(LAST_WORDS);
         }
     }
 }
@@ -224,6 +227,10 @@ impl WaitingDesk {
         let Some(desk) = opened else { return Ok(None) };
         // What goes wrong with providers is said as `run` says it.
         init_logging(LogLevel::Warn, LogFormat::Pretty);
+        let licences = cheapest_first(sources.providers);
+        if licences.iter().any(|licence| licence.budget.is_some_and(|it| it.limits().is_some())) {
+            say("budgets count what this command alone spends, and not what the fleet does");
+        }
         let (send, heard) = channel();
         let asker = desk.join(Arc::new(Ear(send)));
         let (scope, deadline) = (stamp.cache.1, sources.deadline);

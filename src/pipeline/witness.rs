@@ -71,14 +71,21 @@ impl Witness for DeskWitness {
                 tracing::info!(licence, "the provider accepts the token");
             }
             Seen::ModuleRefused { module, why, most_per_call } => {
-                let instead =
-                    if *most_per_call == 1 { "paced singles" } else { "going on without" };
-                tracing::warn!(
-                    licence,
-                    module,
-                    "the key works, but its plan has no {module}: \
-                    {instead} ({why})"
-                );
+                // Whether the key is good is certain only where the refusal is about bulk.
+                if *most_per_call == 1 {
+                    tracing::warn!(
+                        licence,
+                        module,
+                        "the key works, but its plan has no {module}: paced singles ({why})"
+                    );
+                } else {
+                    tracing::warn!(
+                        licence,
+                        module,
+                        "the provider does not grant {module} with this token: going on without \
+                         ({why})"
+                    );
+                }
             }
             Seen::Modules(modules) => {
                 tracing::info!(licence, modules = modules.0, "the licence shows what it may use");

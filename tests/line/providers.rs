@@ -14,7 +14,7 @@ use crate::standin::{Manner, Provider, StandIn};
 use crate::support::client::{Client, Outgoing};
 use crate::support::leash::Folder;
 use crate::support::patience::{seconds, wait_for};
-use crate::support::worker::{Settings, Worker};
+use crate::support::worker::{Settings, Worker, command};
 
 /// Of a shape that is written in another way in a URL and in base64.
 const CANARY: &str = "canary+/=&7f3e9a1b";
@@ -449,4 +449,92 @@ fn a_provider_that_is_down_is_said_once() {
         );
         worker.stop();
     }
+}
+
+/// Scenario: `lookup`, `enrich` and `check` with a token that is refused.
+/// Guarantees: P13: each says it once and in words, and the token nowhere.
+#[test]
+fn commands_say_once_that_a_token_is_refused() {
+    let server = StandIn::start(Provider::Ipbot, Some("another"), Duration::ZERO);
+    let stage = Stage::new(&section("ipbot", &server, ", plan: pro, budget: none"));
+    let events: String = (0..9)
+        .map(|number| format!("{{\"source\":{{\"ip\":\"{}\"}}}}\n", address(number)))
+        .collect();
+    let path = stage.home.path().join("events");
+    std::fs::write(&path, events).unwrap();
+    let addresses = [address(1).to_string(), address(2).to_string(), address(3).to_string()];
+    let lookup = ["lookup", &addresses[0], &addresses[1], &addresses[2]];
+    for arguments in [&lookup[..], &["enrich", path.to_str().unwrap()]] {
+        let ended = command(&stage.settings, arguments);
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        assert_eq!(ended.err.matches("refuses the token").count(), 1, "{}", ended.err);
+        assert!(ended.err.matches("not all could be asked").count() <= 1, "{}", ended.err);
+        assert_silent("stdout", &ended.out);
+        assert_silent("stderr", &ended.err);
+    }
+    let ended = command(&stage.settings, &["check"]);
+    assert_silent("the check", &format!("{}{}", ended.out, ended.err));
+}
+
+/// Scenario: `enrich` with a budget of ten and more addresses than that, each in several events.
+/// Guarantees: P12: ten are asked for, each once, and it is said that this command alone is counted.
+#[test]
+fn a_command_keeps_to_its_budget() {
+    let server = stand_in(Provider::Ipinfo);
+    let stage = Stage::new(&section("ipinfo", &server, ", plan: core, budget: {day: 10}"));
+    let events: String = (0..90)
+        .map(|number| format!("{{\"source\":{{\"ip\":\"{}\"}}}}\n", address(number % 30)))
+        .collect();
+    let path = stage.home.path().join("events");
+    std::fs::write(&path, events).unwrap();
+    let ended = command(&stage.settings, &["enrich", path.to_str().unwrap()]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert_eq!(server.addresses_asked(), 10);
+    assert!(ended.err.contains("30 enriched, 60 partial (budget)"), "{}", ended.err);
+    assert_eq!(ended.err.matches("this command alone").count(), 1, "{}", ended.err);
+}
+
+/// Scenario: the token's file gets what cannot be sent, while it is in use and before the start.
+/// Guarantees: P11: at the start it is refused by its key; later it is said once, and the old one is
+/// used on.
+#[test]
+fn a_token_that_cannot_be_sent_is_refused_in_words() {
+    let server = StandIn::start(Provider::Ipinfo, Some(CANARY), Duration::ZERO);
+    let stage = Stage::new(&section("ipinfo", &server, ", plan: core, budget: none"));
+    stage.write([address(1).to_string()]);
+    let worker = Worker::start(&stage.settings);
+    stage.settle(&worker);
+    stage.write_token("two\nlines");
+    until_said(&worker, "cannot be read again");
+    stage.write([address(2).to_string()]);
+    stage.settle(&worker);
+    let enriched = worker.metric("ipstamp_records_total", "outcome=\"enriched\"");
+    assert_eq!(enriched, Some(2.0), "{}", worker.whole_log());
+    stage.write_token("");
+    until_said(&worker, "switched off");
+    assert_eq!(said(&worker, "cannot be read again"), 1, "{}", worker.whole_log());
+    worker.stop();
+    stage.write_token("two\nlines");
+    let ended = command(&stage.settings, &["lookup", "8.8.4.1"]);
+    assert_eq!(ended.code, Some(78));
+    assert!(ended.err.contains("providers.ipinfo.token: cannot be sent"), "{}", ended.err);
+    assert!(!ended.err.contains("two"), "{}", ended.err);
+}
+
+/// Scenario: a budget, and no topic for its ledger.
+/// Guarantees: P3, P12: nothing is asked for, the records go out, and it is said what is missing.
+#[test]
+fn a_budget_without_a_ledger_spends_nothing() {
+    let server = stand_in(Provider::Ipinfo);
+    let stage = Stage::new(&section("ipinfo", &server, ", plan: core, budget: {day: 10}"));
+    stage.write((0..20).map(|number| address(number).to_string()));
+    let worker = Worker::start(&stage.settings);
+    stage.settle(&worker);
+    assert_eq!(server.addresses_asked(), 0);
+    until_said(&worker, "ipstamp.ledger");
+    assert_eq!(stage.out().len(), 20);
+    let complete = worker.metric("ipstamp_records_total", "outcome=\"partial\"");
+    assert_eq!(complete, Some(20.0), "{}", worker.whole_log());
+    println!("{}", worker.whole_log());
+    worker.stop();
 }
