@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
+use super::output::say;
 use super::{Exit, Failure};
 use crate::config::{ProcessEnvironment, load};
 use crate::fleet::LocalLedger;
@@ -20,10 +21,12 @@ use crate::resolve::desk::{
 };
 use crate::resolve::provider::{Licence, ProvidersConfig};
 use crate::resolve::{Cache, CacheConfig, CacheScope, OnMiss};
-use crate::telemetry::Metrics;
+use crate::telemetry::{LogFormat, LogLevel, Metrics, init_logging};
 
 /// How often it is looked whether a token has changed.
 const LOOK: Duration = Duration::from_secs(2);
+/// How long the end of a command waits for what is being said.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Calls that are under way at once, where nothing else is said.
 const PARALLEL: usize = 4;
 
@@ -118,7 +121,7 @@ fn routes(licences: &[Licence<'_>], order: &BTreeMap<FactGroup, Vec<String>>) ->
 }
 
 /// Hands the desk each token that has changed, in the configuration's file or where that takes it
-/// from. A file that cannot be read or is refused changes nothing.
+/// from. A file that cannot be read or is refused changes nothing, which is said once.
 pub(super) fn follow_tokens(
     desk: &Desk,
     providers: &ProvidersConfig,
@@ -129,12 +132,27 @@ pub(super) fn follow_tokens(
     let names: Vec<String> =
         cheapest_first(providers).iter().map(|licence| licence.name.to_owned()).collect();
     runtime.spawn(async move {
+        let mut said = None;
         loop {
             tokio::time::sleep(LOOK).await;
             let path = path.clone();
-            let Ok(Some(tokens)) = tokio::task::spawn_blocking(move || tokens(&path)).await else {
+            let Ok(found) = tokio::task::spawn_blocking(move || tokens(&path)).await else {
                 continue;
             };
+            let tokens = match found {
+                Ok(tokens) => tokens,
+                Err(words) => {
+                    if said.as_ref() != Some(&words) {
+                        tracing::warn!(
+                            "the configuration cannot be read again, so tokens stay as they were, \
+                             also one that is to be switched off: {words}"
+                        );
+                        said = Some(words);
+                    }
+                    continue;
+                }
+            };
+            said = None;
             for (name, token) in tokens {
                 if let Some(at) = names.iter().position(|known| *known == name) {
                     desk.set_token(LicenceId(at as u16), token);
@@ -144,12 +162,26 @@ pub(super) fn follow_tokens(
     });
 }
 
-fn tokens(path: &Path) -> Option<Vec<(String, Secret)>> {
-    let file = load(path, &ProcessEnvironment).ok()?;
+fn tokens(path: &Path) -> Result<Vec<(String, Secret)>, String> {
+    let file = load(path, &ProcessEnvironment).map_err(|error| error.to_string())?;
     let licences = file.providers.licences().into_iter().flatten();
     let tokens =
         licences.filter_map(|licence| Some((licence.name.to_owned(), licence.token.cloned()?)));
-    Some(tokens.collect())
+    Ok(tokens.collect())
+}
+
+/// Why providers have not answered all that was asked, for people.
+pub(super) const fn in_words(reason: Reason) -> &'static str {
+    match reason {
+        Reason::NotFound => "no database and no provider can answer all that is wanted",
+        Reason::Deadline => "the answer did not come before the deadline",
+        Reason::Pace => "the provider may not be called more often now",
+        Reason::Budget => "the budget is spent",
+        Reason::Breaker => "the provider fails, and is left alone for a while",
+        Reason::ProviderError => "the provider failed",
+        Reason::Disabled => "the provider is switched off: its token is empty or refused",
+        _ => reason.name(),
+    }
 }
 
 /// A desk for a command that has nothing else to do until it is answered. Its budget is its own.
@@ -159,8 +191,17 @@ pub(super) struct WaitingDesk {
     heard: Receiver<Vec<Heard>>,
     scope: CacheScope,
     deadline: Duration,
-    /// Its calls run there, until the end.
-    _runtime: tokio::runtime::Runtime,
+    /// Its calls run there, until the end. None only while it ends.
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl Drop for WaitingDesk {
+    fn drop(&mut self) {
+        // What is being written down is waited for, and a name server that does not answer is not.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_timeout(LAST_WORDS);
+        }
+    }
 }
 
 struct Ear(Sender<Vec<Heard>>);
@@ -184,16 +225,24 @@ impl WaitingDesk {
         let budget = |licence: &str, limits| ledger.open(licence, limits);
         let opened = open(sources, stamp, witness, &budget, runtime.handle())?;
         let Some(desk) = opened else { return Ok(None) };
+        // What goes wrong with providers is said as `run` says it.
+        init_logging(LogLevel::Warn, LogFormat::Pretty);
+        let licences = cheapest_first(sources.providers);
+        if licences.iter().any(|licence| licence.budget.is_some_and(|it| it.limits().is_some())) {
+            say("budgets count what this command alone spends, and not what the fleet does");
+        }
         let (send, heard) = channel();
         let asker = desk.join(Arc::new(Ear(send)));
         let (scope, deadline) = (stamp.cache.1, sources.deadline);
-        Ok(Some(Self { desk, asker, heard, scope, deadline, _runtime: runtime }))
+        Ok(Some(Self { desk, asker, heard, scope, deadline, runtime: Some(runtime) }))
     }
 
     /// Asks for all of it, and waits until the answers are in the cache or the deadline has come.
     /// Gives why some of it has not come.
     pub(super) fn ask(&self, missing: &[(IpAddr, GroupSet)]) -> Option<Reason> {
         let deadline = Instant::now() + self.deadline;
+        // What came too late for the question before says nothing of this one.
+        while self.heard.try_recv().is_ok() {}
         let mut waited: BTreeSet<IpAddr> = BTreeSet::new();
         let mut failed = None;
         for (address, groups) in missing.iter().copied() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::asking::WaitingDesk;
+use super::asking::{WaitingDesk, in_words};
 use super::local::{LocalArgs, settings};
 use super::output::{Format, print, say};
 use super::{Exit, Failure, Source};
@@ -14,7 +14,8 @@ use crate::encode::{Encoder, Existing, Profile};
 use crate::extract::{Reading, read};
 use crate::pipeline::StampSettings;
 use crate::record::{
-    Address, Answer, FactGroup, Facts as _, Home, Moment, Outcome, Outline, Role, Sighting, Span,
+    Address, Answer, FactGroup, Facts as _, Home, Moment, Outcome, Outline, Reason, Role, Sighting,
+    Span,
 };
 use crate::resolve::{Resolver, Want};
 
@@ -98,6 +99,8 @@ struct Lookups {
     sources: Vec<Arc<str>>,
     /// Who is asked for what the databases do not know.
     waiting: Option<WaitingDesk>,
+    /// Why not all could be asked, as far as it was said.
+    said: Vec<Reason>,
 }
 
 impl Lookups {
@@ -110,7 +113,7 @@ impl Lookups {
         );
         let sources = resolver.sources().into_iter().map(|source| source.name).collect();
         let encoder = Encoder::new(Profile::Native, Existing::Keep, &[], MEMORY_BYTES);
-        Self { resolver, encoder, sources, waiting }
+        Self { resolver, encoder, sources, waiting, said: Vec::new() }
     }
 
     fn look_up(&mut self, address: Address) -> Vec<Found> {
@@ -121,7 +124,11 @@ impl Lookups {
             && !answer.missing.is_empty()
         {
             if let Some(reason) = desk.ask(&[(address.ip(), answer.missing)]) {
-                say(&format!("not all could be asked: {}", reason.name()));
+                // Once for all addresses.
+                if !self.said.contains(&reason) {
+                    say(&format!("not all could be asked: {}", in_words(reason)));
+                    self.said.push(reason);
+                }
             }
             self.resolver.heard_of(address.ip());
             answer = self.resolver.resolve(&address);

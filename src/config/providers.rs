@@ -2,7 +2,10 @@
 
 use super::error::Problem;
 use super::file::File;
-use crate::record::FactGroup;
+use http::HeaderValue;
+
+use crate::record::{FactGroup, Secret};
+use crate::resolve::TokenPlace;
 use crate::resolve::desk::{Http, HttpSettings};
 use crate::resolve::provider::Licence;
 
@@ -48,6 +51,13 @@ fn one(licence: &Licence<'_>, file: &File, problems: &mut Vec<Problem>) {
     if let Err(error) = Http::new(base, &HttpSettings::default()) {
         let last = if own { "url" } else { "base_url" };
         say(&[last], &error.to_string());
+    }
+    // In a query anything can be written.
+    let in_header =
+        !matches!(licence.api.token_place(), TokenPlace::Nowhere | TokenPlace::Query(_));
+    let is_writable = |token: &Secret| HeaderValue::from_str(token.expose()).is_ok();
+    if in_header && !licence.token.is_none_or(is_writable) {
+        say(&["token"], "cannot be sent in a header: it has a line break or is not plain ASCII");
     }
     match licence.budget {
         None if licence.api.overage_costs() => {

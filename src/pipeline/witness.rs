@@ -40,17 +40,23 @@ impl Witness for DeskWitness {
         let labels = ProviderLabels { provider: licence.to_owned() };
         match seen {
             Seen::Breaker(state) => {
-                let (number, words) = match state {
-                    BreakerState::Closed => (0, "answers again"),
-                    BreakerState::HalfOpen => (1, "is being probed"),
-                    BreakerState::Open => (2, "fails, and is left alone for a while"),
+                let number = match state {
+                    BreakerState::Closed => 0,
+                    BreakerState::HalfOpen => 1,
+                    BreakerState::Open => 2,
                 };
                 self.metrics.provider_breaker.get_or_create(&labels).set(number);
-                if *state == BreakerState::Open {
-                    tracing::warn!(licence, "the provider {words}");
-                } else {
-                    tracing::info!(licence, "the provider {words}");
+                if *state == BreakerState::Closed {
+                    tracing::info!(licence, "the provider answers again");
                 }
+            }
+            Seen::Failing(why) => {
+                tracing::warn!(
+                    licence,
+                    "the provider fails: {why}; until it answers again it is only probed now and \
+                     then, and records go out without its answers; look at the network, at its \
+                     address in the configuration and at its own notices"
+                );
             }
             Seen::Refused(why) => {
                 self.metrics.provider_refused.get_or_create(&labels).set(1);
@@ -65,14 +71,21 @@ impl Witness for DeskWitness {
                 tracing::info!(licence, "the provider accepts the token");
             }
             Seen::ModuleRefused { module, why, most_per_call } => {
-                let instead =
-                    if *most_per_call == 1 { "paced singles" } else { "going on without" };
-                tracing::warn!(
-                    licence,
-                    module,
-                    "the key works, but its plan has no {module}: \
-                    {instead} ({why})"
-                );
+                // Whether the key is good is certain only where the refusal is about bulk.
+                if *most_per_call == 1 {
+                    tracing::warn!(
+                        licence,
+                        module,
+                        "the key works, but its plan has no {module}: paced singles ({why})"
+                    );
+                } else {
+                    tracing::warn!(
+                        licence,
+                        module,
+                        "the provider does not grant {module} with this token: going on without \
+                         ({why})"
+                    );
+                }
             }
             Seen::Modules(modules) => {
                 tracing::info!(licence, modules = modules.0, "the licence shows what it may use");

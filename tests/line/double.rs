@@ -101,16 +101,21 @@ impl Double {
         self.shared.gate.send_replace(true);
     }
 
+    /// Where it is.
+    pub(crate) fn base_url(&self) -> String {
+        format!("http://{}", self.at)
+    }
+
     /// A licence of it that asks for each address alone, so that none waits for another's answer.
     pub(crate) fn licence(&self) -> LicenceSettings {
         let hours = Duration::from_secs(3600);
         let http = HttpSettings { idle: hours, total: hours, ..HttpSettings::default() };
-        LicenceSettings { http, ..licence(&format!("http://{}", self.at), 1) }
+        LicenceSettings { http, ..licence(&self.base_url(), 1) }
     }
 
     /// A licence of it with bulk.
     pub(crate) fn bulk(&self, most: usize) -> LicenceSettings {
-        licence(&format!("http://{}", self.at), most)
+        licence(&self.base_url(), most)
     }
 }
 

@@ -8,6 +8,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[expect(dead_code, reason = "other tests look at the documents themselves")]
+#[path = "../support/openapi.rs"]
+mod openapi;
+#[expect(dead_code, reason = "what a stand-in can do is tried elsewhere too")]
+#[path = "../support/standin/mod.rs"]
+mod standin;
+
 mod double;
 mod line;
 mod mock;
@@ -17,3 +24,4 @@ mod desk;
 mod faults;
 mod handover;
 mod outlet;
+mod providers;

@@ -46,6 +46,10 @@ pub(crate) struct Settings {
     pub(crate) window_records: u32,
     /// `databases`; small ones of its own where none are given.
     pub(crate) databases: Option<Databases>,
+    /// `want`, as the inside of a YAML list.
+    pub(crate) want: &'static str,
+    /// Further sections, as lines of YAML.
+    pub(crate) more: String,
 }
 
 impl Settings {
@@ -68,6 +72,8 @@ impl Settings {
             workers: 1,
             window_records: 4096,
             databases: None,
+            want: "geo, as",
+            more: String::new(),
         }
     }
 
@@ -86,11 +92,13 @@ impl Settings {
              \x20 on_offset_out_of_range: {lost}\n\
              \x20 assignor: {assignor}\n  on_unparsable: {unparsable}\n{member}\
              output:\n  topic: {output:?}\n{dead}  profile: ecs\n  partition: {partition}\n\
-             want: [geo, as]\n\
+             want: [{want}]\n\
              databases:\n  - {{name: city, path: '{city}'}}\n  - {{name: asn, path: '{asn}'}}\n\
              workers: {workers}\n\
              window: {{records: {window}}}\n\
-             admin: {{listen: \"{admin}\"}}\n",
+             admin: {{listen: \"{admin}\"}}\n{more}\n",
+            want = self.want,
+            more = self.more,
             brokers = self.brokers,
             security = self.security,
             start = self.start,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::book::{CameBack, Clock};
 use super::breaker::Failed;
 use super::licence::{Batch, Step};
-use super::token::{Offer, Tokens};
+use super::token::{Offer, Refusal, Tokens};
 use super::{
     Called, Http, HttpConfigError, LicenceId, LicenceSettings, Opened, Received, Shared, Trouble,
 };
@@ -23,6 +23,9 @@ const LEAST_TIME: Duration = Duration::from_millis(500);
 /// A call outlasts the last record that waits for it by so little: the record says that its own time
 /// was over.
 const AFTER_DEADLINE: Duration = Duration::from_millis(100);
+
+/// What is said of a licence whose token is empty.
+const OFF: &str = "the token is empty: switched off, and on again as soon as there is one";
 
 /// Sends one licence's calls.
 pub(super) struct Sender {
@@ -72,6 +75,8 @@ impl Sender {
         self.follow(outcome);
         if usable {
             runtime.spawn(Arc::clone(&self).ask_status());
+        } else {
+            self.say(OFF);
         }
         runtime.spawn(self.run());
     }
@@ -143,10 +148,11 @@ impl Sender {
             Sent::Trouble(trouble) => {
                 self.count(&batch, trouble.name(), began);
                 // Who asks for what cannot be sent or taken in will not succeed another time.
+                let why = trouble.to_string();
                 match trouble {
-                    Trouble::TimedOut => CameBack::Failed(Failed::TimedOut),
+                    Trouble::TimedOut => CameBack::Failed(Failed::TimedOut, why),
                     Trouble::TooLarge if batch.keys.len() > 1 => CameBack::Replied(Verdict::Split),
-                    _ => CameBack::Failed(Failed::Soon),
+                    _ => CameBack::Failed(Failed::Soon, why),
                 }
             }
             Sent::Reply(received, reservation) => {
@@ -217,15 +223,23 @@ impl Sender {
     /// A token on trial that is refused costs nobody anything: the one before is used on.
     fn judge_token(&self, token: Option<&Secret>, verdict: Verdict) -> CameBack {
         if let Verdict::CredentialRefused(why) = &verdict
-            && self.tokens().refused(token)
+            && self.goes_on_without(token, why)
         {
-            self.say(&format!("the new token is refused, and the old one used on: {why}"));
             return CameBack::Unsure;
         }
         if matches!(verdict, Verdict::Answered(_)) && self.tokens().accepted(token) {
             self.say("credentials changed, accepted");
         }
         CameBack::Replied(verdict)
+    }
+
+    /// Whether there is another token to go on with when this one is refused.
+    fn goes_on_without(&self, token: Option<&Secret>, why: &str) -> bool {
+        let refusal = self.tokens().refused(token);
+        if refusal == Refusal::Before {
+            self.say(&format!("the new token is refused, and the old one used on: {why}"));
+        }
+        refusal != Refusal::Last
     }
 
     fn count(&self, batch: &Batch, code: &'static str, began: Instant) {
@@ -245,7 +259,7 @@ impl Sender {
         let usable = match offer {
             Offer::Same => return,
             Offer::Off => {
-                self.say("the token is empty: switched off");
+                self.say(OFF);
                 self.needs_no_token()
             }
             Offer::InUse => {
@@ -277,8 +291,7 @@ impl Sender {
                 self.follow(outcome);
             }
             Err(Verdict::CredentialRefused(why)) => {
-                if self.tokens().refused(token.as_ref()) {
-                    self.say(&format!("the new token is refused, and the old one used on: {why}"));
+                if self.goes_on_without(token.as_ref(), &why) {
                     return;
                 }
                 let outcome = self.shared.book().refused(self.id, why, Clock::read());

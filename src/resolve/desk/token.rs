@@ -26,6 +26,17 @@ pub(super) enum Offer {
     Try,
 }
 
+/// What follows from a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The one before is in use again.
+    Before,
+    /// It is not in use any more: another one took its place while the call was under way.
+    Passed,
+    /// There is no other one.
+    Last,
+}
+
 fn usable(token: &Secret) -> bool {
     !token.expose().trim().is_empty()
 }
@@ -70,18 +81,18 @@ impl Tokens {
         token == self.current.as_ref() && self.before.take().is_some()
     }
 
-    /// A call with this token was refused. True when there is another one to go on with.
-    pub(super) fn refused(&mut self, token: Option<&Secret>) -> bool {
+    /// A call with this token was refused. What is said of it is said once: of several calls that
+    /// were under way with it the first one alone finds it in use.
+    pub(super) fn refused(&mut self, token: Option<&Secret>) -> Refusal {
         if token != self.current.as_ref() {
-            // The call went out before another one was in use.
-            return self.current.is_some();
+            return Refusal::Passed;
         }
         match self.before.take() {
             Some(before) => {
                 self.current = Some(before);
-                true
+                Refusal::Before
             }
-            None => false,
+            None => Refusal::Last,
         }
     }
 }
@@ -100,9 +111,10 @@ mod tests {
         assert_eq!(tokens.offer(secret("old"), false), Offer::Same);
         assert_eq!(tokens.offer(secret("new"), false), Offer::Try);
         assert_eq!(tokens.current(), Some(&secret("new")));
-        assert!(tokens.refused(Some(&secret("new"))), "the old one is left");
+        assert_eq!(tokens.refused(Some(&secret("new"))), Refusal::Before);
+        assert_eq!(tokens.refused(Some(&secret("new"))), Refusal::Passed, "as was known");
         assert_eq!(tokens.current(), Some(&secret("old")));
-        assert!(!tokens.refused(Some(&secret("old"))), "none is left");
+        assert_eq!(tokens.refused(Some(&secret("old"))), Refusal::Last);
         assert_eq!(
             tokens.offer(secret("new"), true),
             Offer::Same,
@@ -117,7 +129,8 @@ mod tests {
         assert!(!tokens.accepted(Some(&secret("old"))), "a call from before says nothing of it");
         assert!(tokens.accepted(Some(&secret("new"))));
         assert!(!tokens.accepted(Some(&secret("new"))));
-        assert!(!tokens.refused(Some(&secret("new"))));
+        assert_eq!(tokens.refused(Some(&secret("old"))), Refusal::Passed);
+        assert_eq!(tokens.refused(Some(&secret("new"))), Refusal::Last);
     }
 
     #[test]
@@ -125,6 +138,7 @@ mod tests {
         let mut tokens = Tokens::new(Some(secret("old")));
         assert_eq!(tokens.offer(secret(" \n"), false), Offer::Off);
         assert_eq!(tokens.current(), None);
+        assert_eq!(tokens.refused(Some(&secret("old"))), Refusal::Passed, "nobody minds");
         assert_eq!(tokens.offer(secret("new"), false), Offer::InUse);
         assert_eq!(Tokens::new(Some(secret(""))).current(), None);
     }

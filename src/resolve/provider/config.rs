@@ -7,7 +7,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Api, ProviderConfigError, generic, ipbot, ipgeolocation, ipinfo, within};
+use super::{Api, ProviderConfigError, generic, ipbot, ipgeolocation, ipinfo, unusable, within};
 use crate::record::Secret;
 use crate::resolve::OnMiss;
 use crate::resolve::budget::BudgetConfig;
@@ -78,6 +78,12 @@ impl Calls {
             ("calls.per_month", self.per_month),
         ] {
             within(key, &most.unwrap_or(1), 1..=u32::MAX)?;
+        }
+        if self.timeout.is_some_and(|timeout| timeout.is_zero()) {
+            return unusable(
+                "calls.timeout",
+                "no call could be answered; write a time such as 10s",
+            );
         }
         within("calls.parallel", &self.parallel.unwrap_or(1), 1..=64)
     }
@@ -189,6 +195,10 @@ mod tests {
             (
                 serde_json::json!({"ipinfo": {"token": token, "calls": {"per_minute": 0}}}),
                 "ipinfo.calls.per_minute: 0 is not from 1 to 4294967295",
+            ),
+            (
+                serde_json::json!({"ipinfo": {"token": token, "calls": {"timeout": "0s"}}}),
+                "ipinfo.calls.timeout: no call could be answered; write a time such as 10s",
             ),
             (
                 serde_json::json!({"ipgeolocation": {"token": token, "origin": "https://a.b"}}),

@@ -58,8 +58,8 @@ pub enum Asked {
 pub(super) enum CameBack {
     /// With a reply.
     Replied(Verdict),
-    /// Without a whole reply.
-    Failed(Failed),
+    /// Without a whole reply; words for people.
+    Failed(Failed, String),
     /// It was not sent: so much cannot be had before then, but less may be.
     TooDear(Instant),
     /// It was not sent: whether it may be bought is not known yet.
@@ -71,6 +71,9 @@ pub(super) enum CameBack {
 pub enum Seen {
     /// The breaker is now so.
     Breaker(BreakerState),
+    /// The provider fails, so that it is left alone but for probes; words for people. Not said again
+    /// before it has answered.
+    Failing(String),
     /// The token is refused; words for people.
     Refused(String),
     /// The token is accepted again, or another one.
@@ -345,6 +348,10 @@ impl Book {
         (self.dice, self.clock) = (dice, clock);
         let now = clock.now;
         let before = self.licence(id).breaker.state();
+        let why = match &came {
+            CameBack::Replied(Verdict::Retry(why)) | CameBack::Failed(_, why) => why.clone(),
+            _ => String::new(),
+        };
         self.licence_mut(id).came_back();
         match came {
             CameBack::Replied(Verdict::Retry(_)) => self.failed(id, batch, Failed::Soon, began),
@@ -352,7 +359,7 @@ impl Book {
                 self.licence_mut(id).answered(now.duration_since(began), now);
                 self.replied(id, &batch, verdict);
             }
-            CameBack::Failed(how) => self.failed(id, batch, how, began),
+            CameBack::Failed(how, _) => self.failed(id, batch, how, began),
             CameBack::TooDear(_) if batch.keys.len() > 1 => {
                 self.licence_mut(id).breaker.probe_undecided(now);
                 self.halve(id, &batch);
@@ -372,6 +379,9 @@ impl Book {
         let after = self.licence(id).breaker.state();
         if after != before {
             self.out.seen.push(Seen::Breaker(after));
+            if before == BreakerState::Closed {
+                self.out.seen.push(Seen::Failing(why));
+            }
         }
         self.outcome(id)
     }

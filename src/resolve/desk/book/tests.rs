@@ -228,8 +228,9 @@ fn while_the_breaker_is_open_nobody_waits_and_probes_ask_for_records_that_have_l
     }
     let batch = desk.sends(FIRST);
     desk.ask(10);
-    desk.back(FIRST, batch, CameBack::Failed(Failed::TimedOut));
+    desk.back(FIRST, batch, CameBack::Failed(Failed::TimedOut, "why".into()));
     assert!(desk.seen.contains(&Seen::Breaker(BreakerState::Open)));
+    assert!(desk.seen.contains(&Seen::Failing("why".into())));
     let told: BTreeMap<_, _> = desk.told().into_iter().collect();
     assert_eq!(told, (0..11).map(|number| (number, Some(Reason::Breaker))).collect());
     let mut probes = 0;
@@ -241,7 +242,7 @@ fn while_the_breaker_is_open_nobody_waits_and_probes_ask_for_records_that_have_l
             probes += 1;
             assert!(probe.probe && probe.keys.len() == 1, "{probe:?}");
             assert_eq!(desk.sent(FIRST), None, "one at a time");
-            desk.back(FIRST, probe, CameBack::Failed(Failed::Soon));
+            desk.back(FIRST, probe, CameBack::Failed(Failed::Soon, "why".into()));
         }
     }
     assert!((4..=7).contains(&probes), "{probes} probes in a minute");
@@ -473,7 +474,7 @@ fn what_the_first_provider_cannot_be_asked_is_asked_of_the_next_and_the_first_is
     desk.ask(1);
     let batch = desk.sends(FIRST);
     desk.ask(2);
-    desk.back(FIRST, batch, CameBack::Failed(Failed::TimedOut));
+    desk.back(FIRST, batch, CameBack::Failed(Failed::TimedOut, "why".into()));
     assert_eq!(desk.told(), [], "the next one is asked");
     let batch = desk.sends(NEXT);
     assert_eq!(batch.keys.len(), 2);
@@ -539,8 +540,8 @@ fn reply(batch: &Batch, how: u8, salt: u16) -> CameBack {
         Answered { told, ..Answered::default() }
     };
     CameBack::Replied(match how {
-        0 => return CameBack::Failed(Failed::Soon),
-        1 => return CameBack::Failed(Failed::TimedOut),
+        0 => return CameBack::Failed(Failed::Soon, "why".into()),
+        1 => return CameBack::Failed(Failed::TimedOut, "why".into()),
         2 => return CameBack::TooDear(Instant::now() + Duration::from_secs(u64::from(salt % 50))),
         3 => return CameBack::Unsure,
         4 => Verdict::Pause(Some(Duration::from_millis(u64::from(salt)))),

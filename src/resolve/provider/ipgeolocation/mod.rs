@@ -6,6 +6,7 @@ mod request;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -138,23 +139,38 @@ impl IpGeolocation {
         }
     }
 
-    /// Many answers, by their place in the list: errors have no address of their own.
+    /// Many answers: those that repeat their address by it, wherever they stand, for they are paid
+    /// for. Errors do not repeat it and go by their place, where the list is in order.
     fn many(addresses: &[IpAddr], items: &[Json], successes: Option<u64>) -> Vec<Told> {
-        if items.len() != addresses.len() {
-            return vec![Err(ItemError::NotInReply); addresses.len()];
-        }
         let values: Vec<Value<'_>> = items.iter().map(Value::of_json).collect();
-        let told: Vec<Told> =
-            values.iter().zip(addresses).map(|(item, address)| one(item, *address)).collect();
         let with_address = values.iter().filter(|item| item.get("ip").is_some()).count();
-        // In a list that is not in order an error may be that of any address.
-        let in_order = !told.contains(&Err(ItemError::NotInReply))
-            && successes.is_none_or(|successes| successes == with_address as u64);
-        let keep = |(told, item): (Told, &Value<'_>)| match told {
-            told if in_order || item.get("ip").is_some() => told,
-            _ => Err(ItemError::NotInReply),
+        let stands = |(item, address): (&Value<'_>, &IpAddr)| {
+            one(item, *address) != Err(ItemError::NotInReply)
         };
-        told.into_iter().zip(&values).map(keep).collect()
+        // In a list that is not in order an error may be that of any address.
+        let in_order = items.len() == addresses.len()
+            && values.iter().zip(addresses).all(stands)
+            && successes.is_none_or(|successes| successes == with_address as u64);
+        if in_order {
+            return values.iter().zip(addresses).map(|(item, ip)| one(item, *ip)).collect();
+        }
+        let mut by_address: HashMap<IpAddr, Option<usize>> = HashMap::new();
+        for (at, item) in values.iter().enumerate() {
+            let own = item.get("ip").and_then(Value::text);
+            let Some(own) = own.and_then(|text| text.trim().parse::<IpAddr>().ok()) else {
+                continue;
+            };
+            // Two different answers for one address: neither is believed.
+            by_address
+                .entry(own.to_canonical())
+                .and_modify(|first| *first = first.filter(|first| items[*first] == items[at]))
+                .or_insert(Some(at));
+        }
+        let told = addresses.iter().map(|address| match by_address.get(&address.to_canonical()) {
+            Some(Some(at)) => one(&values[*at], *address),
+            Some(None) | None => Err(ItemError::NotInReply),
+        });
+        told.collect()
     }
 
     /// Without what a free plan lacks, once an answer shows that it is one.

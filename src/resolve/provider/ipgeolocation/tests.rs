@@ -77,7 +77,7 @@ fn an_answer_gives_all_that_it_has_and_an_empty_text_is_unknown() {
 }
 
 #[test]
-fn a_batch_is_matched_by_place_and_every_item_with_an_address_by_it_too() {
+fn a_batch_is_matched_by_address_and_errors_by_their_place_in_a_list_that_is_in_order() {
     let asked = ips(&["192.0.2.1", "2001:db8::1", "192.0.2.3"]);
     let error = json!({"message": "'192.0.2.3' is a bogon IP address."});
     let told = |list: Json, successes: Option<&str>| {
@@ -94,13 +94,18 @@ fn a_batch_is_matched_by_place_and_every_item_with_an_address_by_it_too() {
     let lost = Err(ItemError::NotInReply);
     assert_eq!(told(json!([a, b, error]), Some("2")), [Ok(true), Ok(true), Ok(false)]);
     assert_eq!(told(json!([a, b, error]), None), [Ok(true), Ok(true), Ok(false)]);
-    // Permuted: what has an address is lost where it is another's, and errors have none.
-    assert_eq!(told(json!([b, a, error]), None), [lost, lost, lost]);
-    assert_eq!(told(json!([error, a, b]), None), [lost, lost, lost]);
-    assert_eq!(told(json!([a, error, b]), None), [Ok(true), lost, lost]);
+    // Permuted: what has an address is that address's, and errors have none.
+    assert_eq!(told(json!([b, a, error]), None), [Ok(true), Ok(true), lost]);
+    assert_eq!(told(json!([error, a, b]), None), [Ok(true), Ok(true), lost]);
+    assert_eq!(told(json!([a, error, b]), None), [Ok(true), Ok(true), lost]);
     // Of another length: nothing has its place.
-    assert_eq!(told(json!([a, b]), None), [lost, lost, lost]);
-    assert_eq!(told(json!([a, b, error, error]), None), [lost, lost, lost]);
+    assert_eq!(told(json!([a, b]), None), [Ok(true), Ok(true), lost]);
+    assert_eq!(told(json!([a, b, error, error]), None), [Ok(true), Ok(true), lost]);
+    // One address with two answers: the same twice is one, and of two that differ neither is its.
+    let other = json!({"ip": "192.0.2.1", "location": {"city": "Elsewhere"}});
+    assert_eq!(told(json!([a, b, a]), None), [Ok(true), Ok(true), lost]);
+    assert_eq!(told(json!([a, b, other]), None), [lost, Ok(true), lost]);
+    assert_eq!(told(json!([a, other, a]), None), [lost, lost, lost]);
     // As many as the header does not say.
     assert_eq!(told(json!([a, b, error]), Some("1")), [Ok(true), Ok(true), lost]);
     // Something else in its place.
