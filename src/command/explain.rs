@@ -9,7 +9,7 @@ use super::addresses::each;
 use super::asking::WaitingDesk;
 use super::local::{LocalArgs, Parts};
 use super::lookup::everything;
-use super::output::{Format, print, say};
+use super::output::{Format, print, say, units};
 use super::plan::{NotAsked, Plan, price};
 use super::{Exit, Failure, Source};
 use crate::record::{Address, Facts as _, GroupSet, Moment, Reason};
@@ -351,7 +351,7 @@ impl Tier {
     }
 
     fn would(&self) -> String {
-        let cost = format!("{} {} at most", self.cost.unwrap_or(0), self.unit.unwrap_or_default());
+        let cost = units(self.cost.unwrap_or(0), self.unit.unwrap_or_default()) + " at most";
         match (self.asks.is_empty(), self.then.is_empty()) {
             (false, true) => format!("would be asked for {}: {cost}", self.asks.join(", ")),
             (false, false) => format!(
@@ -369,9 +369,9 @@ impl Tier {
     fn bought(&self) -> String {
         let codes: Vec<_> = self.calls.iter().map(|call| call.code).collect();
         let cost: u64 = self.calls.iter().map(|call| call.cost).sum();
-        let unit = self.unit.unwrap_or_default();
+        let cost = units(cost, self.unit.unwrap_or_default());
         let (codes, said) = (codes.join(", "), self.said());
-        format!("asked: replied {codes}: {said}; it cost {cost} {unit}")
+        format!("asked: replied {codes}: {said}; it cost {cost}")
     }
 }
 

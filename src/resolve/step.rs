@@ -36,6 +36,7 @@ impl Did {
     /// What it said of what was missing before.
     pub(super) fn said(said: Said, missing: GroupSet, stale: bool) -> Self {
         let Said { has, answers, closes, .. } = said.only(missing);
-        Self::Said { has, answers, closes, stale }
+        // Who answers a group has the last word of it anyway.
+        Self::Said { has, answers, closes: closes.without(answers), stale }
     }
 }

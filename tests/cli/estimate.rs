@@ -107,8 +107,8 @@ fn a_day_that_costs_more_than_its_budget_is_said_aloud() {
     let day = ["estimate", "-c", &case.config, "--from", "-", "--events-per-day", "600"];
     let ended = ipstamp(&day, EVENTS);
     assert_eq!(ended.code, 0, "{}", ended.err);
-    let expected = "    a day of 600 events: about 200 addresses, 100 calls, 600 units; MORE than its \
-                    budget of 100 a day\n";
+    let expected = "    a day of 600 events: about 200 addresses, 100 calls, 600 units\n  \
+                    own: 600 units a day, MORE than its budget of 100\n";
     assert!(ended.out.contains(expected), "{}", ended.out);
 }
 

@@ -39,16 +39,19 @@ fn each_tier_says_what_it_does_for_an_address_and_nothing_is_sent() {
         assert!(line.starts_with(start) && line.ends_with(end), "{line:?}\n{}", ended.out);
     };
     starts("81.2.3.4  global", "global");
-    starts("  database  city   record ", " of 81.2.0.0/16: answers geo (built 2026-01-01)");
-    starts("  database  asn    record ", " of 81.2.0.0/16: answers as (built 2026-01-01)");
+    starts("  database  city   record ", ")");
+    starts("  database  asn    record ", ")");
     starts("  cache     cache  has nothing of it", "is not read");
     starts("  provider  own    would be asked for privacy: ", "3 units at most");
     starts("  missing   privacy", "privacy");
     starts("10.0.0.1  private", "private");
-    starts("  database  city   not asked: the address is not global", "(built 2026-01-01)");
-    starts("  database  asn    not asked: the address is not global", "(built 2026-01-01)");
+    starts("  database  city   not asked: the address is not global", ")");
+    starts("  database  asn    not asked: the address is not global", ")");
     starts("  cache     cache  ", "");
     starts("  provider  own    not asked: the address is not global", "never sent");
+    for said in [" of 81.2.0.0/16: answers geo (built ", " of 81.2.0.0/16: answers as (built "] {
+        assert_eq!(ended.out.matches(said).count(), 1, "{}", ended.out);
+    }
     assert!(is_lonely(&listener), "something was sent without --ask");
 }
 

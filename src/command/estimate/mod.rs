@@ -22,7 +22,7 @@ use super::run::MEMORY_LIMIT_BYTES;
 use super::{Exit, Failure, Source};
 use crate::config::default_want;
 use crate::record::{FactGroup, Facts as _, GroupSet, Moment};
-use crate::resolve::budget::BudgetConfig;
+use crate::resolve::budget::{BudgetConfig, Limits};
 use crate::resolve::provider::Licence;
 use crate::resolve::{Lifetimes, Resolver};
 
@@ -186,6 +186,11 @@ impl Count {
     }
 }
 
+/// What may be spent in a day so that a month's budget lasts, too.
+fn of_a_day(limits: Limits) -> Option<u64> {
+    limits.day.into_iter().chain(limits.month.map(|month| month / 30)).min()
+}
+
 /// What decides how dear a day is.
 struct Money {
     events: u64,
@@ -216,7 +221,7 @@ impl Money {
                 addresses,
                 calls: addresses.div_ceil(most as u64),
                 units: (addresses as f64 * each).ceil() as u64,
-                budget: limits.and_then(|limits| limits.day),
+                budget: limits.and_then(of_a_day),
             }
         });
         Asked {

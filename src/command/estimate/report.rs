@@ -1,8 +1,11 @@
 //! What an estimate says, for people and for programs.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
+
+use crate::command::output::{counted, units};
 
 /// The whole estimate.
 #[derive(Debug, Serialize)]
@@ -66,7 +69,7 @@ pub(super) struct Day {
     pub(super) addresses: u64,
     pub(super) calls: u64,
     pub(super) units: u64,
-    /// The budget of a day, where there is one.
+    /// The budget of a day, or the thirtieth of a month's, for all that the provider is asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) budget: Option<u64>,
 }
@@ -110,6 +113,7 @@ impl Report {
         for asked in &self.providers {
             asked.text(self.events_per_day, &mut text);
         }
+        self.budgets(&mut text);
         text += "  each provider is counted as if it knew what it is asked first; what it does not know \
                  goes on to the next\n";
         text += &match &self.cache_topic {
@@ -124,34 +128,43 @@ impl Report {
     }
 }
 
-impl Asked {
-    fn text(&self, events_per_day: Option<u64>, text: &mut String) {
-        let Self { provider, addresses, calls, most_per_call, units, unit, .. } = self;
-        let _ = writeln!(
-            text,
-            "  {provider}, {}: {}, {} of up to {most_per_call}, {units} {unit} at most",
-            self.groups.join(", "),
-            counted(*addresses, "address", "addresses"),
-            counted(*calls, "call", "calls")
-        );
-        if let (Some(Day { addresses, calls, units, budget }), Some(events)) =
-            (self.per_day, events_per_day)
-        {
-            let budget = match budget {
-                Some(most) if most < units => format!("; MORE than its budget of {most} a day"),
-                Some(most) => format!("; its budget is {most} a day"),
-                None => String::new(),
-            };
-            let _ = writeln!(
-                text,
-                "    a day of {events} events: about {}, {}, {units} {unit}{budget}",
-                counted(addresses, "address", "addresses"),
-                counted(calls, "call", "calls")
-            );
+impl Report {
+    /// Whether a day's budget reaches, for each provider that has one.
+    fn budgets(&self, text: &mut String) {
+        let mut totals: BTreeMap<&str, (u64, u64, &str)> = BTreeMap::new();
+        for asked in &self.providers {
+            if let Some(Day { units, budget: Some(budget), .. }) = asked.per_day {
+                totals.entry(&asked.provider).or_insert((0, budget, asked.unit)).0 += units;
+            }
+        }
+        for (provider, (total, budget, unit)) in totals {
+            let stands = if total > budget { "MORE than" } else { "within" };
+            let total = units(total, unit);
+            let _ = writeln!(text, "  {provider}: {total} a day, {stands} its budget of {budget}");
         }
     }
 }
 
-fn counted(count: u64, one: &str, more: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { more })
+impl Asked {
+    fn text(&self, events_per_day: Option<u64>, text: &mut String) {
+        let _ = writeln!(
+            text,
+            "  {}, {}: {}, {} of up to {}, {} at most",
+            self.provider,
+            self.groups.join(", "),
+            counted(self.addresses, "address", "addresses"),
+            counted(self.calls, "call", "calls"),
+            self.most_per_call,
+            units(self.units, self.unit)
+        );
+        if let (Some(day), Some(events)) = (self.per_day, events_per_day) {
+            let _ = writeln!(
+                text,
+                "    a day of {events} events: about {}, {}, {}",
+                counted(day.addresses, "address", "addresses"),
+                counted(day.calls, "call", "calls"),
+                units(day.units, self.unit)
+            );
+        }
+    }
 }
