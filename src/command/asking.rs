@@ -47,7 +47,7 @@ pub(super) fn cache(config: &CacheConfig, providers: &ProvidersConfig) -> Arc<Ca
 
 /// The licences as they are asked where no order is given: those whose use beyond the plan costs
 /// nothing, then by the price of one address.
-fn cheapest_first(providers: &ProvidersConfig) -> Vec<Licence<'_>> {
+pub(super) fn cheapest_first(providers: &ProvidersConfig) -> Vec<Licence<'_>> {
     let mut licences: Vec<_> = providers.licences().into_iter().flatten().collect();
     let one = [IpAddr::from([8, 8, 8, 8])];
     licences.sort_by_key(|licence| {
@@ -219,8 +219,17 @@ impl WaitingDesk {
         sources: &Sources<'_>,
         stamp: &StampSettings,
     ) -> Result<Option<Self>, Failure> {
-        let runtime = super::run::start_runtime()?;
         let witness = Arc::new(DeskWitness::new(Arc::new(Metrics::new())));
+        Self::watched(sources, stamp, witness)
+    }
+
+    /// The same, with its calls told to `witness`.
+    pub(super) fn watched(
+        sources: &Sources<'_>,
+        stamp: &StampSettings,
+        witness: Arc<dyn Witness>,
+    ) -> Result<Option<Self>, Failure> {
+        let runtime = super::run::start_runtime()?;
         let ledger = LocalLedger::new();
         let budget = |licence: &str, limits| ledger.open(licence, limits);
         let opened = open(sources, stamp, witness, &budget, runtime.handle())?;

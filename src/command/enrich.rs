@@ -76,7 +76,7 @@ pub(super) fn enrich(source: &Source, args: &EnrichArgs) -> Result<Exit, Failure
 }
 
 /// What to do when none of the events has an address where we look.
-fn no_address(paths: &[AddressPath]) -> String {
+pub(super) fn no_address(paths: &[AddressPath]) -> String {
     /// More than that is no help.
     const MOST_SHOWN: usize = 12;
     let shown: Vec<_> = paths.iter().take(MOST_SHOWN).map(|path| path.path.as_str()).collect();
@@ -88,7 +88,7 @@ fn no_address(paths: &[AddressPath]) -> String {
     )
 }
 
-fn cannot_read(path: &Path, error: &io::Error) -> Failure {
+pub(super) fn cannot_read(path: &Path, error: &io::Error) -> Failure {
     Failure::new(Exit::Unavailable, format_args!("{}: cannot be read: {error}", path.display()))
 }
 

@@ -1,4 +1,4 @@
-//! What `enrich` and `lookup` work with: settings from a configuration, or from the command line
+//! What commands without Kafka work with: settings from a configuration, or from the command line
 //! alone.
 
 use std::collections::BTreeMap;
@@ -47,40 +47,9 @@ pub(super) fn settings(
     args: &LocalArgs,
     want: Vec<Want>,
 ) -> Result<(StampSettings, Option<WaitingDesk>), Failure> {
-    let wants_config = source.is_named() || (args.mmdb.is_empty() && source.path().exists());
-    let mut parts = if wants_config { source.load()?.into() } else { Parts::wanting(want) };
-    if !args.mmdb.is_empty() {
-        parts.databases = args.mmdb.iter().map(|path| database_config(path)).collect();
-    }
-    if parts.databases.is_empty() && parts.providers.names().is_empty() {
-        let message = "no database is given; name a file with --mmdb city.mmdb, or a configuration \
-                       that lists databases or providers with --config";
-        return Err(Failure::new(Exit::Usage, message));
-    }
-    if !args.want.is_empty() {
-        parts.want = args.want.iter().map(|name| Want(name.trim().into())).collect();
-    }
-    let wants = Wants::new(&parts.want).map_err(|error| not_wantable(&error))?;
-    let named_by = if args.mmdb.is_empty() { NamedBy::Configuration } else { NamedBy::Option };
-    let databases = open_all(&parts.databases, named_by)?;
-    let databases =
-        DatabaseSet::new(databases).map_err(|error| Failure::new(Exit::Config, error))?;
-    let settings = StampSettings {
-        addresses: parts.addresses,
-        wants: Arc::new(wants),
-        databases: Arc::new(databases),
-        cache: (asking::cache(&parts.cache, &parts.providers), CacheScope::SHARED),
-        profile: parts.profile,
-        existing: parts.existing,
-        memory_limit_bytes: MEMORY_LIMIT_BYTES,
-    };
-    let sources = Sources {
-        providers: &parts.providers,
-        order: &parts.order,
-        cache: &parts.cache,
-        deadline: parts.deadline,
-    };
-    let desk = WaitingDesk::open(&sources, &settings)?;
+    let parts = Parts::read(source, args, want)?;
+    let settings = parts.settings(args)?;
+    let desk = WaitingDesk::open(&parts.sources(), &settings)?;
     Ok((settings, desk))
 }
 
@@ -90,15 +59,15 @@ fn not_wantable(error: &ResolveConfigError) -> Failure {
 }
 
 /// What is taken from a configuration.
-struct Parts {
-    addresses: extract::Config,
+pub(super) struct Parts {
+    pub(super) addresses: extract::Config,
     want: Vec<Want>,
     databases: Vec<DatabaseConfig>,
     profile: Profile,
     existing: Existing,
-    providers: ProvidersConfig,
-    order: BTreeMap<FactGroup, Vec<String>>,
-    cache: CacheConfig,
+    pub(super) providers: ProvidersConfig,
+    pub(super) order: BTreeMap<FactGroup, Vec<String>>,
+    pub(super) cache: CacheConfig,
     deadline: Duration,
 }
 
@@ -119,6 +88,57 @@ impl From<File> for Parts {
 }
 
 impl Parts {
+    /// Reads the configuration when one is named, or when no database is given and the default file
+    /// is there. `want` is what is wanted when neither says it.
+    pub(super) fn read(
+        source: &Source,
+        args: &LocalArgs,
+        want: Vec<Want>,
+    ) -> Result<Self, Failure> {
+        let wants_config = source.is_named() || (args.mmdb.is_empty() && source.path().exists());
+        let mut parts = if wants_config { source.load()?.into() } else { Self::wanting(want) };
+        if !args.mmdb.is_empty() {
+            parts.databases = args.mmdb.iter().map(|path| database_config(path)).collect();
+        }
+        if parts.databases.is_empty() && parts.providers.names().is_empty() {
+            let message = "no database is given; name a file with --mmdb city.mmdb, or a \
+                           configuration that lists databases or providers with --config";
+            return Err(Failure::new(Exit::Usage, message));
+        }
+        if !args.want.is_empty() {
+            parts.want = args.want.iter().map(|name| Want(name.trim().into())).collect();
+        }
+        Ok(parts)
+    }
+
+    /// Opens the databases.
+    pub(super) fn settings(&self, args: &LocalArgs) -> Result<StampSettings, Failure> {
+        let wants = Wants::new(&self.want).map_err(|error| not_wantable(&error))?;
+        let named_by = if args.mmdb.is_empty() { NamedBy::Configuration } else { NamedBy::Option };
+        let databases = open_all(&self.databases, named_by)?;
+        let databases =
+            DatabaseSet::new(databases).map_err(|error| Failure::new(Exit::Config, error))?;
+        Ok(StampSettings {
+            addresses: self.addresses.clone(),
+            wants: Arc::new(wants),
+            databases: Arc::new(databases),
+            cache: (asking::cache(&self.cache, &self.providers), CacheScope::SHARED),
+            profile: self.profile,
+            existing: self.existing,
+            memory_limit_bytes: MEMORY_LIMIT_BYTES,
+        })
+    }
+
+    /// Who can be asked.
+    pub(super) fn sources(&self) -> Sources<'_> {
+        Sources {
+            providers: &self.providers,
+            order: &self.order,
+            cache: &self.cache,
+            deadline: self.deadline,
+        }
+    }
+
     /// What holds without a configuration.
     fn wanting(want: Vec<Want>) -> Self {
         Self {

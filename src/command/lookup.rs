@@ -1,17 +1,16 @@
 //! `lookup`: what is known of addresses, and which database says so.
 
-use std::io::{self, BufRead};
 use std::sync::Arc;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::addresses::each;
 use super::asking::{WaitingDesk, in_words};
 use super::local::{LocalArgs, settings};
 use super::output::{Format, print, say};
 use super::{Exit, Failure, Source};
 use crate::encode::{Encoder, Existing, Profile};
-use crate::extract::{Reading, read};
 use crate::pipeline::StampSettings;
 use crate::record::{
     Address, Answer, FactGroup, Facts as _, Home, Moment, Outcome, Outline, Reason, Role, Sighting,
@@ -46,41 +45,18 @@ pub(super) struct LookupArgs {
 pub(super) fn lookup(source: &Source, args: &LookupArgs) -> Result<Exit, Failure> {
     let (settings, waiting) = settings(source, &args.local, everything())?;
     let mut lookups = Lookups::new(&settings, waiting);
-    let mut exit = Exit::Done;
-    let mut look = |text: &str| -> Result<(), Failure> {
-        // Read as it would be in an event: with a port, in brackets, in an IPv6 form of an IPv4 address.
-        let Reading::Address(address) = read(text) else {
-            // As it was typed, but for what could steer a terminal.
-            say(&format!("{}: not an IP address", text.escape_debug()));
-            exit = Exit::Findings;
-            return Ok(());
-        };
+    each(&args.addresses, |address| {
         let found = lookups.look_up(address);
         let text = match args.format {
             Format::Text => as_text(address, &found),
             Format::Json => as_json(address, &found),
         };
         print(text.as_bytes())
-    };
-    for argument in &args.addresses {
-        if argument != "-" {
-            look(argument.trim())?;
-            continue;
-        }
-        for line in io::stdin().lock().lines() {
-            let line = line.map_err(|error| {
-                Failure::new(Exit::Unavailable, format_args!("stdin cannot be read: {error}"))
-            })?;
-            if !line.trim().is_empty() {
-                look(line.trim())?;
-            }
-        }
-    }
-    Ok(exit)
+    })
 }
 
 /// All fact groups: whatever a file has is shown.
-fn everything() -> Vec<Want> {
+pub(super) fn everything() -> Vec<Want> {
     FactGroup::ALL.map(|group| Want(group.name().into())).to_vec()
 }
 

@@ -1,15 +1,19 @@
 //! What a person types: one file per subcommand. Data goes to stdout, words go to stderr.
 
+mod addresses;
 mod check;
 mod config;
 mod asking;
 mod databases;
 pub mod demo;
 mod enrich;
+mod estimate;
+mod explain;
 mod lines;
 mod local;
 mod lookup;
 mod output;
+mod plan;
 mod quota;
 pub mod run;
 
@@ -40,6 +44,8 @@ Examples:
   ipstamp demo                                  see it work, without Kafka and without a file
   ipstamp lookup --mmdb city.mmdb 81.2.69.160   what a database knows of an address
   ipstamp enrich --mmdb city.mmdb < events.ndjson
+  ipstamp explain --config ipstamp.yaml 81.2.69.160   who would be asked, and why
+  ipstamp estimate --config ipstamp.yaml --from events.ndjson   what it would cost
   ipstamp check --config ipstamp.yaml           what is missing before it can run
   ipstamp run --config ipstamp.yaml
 
@@ -56,6 +62,10 @@ enum Command {
     Enrich(enrich::EnrichArgs),
     /// Say what is known of addresses
     Lookup(lookup::LookupArgs),
+    /// Say who is asked of addresses, and why not the others; sends nothing by itself
+    Explain(explain::ExplainArgs),
+    /// Say what events would cost; sends nothing
+    Estimate(estimate::EstimateArgs),
     /// Say what is missing before `run` can work; changes nothing
     Check(check::CheckArgs),
     /// Say what of each licence's budget is used
@@ -125,6 +135,8 @@ pub fn execute(cli: Cli) -> Result<Exit, Failure> {
         Command::Demo(args) => demo::demo(&args),
         Command::Enrich(args) => enrich::enrich(&config, &args),
         Command::Lookup(args) => lookup::lookup(&config, &args),
+        Command::Explain(args) => explain::explain(&config, &args),
+        Command::Estimate(args) => estimate::estimate(&config, &args),
         Command::Check(args) => check::check(&config, &args),
         Command::Quota(args) => quota::quota(&config, &args),
         Command::Config(args) => config::config(&config, &args),

@@ -21,6 +21,16 @@ pub(super) fn print(bytes: &[u8]) -> Result<(), Failure> {
     out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| cannot_write(&error))
 }
 
+/// `1 credit`, `2 credits`.
+pub(super) fn counted(count: u64, one: &str, more: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { more })
+}
+
+/// The same of a billing unit, which is named in the plural.
+pub(super) fn units(count: u64, unit: &str) -> String {
+    counted(count, unit.strip_suffix('s').unwrap_or(unit), unit)
+}
+
 /// Writes a line of words to stderr. There is nobody to tell when that fails.
 pub fn say(line: &str) {
     drop(writeln!(io::stderr().lock(), "{line}"));

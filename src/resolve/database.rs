@@ -145,6 +145,16 @@ impl Database {
         self.broken.load(Ordering::Relaxed)
     }
 
+    /// The network around the address for which the file has one record, or none, and the record's
+    /// offset; None for a family that the file does not have, and where it is broken.
+    pub fn network(&self, ip: IpAddr) -> Option<(String, Option<usize>)> {
+        if ip.is_ipv6() && self.reader.metadata().ip_version == 4 {
+            return None;
+        }
+        let place = self.reader.lookup(ip).ok()?;
+        Some((place.network().ok()?.to_string(), place.offset()))
+    }
+
     /// Whether it is asked for addresses that are not global.
     pub(super) fn answers_non_global(&self) -> bool {
         self.non_global

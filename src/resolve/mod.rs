@@ -22,6 +22,7 @@ mod memo;
 pub mod provider;
 mod resolver;
 mod set;
+mod step;
 mod value;
 mod wants;
 
@@ -36,4 +37,5 @@ pub use provider::{
 };
 pub use resolver::{CacheLookups, Resolver};
 pub use set::DatabaseSet;
+pub use step::{Did, Step};
 pub use wants::{ResolveConfigError, Wants};

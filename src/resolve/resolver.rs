@@ -8,6 +8,7 @@ use super::database::Database;
 use super::known::{Known, Said};
 use super::memo::{Memo, Until};
 use super::set::DatabaseSet;
+use super::step::{Did, Step};
 use super::wants::Wants;
 use crate::record::{
     Address, Answer, Enrichment, FactGroup, Facts, FactsId, GroupSet, Moment, Part, Retrieval,
@@ -145,6 +146,12 @@ impl Resolver {
         std::mem::take(&mut self.lookups)
     }
 
+    /// What [`Resolver::resolve`] says of an address that is not in the memo, with each step on the
+    /// way to it.
+    pub fn explain(&mut self, address: &Address, tell: &mut impl FnMut(Step)) -> Answer {
+        self.ask(address, tell).0
+    }
+
     /// The databases of this epoch.
     pub fn databases(&self) -> &[Arc<Database>] {
         &self.databases
@@ -160,21 +167,30 @@ impl Resolver {
         if let Some(answer) = self.memo.get_passing(address.ip()) {
             return answer;
         }
-        let (answer, until) = self.ask(address);
+        let (answer, until) = self.ask(address, &mut |_| {});
         self.memo.put(address.ip(), answer, until);
         answer
     }
 
-    /// The tiers.
-    fn ask(&mut self, address: &Address) -> (Answer, Until) {
+    /// The tiers. Each source that might have a say is told of to `tell`.
+    #[inline]
+    fn ask(&mut self, address: &Address, tell: &mut impl FnMut(Step)) -> (Answer, Until) {
         let mut tally = Tally::new(self.wants.groups());
         // A non-global address means something only to whoever wrote the file himself.
         let files = self.databases.iter().zip(0u8..);
         for (database, number) in files {
             let may = address.is_global() || database.answers_non_global();
-            if may && tally.needs(database.covers()) {
-                tally.take(number, self.known.said(number, database, address.ip(), &self.wants));
-            }
+            let did = match (may, tally.needs(database.covers())) {
+                (false, _) => Did::NotGlobal,
+                (true, false) => Did::NotNeeded,
+                (true, true) => {
+                    let said = self.known.said(number, database, address.ip(), &self.wants);
+                    let before = tally.missing;
+                    tally.take(number, said);
+                    Did::said(said, before, false)
+                }
+            };
+            tell(Step { source: number, did });
         }
         if !address.is_global() {
             // Nobody else is ever asked for it, so nothing of it is missing.
@@ -185,7 +201,7 @@ impl Resolver {
         let mut end = Moment::LAST;
         if self.heard.0 > 0 && tally.needs(self.wants.groups()) {
             match self.cache.get(self.scope, address.ip()) {
-                Some(entry) => end = self.take_told(&entry, &mut tally),
+                Some(entry) => end = self.take_told(&entry, &mut tally, tell),
                 None => self.lookups.misses += 1,
             }
         }
@@ -201,7 +217,13 @@ impl Resolver {
     /// Takes what providers told and still holds; then, of groups that are still missing, what held
     /// until not too long ago: such a group stays missing, so that it is asked for. Returns when
     /// the first of what was taken ends.
-    fn take_told(&mut self, entry: &Entry, tally: &mut Tally) -> Moment {
+    #[inline]
+    fn take_told(
+        &mut self,
+        entry: &Entry,
+        tally: &mut Tally,
+        tell: &mut impl FnMut(Step),
+    ) -> Moment {
         let (wanted, now, past) = (tally.missing, self.now, self.cache.serves_stale());
         let first_source = self.databases.len() as u8;
         let (mut end, mut fresh, mut stale) = (Moment::LAST, GroupSet::EMPTY, GroupSet::EMPTY);
@@ -209,6 +231,10 @@ impl Resolver {
             let useful = told.holding(now).and(wanted);
             if !useful.is_empty() {
                 let said = self.known.told(&told, false, &self.wants).only(useful);
+                tell(Step {
+                    source: first_source + told.source.0,
+                    did: Did::said(said, tally.missing, false),
+                });
                 tally.take(first_source + told.source.0, said);
                 fresh = fresh.or(said.has);
                 end = end.min(told.first_end(useful));
@@ -218,6 +244,10 @@ impl Resolver {
             let useful = told.holding(now.before(past)).without(told.holding(now)).and(wanted);
             if !useful.is_empty() {
                 let said = self.known.told(&told, true, &self.wants).only(useful);
+                tell(Step {
+                    source: first_source + told.source.0,
+                    did: Did::said(said, tally.missing, true),
+                });
                 tally.take_stale(first_source + told.source.0, said);
                 stale = stale.or(said.has);
                 end = end.min(told.first_end(useful).after(past));

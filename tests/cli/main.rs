@@ -5,6 +5,8 @@
 mod check;
 mod demo;
 mod enrich;
+mod estimate;
+mod explain;
 mod lookup;
 mod usage;
 

@@ -6,13 +6,16 @@ use super::{Folder, ipstamp};
 
 #[test]
 fn what_cannot_be_understood_ends_with_64_and_words_on_stderr() {
-    let cases: [&[&str]; 7] = [
+    let cases: [&[&str]; 10] = [
         &[],
         &["stamp"],
         &["run", "--until", "noon"],
         &["lookup"],
         &["demo", "--records", "0"],
         &["check", "--replicas", "0"],
+        &["explain"],
+        &["estimate"],
+        &["estimate", "--from", "-", "--events-per-day", "0"],
         &["enrich", "--profile", "xml"],
     ];
     for arguments in cases {
@@ -24,7 +27,7 @@ fn what_cannot_be_understood_ends_with_64_and_words_on_stderr() {
 
 #[test]
 fn help_is_data_and_has_examples() {
-    let commands = ["run", "demo", "enrich", "lookup", "check"];
+    let commands = ["run", "demo", "enrich", "lookup", "explain", "estimate", "check"];
     for command in commands {
         let ended = ipstamp(&[command, "--help"], b"");
         assert_eq!(ended.code, 0, "{command}");

@@ -110,6 +110,8 @@ pub struct Called {
     pub waited: Duration,
     /// From the sending to the last byte.
     pub took: Duration,
+    /// What it cost, in the provider's billing unit: by its own figure, or the most that it can have.
+    pub units: u64,
 }
 
 /// Who counts and writes down what happens at the desk.

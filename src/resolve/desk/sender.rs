@@ -41,7 +41,8 @@ pub(super) struct Sender {
 /// What came of sending.
 enum Sent {
     Reply(Received, Reservation),
-    Trouble(Trouble),
+    /// And what it can have cost.
+    Trouble(Trouble, u64),
     TooDear(Instant),
     Unsure,
 }
@@ -135,7 +136,9 @@ impl Sender {
         });
         let addresses: Vec<IpAddr> = batch.keys.iter().map(|key| key.address).collect();
         let mut sent = self.send(&batch, &addresses, token.as_ref(), limit).await;
-        if matches!(sent, Sent::Trouble(Trouble::Stale)) {
+        let mut units_before = 0;
+        if let Sent::Trouble(Trouble::Stale, units) = sent {
+            units_before = units;
             // The server had closed a connection just when it was used. It is no fault, but it may
             // have been charged, and so it is paid for anew.
             let left = limit.saturating_sub(began.elapsed());
@@ -145,8 +148,8 @@ impl Sender {
         let came = match sent {
             Sent::TooDear(until) => CameBack::TooDear(until),
             Sent::Unsure => CameBack::Unsure,
-            Sent::Trouble(trouble) => {
-                self.count(&batch, trouble.name(), began);
+            Sent::Trouble(trouble, units) => {
+                self.count(&batch, trouble.name(), began, units_before + units);
                 // Who asks for what cannot be sent or taken in will not succeed another time.
                 let why = trouble.to_string();
                 match trouble {
@@ -156,12 +159,13 @@ impl Sender {
                 }
             }
             Sent::Reply(received, reservation) => {
-                self.count(&batch, code(received.status), began);
                 let verdict = self.read(&batch, &addresses, &received, clock.wall);
                 let charged = match &verdict {
                     Verdict::Answered(answered) => answered.charged,
                     _ => None,
                 };
+                let units = units_before + charged.unwrap_or(reservation.units());
+                self.count(&batch, code(received.status), began, units);
                 self.budget.settle(reservation, charged, clock.wall);
                 self.judge_token(token.as_ref(), verdict)
             }
@@ -195,10 +199,11 @@ impl Sender {
             Err(trouble) => {
                 if trouble.is_before_sending() {
                     self.budget.give_back(reservation, SystemTime::now());
-                } else {
-                    self.budget.settle(reservation, None, SystemTime::now());
+                    return Sent::Trouble(trouble, 0);
                 }
-                Sent::Trouble(trouble)
+                let units = reservation.units();
+                self.budget.settle(reservation, None, SystemTime::now());
+                Sent::Trouble(trouble, units)
             }
         }
     }
@@ -242,12 +247,13 @@ impl Sender {
         refusal != Refusal::Last
     }
 
-    fn count(&self, batch: &Batch, code: &'static str, began: Instant) {
+    fn count(&self, batch: &Batch, code: &'static str, began: Instant, units: u64) {
         let called = Called {
             code,
             addresses: batch.keys.len(),
             waited: began.saturating_duration_since(batch.since),
             took: began.elapsed(),
+            units,
         };
         self.shared.witness.called(&self.settings.name, called);
     }

@@ -20,6 +20,11 @@ pub trait Api: Send + Sync + 'static {
     /// Where the token goes.
     fn token_place(&self) -> TokenPlace;
 
+    /// What it bills, and a budget counts: `credits`.
+    fn unit(&self) -> &'static str {
+        "units"
+    }
+
     /// All modules that it knows, by their bit in [`Modules`]: `bulk`, `security` …
     fn modules(&self) -> &'static [&'static str];
 

@@ -144,6 +144,10 @@ impl Api for IpBot {
         if self.has_key { TokenPlace::Header("X-API-Key".into()) } else { TokenPlace::Nowhere }
     }
 
+    fn unit(&self) -> &'static str {
+        "requests"
+    }
+
     fn modules(&self) -> &'static [&'static str] {
         &MODULES
     }

@@ -253,6 +253,10 @@ impl Api for IpGeolocation {
         if self.origin.is_some() { TokenPlace::Nowhere } else { TokenPlace::Query("apiKey".into()) }
     }
 
+    fn unit(&self) -> &'static str {
+        "credits"
+    }
+
     fn modules(&self) -> &'static [&'static str] {
         &MODULES
     }

@@ -156,6 +156,10 @@ impl Api for Ipinfo {
         TokenPlace::Bearer
     }
 
+    fn unit(&self) -> &'static str {
+        "elements"
+    }
+
     fn modules(&self) -> &'static [&'static str] {
         &MODULES
     }

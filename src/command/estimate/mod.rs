@@ -1,0 +1,247 @@
+//! `estimate`: what events would cost, by a sample of them. Reads files, asks nobody.
+
+mod growth;
+mod report;
+mod sample;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use self::growth::Growth;
+use self::report::{Asked, Day, Hits, Missing, Report};
+use self::sample::Sample;
+use super::enrich::no_address;
+use super::local::{LocalArgs, Parts};
+use super::output::{Format, print, say};
+use super::plan::{Plan, price};
+use super::run::MEMORY_LIMIT_BYTES;
+use super::{Exit, Failure, Source};
+use crate::config::default_want;
+use crate::record::{FactGroup, Facts as _, GroupSet, Moment};
+use crate::resolve::budget::{BudgetConfig, Limits};
+use crate::resolve::provider::Licence;
+use crate::resolve::{Lifetimes, Resolver};
+
+const DAY: Duration = Duration::from_secs(86_400);
+/// What is remembered is looked at after so many addresses, to keep it within its limit.
+const ADDRESSES_PER_REFRESH: usize = 1000;
+
+/// Say what events would cost; sends nothing
+#[derive(Debug, Args)]
+#[command(after_help = "\
+One JSON event per line, as many as make a fair sample: an hour of a usual day. Addresses that come
+again are asked once in the life of an answer; how much a day repeats itself is seen in the sample.
+
+Examples:
+  ipstamp estimate --config ipstamp.yaml --from monday.ndjson
+  ipstamp estimate --config ipstamp.yaml --from a.ndjson b.ndjson --events-per-day 50000000
+  ipstamp estimate --config ipstamp.yaml --processes 3 --events-per-day 50000000 --from - < events.ndjson
+
+Exit codes: 0 done, 1 no event has an address where the configuration looks, 69 a file cannot be read,
+78 the configuration is refused.")]
+pub(super) struct EstimateArgs {
+    /// Files with events, `-` for stdin
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    from: Vec<PathBuf>,
+    /// Say what a day of so many events would cost
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    events_per_day: Option<u64>,
+    /// So many processes share the events; without `cache.topic` each pays for itself
+    #[arg(long, value_name = "N", default_value_t = 1,
+        value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    processes: u32,
+    #[command(flatten)]
+    local: LocalArgs,
+    /// How it is printed: text for people, json for programs
+    #[arg(short, long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Reads the events and prints what they would cost.
+pub(super) fn estimate(source: &Source, args: &EstimateArgs) -> Result<Exit, Failure> {
+    let parts = Parts::read(source, &args.local, default_want())?;
+    let settings = parts.settings(&args.local)?;
+    let sample = Sample::read(&args.from, &settings)?;
+    let resolver = Resolver::new(
+        settings.wants.clone(),
+        settings.databases.clone(),
+        settings.cache.clone(),
+        MEMORY_LIMIT_BYTES,
+    );
+    let plan = Plan::new(&parts.sources());
+    let mut count = Count::default();
+    count.all(&sample, resolver, &plan);
+    let money = Money {
+        events: sample.tally.events,
+        events_per_day: args.events_per_day,
+        // One that another has paid for is paid for.
+        payers: if parts.cache.topic.is_some() { 1 } else { args.processes },
+        lifetimes: parts.cache.lifetimes(),
+    };
+    let report = Report {
+        events: sample.tally.events,
+        sightings: sample.sightings,
+        addresses: sample.addresses.len() as u64,
+        not_global: count.not_global,
+        databases: count.databases(),
+        missing: count.missing(),
+        asked: count.asked,
+        providers: money.providers(&plan, &count),
+        processes: args.processes,
+        cache_topic: parts.cache.topic.clone(),
+        events_per_day: args.events_per_day,
+    };
+    let text = match args.format {
+        Format::Text => report.text(),
+        Format::Json => serde_json::to_string(&report).unwrap_or_default() + "\n",
+    };
+    print(text.as_bytes())?;
+    if sample.addresses.is_empty() {
+        say(&no_address(&settings.addresses.paths));
+        return Ok(Exit::Findings);
+    }
+    Ok(Exit::Done)
+}
+
+/// What the databases know of the addresses, and who would be asked for the rest.
+#[derive(Default)]
+struct Count {
+    names: Vec<String>,
+    global: u64,
+    not_global: u64,
+    /// By database and group.
+    hits: BTreeMap<(usize, FactGroup), u64>,
+    missing: BTreeMap<FactGroup, u64>,
+    asked: u64,
+    /// By licence and the groups that it is asked for in one call: the addresses, and the event in
+    /// which each came first.
+    asks: BTreeMap<(usize, u16), Vec<(IpAddr, u64)>>,
+}
+
+impl Count {
+    fn all(&mut self, sample: &Sample, mut resolver: Resolver, plan: &Plan<'_>) {
+        let databases = resolver.databases().len();
+        let sources = resolver.sources().into_iter().take(databases);
+        self.names = sources.map(|source| source.name.to_string()).collect();
+        for (number, (address, first)) in sample.in_order().into_iter().enumerate() {
+            if number % ADDRESSES_PER_REFRESH == 0 {
+                resolver.refresh(Moment::now());
+            }
+            if !address.is_global() {
+                self.not_global += 1;
+                continue;
+            }
+            self.global += 1;
+            let answer = resolver.resolve(&address);
+            for part in answer.parts() {
+                for group in part.groups.without(answer.missing).iter() {
+                    *self.hits.entry((usize::from(part.source), group)).or_default() += 1;
+                }
+            }
+            for group in answer.missing.iter() {
+                *self.missing.entry(group).or_default() += 1;
+            }
+            if !answer.missing.is_empty() {
+                self.ask(plan, address.ip(), answer.missing, first);
+            }
+        }
+    }
+
+    fn ask(&mut self, plan: &Plan<'_>, address: IpAddr, missing: GroupSet, first: u64) {
+        let mut any = false;
+        for (licence, leg) in plan.legs(address, missing).into_iter().enumerate() {
+            if !leg.asks.is_empty() {
+                any = true;
+                self.asks.entry((licence, leg.asks.bits())).or_default().push((address, first));
+            }
+        }
+        self.asked += u64::from(any);
+    }
+
+    fn rate(&self, count: u64) -> f64 {
+        count as f64 / self.global.max(1) as f64
+    }
+
+    fn databases(&self) -> Vec<Hits> {
+        let hits = self.hits.iter().map(|((database, group), count)| Hits {
+            database: self.names.get(*database).cloned().unwrap_or_default(),
+            group: group.name(),
+            addresses: *count,
+            rate: self.rate(*count),
+        });
+        hits.collect()
+    }
+
+    fn missing(&self) -> Vec<Missing> {
+        let missing = self.missing.iter().map(|(group, count)| Missing {
+            group: group.name(),
+            addresses: *count,
+            rate: self.rate(*count),
+        });
+        missing.collect()
+    }
+}
+
+/// What may be spent in a day so that a month's budget lasts, too.
+fn of_a_day(limits: Limits) -> Option<u64> {
+    limits.day.into_iter().chain(limits.month.map(|month| month / 30)).min()
+}
+
+/// What decides how dear a day is.
+struct Money {
+    events: u64,
+    events_per_day: Option<u64>,
+    payers: u32,
+    lifetimes: Lifetimes,
+}
+
+impl Money {
+    fn providers(&self, plan: &Plan<'_>, count: &Count) -> Vec<Asked> {
+        let asks = count.asks.iter().map(|((licence, groups), addresses)| {
+            self.asked(&plan.licences[*licence], GroupSet::from_bits(*groups), addresses)
+        });
+        asks.collect()
+    }
+
+    fn asked(&self, licence: &Licence<'_>, groups: GroupSet, addresses: &[(IpAddr, u64)]) -> Asked {
+        let most = licence.api.most_per_call(licence.api.first_modules()).max(1);
+        let ips: Vec<IpAddr> = addresses.iter().map(|(ip, _)| *ip).collect();
+        let units: u64 = ips.chunks(most).map(|chunk| price(licence, chunk, groups)).sum();
+        let early = addresses.iter().filter(|(_, first)| *first <= self.events / 2).count();
+        let growth = Growth::of(self.events, ips.len() as u64, early as u64);
+        let per_day = self.events_per_day.map(|events| {
+            let addresses = growth.in_a_day(events, self.windows(groups), self.payers);
+            let each = units as f64 / ips.len().max(1) as f64;
+            let limits = licence.budget.and_then(BudgetConfig::limits);
+            Day {
+                addresses,
+                calls: addresses.div_ceil(most as u64),
+                units: (addresses as f64 * each).ceil() as u64,
+                budget: limits.and_then(of_a_day),
+            }
+        });
+        Asked {
+            provider: licence.name.to_owned(),
+            groups: groups.iter().map(FactGroup::name).collect(),
+            addresses: ips.len() as u64,
+            calls: ips.len().div_ceil(most) as u64,
+            most_per_call: most as u64,
+            units,
+            unit: licence.api.unit(),
+            per_day,
+        }
+    }
+
+    /// How often in a day an answer ends: with the first of its groups.
+    fn windows(&self, groups: GroupSet) -> f64 {
+        /// Nothing is thought of that holds for longer.
+        const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+        let shortest = groups.iter().map(|group| self.lifetimes.of(group)).min();
+        let life = shortest.unwrap_or(DAY).clamp(Duration::from_secs(1), LONGEST);
+        DAY.as_secs_f64() / life.as_secs_f64()
+    }
+}

@@ -1,0 +1,170 @@
+//! What an estimate says, for people and for programs.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::command::output::{counted, units};
+
+/// The whole estimate.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    pub(super) events: u64,
+    pub(super) sightings: u64,
+    /// Distinct ones.
+    pub(super) addresses: u64,
+    /// Of these, those that nobody outside is ever asked for.
+    pub(super) not_global: u64,
+    pub(super) databases: Vec<Hits>,
+    /// Global addresses of which a group is missing after the databases.
+    pub(super) missing: Vec<Missing>,
+    /// Addresses for which a provider would have to be asked.
+    pub(super) asked: u64,
+    pub(super) providers: Vec<Asked>,
+    pub(super) processes: u32,
+    /// The topic in which answers are shared.
+    pub(super) cache_topic: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) events_per_day: Option<u64>,
+}
+
+/// How many addresses a database answers of a group.
+#[derive(Debug, PartialEq, Serialize)]
+pub(super) struct Hits {
+    pub(super) database: String,
+    pub(super) group: &'static str,
+    pub(super) addresses: u64,
+    /// Of the global ones, 0 to 1.
+    pub(super) rate: f64,
+}
+
+/// How many addresses lack a group.
+#[derive(Debug, PartialEq, Serialize)]
+pub(super) struct Missing {
+    pub(super) group: &'static str,
+    pub(super) addresses: u64,
+    /// Of the global ones, 0 to 1.
+    pub(super) rate: f64,
+}
+
+/// What a provider is asked first.
+#[derive(Debug, PartialEq, Serialize)]
+pub(super) struct Asked {
+    pub(super) provider: String,
+    pub(super) groups: Vec<&'static str>,
+    pub(super) addresses: u64,
+    /// With full batches.
+    pub(super) calls: u64,
+    pub(super) most_per_call: u64,
+    pub(super) units: u64,
+    pub(super) unit: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) per_day: Option<Day>,
+}
+
+/// What a day is expected to bring.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(super) struct Day {
+    pub(super) addresses: u64,
+    pub(super) calls: u64,
+    pub(super) units: u64,
+    /// The budget of a day, or the thirtieth of a month's, for all that the provider is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) budget: Option<u64>,
+}
+
+impl Report {
+    /// For people.
+    pub(super) fn text(&self) -> String {
+        // Writing to a string does not fail.
+        let mut text = format!(
+            "{}: {} of {}, {} not global and never sent\n",
+            counted(self.events, "event", "events"),
+            counted(self.sightings, "sighting", "sightings"),
+            counted(self.addresses, "address", "addresses"),
+            self.not_global
+        );
+        text += "\nof the global addresses, by database and fact group\n";
+        for Hits { database, group, addresses, rate } in &self.databases {
+            let _ = writeln!(
+                text,
+                "  {database:<16} {group:<9} {addresses:>10}  {:>5.1} %",
+                rate * 100.0
+            );
+        }
+        for Missing { group, addresses, rate } in &self.missing {
+            let _ = writeln!(
+                text,
+                "  {:<16} {group:<9} {addresses:>10}  {:>5.1} %",
+                "missing",
+                rate * 100.0
+            );
+        }
+        if self.providers.is_empty() {
+            text += "\nno provider would be asked\n";
+            return text;
+        }
+        let _ = writeln!(
+            text,
+            "\na provider would be asked for {}",
+            counted(self.asked, "address", "addresses")
+        );
+        for asked in &self.providers {
+            asked.text(self.events_per_day, &mut text);
+        }
+        self.budgets(&mut text);
+        text += "  each provider is counted as if it knew what it is asked first; what it does not know \
+                 goes on to the next\n";
+        text += &match &self.cache_topic {
+            Some(topic) => format!("answers are shared in {topic}: an address is paid for once\n"),
+            None => format!(
+                "cache.topic is not set: each process pays for itself, here {}, and again after a \
+                 restart\n",
+                counted(u64::from(self.processes), "process", "processes")
+            ),
+        };
+        text
+    }
+}
+
+impl Report {
+    /// Whether a day's budget reaches, for each provider that has one.
+    fn budgets(&self, text: &mut String) {
+        let mut totals: BTreeMap<&str, (u64, u64, &str)> = BTreeMap::new();
+        for asked in &self.providers {
+            if let Some(Day { units, budget: Some(budget), .. }) = asked.per_day {
+                totals.entry(&asked.provider).or_insert((0, budget, asked.unit)).0 += units;
+            }
+        }
+        for (provider, (total, budget, unit)) in totals {
+            let stands = if total > budget { "MORE than" } else { "within" };
+            let total = units(total, unit);
+            let _ = writeln!(text, "  {provider}: {total} a day, {stands} its budget of {budget}");
+        }
+    }
+}
+
+impl Asked {
+    fn text(&self, events_per_day: Option<u64>, text: &mut String) {
+        let _ = writeln!(
+            text,
+            "  {}, {}: {}, {} of up to {}, {} at most",
+            self.provider,
+            self.groups.join(", "),
+            counted(self.addresses, "address", "addresses"),
+            counted(self.calls, "call", "calls"),
+            self.most_per_call,
+            units(self.units, self.unit)
+        );
+        if let (Some(day), Some(events)) = (self.per_day, events_per_day) {
+            let _ = writeln!(
+                text,
+                "    a day of {events} events: about {}, {}, {}",
+                counted(day.addresses, "address", "addresses"),
+                counted(day.calls, "call", "calls"),
+                units(day.units, self.unit)
+            );
+        }
+    }
+}

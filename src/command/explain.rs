@@ -1,0 +1,394 @@
+//! `explain`: which tier is asked of an address, what it says, what it costs, and why another is not.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use clap::Args;
+use serde::Serialize;
+
+use super::addresses::each;
+use super::asking::WaitingDesk;
+use super::local::{LocalArgs, Parts};
+use super::lookup::everything;
+use super::output::{Format, print, say, units};
+use super::plan::{NotAsked, Plan, price};
+use super::{Exit, Failure, Source};
+use crate::record::{Address, Facts as _, GroupSet, Moment, Reason};
+use crate::resolve::budget::Day;
+use crate::resolve::desk::{Called, Seen, Witness};
+use crate::resolve::provider::Licence;
+use crate::resolve::{Did, Resolver, Step};
+
+/// What is remembered between addresses.
+const MEMORY_BYTES: usize = 1 << 20;
+
+/// Say who is asked of addresses, and why not the others
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without --ask nothing is sent: it says what would be. With --ask the providers are asked, and that costs
+what they charge.
+
+Examples:
+  ipstamp explain --mmdb city.mmdb --mmdb asn.mmdb 81.2.69.160
+  ipstamp explain --config ipstamp.yaml 81.2.69.160 10.0.0.1
+  ipstamp explain --config ipstamp.yaml --ask --format json 81.2.69.160
+
+What is no address is named on stderr, and the exit code is 1.")]
+pub(super) struct ExplainArgs {
+    /// Addresses, `-` for lines of stdin
+    #[arg(value_name = "ADDRESS", required = true)]
+    addresses: Vec<String>,
+    #[command(flatten)]
+    local: LocalArgs,
+    /// Ask the providers, too; they charge for it
+    #[arg(long)]
+    ask: bool,
+    /// How it is printed: text for people, json for programs (a line per address)
+    #[arg(short, long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Explains each address.
+pub(super) fn explain(source: &Source, args: &ExplainArgs) -> Result<Exit, Failure> {
+    let parts = Parts::read(source, &args.local, everything())?;
+    let settings = parts.settings(&args.local)?;
+    let sources = parts.sources();
+    let bill = Arc::new(Bill::default());
+    // Without --ask there is nobody who could send anything.
+    let desk = match args.ask {
+        true => WaitingDesk::watched(&sources, &settings, Arc::clone(&bill) as Arc<dyn Witness>)?,
+        false => None,
+    };
+    let resolver = Resolver::new(
+        Arc::clone(&settings.wants),
+        Arc::clone(&settings.databases),
+        settings.cache.clone(),
+        MEMORY_BYTES,
+    );
+    let plan = Plan::new(&sources);
+    let mut tiers = Tiers { resolver, plan, desk, bill };
+    each(&args.addresses, |address| {
+        let explained = tiers.explain(address);
+        let text = match args.format {
+            Format::Text => explained.text(),
+            Format::Json => serde_json::to_string(&explained).unwrap_or_default() + "\n",
+        };
+        print(text.as_bytes())
+    })
+}
+
+/// The calls since it was last looked at.
+#[derive(Default)]
+struct Bill(Mutex<Vec<(String, Call)>>);
+
+impl Bill {
+    fn take(&self) -> Vec<(String, Call)> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Witness for Bill {
+    fn called(&self, licence: &str, called: Called) {
+        let call = Call { code: called.code, cost: called.units };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((licence.to_owned(), call));
+    }
+
+    fn refused(&self, _: Reason) {}
+
+    fn seen(&self, licence: &str, seen: &Seen) {
+        match seen {
+            Seen::Refused(why) => say(&format!("{licence}: the token is refused: {why}")),
+            Seen::ModuleRefused { module, why, .. } => {
+                say(&format!("{licence}: the licence has no {module}: {why}"));
+            }
+            Seen::Failing(why) => say(&format!("{licence}: it fails: {why}")),
+            Seen::Rejected(why) => say(&format!("{licence}: it will not answer this: {why}")),
+            Seen::Breaker(_)
+            | Seen::Accepted
+            | Seen::Modules(_)
+            | Seen::Paused(_)
+            | Seen::Quota(_) => {}
+        }
+    }
+
+    fn token(&self, _: &str, _: &str) {}
+}
+
+/// One call to a provider.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Call {
+    code: &'static str,
+    cost: u64,
+}
+
+/// What one source has to do with an address.
+#[derive(Debug, Default, Serialize)]
+struct Tier {
+    source: String,
+    kind: &'static str,
+    asked: bool,
+    /// Why it is not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip)]
+    words: &'static str,
+    /// A database: when it was built, and the network of the record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    built: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network: Option<String>,
+    /// A database: where its record is; None when it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<usize>,
+    /// A provider: what it would be asked for, at once and if others do not know.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    asks: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    then: Vec<&'static str>,
+    /// What it costs at most, and in what.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unit: Option<&'static str>,
+    /// A provider that was asked: its calls.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    calls: Vec<Call>,
+    /// Groups that it answers, of which it has something but not all that is wanted, and that it
+    /// closes: nothing is known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    answers: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    partly: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    closes: Vec<&'static str>,
+}
+
+/// All that is to be said of an address.
+#[derive(Debug, Serialize)]
+struct Explained {
+    ip: String,
+    scope: &'static str,
+    tiers: Vec<Tier>,
+    /// What is missing in the end.
+    missing: Vec<&'static str>,
+    /// With --ask: why not all could be asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed: Option<&'static str>,
+}
+
+/// All that can be asked.
+struct Tiers<'c> {
+    resolver: Resolver,
+    plan: Plan<'c>,
+    desk: Option<WaitingDesk>,
+    bill: Arc<Bill>,
+}
+
+impl Tiers<'_> {
+    fn explain(&mut self, address: Address) -> Explained {
+        self.resolver.refresh(Moment::now());
+        let mut steps = Vec::new();
+        let mut answer = self.resolver.explain(&address, &mut |step| steps.push(step));
+        let databases = self.resolver.databases().len();
+        let mut tiers: Vec<Tier> = steps
+            .iter()
+            .filter(|step| usize::from(step.source) < databases)
+            .map(|step| self.database(address, *step))
+            .collect();
+        let told: Vec<Step> = steps.drain(..).skip(databases).collect();
+        tiers.push(cache(&told));
+        let mut providers = self.providers(address, answer.missing);
+        let mut failed = None;
+        if let Some(desk) = &self.desk
+            && address.is_global()
+            && !answer.missing.is_empty()
+        {
+            failed = desk.ask(&[(address.ip(), answer.missing)]);
+            self.resolver.heard_of(address.ip());
+            answer = self.resolver.explain(&address, &mut |step| steps.push(step));
+            self.take_answers(&mut providers, &steps);
+        }
+        tiers.append(&mut providers);
+        Explained {
+            ip: address.ip().to_string(),
+            scope: address.scope().name(),
+            tiers,
+            missing: names(answer.missing),
+            failed: failed.map(Reason::name),
+        }
+    }
+
+    fn database(&self, address: Address, step: Step) -> Tier {
+        let database = &self.resolver.databases()[usize::from(step.source)];
+        let mut tier = Tier {
+            source: database.name().to_string(),
+            kind: "database",
+            built: Some(built(database.build_epoch())),
+            ..Tier::default()
+        };
+        match step.did {
+            Did::NotGlobal => {
+                tier.reason = Some("not_global");
+                tier.words = "the address is not global, and it is not marked `non_global`";
+            }
+            Did::NotNeeded => {
+                tier.reason = Some("nothing_missing");
+                tier.words = "nothing that it has is missing";
+            }
+            Did::Said { .. } => {
+                let place = database.network(address.ip());
+                tier.record = place.as_ref().and_then(|(_, record)| *record);
+                tier.network = place.map(|(network, _)| network);
+                tier.take(step.did);
+            }
+        }
+        tier
+    }
+
+    fn providers(&self, address: Address, missing: GroupSet) -> Vec<Tier> {
+        let legs = self.plan.legs(address.ip(), missing).into_iter();
+        let each = legs.zip(&self.plan.licences).map(|(leg, licence)| {
+            let not = if address.is_global() { leg.not } else { Some(NotAsked::NotGlobal) };
+            let mut tier = provider(licence);
+            if let Some(not) = not {
+                (tier.reason, tier.words) = (Some(not.name()), not.words());
+                return tier;
+            }
+            tier.asks = names(leg.asks);
+            tier.then = names(leg.then);
+            let groups = if leg.asks.is_empty() { leg.then } else { leg.asks };
+            tier.cost = Some(price(licence, &[address.ip()], groups));
+            tier
+        });
+        each.collect()
+    }
+
+    /// What was bought, and what came of it.
+    fn take_answers(&self, providers: &mut [Tier], steps: &[Step]) {
+        let calls = self.bill.take();
+        let sources = self.resolver.sources();
+        for tier in providers {
+            let own = calls.iter().filter(|(licence, _)| *licence == tier.source);
+            tier.calls = own.map(|(_, call)| *call).collect();
+            tier.asked = !tier.calls.is_empty();
+            let source = |step: &&Step| *sources[usize::from(step.source)].name == tier.source;
+            if let Some(step) = steps.iter().find(source) {
+                tier.take(step.did);
+            }
+        }
+    }
+}
+
+fn provider(licence: &Licence<'_>) -> Tier {
+    Tier {
+        source: licence.name.to_owned(),
+        kind: "provider",
+        unit: Some(licence.api.unit()),
+        ..Tier::default()
+    }
+}
+
+fn cache(told: &[Step]) -> Tier {
+    let mut tier = Tier { source: "cache".into(), kind: "cache", ..Tier::default() };
+    if told.is_empty() {
+        tier.reason = Some("empty");
+    }
+    told.iter().for_each(|step| tier.take(step.did));
+    tier
+}
+
+fn names(groups: GroupSet) -> Vec<&'static str> {
+    groups.iter().map(crate::record::FactGroup::name).collect()
+}
+
+fn built(epoch: u64) -> String {
+    Day::of(std::time::UNIX_EPOCH + std::time::Duration::from_secs(epoch)).to_string()
+}
+
+impl Tier {
+    fn take(&mut self, did: Did) {
+        if let Did::Said { has, answers, closes, .. } = did {
+            self.asked = true;
+            self.answers.extend(names(answers));
+            self.partly.extend(names(has.without(answers)));
+            self.closes.extend(names(closes));
+        }
+    }
+
+    /// `answers geo; closes privacy`.
+    fn said(&self) -> String {
+        let mut said = Vec::new();
+        for (word, groups) in
+            [("answers", &self.answers), ("has part of", &self.partly), ("closes", &self.closes)]
+        {
+            if !groups.is_empty() {
+                said.push(format!("{word} {}", groups.join(", ")));
+            }
+        }
+        if said.is_empty() { "says nothing of what is missing".into() } else { said.join("; ") }
+    }
+
+    fn text(&self) -> String {
+        match self.kind {
+            "cache" if !self.asked => {
+                "has nothing of it: what other processes know is not read".into()
+            }
+            _ if self.reason.is_some() && !self.asked => {
+                let built = self.built.as_ref().map(|built| format!(" (built {built})"));
+                format!("not asked: {}{}", self.words, built.unwrap_or_default())
+            }
+            "database" => {
+                let network = self.network.as_deref().unwrap_or("this family of addresses");
+                let record = match self.record {
+                    Some(offset) => format!("record {offset} of {network}"),
+                    None => format!("no record of {network}"),
+                };
+                let built = self.built.as_deref().unwrap_or_default();
+                format!("{record}: {} (built {built})", self.said())
+            }
+            "provider" if self.asked => self.bought(),
+            "provider" => self.would(),
+            _ => self.said(),
+        }
+    }
+
+    fn would(&self) -> String {
+        let cost = units(self.cost.unwrap_or(0), self.unit.unwrap_or_default()) + " at most";
+        match (self.asks.is_empty(), self.then.is_empty()) {
+            (false, true) => format!("would be asked for {}: {cost}", self.asks.join(", ")),
+            (false, false) => format!(
+                "would be asked for {}: {cost}; for {} if those before it do not know",
+                self.asks.join(", "),
+                self.then.join(", ")
+            ),
+            (true, _) => format!(
+                "would be asked for {} if those before it do not know: {cost}",
+                self.then.join(", ")
+            ),
+        }
+    }
+
+    fn bought(&self) -> String {
+        let codes: Vec<_> = self.calls.iter().map(|call| call.code).collect();
+        let cost: u64 = self.calls.iter().map(|call| call.cost).sum();
+        let cost = units(cost, self.unit.unwrap_or_default());
+        let (codes, said) = (codes.join(", "), self.said());
+        format!("asked: replied {codes}: {said}; it cost {cost}")
+    }
+}
+
+impl Explained {
+    fn text(&self) -> String {
+        let mut text = format!("{}  {}\n", self.ip, self.scope);
+        let widest = self.tiers.iter().map(|tier| tier.source.len()).max().unwrap_or(0);
+        for tier in &self.tiers {
+            text += &format!("  {:<8}  {:<widest$}  {}\n", tier.kind, tier.source, tier.text());
+        }
+        if !self.missing.is_empty() {
+            text += &format!("  missing   {}\n", self.missing.join(", "));
+        }
+        if let Some(failed) = self.failed {
+            text += &format!("  not all could be asked: {failed}\n");
+        }
+        text
+    }
+}
