@@ -219,6 +219,10 @@ impl WaitingDesk {
         sources: &Sources<'_>,
         stamp: &StampSettings,
     ) -> Result<Option<Self>, Failure> {
+        if !cheapest_first(sources.providers).is_empty() {
+            // What goes wrong with providers is said as `run` says it, from the first call on.
+            init_logging(LogLevel::Warn, LogFormat::Pretty);
+        }
         let witness = Arc::new(DeskWitness::new(Arc::new(Metrics::new())));
         Self::watched(sources, stamp, witness)
     }
@@ -234,8 +238,6 @@ impl WaitingDesk {
         let budget = |licence: &str, limits| ledger.open(licence, limits);
         let opened = open(sources, stamp, witness, &budget, runtime.handle())?;
         let Some(desk) = opened else { return Ok(None) };
-        // What goes wrong with providers is said as `run` says it.
-        init_logging(LogLevel::Warn, LogFormat::Pretty);
         let licences = cheapest_first(sources.providers);
         if licences.iter().any(|licence| licence.budget.is_some_and(|it| it.limits().is_some())) {
             say("budgets count what this command alone spends, and not what the fleet does");
