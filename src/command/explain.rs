@@ -54,9 +54,11 @@ pub(super) fn explain(source: &Source, args: &ExplainArgs) -> Result<Exit, Failu
     let sources = parts.sources();
     let bill = Arc::new(Bill::default());
     // Without --ask there is nobody who could send anything.
-    let desk = match args.ask {
-        true => WaitingDesk::watched(&sources, &settings, Arc::clone(&bill) as Arc<dyn Witness>)?,
-        false => None,
+    let desk = if args.ask {
+        let witness: Arc<dyn Witness> = Arc::clone(&bill) as _;
+        WaitingDesk::watched(&sources, &settings, witness)?
+    } else {
+        None
     };
     let resolver = Resolver::new(
         Arc::clone(&settings.wants),
@@ -292,7 +294,9 @@ fn cache(told: &[Step]) -> Tier {
     if told.is_empty() {
         tier.reason = Some("empty");
     }
-    told.iter().for_each(|step| tier.take(step.did));
+    for step in told {
+        tier.take(step.did);
+    }
     tier
 }
 
@@ -378,17 +382,18 @@ impl Tier {
 
 impl Explained {
     fn text(&self) -> String {
-        let mut text = format!("{}  {}\n", self.ip, self.scope);
+        let mut lines = vec![format!("{}  {}\n", self.ip, self.scope)];
         let widest = self.tiers.iter().map(|tier| tier.source.len()).max().unwrap_or(0);
         for tier in &self.tiers {
-            text += &format!("  {:<8}  {:<widest$}  {}\n", tier.kind, tier.source, tier.text());
+            let Tier { kind, source, .. } = tier;
+            lines.push(format!("  {kind:<8}  {source:<widest$}  {}\n", tier.text()));
         }
         if !self.missing.is_empty() {
-            text += &format!("  missing   {}\n", self.missing.join(", "));
+            lines.push(format!("  missing   {}\n", self.missing.join(", ")));
         }
         if let Some(failed) = self.failed {
-            text += &format!("  not all could be asked: {failed}\n");
+            lines.push(format!("  not all could be asked: {failed}\n"));
         }
-        text
+        lines.concat()
     }
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::asking::{Sources, cheapest_first};
 use crate::record::{FactGroup, GroupSet};
+use crate::resolve::budget::BudgetConfig;
 use crate::resolve::provider::Licence;
 use crate::resolve::{OnMiss, TokenPlace};
 
@@ -81,7 +82,7 @@ impl<'c> Plan<'c> {
     /// What each licence would be asked of a global address of which this is missing.
     pub(super) fn legs(&self, address: IpAddr, missing: GroupSet) -> Vec<Leg> {
         let usable: Vec<bool> =
-            self.licences.iter().map(|one| !is_off(one) && self.buys(one, address)).collect();
+            self.licences.iter().map(|one| !is_off(one) && buys(one, address)).collect();
         let mut legs = vec![Leg::default(); self.licences.len()];
         for group in missing.iter() {
             let able = self.able(group).into_iter().filter(|at| usable[*at]);
@@ -112,7 +113,7 @@ impl<'c> Plan<'c> {
             () if missing.is_empty() => NotAsked::NothingMissing,
             () if has.is_empty() => NotAsked::NotCovered,
             () if !has.iter().any(|group| self.able(group).contains(&at)) => NotAsked::NotInOrder,
-            () if !self.buys(licence, address) => NotAsked::Budget,
+            () if !buys(licence, address) => NotAsked::Budget,
             () => NotAsked::Closed,
         }
     }
@@ -125,13 +126,13 @@ impl<'c> Plan<'c> {
         let named = |name| self.licences.iter().position(|licence| licence.name == name);
         order.iter().filter_map(named).filter(has).collect()
     }
+}
 
-    /// Whether its budget, when nothing of it is spent, reaches for one address.
-    fn buys(&self, licence: &Licence<'_>, address: IpAddr) -> bool {
-        let limits = licence.budget.and_then(crate::resolve::budget::BudgetConfig::limits);
-        let most = limits.and_then(|limits| limits.day.into_iter().chain(limits.month).min());
-        most.is_none_or(|most| most >= price(licence, &[address], covers(licence)))
-    }
+/// Whether its budget, when nothing of it is spent, reaches for one address.
+fn buys(licence: &Licence<'_>, address: IpAddr) -> bool {
+    let limits = licence.budget.and_then(BudgetConfig::limits);
+    let most = limits.and_then(|limits| limits.day.into_iter().chain(limits.month).min());
+    most.is_none_or(|most| most >= price(licence, &[address], covers(licence)))
 }
 
 /// What it costs at most to ask for these in one call, in the licence's billing unit.
@@ -156,6 +157,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::record::FactGroup::{As, Geo, Privacy};
     use crate::resolve::CacheConfig;
     use crate::resolve::provider::ProvidersConfig;
 
@@ -191,8 +193,6 @@ mod tests {
         groups.iter().copied().collect()
     }
 
-    use FactGroup::{As, Geo, Privacy};
-
     #[test]
     fn the_first_that_has_a_group_is_asked_and_the_next_only_if_it_does_not_know() {
         let legs = legs(json!({}), json!({}), &[], &[Geo, As]);
@@ -211,7 +211,9 @@ mod tests {
 
     #[test]
     fn each_reason_for_not_asking_is_found() {
-        let not = |a, b, missing: &[FactGroup]| legs(a, b, &[], missing).map_not();
+        let not = |a, b, missing: &[FactGroup]| -> Vec<Option<NotAsked>> {
+            legs(a, b, &[], missing).into_iter().map(|leg| leg.not).collect()
+        };
         assert_eq!(not(json!({}), json!({}), &[])[0], Some(NotAsked::NothingMissing));
         assert_eq!(not(json!({}), json!({}), &[Privacy])[0], Some(NotAsked::NotCovered));
         let off = not(json!({"token": " "}), json!({}), &[Geo]);
@@ -220,15 +222,5 @@ mod tests {
         assert_eq!(poor, [Some(NotAsked::Budget), None]);
         let closed = not(json!({"on_miss": "close"}), json!({}), &[Geo]);
         assert_eq!(closed, [None, Some(NotAsked::Closed)]);
-    }
-
-    trait MapNot {
-        fn map_not(self) -> Vec<Option<NotAsked>>;
-    }
-
-    impl MapNot for Vec<Leg> {
-        fn map_not(self) -> Vec<Option<NotAsked>> {
-            self.into_iter().map(|leg| leg.not).collect()
-        }
     }
 }

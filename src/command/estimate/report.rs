@@ -116,7 +116,7 @@ impl Report {
         self.budgets(&mut text);
         text += "  each provider is counted as if it knew what it is asked first; what it does not know \
                  goes on to the next\n";
-        text += &match &self.cache_topic {
+        let shared = match &self.cache_topic {
             Some(topic) => format!("answers are shared in {topic}: an address is paid for once\n"),
             None => format!(
                 "cache.topic is not set: each process pays for itself, here {}, and again after a \
@@ -124,7 +124,7 @@ impl Report {
                 counted(u64::from(self.processes), "process", "processes")
             ),
         };
-        text
+        text + &shared
     }
 }
 
