@@ -457,9 +457,10 @@ fn a_provider_that_is_down_is_said_once() {
 fn commands_say_once_that_a_token_is_refused() {
     let server = StandIn::start(Provider::Ipbot, Some("another"), Duration::ZERO);
     let stage = Stage::new(&section("ipbot", &server, ", plan: pro, budget: none"));
-    let events: String = (0..9)
+    let events: Vec<String> = (0..9)
         .map(|number| format!("{{\"source\":{{\"ip\":\"{}\"}}}}\n", address(number)))
         .collect();
+    let events = events.concat();
     let path = stage.home.path().join("events");
     std::fs::write(&path, events).unwrap();
     let addresses = [address(1).to_string(), address(2).to_string(), address(3).to_string()];
@@ -482,9 +483,10 @@ fn commands_say_once_that_a_token_is_refused() {
 fn a_command_keeps_to_its_budget() {
     let server = stand_in(Provider::Ipinfo);
     let stage = Stage::new(&section("ipinfo", &server, ", plan: core, budget: {day: 10}"));
-    let events: String = (0..90)
+    let events: Vec<String> = (0..90)
         .map(|number| format!("{{\"source\":{{\"ip\":\"{}\"}}}}\n", address(number % 30)))
         .collect();
+    let events = events.concat();
     let path = stage.home.path().join("events");
     std::fs::write(&path, events).unwrap();
     let ended = command(&stage.settings, &["enrich", path.to_str().unwrap()]);
