@@ -143,6 +143,8 @@ pub(super) struct Worker {
     rebalances: VecDeque<Rebalance>,
     /// Partitions whose offset could not be found, and where to begin instead.
     resets: Vec<(Topic, Partition, Place)>,
+    /// Until when librdkafka may still be stopping the partitions that were begun again.
+    beginning_until: Option<Instant>,
     /// By when the rebalance in front must be answered.
     revoke_until: Option<Instant>,
     stopping: Option<Instant>,
@@ -232,6 +234,7 @@ impl Worker {
             deadlines: VecDeque::new(),
             rebalances: VecDeque::new(),
             resets: Vec::new(),
+            beginning_until: None,
             revoke_until: None,
             stopping: None,
             forsaken: 0,
@@ -306,6 +309,7 @@ impl Worker {
             self.deadlines.front().map(|(at, _, _)| *at),
             self.outlet.next_deadline(now),
             self.revoke_until,
+            self.beginning_until.filter(|until| *until > now),
             self.stopping,
             (self.ends.is_some() || self.stopping.is_some()).then_some(self.next_tick),
         ];

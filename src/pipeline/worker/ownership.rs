@@ -60,7 +60,8 @@ impl Worker {
                 }
                 Rebalance::Revoke(list) => {
                     let until = *self.revoke_until.get_or_insert(now + REVOKE_LIMIT);
-                    if !self.has_settled(&list) && now < until {
+                    let settled = self.has_settled(&list) && !self.is_beginning(now);
+                    if !settled && now < until {
                         self.rebalances.push_front(Rebalance::Revoke(list));
                         return;
                     }
@@ -244,7 +245,8 @@ impl Worker {
         let ended = |lane: &Lane| lane.tracker.pending() == 0 || lane.halted.is_some();
         self.stopping.is_some_and(|until| {
             now >= until
-                || (self.lanes.iter().all(ended)
+                || (!self.is_beginning(now)
+                    && self.lanes.iter().all(ended)
                     && (self.failure.is_some() || self.lanes.iter().all(Lane::is_committed)))
         })
     }

@@ -7,7 +7,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use super::super::lane::{Ownership, Unreadable};
 use super::super::ticket::LaneId;
 use super::{Failure, Worker};
-use crate::consume::{OutOfRange, Start};
+use crate::consume::{Assignor, OutOfRange, Start};
 use crate::kafka::{Fault, Fetched, PartitionList, Place};
 use crate::record::{NextOffset, Offset, Topic};
 use crate::telemetry::Problem;
@@ -16,6 +16,9 @@ use crate::telemetry::Problem;
 const REFUSED_LIMIT: Duration = Duration::from_secs(30);
 /// How long until what could not be read is tried again.
 const READ_AGAIN: Duration = Duration::from_secs(5);
+/// How long librdkafka may take to stop a partition that is begun again. Taken away meanwhile it would
+/// be stopped twice, and librdkafka ends the process (its assertion on `rktp_started`).
+const BEGINNING: Duration = Duration::from_millis(300);
 /// A run that is to end by itself tries no more often.
 const MOST_TRIES_TO_THE_END: u32 = 3;
 
@@ -110,10 +113,21 @@ impl Worker {
         self.resets.push((Topic::new(topic), partition, place));
     }
 
+    /// Whether partitions were begun again just now, so that none may be taken away yet.
+    pub(super) fn is_beginning(&self, now: Instant) -> bool {
+        self.beginning_until.is_some_and(|until| now < until)
+    }
+
     /// Begins partitions anew whose offset could not be found.
     pub(super) fn begin_again(&mut self) {
         // While a rebalance waits for its answer, this would be taken for it.
-        if self.resets.is_empty() || !self.rebalances.is_empty() || self.stopping.is_some() {
+        let busy = !self.rebalances.is_empty() || self.stopping.is_some();
+        if self.resets.is_empty() || busy {
+            return;
+        }
+        let now = Instant::now();
+        // The eager protocol takes all away to begin one.
+        if self.consume.assignor == Assignor::Range && self.is_beginning(now) {
             return;
         }
         let mut begun = Vec::new();
@@ -148,6 +162,7 @@ impl Worker {
             tracing::warn!(error = %fault, "partitions could not be begun");
             return;
         }
+        self.beginning_until = Some(now + BEGINNING);
         self.open(&begun);
     }
 
