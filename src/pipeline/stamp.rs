@@ -41,7 +41,7 @@ pub enum Stamp {
         /// How the record ends.
         outcome: Outcome,
     },
-    /// Something wanted is missing that a provider may know: see [`Stamper::missing`].
+    /// Something wanted is missing, and somebody was asked for it: the record waits.
     Missing,
 }
 

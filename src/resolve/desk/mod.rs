@@ -1,13 +1,13 @@
 //! The desk: where all workers of the process ask for what memory does not know.
 //!
 //! A worker asks and goes on; the answer is put into the cache, and the worker is told. Equal
-//! addresses that are under way share one lookup ([`flights`]). What is to be asked of a licence is
-//! cut into batches ([`queue`]) and goes out as its limits ([`pace`]), its health ([`breaker`],
-//! [`retry`]) and its budget allow. A question that would not be answered before its record's
+//! addresses that are under way share one lookup (`flights`). What is to be asked of a licence is
+//! cut into batches (`queue`) and goes out as its limits (`pace`), its health (`breaker`,
+//! `retry`) and its budget allow. A question that would not be answered before its record's
 //! deadline is refused at once, and its address is asked for the cache when there is room.
 //!
-//! [`book`] puts these together and decides everything, without I/O. [`sender`] does what it says,
-//! through [`http`], on the threads of the runtime.
+//! `book` puts these together and decides everything, without I/O. `sender` does what it says,
+//! through `http`, on the threads of the runtime.
 
 mod book;
 mod breaker;
