@@ -58,6 +58,8 @@ pub struct Consumer {
     queue: NonNull<sys::rd_kafka_queue_t>,
     array: Vec<*mut sys::rd_kafka_message_t>,
     cooperative: bool,
+    /// A static member does not leave.
+    is_static: bool,
 }
 
 impl Consumer {
@@ -89,7 +91,8 @@ impl Consumer {
             sys::rd_kafka_queue_io_event_enable(queue.as_ptr(), wake.fd(), signal, 8);
         }
         let array = vec![std::ptr::null_mut(); Self::BATCH];
-        Ok(Self { client: Rc::new(client), queue, array, cooperative })
+        let is_static = config.get("group.instance.id").is_some_and(|id| !id.is_empty());
+        Ok(Self { client: Rc::new(client), queue, array, cooperative, is_static })
     }
 
     /// Joins the group for these topics: names, or patterns that begin with `^`.
@@ -235,6 +238,12 @@ impl Consumer {
         };
         let owing = owing || noted.iter().any(|(_, _, answered)| *answered == Answered::No);
         drop(noted);
+        if !owing && !self.is_static && self.owns_nothing() {
+            // Who closes without a partition is not signed off by librdkafka, and the others would wait
+            // until its session ends; who gives up its subscription is.
+            // SAFETY: alive.
+            let _ = unsafe { sys::rd_kafka_unsubscribe(self.client.ptr()) };
+        }
         // SAFETY: alive.
         let begun = check_error(unsafe {
             sys::rd_kafka_consumer_close_queue(self.client.ptr(), self.queue.as_ptr())
@@ -266,6 +275,23 @@ impl Consumer {
             if Instant::now() >= until {
                 return false;
             }
+        }
+    }
+}
+
+impl Consumer {
+    /// Whether no partition is assigned. When in doubt there is one.
+    fn owns_nothing(&self) -> bool {
+        let mut list = std::ptr::null_mut();
+        // SAFETY: alive; on success the list is ours.
+        unsafe {
+            let code = sys::rd_kafka_assignment(self.client.ptr(), &raw mut list);
+            if Fault::check(code).is_err() || list.is_null() {
+                return false;
+            }
+            let empty = (*list).cnt == 0;
+            sys::rd_kafka_topic_partition_list_destroy(list);
+            empty
         }
     }
 }

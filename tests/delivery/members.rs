@@ -53,6 +53,29 @@ fn coming_and_going(name: &str, assignor: &'static str) {
     Audit::of(&client.read(&input), &client.read(&output)).assert_exactly_once();
 }
 
+/// Scenario: two processes, one partition, at default time-outs; the one without a partition stops,
+/// and then the other one.
+/// Guarantees: P10: a member leaves the group also when it has nothing to give up: nobody waits for
+/// the end of its session.
+#[test]
+fn a_member_without_partitions_leaves_when_it_stops() {
+    let _turn = turn::together();
+    let Some(brokers) = broker::shared() else { return };
+    let client = Client::new(brokers);
+    client.create_topic("leave-in", 1, &[]);
+    client.create_topic("leave-out", 1, &[]);
+    let settings = Settings::new(brokers, "leave-in", "leave-out");
+    let first = Worker::start(&settings);
+    until("the first is ready", seconds(30), || first.is_ready());
+    let spare = Worker::start(&settings);
+    until("the spare one is ready", seconds(30), || spare.is_ready());
+    assert_eq!(client.members(&settings.group), 2);
+    spare.stop();
+    assert_eq!(client.members(&settings.group), 1);
+    first.stop();
+    assert_eq!(client.members(&settings.group), 0);
+}
+
 /// Scenario: two processes, one partition.
 /// Guarantees: P11: the one without a partition is healthy, ready, and takes over when the other
 /// one goes.

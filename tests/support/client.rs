@@ -236,6 +236,12 @@ impl Client {
         until("the group can be moved", ANSWER, || mover.commit(&list, CommitMode::Sync).is_ok());
     }
 
+    /// How many members a group has.
+    pub(crate) fn members(&self, group: &str) -> usize {
+        let groups = self.consumer.fetch_group_list(Some(group), ANSWER).unwrap();
+        groups.groups().iter().map(|group| group.members().len()).sum()
+    }
+
     /// Deletes a group without members, as the brokers do with one that was not used for long.
     pub(crate) fn delete_group(&self, group: &str) {
         until("the group can be deleted", ANSWER, || {
