@@ -277,9 +277,7 @@ impl Consumer {
             }
         }
     }
-}
 
-impl Consumer {
     /// Whether no partition is assigned. When in doubt there is one.
     fn owns_nothing(&self) -> bool {
         let mut list = std::ptr::null_mut();

@@ -21,7 +21,8 @@ pub struct Part {
     pub groups: GroupSet,
 }
 
-/// What is known of one address: at most one part per source, each group in at most one part.
+/// What is known of one address: a part for each source and, of a provider, for each time at which it
+/// was asked; each group in at most one part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Answer {
     parts: [Part; Self::MOST_PARTS],
@@ -31,7 +32,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// At most so many sources contribute to one address: no more than there are fact groups that
+    /// At most so many parts make up one answer: no more than there are fact groups that
     /// an operator would spread over files. Further ones are left out.
     pub const MOST_PARTS: usize = 6;
 
