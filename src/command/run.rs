@@ -234,16 +234,32 @@ fn show_databases(databases: &[Arc<Database>], metrics: &Metrics) {
 
 fn conclude(end: RunEnd) -> Result<Exit, Failure> {
     match end {
-        RunEnd::Drained(None) => {
-            tracing::info!("ended; everything read is published and committed");
-            Ok(Exit::Done)
+        RunEnd::Drained { audit, left_group } => {
+            let exit = match &audit {
+                None => Exit::Done,
+                Some(audit) if audit.holds() => Exit::Done,
+                Some(_) => Exit::Findings,
+            };
+            match audit {
+                None => tracing::info!("ended; everything read is published and committed"),
+                Some(audit) => report(&audit),
+            }
+            if !left_group {
+                tracing::info!(
+                    "the group was in the middle of a rebalance and did not let go; the other \
+                     members wait until this one's session ends"
+                );
+                // Clients that could not be closed are still at work.
+                end_process(exit as u8)
+            }
+            Ok(exit)
         }
-        RunEnd::Drained(Some(audit)) => {
-            report(&audit);
-            Ok(if audit.holds() { Exit::Done } else { Exit::Findings })
-        }
-        RunEnd::Unfinished(records) => {
-            tracing::warn!(records, "ended before everything was acknowledged; it is read again");
+        RunEnd::Unfinished(unacknowledged) => {
+            tracing::warn!(
+                unacknowledged,
+                "ended before everything was published and committed; what is not committed is read \
+                 and published again"
+            );
             // Clients that could not be closed are still at work.
             end_process(Exit::DrainRanOut as u8)
         }

@@ -69,9 +69,15 @@ pub struct RunSettings {
 /// How a run ended.
 #[derive(Debug)]
 pub enum RunEnd {
-    /// Everything read has ended and is committed. With the audit, if it was to end by itself.
-    Drained(Option<Audit>),
-    /// Time ran out, or somebody could not wait; so many records are known to be read again.
+    /// Everything read has ended and is committed.
+    Drained {
+        /// Of a run that was to end by itself.
+        audit: Option<Audit>,
+        /// Whether all clients are closed. Otherwise some of them are still at work.
+        left_group: bool,
+    },
+    /// Time ran out, or somebody could not wait: what is not committed is read again. So many records
+    /// are known not to be acknowledged.
     Unfinished(usize),
     /// It could not go on.
     Failed(Failure),
@@ -297,7 +303,7 @@ impl Foreman {
             return RunEnd::Failed(failure.clone());
         }
         let mut left = 0;
-        let mut unfinished = false;
+        let (mut unfinished, mut left_group) = (false, true);
         for end in ends {
             match end {
                 WorkerEnd::Failed(failure) => return RunEnd::Failed(failure.clone()),
@@ -306,18 +312,22 @@ impl Foreman {
                     unfinished = true;
                 }
                 WorkerEnd::Drained => {}
+                WorkerEnd::Lingering => left_group = false,
             }
         }
         if unfinished {
             return RunEnd::Unfinished(left);
         }
-        let Some(ends) = &self.ends else { return RunEnd::Drained(None) };
+        let Some(ends) = &self.ends else { return RunEnd::Drained { audit: None, left_group } };
         match audit::uncommitted(&self.client, &self.group, self.start, &ends.all()) {
-            Ok(uncommitted) => RunEnd::Drained(Some(Audit {
-                consumed: self.metrics.records_consumed.get(),
-                ended: self.ended_lines(),
-                uncommitted,
-            })),
+            Ok(uncommitted) => {
+                let audit = Audit {
+                    consumed: self.metrics.records_consumed.get(),
+                    ended: self.ended_lines(),
+                    uncommitted,
+                };
+                RunEnd::Drained { audit: Some(audit), left_group }
+            }
             Err(error) => {
                 RunEnd::Failed(Failure::Unavailable(format!("the audit cannot be made: {error}")))
             }

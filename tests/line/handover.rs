@@ -89,7 +89,7 @@ fn a_member_that_drains_takes_nothing_over_from_one_that_leaves() {
     mock.mend(Api::Produce);
     let metrics = first.metrics.clone();
     let end = first.ends_within(seconds(10));
-    assert!(matches!(end, RunEnd::Drained(None)), "{end:?}");
+    assert!(matches!(end, RunEnd::Drained { audit: None, .. }), "{end:?}");
     assert_eq!(metrics.records_consumed.get(), 100);
 
     let next = setup.asking(Double::new(|address| Says::Now(facts(address))));

@@ -166,7 +166,7 @@ impl Line {
     pub(crate) fn stop(self) {
         self.signal();
         let end = self.ends_within(seconds(30));
-        assert!(matches!(end, RunEnd::Drained(None)), "{end:?}");
+        assert!(matches!(end, RunEnd::Drained { audit: None, .. }), "{end:?}");
     }
 
     /// Waits until it has taken in so many records.

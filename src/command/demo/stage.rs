@@ -174,7 +174,7 @@ impl Stage {
         self.progress.stop_feeding.store(true, Ordering::Relaxed);
         self.progress.stop_reading.store(true, Ordering::Relaxed);
         match self.line.join() {
-            Ok(RunEnd::Drained(_)) => {}
+            Ok(RunEnd::Drained { .. }) => {}
             Ok(RunEnd::Unfinished(_)) => {
                 trouble = Some("the run ended before everything was acknowledged".into());
             }

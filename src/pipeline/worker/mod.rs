@@ -70,6 +70,8 @@ pub(super) struct WorkerSettings {
 pub(in crate::pipeline) enum WorkerEnd {
     /// Everything admitted has ended and is committed.
     Drained,
+    /// The same, but the group did not let it go in time: the others wait until its session ends.
+    Lingering,
     /// Time ran out; so many records were not acknowledged and will be read again.
     Unfinished(usize),
     /// It cannot go on, and why.
@@ -81,7 +83,7 @@ impl WorkerEnd {
     pub(in crate::pipeline) fn failure(&self) -> Option<&Failure> {
         match self {
             Self::Failed(failure) => Some(failure),
-            Self::Drained | Self::Unfinished(_) => None,
+            Self::Drained | Self::Lingering | Self::Unfinished(_) => None,
         }
     }
 }

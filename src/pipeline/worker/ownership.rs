@@ -258,6 +258,7 @@ impl Worker {
         let pending: usize = self.lanes.iter().map(|lane| lane.tracker.pending()).sum();
         // Also of partitions that are not ours any more, such as after a long outage.
         let left = (pending + self.forsaken).max(self.outlet.under_way());
+        let committed = self.lanes.iter().all(Lane::is_committed);
         for lane in &mut self.lanes {
             lane.gone();
         }
@@ -267,13 +268,14 @@ impl Worker {
         self.rebalances.clear();
         let consumer = self.consumer.take();
         let closed = consumer.is_none_or(|consumer| consumer.close(owing, CLOSE_LIMIT));
-        let drained = left == 0 && closed;
         let end = match self.failure.take() {
             Some(failure) => WorkerEnd::Failed(failure),
-            None if drained => WorkerEnd::Drained,
+            None if left == 0 && closed => WorkerEnd::Drained,
+            // In the middle of a rebalance nobody is let go. Nothing is repeated for that.
+            None if left == 0 && committed => WorkerEnd::Lingering,
             None => WorkerEnd::Unfinished(left),
         };
-        if !drained {
+        if left > 0 || !closed {
             // Destroying a producer waits for what it holds; the process ends instead.
             std::mem::forget(self);
         }
