@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::output::{Format, print, say};
 use super::{Exit, Failure, Source};
 use crate::config::Config;
-use crate::fleet::{LedgerError, LedgerTopic, read_all};
+use crate::fleet::{LedgerError, read_all};
 use crate::resolve::budget::{Bound, Day, Limits, PeriodKind, Replay, clock_time, gone_at};
 
 /// Say what of each licence's budget is used
@@ -53,7 +53,16 @@ struct Quota {
 /// Reads the ledger and prints it.
 pub(super) fn quota(source: &Source, args: &QuotaArgs) -> Result<Exit, Failure> {
     let config = Config::from(source.load()?);
-    let found = read_all(&config.kafka.client(), &config.ledger.topic).map_err(failure)?;
+    let found = match read_all(&config.kafka.client(), &config.ledger.topic) {
+        Err(LedgerError::Missing { .. }) if config.budgets.is_empty() => {
+            say(
+                "no provider here has a limited budget, so there is no ledger to read; one is set with \
+                 providers.NAME.budget",
+            );
+            return Ok(Exit::Done);
+        }
+        found => found.map_err(failure)?,
+    };
     if found.unreadable > 0 {
         say(&format!("{} records of the ledger are no entries of this version", found.unreadable));
     }
@@ -149,17 +158,10 @@ fn failure(error: LedgerError) -> Failure {
         LedgerError::Silent { .. } => {
             Failure::new(Exit::Unavailable, format!("{error}; `ipstamp check` finds out why"))
         }
-        LedgerError::Missing { topic } => {
-            let wanted = std::time::Duration::MAX;
-            let remedies = LedgerTopic::Missing.problems(topic, wanted).into_iter();
-            let commands: Vec<_> = remedies
-                .map(|problem| {
-                    let (tool, arguments) = problem.remedy;
-                    format!("\n  > {tool} --bootstrap-server BROKER {arguments}")
-                })
-                .collect();
-            Failure::new(Exit::Unavailable, format!("{error}{}", commands.concat()))
-        }
+        LedgerError::Missing { .. } => Failure::new(
+            Exit::Unavailable,
+            format!("{error}; `ipstamp check` prints the command that makes it"),
+        ),
         LedgerError::System(_) => Failure::new(Exit::Internal, error),
     }
 }

@@ -22,6 +22,8 @@ use crate::telemetry::Metrics;
 const ROUND: Duration = Duration::from_millis(500);
 /// How long a topic that cannot be used is left alone.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// And when nobody could say.
+const NO_ANSWER_LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// A claim that is not acknowledged for so long is said.
 const SLOW: Duration = Duration::from_secs(10);
 
@@ -215,6 +217,7 @@ impl<'a> Keeper<'a> {
         // No answer is an answer that comes later.
         let Ok(found) = LedgerTopic::ask(client, topic, runtime) else {
             self.trouble("NO_ANSWER");
+            self.next_look = Instant::now() + NO_ANSWER_LOOK_AGAIN;
             return;
         };
         let problems = found.problems(topic, wanted);

@@ -7,6 +7,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, ResourceSpecifie
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use crate::kafka::answering_broker;
 use crate::resolve::budget::Limits;
 
 /// How long the brokers have for an answer.
@@ -19,13 +20,18 @@ const ADVISED_RETENTION: Duration = Duration::from_secs(90 * 86_400);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LedgerTopic {
     /// There is none.
-    Missing,
+    Missing {
+        /// So many could keep it.
+        brokers: usize,
+    },
     /// We may not see it.
     Forbidden,
     /// It is there.
     Present {
         /// It should be one.
         partitions: usize,
+        /// There are so many.
+        brokers: usize,
         /// None when we may not read its settings.
         settings: Option<TopicSettings>,
     },
@@ -68,20 +74,22 @@ impl LedgerTopic {
         client.set("allow.auto.create.topics", "false");
         let admin: AdminClient<DefaultClientContext> = client.create()?;
         let metadata = admin.inner().fetch_metadata(Some(topic), PATIENCE)?;
+        let brokers = metadata.brokers().len();
         let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
-            return Ok(Self::Missing);
+            return Ok(Self::Missing { brokers });
         };
         match found.error().map(RDKafkaErrorCode::from) {
             None => {}
             Some(RDKafkaErrorCode::TopicAuthorizationFailed) => return Ok(Self::Forbidden),
             Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
-                return Ok(Self::Missing);
+                return Ok(Self::Missing { brokers });
             }
             Some(code) => return Err(KafkaError::MetadataFetch(code)),
         }
         let asked = [ResourceSpecifier::Topic(topic)];
-        let broker = metadata.orig_broker_id();
-        let options = AdminOptions::new().request_timeout(Some(PATIENCE)).broker_id(Some(broker));
+        let options = AdminOptions::new()
+            .request_timeout(Some(PATIENCE))
+            .broker_id(answering_broker(&metadata));
         let answer = runtime.block_on(admin.describe_configs(&asked, &options))?.pop();
         let settings = match answer {
             Some(Ok(resource)) => TopicSettings::of(&resource),
@@ -89,15 +97,15 @@ impl LedgerTopic {
             // A topic that was just made is not yet known everywhere: that is no answer.
             Some(Err(code)) => return Err(KafkaError::AdminOp(code)),
         };
-        Ok(Self::Present { partitions: found.partitions().len(), settings })
+        Ok(Self::Present { partitions: found.partitions().len(), brokers, settings })
     }
 
     /// What is wrong with it, for entries that are to be kept so long.
     pub fn problems(&self, topic: &str, wanted: Duration) -> Vec<TopicProblem> {
-        let (partitions, settings) = match self {
-            Self::Missing => return vec![missing(topic)],
+        let (partitions, brokers, settings) = match self {
+            Self::Missing { brokers } => return vec![missing(topic, *brokers)],
             Self::Forbidden => return vec![forbidden(topic)],
-            Self::Present { partitions, settings } => (*partitions, *settings),
+            Self::Present { partitions, brokers, settings } => (*partitions, *brokers, *settings),
         };
         let mut problems = Vec::new();
         if partitions != 1 {
@@ -107,7 +115,7 @@ impl LedgerTopic {
                     "{partitions} partitions, but only one keeps an order; name another topic in \
                      ledger.topic"
                 ),
-                ..missing(topic)
+                ..missing(topic, brokers)
             });
         }
         let Some(settings) = settings else { return problems };
@@ -143,12 +151,20 @@ impl LedgerTopic {
     }
 }
 
-fn missing(topic: &str) -> TopicProblem {
+/// How often a topic is kept that a fleet relies on, as arguments of `kafka-topics`: three times, where
+/// there are so many brokers.
+pub(super) fn replication(brokers: usize) -> String {
+    let factor = brokers.clamp(1, 3);
+    let least = if factor == 3 { " --config min.insync.replicas=2" } else { "" };
+    format!("--replication-factor {factor}{least}")
+}
+
+fn missing(topic: &str, brokers: usize) -> TopicProblem {
     let retention = ADVISED_RETENTION.as_millis();
     let arguments = format!(
-        "--create --topic {topic} --partitions 1 --replication-factor 3 --config \
-         cleanup.policy=delete --config retention.ms={retention} --config retention.bytes=-1 \
-         --config min.insync.replicas=2"
+        "--create --topic {topic} --partitions 1 {} --config cleanup.policy=delete --config \
+         retention.ms={retention} --config retention.bytes=-1",
+        replication(brokers)
     );
     TopicProblem { found: "does not exist".into(), remedy: ("kafka-topics", arguments) }
 }
@@ -182,7 +198,7 @@ mod tests {
         TopicSettings { compacted: false, retention: None, bounded_in_size: false };
 
     fn remedies(partitions: usize, settings: Option<TopicSettings>) -> Vec<String> {
-        let topic = LedgerTopic::Present { partitions, settings };
+        let topic = LedgerTopic::Present { partitions, brokers: 3, settings };
         let problems = topic.problems("ledger", 33 * DAY);
         problems
             .into_iter()
@@ -207,8 +223,12 @@ mod tests {
         let bounded = TopicSettings { bounded_in_size: true, ..SOUND };
         assert_eq!(remedies(1, Some(bounded)), [format!("{alter} retention.bytes=-1")]);
         assert!(remedies(3, Some(SOUND))[0].starts_with("kafka-topics --create --topic ledger "));
-        let missing = LedgerTopic::Missing.problems("ledger", DAY);
-        assert!(missing[0].remedy.1.contains("--partitions 1"));
+        let missing = |brokers| {
+            LedgerTopic::Missing { brokers }.problems("ledger", DAY).swap_remove(0).remedy.1
+        };
+        let three = "--partitions 1 --replication-factor 3 --config min.insync.replicas=2";
+        assert!(missing(5).contains(three), "{}", missing(5));
+        assert!(missing(1).contains("--partitions 1 --replication-factor 1 --config cleanup"));
         let forbidden = LedgerTopic::Forbidden.problems("ledger", DAY);
         assert_eq!(forbidden[0].remedy.0, "kafka-acls");
     }

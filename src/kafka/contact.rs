@@ -8,11 +8,19 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::{Metadata, MetadataBroker};
 
 /// How long the brokers have for their first answer.
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
 /// And how long when it is known by then why they do not answer.
 const REASON_KNOWN: Duration = Duration::from_secs(4);
+
+/// The broker to ask further: the one that gave this answer or, where librdkafka does not know which of
+/// the bootstrap servers that was (it says −1), the first one that it names.
+pub fn answering_broker(metadata: &Metadata) -> Option<i32> {
+    let named = metadata.brokers().iter().map(MetadataBroker::id);
+    [metadata.orig_broker_id()].into_iter().chain(named).find(|broker| *broker >= 0)
+}
 
 /// What stands between us and a broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

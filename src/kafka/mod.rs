@@ -25,7 +25,7 @@ mod wake;
 pub use client::{ClientError, Fault, Notice};
 pub use client_settings::{ClientSettings, Scalar, set_by_default};
 pub use consumer::{Committed, Consumer, Fetched, PartitionTag, Place, Rebalance};
-pub use contact::{Listener, Obstacle, Unreached, reach};
+pub use contact::{Listener, Obstacle, Unreached, answering_broker, reach};
 pub use embedded::EmbeddedKafka;
 pub use headers::Headers;
 pub use partitions::{PartitionEntry, PartitionList};

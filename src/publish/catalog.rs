@@ -14,7 +14,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::{Partitioning, TopicTemplate};
-use crate::kafka::Wake;
+use crate::kafka::{Wake, answering_broker};
 use crate::record::{Topic, TopicPatterns};
 
 /// How long a broker may take to answer.
@@ -304,16 +304,21 @@ impl<'a> Asker<'a> {
         }
         Some(TopicState::Present {
             partitions,
-            limits: self.limits(topic, metadata.orig_broker_id(), runtime),
+            limits: self.limits(topic, answering_broker(&metadata), runtime),
             same_partition: self.same_partition(topic, partitions)?,
         })
     }
 
     /// Asked of the broker that has just answered: any can say it, and to look for the controller
     /// instead takes all the patience where there is none to be found.
-    fn limits(&self, topic: &Topic, broker: i32, runtime: &tokio::runtime::Handle) -> Limits {
+    fn limits(
+        &self,
+        topic: &Topic,
+        broker: Option<i32>,
+        runtime: &tokio::runtime::Handle,
+    ) -> Limits {
         let asked = [ResourceSpecifier::Topic(topic.as_str())];
-        let options = AdminOptions::new().request_timeout(Some(PATIENCE)).broker_id(Some(broker));
+        let options = AdminOptions::new().request_timeout(Some(PATIENCE)).broker_id(broker);
         let answer = runtime.block_on(self.admin.describe_configs(&asked, &options));
         let Some(Ok(resource)) = answer.ok().and_then(|mut all| all.pop()) else {
             return Limits::default();

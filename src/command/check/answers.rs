@@ -41,11 +41,11 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_it_has_the_command_that_mends_it() {
-        let missing = said(&LedgerTopic::Missing);
+        let missing = said(&LedgerTopic::Missing { brokers: 3 });
         let command = "> kafka-topics --bootstrap-server k:1 --create --topic answers";
         assert!(missing.contains(command), "{missing}");
         assert!(missing.contains("retention.ms=172800000"), "twice a day's life: {missing}");
-        let sound = LedgerTopic::Present { partitions: 1, settings: None };
+        let sound = LedgerTopic::Present { partitions: 1, brokers: 3, settings: None };
         assert!(said(&sound).starts_with("ok       answers answers: compacted"));
     }
 }

@@ -50,13 +50,13 @@ mod tests {
 
     #[test]
     fn without_a_budget_no_ledger_is_missed() {
-        assert_eq!(said(&LedgerTopic::Missing, None), "");
+        assert_eq!(said(&LedgerTopic::Missing { brokers: 3 }, None), "");
     }
 
     #[test]
     fn what_is_wrong_with_it_has_the_command_that_mends_it() {
         let day = Duration::from_secs(86_400);
-        let missing = said(&LedgerTopic::Missing, Some(day));
+        let missing = said(&LedgerTopic::Missing { brokers: 3 }, Some(day));
         let command =
             "> kafka-topics --bootstrap-server k:1 --create --topic ledger --partitions 1";
         assert!(missing.contains(command), "{missing}");
@@ -64,10 +64,10 @@ mod tests {
 
     #[test]
     fn what_may_not_be_read_is_not_said_to_be_sound() {
-        let unseen = LedgerTopic::Present { partitions: 1, settings: None };
+        let unseen = LedgerTopic::Present { partitions: 1, brokers: 3, settings: None };
         assert!(said(&unseen, None).starts_with("warning  ledger ledger: one partition"));
         let settings = TopicSettings { compacted: false, retention: None, bounded_in_size: false };
-        let sound = LedgerTopic::Present { partitions: 1, settings: Some(settings) };
+        let sound = LedgerTopic::Present { partitions: 1, brokers: 3, settings: Some(settings) };
         assert!(said(&sound, None).starts_with("ok       ledger ledger: one partition"));
     }
 }

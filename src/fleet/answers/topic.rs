@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::fleet::topic::replication;
 use crate::fleet::{LedgerTopic, TopicProblem};
 
 /// What is wrong with the topic; `longest` is how long the longest-lived answer may be used.
@@ -12,7 +13,7 @@ pub fn problems_of_answers(
 ) -> Vec<TopicProblem> {
     let retention = longest.as_millis();
     let settings = match found {
-        LedgerTopic::Missing => return vec![missing(topic, retention)],
+        LedgerTopic::Missing { brokers } => return vec![missing(topic, retention, *brokers)],
         LedgerTopic::Forbidden => return vec![forbidden(topic)],
         LedgerTopic::Present { settings: None, .. } => return Vec::new(),
         LedgerTopic::Present { settings: Some(settings), .. } => settings,
@@ -31,11 +32,11 @@ pub fn problems_of_answers(
     vec![TopicProblem { found, remedy: ("kafka-configs", arguments) }]
 }
 
-fn missing(topic: &str, retention: u128) -> TopicProblem {
+fn missing(topic: &str, retention: u128, brokers: usize) -> TopicProblem {
     let arguments = format!(
-        "--create --topic {topic} --partitions 6 --replication-factor 3 --config \
-         cleanup.policy=compact,delete --config retention.ms={retention} --config \
-         min.insync.replicas=2"
+        "--create --topic {topic} --partitions 6 {} --config cleanup.policy=compact,delete --config \
+         retention.ms={retention}",
+        replication(brokers)
     );
     TopicProblem { found: "does not exist".into(), remedy: ("kafka-topics", arguments) }
 }
@@ -60,7 +61,7 @@ mod tests {
 
     fn present(compacted: bool) -> LedgerTopic {
         let settings = TopicSettings { compacted, retention: None, bounded_in_size: false };
-        LedgerTopic::Present { partitions: 6, settings: Some(settings) }
+        LedgerTopic::Present { partitions: 6, brokers: 3, settings: Some(settings) }
     }
 
     #[test]
@@ -71,9 +72,12 @@ mod tests {
             ["--alter --entity-type topics --entity-name answers --add-config \
               cleanup.policy=[compact,delete],retention.ms=172800000"]
         );
-        assert!(remedies(&LedgerTopic::Missing)[0].starts_with("--create --topic answers "));
+        assert!(
+            remedies(&LedgerTopic::Missing { brokers: 3 })[0]
+                .starts_with("--create --topic answers ")
+        );
         assert!(remedies(&LedgerTopic::Forbidden)[0].contains("--topic answers"));
-        let unseen = LedgerTopic::Present { partitions: 6, settings: None };
+        let unseen = LedgerTopic::Present { partitions: 6, brokers: 3, settings: None };
         assert!(remedies(&unseen).is_empty(), "what cannot be seen is not held against it");
     }
 }

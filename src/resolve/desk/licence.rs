@@ -15,6 +15,9 @@ use crate::resolve::Modules;
 pub(super) const REFUSED_PROBE: Duration = Duration::from_secs(10 * 60);
 /// How often a budget that can grant nothing now is asked again, where it does not say so itself.
 const BUDGET_LOOK: Duration = Duration::from_millis(20);
+/// How long records wait for a budget that does not know: a ledger answers within milliseconds once it
+/// is read, and one that is missing does not answer at all.
+const BUDGET_PATIENCE: Duration = Duration::from_secs(1);
 /// Without a word about how long calls take, batches wait for company for so long.
 const FIRST_QUIET: Duration = Duration::from_millis(5);
 
@@ -64,8 +67,10 @@ pub(super) struct Licence {
     pub(super) has_no_token: bool,
     /// Nothing can be bought before then.
     spent_until: Option<Instant>,
-    /// The budget was asked and has to find out first.
+    /// The budget was asked and has to find out first: when it is asked again, and since when it has
+    /// not known.
     budget_asked: Option<Instant>,
+    budget_unknown_since: Option<Instant>,
     /// What calls took of late.
     took: Option<Duration>,
     /// The provider found larger calls too large.
@@ -86,6 +91,7 @@ impl Licence {
             has_no_token: false,
             spent_until: None,
             budget_asked: None,
+            budget_unknown_since: None,
             took: None,
             most_accepted: None,
             settings,
@@ -128,7 +134,13 @@ impl Licence {
         if self.breaker.state() != BreakerState::Closed {
             return Some(Reason::Breaker);
         }
-        self.spent_until.filter(|until| *until > now).map(|_| Reason::Budget)
+        let spent = self.spent_until.is_some_and(|until| until > now);
+        (spent || self.is_budget_unknown(now)).then_some(Reason::Budget)
+    }
+
+    /// Whether the budget has not known for so long that nobody is to wait for it.
+    pub(super) fn is_budget_unknown(&self, now: Instant) -> bool {
+        self.budget_unknown_since.is_some_and(|since| now >= since + BUDGET_PATIENCE)
     }
 
     /// Whether an address that is queued now would be answered by the deadline; if not, why.
@@ -309,18 +321,20 @@ impl Licence {
 
     /// Nothing can be bought for so long.
     pub(super) fn spent(&mut self, until: Instant) {
+        self.budget_changed();
         self.spent_until = Some(until);
-        self.budget_asked = None;
     }
 
     /// The budget has to find out first.
     pub(super) fn budget_is_asked(&mut self, now: Instant) {
         self.budget_asked = Some(now + BUDGET_LOOK);
+        self.budget_unknown_since.get_or_insert(now);
     }
 
     /// The budget may answer otherwise than before.
     pub(super) fn budget_changed(&mut self) {
         self.budget_asked = None;
+        self.budget_unknown_since = None;
         self.spent_until = None;
     }
 

@@ -373,7 +373,12 @@ impl Book {
             CameBack::Unsure => {
                 self.licence_mut(id).breaker.probe_undecided(now);
                 self.licence_mut(id).budget_is_asked(now);
-                self.put_back(id, &batch, now, Reason::Budget);
+                let in_vain = self.licence(id).is_budget_unknown(now);
+                let until = if in_vain { now + FAR } else { now };
+                self.put_back(id, &batch, until, Reason::Budget);
+                if in_vain {
+                    self.hold(id, until, Reason::Budget);
+                }
             }
         }
         let after = self.licence(id).breaker.state();

@@ -450,6 +450,28 @@ fn what_a_budget_does_not_know_yet_is_asked_soon_again() {
 }
 
 #[test]
+fn nobody_waits_long_for_a_budget_that_does_not_know() {
+    let mut desk = Desk::one(1000, &[]);
+    desk.ask(1);
+    for _ in 0..10 {
+        let batch = desk.sends(FIRST);
+        desk.back(FIRST, batch, CameBack::Unsure);
+        assert_eq!(desk.told(), []);
+    }
+    let batch = desk.sends(FIRST);
+    desk.back(FIRST, batch, CameBack::Unsure);
+    assert_eq!(desk.told(), [(1, Some(Reason::Budget))]);
+    assert_eq!(desk.ask(2), Asked::Refused(Reason::Budget));
+    // Once it knows, records wait again, and those that have left are asked for the cache.
+    desk.book.licence_mut(FIRST).budget_changed();
+    assert_eq!(desk.ask(3), Asked::Waits(None));
+    let batch = desk.sends(FIRST);
+    assert_eq!(batch.keys.len(), 3);
+    desk.answers(FIRST, batch);
+    assert_eq!(desk.told(), [(3, None)]);
+}
+
+#[test]
 fn what_the_first_provider_does_not_know_is_asked_of_the_next_unless_it_closes_it() {
     let mut first = licence("first", BOTH, 10, &[]);
     first.closes = PRIVACY;
