@@ -10,10 +10,16 @@ use std::cell::RefCell;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
+use super::prefetch::prefetch_to_write;
+
 /// The size of a chunk and its alignment.
 const CHUNK: usize = 1 << 20;
 /// Where the first buffer of a chunk begins.
 const FIRST: usize = size_of::<Header>().next_multiple_of(16);
+/// By so many bytes one buffer may be longer than the one before, and is still asked for whole.
+const LONGER: usize = 256;
+/// No more is asked for ahead: it would push out what is used now.
+const MOST_AHEAD: usize = 4096;
 /// Chunks that are kept for reuse unless told otherwise; more are given back to the system.
 const KEPT: usize = 16;
 
@@ -90,6 +96,10 @@ impl Pool {
         unsafe { (*chunk.as_ptr()).holders += 1 };
         let buffer = Buffer::cut(chunk, self.used, len);
         self.used += len.next_multiple_of(8);
+        // The next buffer will be about as long: its lines come while this one's record goes on its
+        // way. They were last read by librdkafka's thread, on another core.
+        let ahead = (len + LONGER).min(CHUNK.saturating_sub(self.used)).min(MOST_AHEAD);
+        prefetch_to_write(chunk.as_ptr().cast::<u8>().wrapping_add(self.used), ahead);
         buffer
     }
 
