@@ -419,13 +419,13 @@ fn kept_answers_say_of_when_they_are_how_old_and_which_ought_to_be_newer() {
         let start = written.find(r#""sources""#).unwrap();
         written[start..written.find(r#","addresses""#).unwrap()].to_owned()
     };
-    assert_eq!(stamp(r#""11.0.0.1""#), r#""sources":{"ask":"2025-11-18T00:03:00Z"},"age":7025"#);
+    assert_eq!(stamp(r#""11.0.0.1""#), r#""sources":{"ask":"2025-11-18T00:03:00Z"},"age":7020"#);
     assert_eq!(
         stamp(r#""12.0.0.1","192.0.2.1","11.0.0.1""#),
-        r#""sources":{"city":"2025-11-18","asn":"2025-11-18","ask":"2025-11-18T00:03:00Z"},"age":7025,"stale":["ask"]"#
+        r#""sources":{"city":"2025-11-18","asn":"2025-11-18","ask":"2025-11-18T00:03:00Z"},"age":7020,"stale":["ask"]"#
     );
     assert_eq!(
         stamp(r#""12.0.0.1","13.0.0.1""#),
-        r#""sources":{"ask":"2025-11-18T00:04:00Z","inquire":"2025-11-18T00:05:00Z"},"age":6965,"stale":["ask"]"#
+        r#""sources":{"ask":"2025-11-18T00:04:00Z","inquire":"2025-11-18T00:05:00Z"},"age":6960,"stale":["ask"]"#
     );
 }

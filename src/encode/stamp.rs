@@ -159,7 +159,9 @@ fn age(
         kept.map(|source| (source, retrieval(source, answers, facts)))
     };
     let oldest = kept().map(|(_, retrieval)| retrieval.at).min().unwrap_or_default();
-    let age = facts.now().since(oldest).as_secs();
+    // As the times are: to the minute.
+    let now = Moment(facts.now().0 / 60 * 60);
+    let age = now.since(oldest).as_secs();
     Members::new(out).whole("age", Some(age as u32));
     let mut before: &[u8] = b",\"stale\":[";
     for (source, _) in kept().filter(|(_, retrieval)| retrieval.stale) {

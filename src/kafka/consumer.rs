@@ -391,16 +391,17 @@ impl Fetched {
     /// Whether the record's own bytes say that it has no headers. To find that out, librdkafka makes
     /// and destroys a buffer for each record, a twentieth of all that a record costs.
     fn has_surely_no_headers(&self) -> bool {
-        let value = self.raw().payload.cast::<u8>();
+        let (value, len) = (self.raw().payload.cast::<u8>(), self.raw().len);
         // Known for records of format 2 only, which have had headers since the format has.
         // SAFETY: the message is alive.
         let epoch = unsafe { sys::rd_kafka_message_leader_epoch(self.message.as_ptr()) };
-        if value.is_null() || epoch < 0 {
+        // An empty value stands nowhere: librdkafka lets it point to an empty text of its own.
+        if value.is_null() || len == 0 || epoch < 0 {
             return false;
         }
-        // SAFETY: a fetched value is not copied: it stands in the batch as the broker sent it, where
-        // by format 2 the count of headers follows, at least one byte.
-        unsafe { *value.add(self.raw().len) == 0 }
+        // SAFETY: a fetched value that is not empty is not copied: it stands in the batch as the
+        // broker sent it, where by format 2 the count of headers follows, at least one byte.
+        unsafe { *value.add(len) == 0 }
     }
 
     /// Takes the headers out of the record. None when there are none.

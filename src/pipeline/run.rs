@@ -29,6 +29,8 @@ use crate::telemetry::{Health, Metrics};
 
 /// How often the foreman looks round.
 const ROUND: Duration = Duration::from_millis(50);
+/// Signals that come within so long of the first are the first once more.
+const SAME_SIGNAL: Duration = Duration::from_millis(500);
 /// How long the output topics may take to be found before the workers begin.
 const FIND_OUTPUTS: Duration = Duration::from_secs(5);
 /// How often the brokers are asked whether there is anything left to read.
@@ -112,6 +114,8 @@ struct Foreman {
     inboxes: Vec<Arc<Inbox>>,
     ended: Receiver<WorkerEnd>,
     stopping: Option<Instant>,
+    /// When the first signal came.
+    signalled: Option<Instant>,
     no_output_since: Option<Instant>,
     /// Why the process ends, where no worker says so.
     failure: Option<Failure>,
@@ -157,6 +161,7 @@ impl Foreman {
             inboxes,
             ended,
             stopping: None,
+            signalled: None,
             no_output_since: None,
             failure: None,
             next_look: Instant::now(),
@@ -209,12 +214,20 @@ impl Foreman {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             while self.signals.try_recv().is_ok() {
-                if self.stopping.is_some() {
-                    tracing::warn!("a second signal: ending at once");
-                    return RunEnd::Unfinished(0);
+                let now = Instant::now();
+                match self.signalled {
+                    None => {
+                        tracing::info!("ending: finishing what is under way");
+                        self.signalled = Some(now);
+                        self.stop();
+                    }
+                    // A terminal and a parent process may both pass on the same Ctrl-C.
+                    Some(first) if now.duration_since(first) < SAME_SIGNAL => {}
+                    Some(_) => {
+                        tracing::warn!("a second signal: ending at once");
+                        return RunEnd::Unfinished(0);
+                    }
                 }
-                tracing::info!("ending: finishing what is under way");
-                self.stop();
             }
             if self.stopping.is_some_and(|until| Instant::now() > until) {
                 let failed = ends.iter().find_map(WorkerEnd::failure).or(self.failure.as_ref());

@@ -199,10 +199,7 @@ impl Stamper {
         if !self.judge(nth) {
             return Stamp::Unchanged(None);
         }
-        let mut outcome = match self.read[nth].outline.left_out {
-            0 => Outcome::Enriched,
-            _ => Outcome::Partial(Reason::AddressLimit),
-        };
+        let mut failed = None;
         if !self.missing.is_empty() {
             match ask(&mut self.missing) {
                 Ask::Wait => return Stamp::Missing,
@@ -216,13 +213,14 @@ impl Stamper {
                         self.resolve(nth);
                         self.judge(nth);
                     }
-                    if !self.missing.is_empty() {
-                        outcome = Outcome::Partial(reason);
-                    }
+                    failed = Some(reason).filter(|_| !self.missing.is_empty());
                 }
             }
         }
         let Read { outline, answers, .. } = &self.read[nth];
+        let cut = (outline.left_out > 0).then_some(Reason::AddressLimit);
+        let lacking = || answers.iter().any(|answer| answer.lacking).then_some(Reason::NotFound);
+        let outcome = failed.or(cut).or_else(lacking).map_or(Outcome::Enriched, Outcome::Partial);
         let len = self.encoder.plan(event, outline, answers, &mut self.resolver, outcome);
         Stamp::Written { len, outcome }
     }
@@ -313,19 +311,13 @@ fn place_of(event: &[u8]) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resolve::Want;
+    use crate::record::FactGroup;
+    use crate::resolve::{Learned, SourceId, Want};
 
     #[test]
     fn addresses_beyond_the_limit_make_a_record_partial_and_its_stamp_says_how_many() {
-        let settings = StampSettings {
-            addresses: extract::Config { limit: 2, ..extract::Config::default() },
-            wants: Arc::new(Wants::new(&[Want("geo".into())]).unwrap()),
-            databases: Arc::new(DatabaseSet::new(Vec::new()).unwrap()),
-            cache: Default::default(),
-            profile: Profile::Ecs,
-            existing: Existing::Keep,
-            memory_limit_bytes: 1 << 20,
-        };
+        let addresses = extract::Config { limit: 2, ..extract::Config::default() };
+        let settings = StampSettings { addresses, ..settings() };
         let mut stamper = Stamper::new(&settings).unwrap();
         let mut stamped = |ips: &str| {
             let event = format!(r#"{{"host":{{"ip":[{ips}]}}}}"#);
@@ -361,6 +353,25 @@ mod tests {
             existing: Existing::Keep,
             memory_limit_bytes: 1 << 20,
         }
+    }
+
+    #[test]
+    fn a_record_of_whose_address_nobody_knows_the_place_is_not_called_enriched() {
+        let settings = settings();
+        let (cache, scope) = &settings.cache;
+        let geo = GroupSet::EMPTY.with(FactGroup::Geo);
+        let nothing = Learned { source: SourceId(0), asked: geo, closes: geo, facts: None };
+        let address = "9.9.9.9".parse().unwrap();
+        cache.put(*scope, address, &nothing, cache.lifetimes(), Moment::now());
+        let mut stamper = Stamper::new(&settings).unwrap();
+        let (stamp, event) = stamped(&mut stamper, br#"{"source":{"ip":"9.9.9.9"}}"#);
+        let not_found = Outcome::Partial(Reason::NotFound);
+        assert!(
+            matches!(stamp, Stamp::Written { outcome, .. } if outcome == not_found),
+            "{stamp:?}"
+        );
+        let stamp = r#""ipstamp":{"outcome":"partial","reason":"not_found","sources":{}}}"#;
+        assert!(event.ends_with(stamp.as_bytes()), "{}", String::from_utf8_lossy(&event));
     }
 
     fn stamped(stamper: &mut Stamper, event: &[u8]) -> (Stamp, Vec<u8>) {

@@ -29,6 +29,8 @@ pub struct Answer {
     len: u8,
     /// Wanted groups that no source in memory answered or closed. Empty: nothing is to be asked.
     pub missing: GroupSet,
+    /// Everybody who is asked was asked for something that each address has, and nobody knows it.
+    pub lacking: bool,
 }
 
 impl Answer {

@@ -95,6 +95,9 @@ pub struct GroupSet(u16);
 impl GroupSet {
     /// No group.
     pub const EMPTY: Self = Self(0);
+    /// What each address of the internet has, so that "nothing known" of it is a gap. Of the others
+    /// it is an answer: no VPN, no carrier, no name.
+    pub const OF_EACH_ADDRESS: Self = Self::EMPTY.with(FactGroup::Geo).with(FactGroup::As);
 
     /// The set with `group` in it too.
     #[must_use]

@@ -101,6 +101,13 @@ fn odd_records() -> Vec<Outgoing> {
         Outgoing { key: Some(b"gone".to_vec()), ..Outgoing::default() },
         value(b""),
         Outgoing { key: Some(b"empty".to_vec()), ..value(b"") },
+        // Both with headers, which stand elsewhere than those of a value with content.
+        Outgoing { headers: vec![header(b"of", Some(b"an empty value"))], ..value(b"") },
+        Outgoing {
+            key: Some(b"gone".to_vec()),
+            headers: vec![header(b"of", Some(b"a tombstone"))],
+            ..Outgoing::default()
+        },
         // Events that are none, or odd.
         value(b"not json at all"),
         value(b"{\"source\":{\"ip\":\"81.2.69.142\""),

@@ -247,9 +247,8 @@ fn a_second_signal_ends_at_once() {
     let (mock, _client, setup) = prepared(Mock::start(), 2000);
     let line = under_way(&mock, &setup, 2000);
     mock.down();
-    line.signal();
-    line.signal();
-    let end = line.ends_within(seconds(3));
+    until("it ends while it is signalled", seconds(3), || line.signals_and_ended());
+    let end = line.ends_within(seconds(1));
     assert!(matches!(end, RunEnd::Unfinished(_)), "{end:?}");
 }
 

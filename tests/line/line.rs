@@ -155,6 +155,12 @@ impl Line {
         self.signals.send(()).unwrap();
     }
 
+    /// Signals once more, where it still listens. Whether it has ended.
+    pub(crate) fn signals_and_ended(&self) -> bool {
+        let _ = self.signals.send(());
+        self.running.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
     /// Waits for its end.
     pub(crate) fn ends_within(mut self, limit: Duration) -> RunEnd {
         let running = self.running.take().unwrap();

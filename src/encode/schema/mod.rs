@@ -35,7 +35,7 @@ struct Stamp {
     /// The sources that contributed, in the configured order: of a database the day on which it was
     /// built, of a provider the minute in which it answered, the oldest where there are several.
     sources: BTreeMap<String, String>,
-    /// How long ago the oldest answer of a provider was retrieved, in seconds.
+    /// How long ago the oldest answer of a provider was retrieved, in seconds, to the minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     age: Option<u32>,
     /// Providers that ought to have been asked anew and could not be.

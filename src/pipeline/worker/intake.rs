@@ -62,6 +62,9 @@ impl Worker {
     fn admit_held(&mut self) -> bool {
         let mut busy = false;
         for id in self.lane_ids() {
+            if self.lane(id).held.is_empty() {
+                continue;
+            }
             loop {
                 if !self.outlet.is_full() {
                     let held = &self.lanes[usize::from(id.0)].held;

@@ -24,7 +24,9 @@ use super::stamp::{StampSettings, Stamper};
 use super::ticket::LaneId;
 use crate::commit::Sequence;
 use crate::consume;
-use crate::kafka::{ClientError, Consumer, Fetched, PartitionTag, Place, Pool, Rebalance, Wake};
+use crate::kafka::{
+    ClientError, Consumer, Fault, Fetched, PartitionTag, Place, Pool, Rebalance, Wake,
+};
 use crate::publish::{Catalog, MakeProducer, OnUndeliverable, Outlet, TopicTemplate, UnderWay};
 use crate::record::{NextOffset, Outcome, Partition, Topic};
 use crate::resolve::desk::Desk;
@@ -147,6 +149,8 @@ pub(super) struct Worker {
     resets: Vec<(Topic, Partition, Place)>,
     /// Until when librdkafka may still be stopping the partitions that were begun again.
     beginning_until: Option<Instant>,
+    /// Why the last commit failed, which has been said.
+    commit_fault: Option<Fault>,
     /// By when the rebalance in front must be answered.
     revoke_until: Option<Instant>,
     stopping: Option<Instant>,
@@ -237,6 +241,7 @@ impl Worker {
             rebalances: VecDeque::new(),
             resets: Vec::new(),
             beginning_until: None,
+            commit_fault: None,
             revoke_until: None,
             stopping: None,
             forsaken: 0,

@@ -135,7 +135,7 @@ impl Worker {
         for (topic, partition, place) in std::mem::take(&mut self.resets) {
             let Some(id) = self.by_name.get(&(topic.clone(), partition)).copied() else { continue };
             let lane = self.lane_mut(id);
-            if lane.ownership != Ownership::Owned {
+            if lane.ownership != Ownership::Owned || begun.contains(&id) {
                 continue;
             }
             if lane.tracker.pending() > 0 || !lane.held.is_empty() {
@@ -158,8 +158,12 @@ impl Worker {
             }
         }
         if let Err(fault) = consumer.begin_again(&list, &all) {
-            // What is not fetched shows as a stalled partition, and is begun again then.
+            // What is not fetched shows as a stalled partition, and is begun again then. Until it is,
+            // what still comes is from the wrong place.
             tracing::warn!(error = %fault, "partitions could not be begun");
+            for id in begun {
+                self.lane_mut(id).misplaced = true;
+            }
             return;
         }
         self.beginning_until = Some(now + BEGINNING);

@@ -10,7 +10,7 @@ use super::super::reader::Next;
 use super::super::ticket::LaneId;
 use super::setbacks::Refused;
 use super::{Failure, TICK, Worker};
-use crate::kafka::{Consumer, Notice, Obstacle, PartitionList, Place};
+use crate::kafka::{Consumer, Fault, Notice, Obstacle, PartitionList, Place};
 use crate::publish::TopicState;
 use crate::record::{Outcome, Role, Topic};
 use crate::telemetry::{CodeLabels, PartitionLabels, Problem, ResultLabels, WorkerCounts};
@@ -150,12 +150,17 @@ impl Worker {
             let result = if failed.is_some() { "error" } else { "ok" };
             self.metrics.commits.get_or_create(&ResultLabels { result }).inc();
             match failed {
-                // librdkafka commits what is stored again at the next interval.
+                // librdkafka commits what is stored again at the next interval, five times a second.
+                Some(fault) if self.commit_fault == Some(fault) => {}
+                Some(fault) if is_of_a_rebalance(fault) => {
+                    tracing::info!(error = %fault, "a commit came into a rebalance; it is repeated");
+                }
                 Some(fault) => tracing::warn!(error = %fault, "a commit failed; it is repeated"),
                 None => {
                     self.health.resolve(&Problem::Brokers(self.number));
                 }
             }
+            self.commit_fault = failed;
         }
     }
 
@@ -357,4 +362,12 @@ fn count(counts: WorkerCounts, lane: &Lane) -> WorkerCounts {
         waiting: lane.waiting() as i64,
         oldest_seconds: 0,
     })
+}
+
+/// Whether the group is spreading its partitions anew, which every commit may come into.
+fn is_of_a_rebalance(fault: Fault) -> bool {
+    matches!(
+        fault.code(),
+        Code::RebalanceInProgress | Code::IllegalGeneration | Code::UnknownMemberId
+    )
 }

@@ -200,6 +200,7 @@ impl Resolver {
             // Nobody else is ever asked for it, so nothing of it is missing.
             let mut answer = tally.answer();
             answer.missing = GroupSet::EMPTY;
+            answer.lacking = false;
             return (answer, Until::Swapped);
         }
         let mut end = Moment::LAST;

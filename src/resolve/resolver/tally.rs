@@ -9,13 +9,20 @@ pub(super) struct Tally {
     wanted: GroupSet,
     /// Neither answered nor closed.
     pub(super) missing: GroupSet,
+    /// Closed by a source that does not have it.
+    closed: GroupSet,
     /// By group: the source that gives it.
     givers: [Option<(u8, FactsId)>; FactGroup::ALL.len()],
 }
 
 impl Tally {
     pub(super) fn new(wanted: GroupSet) -> Self {
-        Self { wanted, missing: wanted, givers: [None; FactGroup::ALL.len()] }
+        Self {
+            wanted,
+            missing: wanted,
+            closed: GroupSet::EMPTY,
+            givers: [None; FactGroup::ALL.len()],
+        }
     }
 
     /// Whether one of the groups is still missing.
@@ -30,7 +37,9 @@ impl Tally {
                 *giver = Some((source, said.facts));
             }
         }
-        self.missing = self.missing.without(said.answers).without(said.closes);
+        self.missing = self.missing.without(said.answers);
+        self.closed = self.closed.or(said.closes.and(self.missing));
+        self.missing = self.missing.without(said.closes);
     }
 
     /// Takes what is better than nothing: it stands in for nobody who has something.
@@ -54,6 +63,7 @@ impl Tally {
         parts[..len].sort_unstable_by_key(|part| part.source);
         let mut answer = Answer::default();
         answer.missing = self.missing;
+        answer.lacking = !self.closed.and(GroupSet::OF_EACH_ADDRESS).is_empty();
         for part in &parts[..len] {
             answer.push(*part);
         }

@@ -310,6 +310,22 @@ fn an_address_of_which_a_provider_knows_nothing_is_not_asked_again() {
 }
 
 #[test]
+fn nothing_known_is_a_gap_of_what_each_address_has_and_an_answer_of_the_rest() {
+    let lacking = |want: &[&str], facts: Option<&Enrichment>| {
+        let mut resolver = resolver(want, []);
+        let ip = address("1.0.0.1");
+        learn(&mut resolver, &ip, groups(want), facts);
+        let answer = resolver.resolve(&ip);
+        assert!(answer.missing.is_empty(), "nobody is asked again");
+        answer.lacking
+    };
+    assert!(lacking(&["geo"], None));
+    assert!(lacking(&["as", "geo"], Some(&learned_city("Narva"))));
+    assert!(!lacking(&["geo"], Some(&learned_city("Narva"))));
+    assert!(!lacking(&["privacy", "threat", "carrier", "hostname"], None));
+}
+
+#[test]
 fn what_was_learned_outlives_a_swap_and_files_come_first() {
     let set = set([asn_file("asn")]);
     let mut resolver = resolver_of(&["geo"], &set, 1 << 20);
