@@ -6,6 +6,17 @@ use crate::forward::Target;
 use crate::support::small_databases::Databases;
 use crate::workload::Skew;
 
+const USAGE: &str = "\
+cargo bench --bench whole_path -- [--records 1000000] [--rounds 2] [--workers 1]
+    [--workload skewed|flat|both] [--brokers HOST:PORT] [--mmdb CITY,ASN] [--addresses FILE]
+cargo bench --bench whole_path -- --quiet       an idle worker, and one record at a time";
+
+/// Ends with the usage, after what was wrong.
+fn end(code: i32, what: &str) -> ! {
+    println!("{what}{USAGE}");
+    std::process::exit(code)
+}
+
 /// What the command line asks for.
 pub(crate) struct Arguments {
     /// How many records.
@@ -65,7 +76,8 @@ impl Arguments {
                     let records = records.parse().expect("a number of records");
                     arguments.forward = Some(Target { brokers, input, output, records });
                 }
-                other => panic!("unknown: {other}"),
+                "--help" | "-h" => end(0, ""),
+                other => end(64, &format!("unknown: {other}\n")),
             }
         }
         arguments

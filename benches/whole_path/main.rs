@@ -2,11 +2,7 @@
 //! many bytes as a stamp has, and produces. Both run in turn on the same records; what counts is
 //! the ratio of the CPU that the whole processes used.
 //!
-//! ```text
-//! cargo bench --bench whole_path -- [--records 1000000] [--rounds 2] [--workers 1]
-//!     [--workload skewed|flat|both] [--brokers HOST:PORT] [--mmdb CITY,ASN] [--addresses FILE]
-//! cargo bench --bench whole_path -- --quiet       an idle worker, and one record at a time
-//! ```
+//! `cargo bench --bench whole_path -- --help` says what it takes.
 //!
 //! Without `--brokers` it starts a broker of its own (java and mvn). `--addresses` lists the
 //! addresses of the events, the most frequent first; it belongs to `--mmdb`.
