@@ -14,7 +14,7 @@ use crate::record::{Answer, Facts, FactsId, Outcome, Outline, Span, WritingNeeds
 #[derive(Debug)]
 pub struct Encoder {
     profile: Writer,
-    desk: Desk,
+    draft: Draft,
 }
 
 #[derive(Debug)]
@@ -25,7 +25,7 @@ enum Writer {
 
 /// What every profile works with.
 #[derive(Debug)]
-pub(super) struct Desk {
+pub(super) struct Draft {
     /// The configured paths as JSON strings.
     pub(super) paths: Vec<Vec<u8>>,
     /// How the sources are named in this epoch.
@@ -65,7 +65,7 @@ impl Encoder {
             Profile::Ecs => (Writer::Ecs(Box::new(Ecs::new(existing, paths))), ecs::render),
             Profile::Native => (Writer::Native(existing), native::render),
         };
-        let desk = Desk {
+        let draft = Draft {
             paths: paths.iter().map(|path| quoted(path)).collect(),
             sources: Sources::default(),
             fragments: Fragments::new(render, memory_limit_bytes),
@@ -73,7 +73,7 @@ impl Encoder {
             distinct: Distinct::default(),
             contributed: Contributed::default(),
         };
-        Self { profile: writer, desk }
+        Self { profile: writer, draft }
     }
 
     /// What the scanner is to note for this profile.
@@ -94,36 +94,36 @@ impl Encoder {
         facts: &mut dyn Facts,
         outcome: Outcome,
     ) -> usize {
-        let desk = &mut self.desk;
+        let draft = &mut self.draft;
         let epoch = facts.epoch();
-        desk.fragments.begin(epoch);
-        desk.sources.begin(epoch, facts);
-        desk.splice.clear();
-        desk.contributed = Contributed::default();
-        desk.distinct.look_at(&outline.sightings);
+        draft.fragments.begin(epoch);
+        draft.sources.begin(epoch, facts);
+        draft.splice.clear();
+        draft.contributed = Contributed::default();
+        draft.distinct.look_at(&outline.sightings);
         let about = Event { bytes: event, outline, answers, outcome };
         match &mut self.profile {
-            Writer::Ecs(ecs) => ecs.plan(desk, about, facts),
-            Writer::Native(existing) => native::plan(desk, about, facts, *existing),
+            Writer::Ecs(ecs) => ecs.plan(draft, about, facts),
+            Writer::Native(existing) => native::plan(draft, about, facts, *existing),
         }
-        desk.splice.finish(event.len())
+        draft.splice.finish(event.len())
     }
 
     /// Where memory will be read first when these facts are written.
     #[inline]
     pub fn place(&self, facts: FactsId) -> *const u8 {
-        self.desk.fragments.place(facts)
+        self.draft.fragments.place(facts)
     }
 
     /// The bytes that will be copied when these facts are written, as far as they are kept.
     #[inline]
     pub fn kept(&self, facts: FactsId) -> &[u8] {
-        self.desk.fragments.kept(facts)
+        self.draft.fragments.kept(facts)
     }
 
     /// Writes what was planned last for the same `event`. `out` has exactly the planned length; a
     /// shorter one is a fault of the caller and panics.
     pub fn write(&self, event: &[u8], out: &mut [u8]) {
-        self.desk.splice.copy(event, self.desk.fragments.bytes(), out);
+        self.draft.splice.copy(event, self.draft.fragments.bytes(), out);
     }
 }

@@ -1,6 +1,6 @@
 //! The profile `native`: everything in one list under `ipstamp`, in ipstamp's own names.
 
-use super::encoder::{Desk, Event};
+use super::encoder::{Draft, Event};
 use super::fragments::Slice;
 use super::json::{Members, append_address};
 use super::{Existing, groups, stamp};
@@ -12,35 +12,35 @@ pub(super) fn needs() -> WritingNeeds {
 }
 
 /// Plans the `ipstamp` object; nothing where the event has one of its own that is kept.
-pub(super) fn plan(desk: &mut Desk, event: Event<'_>, facts: &mut dyn Facts, existing: Existing) {
+pub(super) fn plan(draft: &mut Draft, event: Event<'_>, facts: &mut dyn Facts, existing: Existing) {
     let taken = event.outline.landmarks.first().copied().flatten();
     let Some(seat) = stamp::seat(event, taken, existing) else { return };
     // The sources stand before the items, so there is a first round for them.
     for answer in event.answers {
-        for (_, source) in desk.fragments.of(answer, facts).iter() {
-            desk.contributed.add(*source);
+        for (_, source) in draft.fragments.of(answer, facts).iter() {
+            draft.contributed.add(*source);
         }
     }
-    stamp::begin(desk, event, facts, seat);
-    desk.splice.text(b",\"addresses\":[");
-    items(desk, event, facts);
-    desk.splice.text(b"]}");
-    stamp::end(desk, event, seat);
+    stamp::begin(draft, event, facts, seat);
+    draft.splice.text(b",\"addresses\":[");
+    items(draft, event, facts);
+    draft.splice.text(b"]}");
+    stamp::end(draft, event, seat);
 }
 
-fn items(desk: &mut Desk, event: Event<'_>, facts: &mut dyn Facts) {
+fn items(draft: &mut Draft, event: Event<'_>, facts: &mut dyn Facts) {
     let mut comma: &[u8] = b"";
     for (nth, sighting) in event.outline.sightings.iter().enumerate() {
-        if !desk.distinct.is_first_at_path(nth) {
+        if !draft.distinct.is_first_at_path(nth) {
             continue;
         }
         let answer = event.answers.get(nth).copied().unwrap_or(Answer::default());
-        let found = desk.fragments.of(&answer, facts);
+        let found = draft.fragments.of(&answer, facts);
         if found.is_empty() && !sighting.address.is_global() {
             continue;
         }
-        let path: &[u8] = desk.paths.get(usize::from(sighting.path)).map_or(b"\"\"", |path| path);
-        desk.splice.write(|out| {
+        let path: &[u8] = draft.paths.get(usize::from(sighting.path)).map_or(b"\"\"", |path| path);
+        draft.splice.write(|out| {
             out.extend_from_slice(comma);
             out.extend_from_slice(b"{\"path\":");
             out.extend_from_slice(path);
@@ -53,9 +53,9 @@ fn items(desk: &mut Desk, event: Event<'_>, facts: &mut dyn Facts) {
             out.push(b'"');
         });
         for (fragment, _) in found.iter() {
-            desk.splice.kept(fragment.slice(Slice::Rest));
+            draft.splice.kept(fragment.slice(Slice::Rest));
         }
-        desk.splice.text(b"}");
+        draft.splice.text(b"}");
         comma = b",";
     }
 }

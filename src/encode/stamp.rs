@@ -3,7 +3,7 @@
 
 use std::io::Write as _;
 
-use super::encoder::{Desk, Event};
+use super::encoder::{Draft, Event};
 use super::json::{Members, quoted};
 use super::time::{append_day, append_minute};
 use super::{Existing, members};
@@ -101,9 +101,9 @@ impl Sources {
 /// Writes the stamp's beginning: `{"outcome":…,"reason":…,"sources":{…}`, of answers that were kept
 /// how old the oldest is and which are stale, and `left_out`. Names of outcomes and reasons need no
 /// escapes.
-pub(super) fn begin(desk: &mut Desk, event: Event<'_>, facts: &dyn Facts, seat: Seat) {
-    let (contributed, sources) = (desk.contributed, &desk.sources);
-    desk.splice.write(|out| {
+pub(super) fn begin(draft: &mut Draft, event: Event<'_>, facts: &dyn Facts, seat: Seat) {
+    let (contributed, sources) = (draft.contributed, &draft.sources);
+    draft.splice.write(|out| {
         if let Seat::New = seat {
             out.extend_from_slice(b",\"ipstamp\":");
         }
@@ -137,10 +137,10 @@ pub(super) fn begin(desk: &mut Desk, event: Event<'_>, facts: &dyn Facts, seat: 
 }
 
 /// Puts what was written since [`begin`] in its place.
-pub(super) fn end(desk: &mut Desk, event: Event<'_>, seat: Seat) {
+pub(super) fn end(draft: &mut Draft, event: Event<'_>, seat: Seat) {
     match seat {
-        Seat::New => desk.splice.insert_before(event.bytes, event.outline.root.close),
-        Seat::Of(value) => desk.splice.replace(value),
+        Seat::New => draft.splice.insert_before(event.bytes, event.outline.root.close),
+        Seat::Of(value) => draft.splice.replace(value),
     }
 }
 

@@ -307,15 +307,15 @@ impl Lane {
     }
 
     /// The next record whose turn it is, as its place; None when none may go.
-    pub(super) fn next_ready(&self, ordering: Ordering, from: usize) -> Option<usize> {
+    pub(super) fn next_ready(&self, ordering: Ordering) -> Option<usize> {
         let ready = |waiting: &Waiting| matches!(waiting.stage, Stage::Ready { .. });
         match ordering {
             Ordering::Partition => {
                 let first = self.waiting.iter().position(|w| !matches!(w.stage, Stage::Sent))?;
                 ready(&self.waiting[first]).then_some(first)
             }
-            Ordering::None => (from..self.waiting.len()).find(|index| ready(&self.waiting[*index])),
-            Ordering::Key => (from..self.waiting.len()).find(|index| {
+            Ordering::None => self.waiting.iter().position(ready),
+            Ordering::Key => (0..self.waiting.len()).find(|index| {
                 let waiting = &self.waiting[*index];
                 let key = waiting.key.as_deref();
                 ready(waiting)
@@ -427,7 +427,7 @@ mod tests {
             assert!(lane.waiting_bytes > 1000);
             let event = lane.take_asked(sequence).unwrap();
             lane.set_ready(sequence, Some(event), Outcome::Enriched);
-            let index = lane.next_ready(Ordering::Partition, 0).unwrap();
+            let index = lane.next_ready(Ordering::Partition).unwrap();
             assert!(lane.take_ready(index).is_some());
             assert_eq!((lane.waiting_bytes, lane.waiting()), (0, 0), "record {offset}");
         }

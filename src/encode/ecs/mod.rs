@@ -12,7 +12,7 @@ pub(super) use render::render;
 use scattered::{Scattered, Taken};
 use write::Which;
 
-use super::encoder::{Desk, Event};
+use super::encoder::{Draft, Event};
 use super::fragments::{Found, Slice};
 use super::{Existing, members, stamp};
 use crate::record::{Facts, Role, Sighting, Span, WritingNeeds};
@@ -76,7 +76,7 @@ impl Ecs {
     }
 
     /// Plans the facts beside each address, then `related.ip`, then `ipstamp`.
-    pub(super) fn plan(&mut self, desk: &mut Desk, event: Event<'_>, facts: &mut dyn Facts) {
+    pub(super) fn plan(&mut self, draft: &mut Draft, event: Event<'_>, facts: &mut dyn Facts) {
         self.spoken.clear();
         self.spoken.resize(event.outline.homes.len() * self.places.prefix_count(), false);
         self.role_free = [None; Role::ALL.len()];
@@ -90,37 +90,37 @@ impl Ecs {
         for (nth, sighting) in event.outline.sightings.iter().enumerate() {
             dotted |= sighting.name_steps > 1;
             let Some(answer) = event.answers.get(nth) else { continue };
-            let found = desk.fragments.of(answer, facts);
+            let found = draft.fragments.of(answer, facts);
             if !found.is_empty() {
-                self.put(desk, event, nth, &found);
+                self.put(draft, event, nth, &found);
             }
         }
         if event.outline.scattered {
-            self.scattered.take_out(desk, event.bytes);
+            self.scattered.take_out(draft, event.bytes);
         }
-        related::plan(desk, event, dotted);
-        self.stamp(desk, event, facts);
+        related::plan(draft, event, dotted);
+        self.stamp(draft, event, facts);
     }
 
     /// Finds the place for the facts of one sighting.
-    fn put(&mut self, desk: &mut Desk, event: Event<'_>, nth: usize, found: &Found) {
+    fn put(&mut self, draft: &mut Draft, event: Event<'_>, nth: usize, found: &Found) {
         let sighting = &event.outline.sightings[nth];
         if let Some(prefix) = self.places.beside(sighting) {
             let place = usize::from(sighting.home) * self.places.prefix_count() + prefix;
             let is_first = !std::mem::replace(&mut self.spoken[place], true);
             if is_first && !(event.outline.dotted && self.is_spoken_for(event, sighting)) {
-                self.beside(desk, event, sighting, prefix, found);
+                self.beside(draft, event, sighting, prefix, found);
                 return;
             }
-        } else if desk.distinct.is_first_at_path(nth) && self.take_role(event, sighting.role) {
-            desk.splice.text(b",\"");
-            desk.splice.text(sighting.role.name().as_bytes());
-            desk.splice.text(b"\":{");
-            write::address_and_facts(desk, sighting, found, allows_as(sighting.role));
-            desk.splice.insert_before(event.bytes, event.outline.root.close);
+        } else if draft.distinct.is_first_at_path(nth) && self.take_role(event, sighting.role) {
+            draft.splice.text(b",\"");
+            draft.splice.text(sighting.role.name().as_bytes());
+            draft.splice.text(b"\":{");
+            write::address_and_facts(draft, sighting, found, allows_as(sighting.role));
+            draft.splice.insert_before(event.bytes, event.outline.root.close);
             return;
         }
-        if desk.distinct.is_first_at_path(nth) {
+        if draft.distinct.is_first_at_path(nth) {
             self.also.push(nth);
         }
     }
@@ -153,7 +153,7 @@ impl Ecs {
     /// Writes the facts into the address's own object.
     fn beside(
         &mut self,
-        desk: &mut Desk,
+        draft: &mut Draft,
         event: Event<'_>,
         sighting: &Sighting,
         prefix: usize,
@@ -170,28 +170,28 @@ impl Ecs {
             as_rest: whole_as || rooms[AS] != Room::Occupied,
             whole_as,
         };
-        let write = |desk: &mut Desk, member: usize, name: Option<&[u8]>| match member {
-            GEO => write::member(desk, found, Slice::Geo, name),
-            AS => write::member(desk, found, Slice::As, name),
-            _ => write::traits(desk, found, which, name),
+        let write = |draft: &mut Draft, member: usize, name: Option<&[u8]>| match member {
+            GEO => write::member(draft, found, Slice::Geo, name),
+            AS => write::member(draft, found, Slice::As, name),
+            _ => write::traits(draft, found, which, name),
         };
         let mut written = [false; MEMBERS.len()];
         for member in [GEO, AS, TRAITS] {
             if let Room::Replaced(value) = rooms[member] {
-                written[member] = write(desk, member, None);
+                written[member] = write(draft, member, None);
                 if written[member] {
-                    desk.splice.replace(value);
+                    draft.splice.replace(value);
                 }
             }
         }
         let names = self.places.names(prefix);
         for member in [GEO, AS, TRAITS] {
             if rooms[member] == Room::Free {
-                written[member] = write(desk, member, Some(&names[member]));
+                written[member] = write(draft, member, Some(&names[member]));
             }
         }
         let home = &event.outline.homes[usize::from(sighting.home)];
-        desk.splice.insert_before(event.bytes, home.close);
+        draft.splice.insert_before(event.bytes, home.close);
         if event.outline.scattered {
             let anew = [GEO, AS, TRAITS].into_iter().filter(|member| written[*member]);
             anew.for_each(|member| self.scattered.leave(member));
@@ -225,27 +225,28 @@ impl Ecs {
     }
 
     /// Plans the `ipstamp` object, with the facts that found no place beside an address.
-    fn stamp(&self, desk: &mut Desk, event: Event<'_>, facts: &mut dyn Facts) {
+    fn stamp(&self, draft: &mut Draft, event: Event<'_>, facts: &mut dyn Facts) {
         let taken = event.outline.landmarks.get(IPSTAMP).copied().flatten();
         let Some(seat) = stamp::seat(event, taken, self.existing) else { return };
         // The sources stand before the list that they may contribute to.
         for nth in &self.also {
-            for (_, source) in desk.fragments.of(&event.answers[*nth], facts).iter() {
-                desk.contributed.add(*source);
+            for (_, source) in draft.fragments.of(&event.answers[*nth], facts).iter() {
+                draft.contributed.add(*source);
             }
         }
-        stamp::begin(desk, event, facts, seat);
+        stamp::begin(draft, event, facts, seat);
         for (item, nth) in self.also.iter().enumerate() {
-            desk.splice.text(if item == 0 { b",\"also\":[{\"path\":" } else { b",{\"path\":" });
+            draft.splice.text(if item == 0 { b",\"also\":[{\"path\":" } else { b",{\"path\":" });
             let sighting = &event.outline.sightings[*nth];
-            let found = desk.fragments.of(&event.answers[*nth], facts);
-            desk.splice
-                .text(desk.paths.get(usize::from(sighting.path)).map_or(b"\"\"", |path| path));
-            desk.splice.text(b",");
-            write::address_and_facts(desk, sighting, &found, true);
+            let found = draft.fragments.of(&event.answers[*nth], facts);
+            draft
+                .splice
+                .text(draft.paths.get(usize::from(sighting.path)).map_or(b"\"\"", |path| path));
+            draft.splice.text(b",");
+            write::address_and_facts(draft, sighting, &found, true);
         }
-        desk.splice.text(if self.also.is_empty() { b"}" } else { b"]}" });
-        stamp::end(desk, event, seat);
+        draft.splice.text(if self.also.is_empty() { b"}" } else { b"]}" });
+        stamp::end(draft, event, seat);
     }
 }
 

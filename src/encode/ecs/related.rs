@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use crate::encode::encoder::{Desk, Event};
+use crate::encode::encoder::{Draft, Event};
 use crate::encode::json::append_address;
 use crate::encode::members;
 use crate::record::Span;
@@ -24,7 +24,7 @@ enum Target {
 
 /// Plans the addresses that are not there yet. `dotted`: the event spells names with dots in them,
 /// so that it may have a literal `related.ip`.
-pub(super) fn plan(desk: &mut Desk, event: Event<'_>, dotted: bool) {
+pub(super) fn plan(draft: &mut Draft, event: Event<'_>, dotted: bool) {
     let Some(target) = target(event, dotted) else { return };
     let (before, after): (&[u8], &[u8]) = match target {
         Target::Array(_) => (b",", b""),
@@ -37,9 +37,9 @@ pub(super) fn plan(desk: &mut Desk, event: Event<'_>, dotted: bool) {
         Target::Array(array) => &event.bytes[array.start as usize..array.end as usize],
         _ => b"",
     };
-    let distinct = &desk.distinct;
+    let distinct = &draft.distinct;
     let mut any = false;
-    desk.splice.write(|out| {
+    draft.splice.write(|out| {
         let start = out.len();
         out.extend_from_slice(before);
         for (nth, sighting) in event.outline.sightings.iter().enumerate() {
@@ -68,10 +68,10 @@ pub(super) fn plan(desk: &mut Desk, event: Event<'_>, dotted: bool) {
     });
     match target {
         Target::Array(value) | Target::Object(value) => {
-            desk.splice.insert_before(event.bytes, value.end - 1);
+            draft.splice.insert_before(event.bytes, value.end - 1);
         }
-        Target::Null(value) | Target::NullObject(value) => desk.splice.replace(value),
-        Target::Root => desk.splice.insert_before(event.bytes, event.outline.root.close),
+        Target::Null(value) | Target::NullObject(value) => draft.splice.replace(value),
+        Target::Root => draft.splice.insert_before(event.bytes, event.outline.root.close),
     }
 }
 

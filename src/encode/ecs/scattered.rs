@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use crate::encode::encoder::{Desk, Event};
+use crate::encode::encoder::{Draft, Event};
 use crate::encode::members::{self, Member};
 use crate::record::{Home, Span};
 
@@ -137,7 +137,7 @@ impl Scattered {
     }
 
     /// Plans to take out what makes way.
-    pub(super) fn take_out(&mut self, desk: &mut Desk, event: &[u8]) {
+    pub(super) fn take_out(&mut self, draft: &mut Draft, event: &[u8]) {
         let Self { leaving, walked, .. } = self;
         leaving.sort_unstable_by_key(|spot| (spot.object.0, spot.member.name.start));
         for spots in leaving.chunk_by(|one, next| one.object == next.object) {
@@ -163,20 +163,20 @@ impl Scattered {
                 };
                 match &mut gap {
                     Some(gap) if gap.end == span.start => gap.end = span.end,
-                    _ => blank(desk, gap.replace(span)),
+                    _ => blank(draft, gap.replace(span)),
                 }
             }
-            blank(desk, gap);
+            blank(draft, gap);
         }
         walked.clear();
     }
 }
 
 /// White space stands for what is taken out.
-fn blank(desk: &mut Desk, gap: Option<Span>) {
+fn blank(draft: &mut Draft, gap: Option<Span>) {
     if let Some(gap) = gap {
-        desk.splice.text(b" ");
-        desk.splice.replace(gap);
+        draft.splice.text(b" ");
+        draft.splice.replace(gap);
     }
 }
 

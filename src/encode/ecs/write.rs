@@ -1,6 +1,6 @@
 //! Adds the slices of an answer to the plan as members and values.
 
-use crate::encode::encoder::Desk;
+use crate::encode::encoder::Draft;
 use crate::encode::fragments::{Found, Slice};
 use crate::encode::json::append_address;
 use crate::record::{Sighting, Span};
@@ -18,26 +18,26 @@ pub(super) struct Which {
 
 /// Adds a slice that is one member, under `name`, a JSON string, or its value alone; whether the
 /// answer has one.
-pub(super) fn member(desk: &mut Desk, found: &Found, slice: Slice, name: Option<&[u8]>) -> bool {
-    let Some(span) = one(desk, found, slice) else { return false };
+pub(super) fn member(draft: &mut Draft, found: &Found, slice: Slice, name: Option<&[u8]>) -> bool {
+    let Some(span) = one(draft, found, slice) else { return false };
     let plain = plain_name_len(slice);
     match name {
-        Some(name) if name.len() == plain => desk.splice.kept(span),
+        Some(name) if name.len() == plain => draft.splice.kept(span),
         Some(name) => {
-            desk.splice.text(b",");
-            desk.splice.text(name);
-            desk.splice.kept(Span { start: span.start + 1 + plain as u32, end: span.end });
+            draft.splice.text(b",");
+            draft.splice.text(name);
+            draft.splice.kept(Span { start: span.start + 1 + plain as u32, end: span.end });
         }
         None => {
             let before = ",:".len() + plain;
-            desk.splice.kept(Span { start: span.start + before as u32, end: span.end });
+            draft.splice.kept(Span { start: span.start + before as u32, end: span.end });
         }
     }
     true
 }
 
 /// Adds `ip_traits` under `name`, or its value alone; whether there was anything to add.
-pub(super) fn traits(desk: &mut Desk, found: &Found, which: Which, name: Option<&[u8]>) -> bool {
+pub(super) fn traits(draft: &mut Draft, found: &Found, which: Which, name: Option<&[u8]>) -> bool {
     let slices = [
         (Slice::As, which.whole_as),
         (Slice::GeoRest, which.geo_rest),
@@ -53,46 +53,51 @@ pub(super) fn traits(desk: &mut Desk, found: &Found, which: Which, name: Option<
             }
             if !any {
                 if let Some(name) = name {
-                    desk.splice.text(b",");
-                    desk.splice.text(name);
-                    desk.splice.text(b":{");
+                    draft.splice.text(b",");
+                    draft.splice.text(name);
+                    draft.splice.text(b":{");
                 } else {
-                    desk.splice.text(b"{");
+                    draft.splice.text(b"{");
                 }
                 span.start += 1;
                 any = true;
             }
-            desk.splice.kept(span);
-            desk.contributed.add(*source);
+            draft.splice.kept(span);
+            draft.contributed.add(*source);
         }
     }
     if any {
-        desk.splice.text(b"}");
+        draft.splice.text(b"}");
     }
     any
 }
 
 /// Adds `"ip":…`, all facts and the closing brace, for an object of our own.
-pub(super) fn address_and_facts(desk: &mut Desk, sighting: &Sighting, found: &Found, beside: bool) {
-    desk.splice.write(|out| {
+pub(super) fn address_and_facts(
+    draft: &mut Draft,
+    sighting: &Sighting,
+    found: &Found,
+    beside: bool,
+) {
+    draft.splice.write(|out| {
         out.extend_from_slice(b"\"ip\":\"");
         append_address(out, sighting.address.ip());
         out.push(b'"');
     });
-    member(desk, found, Slice::Geo, Some(b"\"geo\""));
+    member(draft, found, Slice::Geo, Some(b"\"geo\""));
     if beside {
-        member(desk, found, Slice::As, Some(b"\"as\""));
+        member(draft, found, Slice::As, Some(b"\"as\""));
     }
     let which = Which { geo_rest: true, as_rest: true, whole_as: !beside };
-    traits(desk, found, which, Some(b"\"ip_traits\""));
-    desk.splice.text(b"}");
+    traits(draft, found, which, Some(b"\"ip_traits\""));
+    draft.splice.text(b"}");
 }
 
 /// The slice from the one part that has it; its source has contributed.
-fn one(desk: &mut Desk, found: &Found, slice: Slice) -> Option<Span> {
+fn one(draft: &mut Draft, found: &Found, slice: Slice) -> Option<Span> {
     let mut all = found.iter().map(|(fragment, source)| (fragment.slice(slice), *source));
     let (span, source) = all.find(|(span, _)| span.start < span.end)?;
-    desk.contributed.add(source);
+    draft.contributed.add(source);
     Some(span)
 }
 

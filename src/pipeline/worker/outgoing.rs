@@ -84,8 +84,7 @@ impl Worker {
     }
 
     fn release(&mut self, id: LaneId) {
-        let mut from = 0;
-        while let Some(index) = self.lane(id).next_ready(self.config.ordering, from) {
+        while let Some(index) = self.lane(id).next_ready(self.config.ordering) {
             let lane = self.lane(id);
             let Some(waiting) = lane.waiting_at(index) else { return };
             let (output, input) = (lane.output, lane.partition);
@@ -97,8 +96,6 @@ impl Worker {
             let key = waiting.key.clone();
             let record = Waiting { stage: Stage::Ready { value, outcome }, ..waiting };
             self.publish(id, partition, key.as_deref(), record, None);
-            // Places shift when the front goes; looking from the start again is always right.
-            from = 0;
         }
     }
 
