@@ -94,7 +94,7 @@ fn stamper(profile: Profile, folder: &Path) -> Stamper {
         on_miss: None,
         non_global: false,
     };
-    let databases = database::open_all(&[file(&files.city), file(&files.asn)]).unwrap();
+    let databases = database::open_all(None, &[file(&files.city), file(&files.asn)]).unwrap();
     let wants = [Want("geo".into()), Want("as".into())];
     let settings = StampSettings {
         addresses: extract::Config::default(),

@@ -1,6 +1,7 @@
 //! Opens the databases of a command: with which code it ends, and what it advises, when one cannot
 //! be used.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::{Exit, Failure};
@@ -19,10 +20,11 @@ pub(super) enum NamedBy {
 /// Opens all of them. A file that cannot be read is unavailable, as it may come back; one that is
 /// no database is refused like a configuration.
 pub(super) fn open_all(
+    networks: Option<&Path>,
     configs: &[DatabaseConfig],
     named_by: NamedBy,
 ) -> Result<Vec<Arc<Database>>, Failure> {
-    database::open_all(configs).map_err(|error| failure(&error, named_by))
+    database::open_all(networks, configs).map_err(|error| failure(&error, named_by))
 }
 
 fn failure(error: &OpenError, named_by: NamedBy) -> Failure {
@@ -34,9 +36,11 @@ fn failure(error: &OpenError, named_by: NamedBy) -> Failure {
             );
             Failure::new(Exit::Unavailable, message)
         }
-        (OpenError::Unreadable { .. }, NamedBy::Configuration) => {
+        (OpenError::Unreadable { .. }, NamedBy::Configuration) | (OpenError::NoTable { .. }, _) => {
             Failure::new(Exit::Unavailable, error)
         }
-        (OpenError::Refused { .. }, _) => Failure::new(Exit::Config, error),
+        (OpenError::Refused { .. } | OpenError::Table { .. }, _) => {
+            Failure::new(Exit::Config, error)
+        }
     }
 }

@@ -62,6 +62,7 @@ fn not_wantable(error: &ResolveConfigError) -> Failure {
 pub(super) struct Parts {
     pub(super) addresses: extract::Config,
     want: Vec<Want>,
+    networks: Option<PathBuf>,
     databases: Vec<DatabaseConfig>,
     profile: Profile,
     existing: Existing,
@@ -76,6 +77,7 @@ impl From<File> for Parts {
         Self {
             addresses: file.input.addresses,
             want: file.want,
+            networks: file.networks,
             databases: file.databases,
             profile: file.output.profile,
             existing: file.output.existing,
@@ -100,7 +102,8 @@ impl Parts {
         if !args.mmdb.is_empty() {
             parts.databases = args.mmdb.iter().map(|path| database_config(path)).collect();
         }
-        if parts.databases.is_empty() && parts.providers.names().is_empty() {
+        let memory = parts.networks.is_some() || !parts.databases.is_empty();
+        if !memory && parts.providers.names().is_empty() {
             let message = "no database is given; name a file with --mmdb city.mmdb, or a \
                            configuration that lists databases or providers with --config";
             return Err(Failure::new(Exit::Usage, message));
@@ -115,7 +118,7 @@ impl Parts {
     pub(super) fn settings(&self, args: &LocalArgs) -> Result<StampSettings, Failure> {
         let wants = Wants::new(&self.want).map_err(|error| not_wantable(&error))?;
         let named_by = if args.mmdb.is_empty() { NamedBy::Configuration } else { NamedBy::Option };
-        let databases = open_all(&self.databases, named_by)?;
+        let databases = open_all(self.networks.as_deref(), &self.databases, named_by)?;
         let databases =
             DatabaseSet::new(databases).map_err(|error| Failure::new(Exit::Config, error))?;
         Ok(StampSettings {
@@ -144,6 +147,7 @@ impl Parts {
         Self {
             addresses: extract::Config::default(),
             want,
+            networks: None,
             databases: Vec::new(),
             profile: Profile::default(),
             existing: Existing::default(),

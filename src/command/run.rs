@@ -57,7 +57,8 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
     // First of all, so that a stop during the start is a stop like any other.
     let runtime = start_runtime()?;
     let signals = listen_for_signals(&runtime)?;
-    let databases = open_all(&config.databases, NamedBy::Configuration)?;
+    let databases =
+        open_all(config.networks.as_deref(), &config.databases, NamedBy::Configuration)?;
     let workers = config.pipeline.workers.unwrap_or_else(workers_by_default);
     let (health, metrics) = (Arc::new(Health::new(workers)), Arc::new(Metrics::new()));
     show_databases(&databases, &metrics);

@@ -10,7 +10,7 @@ use super::typed::one_of;
 use crate::extract::{AddressPath, Config as Addresses, ExtractConfigError, Extractor};
 use crate::kafka::{Protocol, Security};
 use crate::record::{FactGroup, TopicPattern, WritingNeeds};
-use crate::resolve::{ResolveConfigError, Want, Wants};
+use crate::resolve::{NETWORKS, ResolveConfigError, Want, Wants};
 
 /// Everything that is wrong with a file whose keys and types are right.
 pub(super) fn check(file: &File) -> Vec<Problem> {
@@ -284,6 +284,9 @@ fn databases(file: &File, problems: &mut Vec<Problem>) {
         if name.is_empty() {
             let message = "the path names no file";
             problems.push(Problem::with(&["databases", &step, "path"], message));
+        } else if name == NETWORKS && file.networks.is_some() {
+            let message = "this is what the table of `networks` is called; set another `name`";
+            problems.push(Problem::with(&["databases", &step, "name"], message));
         } else if names.contains_key(&name) {
             let key = if database.name.is_some() { "name" } else { "path" };
             let message = "another database has this name already; set `name` to tell them apart";

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -35,6 +36,11 @@ pub struct File {
     /// The database files. The order of the list is the order of precedence.
     #[serde(default)]
     pub databases: Vec<DatabaseConfig>,
+    /// A CSV table of one's own networks and what is known of them, which is asked before the
+    /// databases, and for private addresses too. The columns: `network`, and fields as `want` names
+    /// them, such as `company.name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub networks: Option<PathBuf>,
     /// Who may be asked over the network for what the databases do not know.
     #[serde(default)]
     pub providers: ProvidersConfig,

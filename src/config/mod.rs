@@ -19,7 +19,7 @@ mod typed;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::record::TopicPattern;
@@ -51,6 +51,8 @@ pub struct Config {
     pub want: Vec<resolve::Want>,
     /// Where answers come from, in the order of precedence.
     pub databases: Vec<resolve::DatabaseConfig>,
+    /// The table of one's own networks, which comes before them.
+    pub networks: Option<PathBuf>,
     /// Where the processes of a fleet write down what they spend.
     pub ledger: fleet::LedgerConfig,
     /// The licences whose spending is limited, by their names.
@@ -126,6 +128,7 @@ impl From<File> for Config {
             extract: file.input.addresses,
             want: file.want,
             databases: file.databases,
+            networks: file.networks,
             ledger: file.ledger,
             budgets: budgets(&file.providers),
             cache: file.cache,

@@ -1,4 +1,5 @@
-//! Database files from the disk: read whole into memory, checked, and handed to `resolve`.
+//! Database files from the disk, and the table of one's own networks: read whole into memory,
+//! checked, and handed to `resolve`.
 //!
 //! A file is never mapped: who writes to it, or cuts it off, would change it under the readers or
 //! kill the process.
@@ -6,25 +7,43 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::resolve::{Database, DatabaseConfig, DatabaseError};
+use crate::resolve::{Database, DatabaseConfig, DatabaseError, NetworksError, networks};
 
-/// Opens the configured files in their order.
-pub fn open_all(configs: &[DatabaseConfig]) -> Result<Vec<Arc<Database>>, OpenError> {
-    configs.iter().map(|config| open(config).map(Arc::new)).collect()
+/// Opens the table of networks, where there is one, and the configured files in their order.
+pub fn open_all(
+    networks: Option<&Path>,
+    configs: &[DatabaseConfig],
+) -> Result<Vec<Arc<Database>>, OpenError> {
+    let table = networks.into_iter().map(open_networks);
+    table.chain(configs.iter().map(open)).map(|opened| opened.map(Arc::new)).collect()
+}
+
+/// Opens a table of networks.
+pub fn open_networks(path: &Path) -> Result<Database, OpenError> {
+    let unreadable = |source| OpenError::NoTable { path: path.into(), source };
+    let bytes = read(path).map_err(unreadable)?;
+    let written = std::fs::metadata(path).and_then(|file| file.modified()).map_err(unreadable)?;
+    networks(&bytes, written)
+        .map_err(|source| OpenError::Table { path: path.into(), source: Box::new(source) })
 }
 
 /// Opens one file and treats it as configured.
 pub fn open(config: &DatabaseConfig) -> Result<Database, OpenError> {
-    let unreadable = |source| OpenError::Unreadable { path: config.path.clone(), source };
-    // A device or a pipe would never end.
-    if !std::fs::metadata(&config.path).map_err(unreadable)?.is_file() {
-        return Err(unreadable(std::io::Error::other("not a regular file")));
-    }
-    let bytes = std::fs::read(&config.path).map_err(unreadable)?;
+    let bytes = read(&config.path)
+        .map_err(|source| OpenError::Unreadable { path: config.path.clone(), source })?;
     let name = config.name.clone().unwrap_or_else(|| stem(&config.path));
     let database = Database::new(&name, bytes)
         .map_err(|source| OpenError::Refused { path: config.path.clone(), source })?;
     Ok(database.on_miss(config.on_miss).non_global(config.non_global))
+}
+
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    // A device or a pipe would never end.
+    if std::fs::metadata(path)?.is_file() {
+        std::fs::read(path)
+    } else {
+        Err(std::io::Error::other("not a regular file"))
+    }
 }
 
 /// The name of a database whose configuration does not give one: `city` of `/data/city.mmdb`.
@@ -42,6 +61,22 @@ pub enum OpenError {
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
+    },
+    /// The table of networks cannot be read.
+    #[error("{}: cannot be read ({source}); check `networks` and the file's rights", path.display())]
+    NoTable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The table of networks cannot be used.
+    #[error("{}: {source}", path.display())]
+    Table {
+        /// The file.
+        path: PathBuf,
+        /// Where, why, and the remedy.
+        source: Box<NetworksError>,
     },
     /// What is in it cannot be used.
     #[error("{}: {source}", path.display())]

@@ -112,6 +112,13 @@ impl Database {
         self
     }
 
+    /// Says what it can answer, where its maker knows.
+    #[must_use]
+    pub(super) fn covering(mut self, groups: GroupSet) -> Self {
+        self.reading.covers = groups;
+        self
+    }
+
     /// Says whether it is asked for addresses that are not global, too.
     #[must_use]
     pub fn non_global(mut self, non_global: bool) -> Self {

@@ -1,7 +1,7 @@
 //! Station 3: addresses to what is known of them, in tiers.
 //!
-//! [`Resolver::resolve`] is the whole road: the scope decides who may be asked, then the database
-//! files in the order of precedence, then what providers have answered, which all workers share in
+//! [`Resolver::resolve`] is the whole road: the scope decides who may be asked, then the operator's own
+//! networks and the database files in the order of precedence, then what providers have answered, which all workers share in
 //! one [`Cache`]. What is still missing is said; whoever runs the line asks a provider for it, puts
 //! the answer into the cache, and lets the resolver know.
 
@@ -19,6 +19,7 @@ mod known;
 mod layout;
 mod lenient;
 mod memo;
+mod networks;
 pub mod provider;
 mod resolver;
 mod set;
@@ -32,6 +33,7 @@ pub use cache::{
 };
 pub use config::{DatabaseConfig, OnMiss, Want};
 pub use database::{Database, DatabaseError};
+pub use networks::{NETWORKS, NetworksError, networks};
 pub use provider::{
     Answered, Api, Call, ItemError, Modules, Quota, Reply, Status, TokenPlace, Verdict,
 };

@@ -81,7 +81,8 @@ pub(super) fn all_names() -> Vec<String> {
     groups.into_iter().chain(FactGroup::ALL.into_iter().flat_map(of)).collect()
 }
 
-fn field_by_name(name: &str) -> Option<(FactGroup, &'static str)> {
+/// The field of this name: `geo.city_name`.
+pub(super) fn field_by_name(name: &str) -> Option<(FactGroup, &'static str)> {
     let (group, wanted) = name.split_once('.')?;
     let group = FactGroup::by_name(group)?;
     let known = fields(group, &Enrichment::default());

@@ -80,3 +80,39 @@ fn a_reader_that_has_seen_enough_is_no_fault() {
     assert_eq!(ended.status.code(), Some(0));
     assert!(ended.stderr.is_empty(), "{}", String::from_utf8_lossy(&ended.stderr));
 }
+
+#[test]
+fn the_operators_own_networks_are_asked_first_and_for_private_addresses_too() {
+    let folder = Folder::new();
+    let table = "network,geo.city_name,as.number\n10.0.0.0/8,Our house,\n81.2.0.0/16,Our branch,\n";
+    let config = |table: &str| {
+        folder.file(
+            "ipstamp.yaml",
+            &format!(
+                "kafka: {{brokers: [\"localhost:1\"]}}\ninput: {{topics: [logs], group: g}}\n\
+                 output: {{topic: out}}\nnetworks: {table}\n\
+                 databases: [{{path: {}}}, {{path: {}}}]\n",
+                folder.city(),
+                folder.asn(),
+            ),
+        )
+    };
+    let named = config(&folder.file("networks.csv", table));
+    let event = "{\"source\":{\"ip\":\"10.1.2.3\"},\"destination\":{\"ip\":\"81.2.3.4\"}}\n";
+    let ended = ipstamp(&["enrich", "--config", &named], event.as_bytes());
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    let event: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(event["source"]["geo"]["city_name"], "Our house");
+    assert_eq!(event["destination"]["geo"]["city_name"], "Our branch");
+    assert_eq!(event["destination"]["as"]["number"], 64501, "what the table does not say");
+    assert!(event["ipstamp"]["sources"]["networks"].is_string(), "{event}");
+
+    let checked = ipstamp(&["check", "--offline", "--config", &named], b"");
+    assert!(checked.out.contains("networks.csv, has geo, as"), "{}", checked.out);
+    let broken = config(&folder.file("broken.csv", "network,geo.citi_name\n"));
+    let ended = ipstamp(&["enrich", "--config", &broken], b"{}\n");
+    assert_eq!(ended.code, 78, "{}", ended.err);
+    let words =
+        "broken.csv: line 1: \"geo.citi_name\" is no field; did you mean \"geo.city_name\"?";
+    assert!(ended.err.contains(words), "{}", ended.err);
+}

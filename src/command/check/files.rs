@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use super::report::Report;
 use crate::config::Config;
-use crate::database::{open, stem};
+use crate::database::{open, open_networks, stem};
 use crate::kafka::Security;
 use crate::record::{FactGroup, GroupSet};
 use crate::resolve::{Database, Wants};
@@ -50,6 +50,22 @@ fn try_to_read(path: &Path) -> io::Result<()> {
 
 fn databases(config: &Config, now: SystemTime, report: &mut Report) {
     let mut covered = GroupSet::EMPTY;
+    if let Some(path) = &config.networks {
+        match open_networks(path) {
+            Ok(table) => {
+                covered = covered.or(table.covers());
+                report
+                    .ok("networks", format!("{}, has {}", path.display(), joined(table.covers())));
+            }
+            Err(error) => {
+                report.missing(
+                    "networks",
+                    error.to_string(),
+                    "mend the table, or take `networks` away",
+                );
+            }
+        }
+    }
     for database in &config.databases {
         let name = database.name.clone().unwrap_or_else(|| stem(&database.path));
         let subject = format!("database {name}");

@@ -5,6 +5,7 @@
 //! keys of its records.
 
 mod maxmind;
+pub(crate) mod own;
 mod owner;
 mod place;
 mod privacy;
@@ -34,6 +35,8 @@ pub(crate) enum Layout {
     Abuse,
     /// Flat: what the address hides, and how dangerous it is.
     Privacy,
+    /// Written by ipstamp: group by group.
+    Own,
 }
 
 /// What is known of a database's records before one is read.
@@ -54,6 +57,7 @@ impl Reading {
             lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty()).collect();
         match *words.first()? {
             "ipinfo" => ipinfo(&words),
+            own::TYPE => Some(Self { layout: Layout::Own, covers: ALL }),
             "geolite2" | "geoip2" | "geoip" | "dbip" | "ip2location" => maxmind(&words),
             _ => None,
         }
@@ -98,6 +102,7 @@ impl Reading {
             Layout::Carrier => owner::read_carrier(record),
             Layout::Abuse => owner::read_abuse(record),
             Layout::Privacy => privacy::read(record),
+            Layout::Own => own::read(record),
         };
         for group in ALL.without(self.covers).iter() {
             clear(&mut facts, group);
