@@ -12,8 +12,7 @@ use super::lookup::everything;
 use super::output::{Format, print, say, units};
 use super::plan::{NotAsked, Plan, price};
 use super::{Exit, Failure, Source};
-use crate::record::{Address, Facts as _, GroupSet, Moment, Reason};
-use crate::resolve::budget::Day;
+use crate::record::{Address, Day, Facts as _, GroupSet, Moment, Reason};
 use crate::resolve::desk::{Called, Seen, Witness};
 use crate::resolve::provider::Licence;
 use crate::resolve::{Did, Resolver, Step};
@@ -224,7 +223,7 @@ impl Tiers<'_> {
         let mut tier = Tier {
             source: database.name().to_string(),
             kind: "database",
-            built: Some(built(database.build_epoch())),
+            built: Some(Day::of(database.built()).to_string()),
             ..Tier::default()
         };
         match step.did {
@@ -302,10 +301,6 @@ fn cache(told: &[Step]) -> Tier {
 
 fn names(groups: GroupSet) -> Vec<&'static str> {
     groups.iter().map(crate::record::FactGroup::name).collect()
-}
-
-fn built(epoch: u64) -> String {
-    Day::of(std::time::UNIX_EPOCH + std::time::Duration::from_secs(epoch)).to_string()
 }
 
 impl Tier {

@@ -12,7 +12,8 @@ use super::output::{Format, print, say};
 use super::{Exit, Failure, Source};
 use crate::config::Config;
 use crate::fleet::{LedgerError, read_all};
-use crate::resolve::budget::{Bound, Day, Limits, PeriodKind, Replay, clock_time, gone_at};
+use crate::record::Day;
+use crate::resolve::budget::{Bound, Limits, PeriodKind, Replay, clock_time, gone_at};
 
 /// Say what of each licence's budget is used
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use clap::{Args, ValueEnum};
 use tokio::runtime::Runtime;
@@ -20,6 +20,7 @@ use crate::kafka::end_process;
 use crate::pipeline::{
     self, Audit, DeskWitness, RunEnd, RunSettings, StampSettings, workers_by_default,
 };
+use crate::record::Day;
 use crate::resolve::budget::Budget;
 use crate::resolve::{CacheScope, Database, DatabaseSet, Wants};
 use crate::telemetry::{DatabaseLabels, Health, Metrics, init_logging};
@@ -227,9 +228,10 @@ fn start_admin(runtime: &Runtime, address: SocketAddr, shown: admin::Shown) -> R
 fn show_databases(databases: &[Arc<Database>], metrics: &Metrics) {
     for database in databases {
         let labels = DatabaseLabels { database: database.name().to_string() };
-        metrics.database_built.get_or_create(&labels).set(database.build_epoch() as i64);
+        let seconds = database.built().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        metrics.database_built.get_or_create(&labels).set(seconds as i64);
         tracing::info!(database = %database.name(), kind = database.database_type(),
-            built = database.build_epoch(), "opened a database");
+            built = %Day::of(database.built()), "opened a database");
     }
 }
 

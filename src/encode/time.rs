@@ -1,6 +1,6 @@
 //! Times as they stand in an event: RFC 3339 in UTC, without formatting machinery.
 
-use crate::record::Moment;
+use crate::record::{Day, Moment};
 
 /// Appends `"2026-11-18"`, with the quotes.
 pub(super) fn append_day(out: &mut Vec<u8>, moment: Moment) {
@@ -22,10 +22,11 @@ pub(super) fn append_minute(out: &mut Vec<u8>, moment: Moment) {
 }
 
 fn day(out: &mut Vec<u8>, moment: Moment) {
-    let (year, month, day) = civil(moment.0 / (24 * 60 * 60));
-    digits(out, year / 100);
-    digits(out, year % 100);
-    for part in [month, day] {
+    // All of them are positive: a moment is not before 1970.
+    let (year, month, day) = Day::from(moment).civil();
+    digits(out, year as u32 / 100);
+    digits(out, year as u32 % 100);
+    for part in [month as u32, day as u32] {
         out.push(b'-');
         digits(out, part);
     }
@@ -33,21 +34,6 @@ fn day(out: &mut Vec<u8>, moment: Moment) {
 
 fn digits(out: &mut Vec<u8>, number: u32) {
     out.extend_from_slice(&[b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]);
-}
-
-/// Year, month and day of so many days after 1970-01-01, in years that begin in March: so the leap
-/// day is the last of a year, and the lengths of the months follow a line.
-fn civil(days: u32) -> (u32, u32, u32) {
-    let days_since_0000_03_01 = days + 719_468;
-    let era = days_since_0000_03_01 / 146_097;
-    let day_of_era = days_since_0000_03_01 % 146_097;
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let (month, later) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    (era * 400 + year_of_era + later, month, day)
 }
 
 #[cfg(test)]

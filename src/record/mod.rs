@@ -8,6 +8,7 @@
 
 mod address;
 mod answer;
+mod day;
 mod enrichment;
 mod fact_group;
 mod moment;
@@ -20,6 +21,7 @@ mod topic_pattern;
 
 pub use address::Address;
 pub use answer::{Answer, Facts, FactsId, Part, Retrieval, Source};
+pub use day::Day;
 pub use enrichment::{
     Abuse, AutonomousSystem, Carrier, Company, Crawler, Direction, Enrichment, Geo, Hostname,
     Network, Privacy, RawScore, Signal, Threat,

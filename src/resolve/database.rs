@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use maxminddb::{MaxMindDbError, Reader, WithinOptions};
 
@@ -136,9 +137,10 @@ impl Database {
         &self.reader.metadata().database_type
     }
 
-    /// When the file was built, in seconds since 1970 UTC.
-    pub fn build_epoch(&self) -> u64 {
-        self.reader.metadata().build_epoch
+    /// When the file says that it was built; the beginning of time when it says nonsense.
+    pub fn built(&self) -> SystemTime {
+        let since = Duration::from_secs(self.reader.metadata().build_epoch);
+        UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)
     }
 
     /// The groups that a file of its type can answer; for a file of unknown type, those that a
@@ -381,7 +383,7 @@ mod tests {
         let file = Database::new("city", city_bytes()).unwrap();
         assert_eq!(file.name().as_ref(), "city");
         assert_eq!(file.database_type(), "GeoLite2-City");
-        assert_eq!(file.build_epoch(), 1_767_225_600);
+        assert_eq!(file.built(), UNIX_EPOCH + Duration::from_secs(1_767_225_600));
         assert_eq!(file.covers(), GroupSet::EMPTY.with(FactGroup::Geo));
     }
 

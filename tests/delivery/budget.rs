@@ -10,7 +10,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ipstamp::fleet::{Found, Ledger, LedgerSettings, read_all};
-use ipstamp::resolve::budget::{Act, Budget, Day, Entry, Limits, Reserve};
+use ipstamp::record::Day;
+use ipstamp::resolve::budget::{Act, Budget, Entry, Limits, Reserve};
 use ipstamp::telemetry::Metrics;
 use rdkafka::ClientConfig;
 

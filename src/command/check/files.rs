@@ -10,7 +10,7 @@ use super::report::Report;
 use crate::config::Config;
 use crate::database::{open, open_networks, stem};
 use crate::kafka::Security;
-use crate::record::{FactGroup, GroupSet};
+use crate::record::{Day, FactGroup, GroupSet};
 use crate::resolve::{Database, Wants};
 
 /// A database that is older than this is worth a word.
@@ -97,13 +97,13 @@ fn databases(config: &Config, now: SystemTime, report: &mut Report) {
 }
 
 fn judge(subject: &str, database: &Database, now: SystemTime, report: &mut Report) {
-    let built = SystemTime::UNIX_EPOCH + Duration::from_secs(database.build_epoch());
+    let built = database.built();
     let age = now.duration_since(built).unwrap_or_default();
     let days = age.as_secs() / (24 * 60 * 60);
     let found = format!(
         "{}, built {}, has {}",
         database.database_type().escape_debug(),
-        date(database.build_epoch()),
+        Day::of(built),
         joined(database.covers()),
     );
     if age > OLD {
@@ -116,39 +116,4 @@ fn judge(subject: &str, database: &Database, now: SystemTime, report: &mut Repor
 
 pub(super) fn joined(groups: GroupSet) -> String {
     groups.iter().map(FactGroup::name).collect::<Vec<_>>().join(", ")
-}
-
-/// `2026-11-02`, from seconds since 1970. By Howard Hinnant's reckoning: years begin in March, so
-/// that the leap day is their last.
-fn date(seconds: u64) -> String {
-    let days = seconds / 86_400 + 719_468;
-    let era = days / 146_097;
-    let day_of_era = days % 146_097;
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dates_are_those_of_the_calendar() {
-        let cases = [
-            (0, "1970-01-01"),
-            (951_782_400, "2000-02-29"),
-            (951_868_800, "2000-03-01"),
-            (1_709_164_799, "2024-02-28"),
-            (4_102_444_799, "2099-12-31"),
-        ];
-        for (seconds, expected) in cases {
-            assert_eq!(date(seconds), expected);
-        }
-    }
 }

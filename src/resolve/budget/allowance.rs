@@ -5,11 +5,12 @@ use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
-use super::calendar::{Day, Period};
+use super::calendar::Period;
 use super::config::{Limits, PeriodKind};
 use super::forecast::gone_at;
 use super::purse::{Crossed, Purse, Reservation, Reserve};
 use super::replay::Bound;
+use crate::record::Day;
 
 /// Somebody to be told that something has changed. Called without any lock held; may call back.
 type Listener = Arc<dyn Fn() + Send + Sync>;

@@ -7,11 +7,11 @@ use std::time::SystemTime;
 use uuid::Uuid;
 
 use super::allowance::Budget;
-use super::calendar::Day;
 use super::config::Limits;
 use super::entry::{Act, Entry};
 use super::purse::Crossed;
 use super::replay::{Decision, Replay};
+use crate::record::Day;
 
 /// See the head of the file.
 pub struct Books {

@@ -8,7 +8,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::calendar::{Day, Period};
+use super::calendar::Period;
+use crate::record::Day;
 
 /// What may be spent with a licence.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::calendar::Day;
 use super::config::Limits;
+use crate::record::Day;
 
 /// The form that this version writes. A reader that meets a higher one cannot compute what is left.
 const VERSION: u32 = 1;

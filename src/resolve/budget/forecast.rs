@@ -25,7 +25,8 @@ pub fn gone_at(now: SystemTime, bound: &Bound, units: u64, span: Duration) -> Op
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resolve::budget::{Day, PeriodKind};
+    use crate::record::Day;
+    use crate::resolve::budget::PeriodKind;
 
     const HOUR: Duration = Duration::from_secs(3600);
 

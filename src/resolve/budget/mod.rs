@@ -31,7 +31,7 @@ mod tests;
 
 pub use allowance::{Budget, Standing};
 pub use books::Books;
-pub use calendar::{Day, MARGIN, Period, clock_time};
+pub use calendar::{MARGIN, Period, clock_time};
 pub use config::{BudgetConfig, LimitedBudget, Limits, PeriodKind};
 pub use entry::{Act, Entry, Unreadable};
 pub use forecast::gone_at;

@@ -4,9 +4,10 @@ use std::time::SystemTime;
 
 use uuid::Uuid;
 
-use super::calendar::{Day, Period};
+use super::calendar::Period;
 use super::config::{Limits, PeriodKind};
 use super::replay::Bound;
+use crate::record::Day;
 
 /// A chunk is this part of what is left: so many processes can hold one, and what a crash wastes
 /// shrinks with the remainder.

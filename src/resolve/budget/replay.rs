@@ -5,9 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
-use super::calendar::{Day, MARGIN, Period};
+use super::calendar::{MARGIN, Period};
 use super::config::{Limits, PeriodKind};
 use super::entry::{Act, Entry};
+use crate::record::Day;
 
 /// The longest that any period can be, and some days for entries that come late.
 const REMEMBERED_DAYS: i32 = 70;

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::record::Day;
 
 const LICENCE: &str = "main";
 

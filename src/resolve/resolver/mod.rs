@@ -281,7 +281,7 @@ impl Facts for Resolver {
     fn sources(&self) -> Vec<Source> {
         let databases = self.databases.iter().map(|database| Source {
             name: Arc::clone(database.name()),
-            built: Some(Moment(database.build_epoch().try_into().unwrap_or(u32::MAX))),
+            built: Some(database.built().into()),
         });
         let providers = self.cache.sources().iter();
         let providers = providers.map(|name| Source { name: Arc::clone(name), built: None });
