@@ -22,7 +22,7 @@ fn may_import() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("publish", vec!["record", "kafka"]),
         ("kafka", vec!["record"]),
         ("telemetry", vec!["record"]),
-        ("database", vec!["resolve"]),
+        ("database", vec!["record", "resolve", "telemetry"]),
         ("fleet", vec!["record", "resolve", "kafka", "telemetry"]),
         ("admin", vec!["telemetry"]),
         ("pipeline", [STATIONS, &["record", "kafka", "telemetry"]].concat()),

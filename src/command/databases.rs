@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Exit, Failure};
-use crate::database::{self, OpenError};
+use crate::config::Config;
+use crate::database::{self, Files, OpenError};
 use crate::resolve::{Database, DatabaseConfig};
 
 /// Who named the files.
@@ -25,6 +26,12 @@ pub(super) fn open_all(
     named_by: NamedBy,
 ) -> Result<Vec<Arc<Database>>, Failure> {
     database::open_all(networks, configs).map_err(|error| failure(&error, named_by))
+}
+
+/// Opens and verifies those of the configuration, to be followed.
+pub(super) fn open_files(config: &Config) -> Result<Files, Failure> {
+    Files::open(config.networks.as_deref(), &config.databases)
+        .map_err(|error| failure(&error, NamedBy::Configuration))
 }
 
 fn failure(error: &OpenError, named_by: NamedBy) -> Failure {

@@ -2,7 +2,7 @@
 //! alone.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -100,7 +100,7 @@ impl Parts {
         let wants_config = source.is_named() || (args.mmdb.is_empty() && source.path().exists());
         let mut parts = if wants_config { source.load()?.into() } else { Self::wanting(want) };
         if !args.mmdb.is_empty() {
-            parts.databases = args.mmdb.iter().map(|path| database_config(path)).collect();
+            parts.databases = args.mmdb.iter().map(DatabaseConfig::of).collect();
         }
         let memory = parts.networks.is_some() || !parts.databases.is_empty();
         if !memory && parts.providers.names().is_empty() {
@@ -157,10 +157,6 @@ impl Parts {
             deadline: Duration::from_secs(2),
         }
     }
-}
-
-fn database_config(path: &Path) -> DatabaseConfig {
-    DatabaseConfig { name: None, path: path.into(), on_miss: None, non_global: false }
 }
 
 /// Reads the name of a profile.

@@ -10,7 +10,7 @@ use super::typed::one_of;
 use crate::extract::{AddressPath, Config as Addresses, ExtractConfigError, Extractor};
 use crate::kafka::{Protocol, Security};
 use crate::record::{FactGroup, TopicPattern, WritingNeeds};
-use crate::resolve::{NETWORKS, ResolveConfigError, Want, Wants};
+use crate::resolve::{NETWORKS, ResolveConfigError, Want, Wants, is_field};
 
 /// Everything that is wrong with a file whose keys and types are right.
 pub(super) fn check(file: &File) -> Vec<Problem> {
@@ -293,6 +293,18 @@ fn databases(file: &File, problems: &mut Vec<Problem>) {
             problems.push(Problem::with(&["databases", &step, key], message));
         }
         names.insert(name, at);
+        for (address, fields) in &database.canaries {
+            for field in fields.keys().filter(|field| !is_field(field)) {
+                let key = ["databases", &step, "canaries", &address.to_string(), field];
+                let message = "unknown field; write one that `want` may name, such as \
+                               geo.country_iso_code";
+                problems.push(Problem::with(&key, message));
+            }
+        }
+    }
+    if file.database_watch.is_zero() {
+        let message = "there would be no end of looking; write a time such as 2s";
+        problems.push(Problem::with(&["database_watch"], message));
     }
 }
 

@@ -36,6 +36,10 @@ pub struct File {
     /// The database files. The order of the list is the order of precedence.
     #[serde(default)]
     pub databases: Vec<DatabaseConfig>,
+    /// How often the database files and the table of `networks` are looked at for a change.
+    #[serde(default = "two_seconds", with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub database_watch: Duration,
     /// A CSV table of one's own networks and what is known of them, which is asked before the
     /// databases, and for private addresses too. The columns: `network`, and fields as `want` names
     /// them, such as `company.name`.

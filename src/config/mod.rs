@@ -51,6 +51,8 @@ pub struct Config {
     pub want: Vec<resolve::Want>,
     /// Where answers come from, in the order of precedence.
     pub databases: Vec<resolve::DatabaseConfig>,
+    /// How often they are looked at for a change.
+    pub database_watch: Duration,
     /// The table of one's own networks, which comes before them.
     pub networks: Option<PathBuf>,
     /// Where the processes of a fleet write down what they spend.
@@ -128,6 +130,7 @@ impl From<File> for Config {
             extract: file.input.addresses,
             want: file.want,
             databases: file.databases,
+            database_watch: file.database_watch,
             networks: file.networks,
             ledger: file.ledger,
             budgets: budgets(&file.providers),

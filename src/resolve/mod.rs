@@ -7,6 +7,7 @@
 
 pub mod budget;
 mod cache;
+mod canary;
 mod config;
 mod database;
 mod decode;
@@ -24,6 +25,8 @@ pub mod provider;
 mod resolver;
 mod set;
 mod step;
+mod survey;
+mod tree;
 mod value;
 mod wants;
 
@@ -31,6 +34,7 @@ pub use cache::{
     Adopted, Cache, CacheConfig, CacheScope, Change, Entry, Learned, Life, Lifetimes, SourceId,
     Told as SourceTold,
 };
+pub use canary::{Expected, is_field};
 pub use config::{DatabaseConfig, OnMiss, Want};
 pub use database::{Database, DatabaseError};
 pub use networks::{NETWORKS, NetworksError, networks};
@@ -40,4 +44,5 @@ pub use provider::{
 pub use resolver::{CacheLookups, Resolver};
 pub use set::DatabaseSet;
 pub use step::{Did, Step};
+pub use survey::{Seen, Survey};
 pub use wants::{ResolveConfigError, Wants};

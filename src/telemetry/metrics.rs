@@ -4,7 +4,6 @@
 //! no record pays for them. Labels come from closed sets; no address and no secret is one.
 
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -12,7 +11,11 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use crate::record::{Outcome, Partition, Role, Topic};
+use super::labels::{
+    BudgetLabels, CodeLabels, DatabaseLabels, GenerationLabels, KindLabels, OutcomeLabels,
+    PartitionLabels, ProviderCodeLabels, ProviderLabels, ReasonLabels, RefusalLabels, ResultLabels,
+    RoleLabels,
+};
 
 /// A name and when to look at it, for the README's table.
 type Described = (&'static str, &'static str);
@@ -53,6 +56,15 @@ pub const METRICS: &[Described] = &[
     ("ipstamp_producers_replaced_total", "Producers that had to be made anew."),
     ("ipstamp_kafka_errors_total", "Errors reported by the Kafka clients, by code."),
     ("ipstamp_database_build_timestamp_seconds", "When each database was built."),
+    (
+        "ipstamp_database_generation",
+        "1 for the generation of each database that is in force, by the beginning of its SHA-256.",
+    ),
+    ("ipstamp_database_swaps_total", "Generations put in force since the start."),
+    (
+        "ipstamp_database_refusals_total",
+        "Files that were not put in force, by reason: gone, not_mmdb, damaged, older, canary … The log has the remedy.",
+    ),
     (
         "ipstamp_database_broken_total",
         "Lookups that met a broken place of a database file, and so went without its answer.",
@@ -152,6 +164,12 @@ pub struct Metrics {
     /// See [`METRICS`].
     pub database_built: Family<DatabaseLabels, Gauge>,
     /// See [`METRICS`].
+    pub database_generation: Family<GenerationLabels, Gauge>,
+    /// See [`METRICS`].
+    pub database_swaps: Family<DatabaseLabels, Counter>,
+    /// See [`METRICS`].
+    pub database_refusals: Family<RefusalLabels, Counter>,
+    /// See [`METRICS`].
     pub database_broken: Family<DatabaseLabels, Counter>,
     /// See [`METRICS`].
     pub offsets_lost: Counter,
@@ -187,117 +205,6 @@ pub struct Metrics {
     pub provider_refused: Family<ProviderLabels, Gauge>,
     /// See [`METRICS`].
     pub questions_refused: Family<ReasonLabels, Counter>,
-}
-
-/// How a record ended.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct OutcomeLabels {
-    outcome: &'static str,
-    reason: &'static str,
-}
-
-impl From<Outcome> for OutcomeLabels {
-    fn from(outcome: Outcome) -> Self {
-        Self { outcome: outcome.name(), reason: outcome.why() }
-    }
-}
-
-/// The part that an address plays.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct RoleLabels {
-    role: &'static str,
-}
-
-impl From<Role> for RoleLabels {
-    fn from(role: Role) -> Self {
-        Self { role: role.name() }
-    }
-}
-
-/// A partition of an input topic.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct PartitionLabels {
-    /// The topic.
-    pub topic: TopicLabel,
-    /// The partition.
-    pub partition: i32,
-}
-
-impl PartitionLabels {
-    /// Those of this partition.
-    pub fn of(topic: &Topic, partition: Partition) -> Self {
-        Self { topic: TopicLabel(topic.clone()), partition: partition.0 }
-    }
-}
-
-/// A topic's name as a label.
-#[derive(Clone, Debug, Hash, PartialEq, Eq)]
-pub struct TopicLabel(pub Topic);
-
-impl EncodeLabelValue for TopicLabel {
-    fn encode(&self, encoder: &mut LabelValueEncoder) -> Result<(), std::fmt::Error> {
-        EncodeLabelValue::encode(&self.0.as_str(), encoder)
-    }
-}
-
-/// A kind of rebalance.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct KindLabels {
-    /// `assign`, `revoke` or `lost`.
-    pub kind: &'static str,
-}
-
-/// How something went.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct ResultLabels {
-    /// `ok` or `error`; of a question to the cache `hit`, `unknown`, `stale` or `miss`.
-    pub result: &'static str,
-}
-
-/// A code of Kafka or librdkafka.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct CodeLabels {
-    /// Its name.
-    pub code: &'static str,
-}
-
-/// A database.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct DatabaseLabels {
-    /// Its configured name.
-    pub database: String,
-}
-
-/// A limit of a licence.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct BudgetLabels {
-    /// The licence's name, as configured.
-    pub licence: String,
-    /// `day` or `month`.
-    pub period: &'static str,
-}
-
-/// A provider's licence.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct ProviderLabels {
-    /// Its configured name.
-    pub provider: String,
-}
-
-/// How a request to a provider went.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct ProviderCodeLabels {
-    /// Its configured name.
-    pub provider: String,
-    /// The HTTP status, or what failed.
-    pub code: &'static str,
-}
-
-/// Why something was not done.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct ReasonLabels {
-    /// As on records.
-    pub reason: &'static str,
 }
 
 /// From a millisecond to the longest that a request may take.
@@ -342,6 +249,9 @@ impl Metrics {
             producers_replaced: Counter::default(),
             kafka_errors: Family::default(),
             database_built: Family::default(),
+            database_generation: Family::default(),
+            database_swaps: Family::default(),
+            database_refusals: Family::default(),
             database_broken: Family::default(),
             offsets_lost: Counter::default(),
             budget_limit: Family::default(),
@@ -409,6 +319,21 @@ impl Metrics {
             "ipstamp_database_broken",
             total("ipstamp_database_broken"),
             self.database_broken.clone(),
+        );
+        registry.register(
+            "ipstamp_database_generation",
+            help("ipstamp_database_generation"),
+            self.database_generation.clone(),
+        );
+        registry.register(
+            "ipstamp_database_swaps",
+            total("ipstamp_database_swaps"),
+            self.database_swaps.clone(),
+        );
+        registry.register(
+            "ipstamp_database_refusals",
+            total("ipstamp_database_refusals"),
+            self.database_refusals.clone(),
         );
         registry.register("ipstamp_commits", total("ipstamp_commits"), self.commits.clone());
         registry.register(
@@ -499,6 +424,7 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::{Outcome, Partition, Role, Topic};
 
     #[test]
     fn every_metric_is_described_and_every_description_is_a_metric() {
@@ -512,6 +438,11 @@ mod tests {
         metrics.cache_lookups.get_or_create(&ResultLabels { result: "hit" }).inc();
         metrics.database_built.get_or_create(&DatabaseLabels { database: "city".into() }).set(1);
         metrics.database_broken.get_or_create(&DatabaseLabels { database: "city".into() }).inc();
+        metrics.database_swaps.get_or_create(&DatabaseLabels { database: "city".into() }).inc();
+        let labels = GenerationLabels { database: "city".into(), generation: "ba78".into() };
+        metrics.database_generation.get_or_create(&labels).set(1);
+        let labels = RefusalLabels { database: "city".into(), reason: "older" };
+        metrics.database_refusals.get_or_create(&labels).inc();
         let labels = BudgetLabels { licence: "main".into(), period: "day" };
         metrics.budget_limit.get_or_create(&labels).set(1);
         metrics.budget_used.get_or_create(&labels).set(1);

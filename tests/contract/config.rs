@@ -136,6 +136,12 @@ fn what_is_wrong_is_said_with_its_place_its_key_and_a_remedy() {
         ("output: {topic: '{topik}.x'}", "output.topic: only `{topic}` can be put in"),
         ("output: {topic: o, dead_letter: o}", "output.dead_letter: is the output topic itself"),
         ("databases: [{path: a/x.mmdb}, {path: b/x.mmdb}]", "databases[1].path: another database"),
+        ("database_watch: 0s", "4:1 database_watch: there would be no end of looking"),
+        (
+            "databases: [{path: a.mmdb, canaries: {8.8.8.8: {geo.contry: US}}}]",
+            "databases[0].canaries.8.8.8.8.geo.contry: unknown field",
+        ),
+        ("databases: [{path: a.mmdb, canaries: {8.8.8: {as.number: 1}}}]", "canaries"),
         ("deadline: 0s", "4:1 deadline: nothing could be waited for"),
         ("window: {records: 0}", "4:10 window.records: at least 1"),
         ("workers: 0", "4:1 workers: at least 1"),

@@ -20,4 +20,5 @@ mod secured;
 mod shutdown;
 mod spoilt;
 mod storm;
+mod swaps;
 mod topics;

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use super::report::Report;
 use crate::config::Config;
-use crate::database::{open, open_networks, stem};
+use crate::database::{open_networks, stem, verify};
 use crate::kafka::Security;
 use crate::record::{Day, FactGroup, GroupSet};
 use crate::resolve::{Database, Wants};
@@ -69,7 +69,7 @@ fn databases(config: &Config, now: SystemTime, report: &mut Report) {
     for database in &config.databases {
         let name = database.name.clone().unwrap_or_else(|| stem(&database.path));
         let subject = format!("database {name}");
-        match open(database) {
+        match verify(database) {
             Ok(opened) => {
                 covered = covered.or(opened.covers());
                 judge(&subject, &opened, now, report);

@@ -1,0 +1,198 @@
+//! Opens database files and the table of one's own networks as configured.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::file;
+use crate::resolve::{Database, DatabaseConfig, DatabaseError, NETWORKS, NetworksError, networks};
+
+/// Opens the table of networks, where there is one, and the configured files in their order.
+pub fn open_all(
+    networks: Option<&Path>,
+    configs: &[DatabaseConfig],
+) -> Result<Vec<Arc<Database>>, OpenError> {
+    let table = networks.into_iter().map(open_networks);
+    table.chain(configs.iter().map(open)).map(|opened| opened.map(Arc::new)).collect()
+}
+
+/// Opens a table of networks.
+pub fn open_networks(path: &Path) -> Result<Database, OpenError> {
+    let source = Source::Networks(path.into());
+    source.opened(&source.read()?)
+}
+
+/// Opens one file and treats it as configured.
+pub fn open(config: &DatabaseConfig) -> Result<Database, OpenError> {
+    let source = Source::Mmdb(config.clone());
+    source.opened(&source.read()?)
+}
+
+/// The same, read whole and held against its canaries.
+pub fn verify(config: &DatabaseConfig) -> Result<Database, OpenError> {
+    let source = Source::Mmdb(config.clone());
+    source.verified(&source.read()?, None)
+}
+
+/// Where a database comes from.
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    /// A table of networks.
+    Networks(PathBuf),
+    /// A file.
+    Mmdb(DatabaseConfig),
+}
+
+impl Source {
+    /// All of them, in the order of precedence.
+    pub(super) fn all(networks: Option<&Path>, configs: &[DatabaseConfig]) -> Vec<Self> {
+        let table = networks.map(|path| Self::Networks(path.into()));
+        table.into_iter().chain(configs.iter().cloned().map(Self::Mmdb)).collect()
+    }
+
+    /// What it is called in metrics and in the event.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Networks(_) => NETWORKS.into(),
+            Self::Mmdb(config) => config.name.clone().unwrap_or_else(|| stem(&config.path)),
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::Networks(path) => path,
+            Self::Mmdb(config) => &config.path,
+        }
+    }
+
+    /// Reads the file.
+    pub(super) fn read(&self) -> Result<file::Content, OpenError> {
+        file::read(self.path()).map_err(|source| self.unreadable(source))
+    }
+
+    /// That it cannot be read.
+    pub(super) fn unreadable(&self, source: std::io::Error) -> OpenError {
+        let path = self.path().into();
+        match self {
+            Self::Networks(_) => OpenError::NoTable { path, source },
+            Self::Mmdb(_) => OpenError::Unreadable { path, source },
+        }
+    }
+
+    /// The database that is made of these bytes.
+    pub(super) fn opened(&self, content: &file::Content) -> Result<Database, OpenError> {
+        match self {
+            Self::Networks(path) => {
+                networks(&content.bytes, content.stamp.modified).map_err(|source| {
+                    OpenError::Table { path: path.clone(), source: Box::new(source) }
+                })
+            }
+            Self::Mmdb(config) => Database::new(&self.name(), content.bytes.clone())
+                .map(|file| file.on_miss(config.on_miss).non_global(config.non_global))
+                .map_err(|source| self.refused(source)),
+        }
+    }
+
+    /// The same, read whole, held against the canaries, and against the one that it would replace.
+    pub(super) fn verified(
+        &self,
+        content: &file::Content,
+        in_force: Option<&Database>,
+    ) -> Result<Database, OpenError> {
+        let database = self.opened(content)?;
+        let Self::Mmdb(config) = self else { return Ok(database) };
+        let holds = || {
+            database.verify()?;
+            database.agrees(&config.canaries)?;
+            in_force.map_or(Ok(()), |old| database.may_follow(old))
+        };
+        holds().map_err(|source| self.refused(source))?;
+        Ok(database)
+    }
+
+    fn refused(&self, source: DatabaseError) -> OpenError {
+        OpenError::Refused { path: self.path().into(), source }
+    }
+}
+
+/// The name of a database whose configuration does not give one: `city` of `/data/city.mmdb`.
+pub fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+/// Why a database file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file cannot be read.
+    #[error("{}: cannot be read ({source}); check `path` under `databases` and the file's rights", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The table of networks cannot be read.
+    #[error("{}: cannot be read ({source}); check `networks` and the file's rights", path.display())]
+    NoTable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The table of networks cannot be used.
+    #[error("{}: {source}", path.display())]
+    Table {
+        /// The file.
+        path: PathBuf,
+        /// Where, why, and the remedy.
+        source: Box<NetworksError>,
+    },
+    /// What is in it cannot be used.
+    #[error("{}: {source}", path.display())]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: DatabaseError,
+    },
+}
+
+impl OpenError {
+    /// Why in one word, of a closed set, for metrics.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Unreadable { source, .. } | Self::NoTable { source, .. } => match source.kind() {
+                std::io::ErrorKind::NotFound => "gone",
+                _ => "unreadable",
+            },
+            Self::Table { .. } => "table",
+            Self::Refused { source, .. } => source.reason(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_file_is_named_with_its_remedy() {
+        let error = open(&DatabaseConfig::of("/nowhere/city.mmdb")).unwrap_err().to_string();
+        assert!(error.starts_with("/nowhere/city.mmdb: cannot be read"), "{error}");
+        assert!(error.contains("`databases`"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_refused_with_its_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("city.mmdb");
+        std::fs::write(&path, "<html>sign in</html>").unwrap();
+        let config = DatabaseConfig::of(path);
+        let error = open(&config).unwrap_err().to_string();
+        assert!(error.contains("database city: not a whole MMDB file"), "{error}");
+    }
+
+    #[test]
+    fn the_default_name_is_the_stem() {
+        assert_eq!(stem(Path::new("/data/GeoLite2-City.mmdb")), "GeoLite2-City");
+    }
+}
