@@ -16,6 +16,8 @@ pub(super) enum NamedBy {
     Configuration,
     /// The option `--mmdb`.
     Option,
+    /// A command that works on files.
+    Argument,
 }
 
 /// Opens all of them. A file that cannot be read is unavailable, as it may come back; one that is
@@ -34,12 +36,19 @@ pub(super) fn open_files(config: &Config) -> Result<Files, Failure> {
         .map_err(|error| failure(&error, NamedBy::Configuration))
 }
 
-fn failure(error: &OpenError, named_by: NamedBy) -> Failure {
+pub(super) fn failure(error: &OpenError, named_by: NamedBy) -> Failure {
     match (error, named_by) {
         (OpenError::Unreadable { path, source }, NamedBy::Option) => {
             let path = path.display();
             let message = format_args!(
                 "{path}: cannot be read ({source}); check what --mmdb names and the file's rights"
+            );
+            Failure::new(Exit::Unavailable, message)
+        }
+        (OpenError::Unreadable { path, source }, NamedBy::Argument) => {
+            let path = path.display();
+            let message = format_args!(
+                "{path}: cannot be read ({source}); check the path and the file's rights"
             );
             Failure::new(Exit::Unavailable, message)
         }

@@ -19,12 +19,23 @@ pub(super) struct Stamp {
     pub(super) modified: SystemTime,
 }
 
-impl Stamp {
-    /// Of what stands at the path now.
-    pub(super) fn of(path: &Path) -> io::Result<Self> {
-        std::fs::metadata(path).map(|metadata| Self::from(&metadata))
-    }
+/// What stands at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Nothing, or nothing that can be looked at.
+    Nothing,
+    /// A file.
+    File(Stamp),
+}
 
+impl Standing {
+    /// What stands there now.
+    pub(super) fn at(path: &Path) -> Self {
+        std::fs::metadata(path).map_or(Self::Nothing, |found| Self::File(Stamp::from(&found)))
+    }
+}
+
+impl Stamp {
     fn from(metadata: &Metadata) -> Self {
         Self {
             device: metadata.dev(),

@@ -8,9 +8,11 @@ mod file;
 mod generation;
 mod open;
 mod tell;
+mod vendor;
 mod watch;
 
 pub use generation::Generation;
 pub use open::{OpenError, open, open_all, open_networks, stem, verify};
 pub use tell::Teller;
+pub use vendor::{Notice, notice};
 pub use watch::{Files, Watch};

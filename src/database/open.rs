@@ -110,7 +110,7 @@ impl Source {
     }
 
     fn refused(&self, source: DatabaseError) -> OpenError {
-        OpenError::Refused { path: self.path().into(), source }
+        OpenError::Refused { path: self.path().into(), source: Box::new(source) }
     }
 }
 
@@ -152,7 +152,7 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: DatabaseError,
+        source: Box<DatabaseError>,
     },
 }
 

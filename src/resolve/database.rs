@@ -182,6 +182,15 @@ impl Database {
         Some((place.network().ok()?.to_string(), place.offset()))
     }
 
+    /// The record of the address as it stands in the file, whatever is read of it; none when the
+    /// file does not know the address, or is broken there.
+    pub fn raw(&self, ip: IpAddr) -> Option<serde_json::Value> {
+        if ip.is_ipv6() && self.reader.metadata().ip_version == 4 {
+            return None;
+        }
+        self.reader.lookup(ip).ok()?.decode().ok()?
+    }
+
     /// Whether it is asked for addresses that are not global.
     pub(super) fn answers_non_global(&self) -> bool {
         self.non_global

@@ -38,6 +38,15 @@ pub(super) fn groups_of(facts: &Enrichment) -> GroupSet {
     .collect()
 }
 
+/// All that is known, each by the name that `want` may use: `geo.city_name`.
+pub fn spelled(facts: &Enrichment) -> Vec<(String, Json)> {
+    let of = |group: FactGroup| {
+        let fields = known_of(group, facts).into_iter();
+        fields.map(move |(field, value)| (format!("{group}.{field}"), value))
+    };
+    groups_of(facts).iter().flat_map(of).collect()
+}
+
 /// What is known of the group, field by field.
 pub(super) fn known_of(group: FactGroup, facts: &Enrichment) -> Map<String, Json> {
     let fields = match group {

@@ -37,6 +37,7 @@ pub use cache::{
 pub use canary::{Expected, is_field};
 pub use config::{DatabaseConfig, OnMiss, Want};
 pub use database::{Database, DatabaseError};
+pub use fields::spelled;
 pub use networks::{NETWORKS, NetworksError, networks};
 pub use provider::{
     Answered, Api, Call, ItemError, Modules, Quota, Reply, Status, TokenPlace, Verdict,

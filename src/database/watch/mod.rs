@@ -10,7 +10,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::file::{Content, Stamp};
+use super::file::{Content, Standing};
 use super::generation::Generation;
 use super::open::{OpenError, Source};
 use super::tell::Teller;
@@ -26,10 +26,10 @@ pub(super) struct Followed {
     pub(super) generation: Generation,
     /// The one that was in force before.
     pub(super) before: Option<Generation>,
-    /// What stood at the path when it was judged last; none when nothing did, or nothing readable.
-    judged: Option<Stamp>,
+    /// What stood at the path when it was judged last.
+    judged: Standing,
     /// What stood there at the last look, when that was something else.
-    seen: Option<Option<Stamp>>,
+    seen: Option<Standing>,
     /// Why what was judged last was refused.
     refused: Option<&'static str>,
 }
@@ -98,7 +98,7 @@ impl Followed {
             in_force: Arc::new(database),
             generation: Generation::of(&content.bytes),
             before: None,
-            judged: Some(content.stamp),
+            judged: Standing::File(content.stamp),
             seen: None,
             refused: None,
             source,
@@ -107,7 +107,7 @@ impl Followed {
 
     /// What became of the path since the last look, if anything did.
     fn look(&mut self) -> Option<Change> {
-        let now = Stamp::of(self.source.path()).ok();
+        let now = Standing::at(self.source.path());
         if now == self.judged {
             self.seen = None;
             return None;
@@ -121,12 +121,12 @@ impl Followed {
             Ok(content) => content,
             // It is tried again: the disk may be another machine's.
             Err(error) => {
-                self.judged = None;
+                self.judged = Standing::Nothing;
                 return self.refuse(error);
             }
         };
-        let still = Stamp::of(self.source.path()).ok();
-        if now != Some(content.stamp) || still != now {
+        let still = Standing::at(self.source.path());
+        if now != Standing::File(content.stamp) || still != now {
             self.seen = Some(still);
             return None;
         }

@@ -1,0 +1,45 @@
+//! `db`: looks after database files. A file per subcommand.
+
+mod info;
+mod lookup;
+mod verify;
+
+use std::path::Path;
+
+use clap::{Args, Subcommand};
+
+use super::databases::{NamedBy, failure};
+use super::{Exit, Failure, Source};
+use crate::database::open;
+use crate::resolve::{Database, DatabaseConfig};
+
+/// Look after database files
+#[derive(Debug, Args)]
+pub(super) struct DbArgs {
+    #[command(subcommand)]
+    command: DbCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum DbCommand {
+    /// Say what is in files: type, age, fact groups, fields, licence
+    Info(info::InfoArgs),
+    /// Read files whole, as `run` does before it puts one in force
+    Verify(verify::VerifyArgs),
+    /// Show the record of an address as it stands in files, and what is read of it
+    Lookup(lookup::LookupArgs),
+}
+
+/// Does what was typed.
+pub(super) fn db(source: &Source, args: &DbArgs) -> Result<Exit, Failure> {
+    match &args.command {
+        DbCommand::Info(args) => info::info(args),
+        DbCommand::Verify(args) => verify::verify(source, args),
+        DbCommand::Lookup(args) => lookup::lookup(args),
+    }
+}
+
+/// Opens a file that was named on the command line.
+fn open_named(path: &Path) -> Result<Database, Failure> {
+    open(&DatabaseConfig::of(path)).map_err(|error| failure(&error, NamedBy::Argument))
+}
