@@ -4,6 +4,7 @@
 //! A file is never mapped: who writes to it, or cuts it off, would change it under the readers or
 //! kill the process.
 
+mod diff;
 mod file;
 mod generation;
 mod open;
@@ -11,6 +12,7 @@ mod tell;
 mod vendor;
 mod watch;
 
+pub use diff::{Changes, Diff, Difference, Extent, Kind, Moves, diff};
 pub use generation::Generation;
 pub use open::{OpenError, open, open_all, open_networks, stem, verify};
 pub use tell::Teller;

@@ -21,6 +21,7 @@ mod layout;
 mod lenient;
 mod memo;
 mod networks;
+mod paired;
 pub mod provider;
 mod resolver;
 mod set;
@@ -39,6 +40,7 @@ pub use config::{DatabaseConfig, OnMiss, Want};
 pub use database::{Database, DatabaseError};
 pub use fields::spelled;
 pub use networks::{NETWORKS, NetworksError, networks};
+pub use paired::{Pair, differences};
 pub use provider::{
     Answered, Api, Call, ItemError, Modules, Quota, Reply, Status, TokenPlace, Verdict,
 };

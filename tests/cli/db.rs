@@ -82,3 +82,38 @@ fn lookup_shows_the_record_and_what_is_read_of_it() {
         (&serde_json::Value::Null, &serde_json::json!({}))
     );
 }
+
+#[test]
+fn diff_reads_like_a_report() {
+    let folder = Folder::new();
+    let ended = ipstamp(&["db", "diff", folder.city(), folder.city()], b"");
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    assert!(
+        ended.out.contains("same                   4          262144  100.00 %\n"),
+        "{}",
+        ended.out
+    );
+    assert!(ended.out.contains("changed                0"), "{}", ended.out);
+    let ended = ipstamp(&["db", "diff", "--limit", "1", folder.city(), folder.asn()], b"");
+    assert!(
+        ended.out.contains("geo                    0           0           4"),
+        "{}",
+        ended.out
+    );
+    assert!(
+        ended.out.contains("SE                     0           1           0"),
+        "{}",
+        ended.out
+    );
+    assert!(
+        ended.out.contains("the first 1:\n+ 2.125.160.216/32  as.number: 64505"),
+        "{}",
+        ended.out
+    );
+    let arguments = ["db", "diff", "--format", "json", folder.city(), folder.asn()];
+    let report: serde_json::Value = serde_json::from_str(&ipstamp(&arguments, b"").out).unwrap();
+    assert_eq!(report["all"]["changed"]["ipv4_addresses"], 4 * 65_536);
+    assert_eq!(report["groups"]["as"]["added"]["networks"], 5);
+    assert_eq!(report["countries"]["GB"]["removed"], 1);
+    assert_eq!(report["first"][1]["new"]["as.number"], 64_501);
+}

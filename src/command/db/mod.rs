@@ -1,5 +1,6 @@
 //! `db`: looks after database files. A file per subcommand.
 
+mod diff;
 mod info;
 mod lookup;
 mod verify;
@@ -26,6 +27,8 @@ enum DbCommand {
     Info(info::InfoArgs),
     /// Read files whole, as `run` does before it puts one in force
     Verify(verify::VerifyArgs),
+    /// Say what two files know differently
+    Diff(diff::DiffArgs),
     /// Show the record of an address as it stands in files, and what is read of it
     Lookup(lookup::LookupArgs),
 }
@@ -35,6 +38,7 @@ pub(super) fn db(source: &Source, args: &DbArgs) -> Result<Exit, Failure> {
     match &args.command {
         DbCommand::Info(args) => info::info(args),
         DbCommand::Verify(args) => verify::verify(source, args),
+        DbCommand::Diff(args) => diff::diff(args),
         DbCommand::Lookup(args) => lookup::lookup(args),
     }
 }
