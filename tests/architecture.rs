@@ -26,7 +26,10 @@ fn may_import() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("fleet", vec!["record", "resolve", "kafka", "telemetry"]),
         ("admin", vec!["telemetry"]),
         ("pipeline", [STATIONS, &["record", "kafka", "telemetry"]].concat()),
-        ("config", [STATIONS, &["record", "kafka", "pipeline", "fleet", "telemetry"]].concat()),
+        (
+            "config",
+            [STATIONS, &["record", "kafka", "pipeline", "fleet", "telemetry", "database"]].concat(),
+        ),
     ]);
     let mut all: Vec<_> = rooms.keys().copied().collect();
     all.sort_unstable();

@@ -3,10 +3,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Exit, Failure};
 use crate::config::Config;
-use crate::database::{self, Files, OpenError};
+use crate::database::{self, AsOfError, Files, OpenError, Store, StoreConfig, StoreError};
+use crate::record::Day;
 use crate::resolve::{Database, DatabaseConfig};
 
 /// Who named the files.
@@ -32,8 +34,48 @@ pub(super) fn open_all(
 
 /// Opens and verifies those of the configuration, to be followed.
 pub(super) fn open_files(config: &Config) -> Result<Files, Failure> {
-    Files::open(config.networks.as_deref(), &config.databases)
+    let store = config.database_store.as_ref().map(open_store).transpose()?;
+    Files::open(config.networks.as_deref(), &config.databases, store)
         .map_err(|error| failure(&error, NamedBy::Configuration))
+}
+
+/// Opens those generations that were in force when a day ended.
+pub(super) fn open_as_of(
+    networks: Option<&Path>,
+    configs: &[DatabaseConfig],
+    store: Option<&StoreConfig>,
+    day: Day,
+) -> Result<Vec<Arc<Database>>, Failure> {
+    let store = open_store(store.ok_or_else(no_store)?)?;
+    // A second is what the store counts in.
+    let end = Day(day.0 + 1).start() - Duration::from_secs(1);
+    database::open_as_of(networks, configs, &store, end).map_err(|error| match error {
+        AsOfError::Store(error) => store_failure(&error),
+        AsOfError::Open(error) => failure(&error, NamedBy::Configuration),
+    })
+}
+
+/// That no store is configured.
+pub(super) fn no_store() -> Failure {
+    let message = "no generation is kept: set `database_store: {dir: …}` in the configuration, and \
+                   name that with --config";
+    Failure::new(Exit::Config, message)
+}
+
+/// Opens the store of generations.
+pub(super) fn open_store(config: &StoreConfig) -> Result<Store, Failure> {
+    Store::open(config).map_err(|error| store_failure(&error))
+}
+
+pub(super) fn store_failure(error: &StoreError) -> Failure {
+    let exit = match error {
+        StoreError::WritableByOthers { .. } => Exit::NoPermission,
+        StoreError::System { .. } | StoreError::Spoilt { .. } => Exit::Unavailable,
+        StoreError::NothingKept { .. }
+        | StoreError::NoOther { .. }
+        | StoreError::TooEarly { .. } => Exit::Findings,
+    };
+    Failure::new(exit, error)
 }
 
 pub(super) fn failure(error: &OpenError, named_by: NamedBy) -> Failure {
@@ -55,7 +97,7 @@ pub(super) fn failure(error: &OpenError, named_by: NamedBy) -> Failure {
         (OpenError::Unreadable { .. }, NamedBy::Configuration) | (OpenError::NoTable { .. }, _) => {
             Failure::new(Exit::Unavailable, error)
         }
-        (OpenError::Refused { .. } | OpenError::Table { .. }, _) => {
+        (OpenError::Refused { .. } | OpenError::Table { .. } | OpenError::RolledBack { .. }, _) => {
             Failure::new(Exit::Config, error)
         }
     }

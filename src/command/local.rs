@@ -13,14 +13,15 @@ use serde::de::IntoDeserializer;
 use serde::de::value::Error;
 
 use super::asking::{self, Sources, WaitingDesk};
-use super::databases::{NamedBy, open_all};
+use super::databases::{NamedBy, open_all, open_as_of};
 use super::run::MEMORY_LIMIT_BYTES;
 use super::{Exit, Failure, Source};
 use crate::config::File;
+use crate::database::StoreConfig;
 use crate::encode::{Existing, Profile};
 use crate::extract;
 use crate::pipeline::StampSettings;
-use crate::record::FactGroup;
+use crate::record::{Day, FactGroup};
 use crate::resolve::provider::ProvidersConfig;
 use crate::resolve::{
     CacheConfig, CacheScope, DatabaseConfig, DatabaseSet, ResolveConfigError, Want, Wants,
@@ -46,10 +47,15 @@ pub(super) fn settings(
     source: &Source,
     args: &LocalArgs,
     want: Vec<Want>,
+    as_of: Option<Day>,
 ) -> Result<(StampSettings, Option<WaitingDesk>), Failure> {
     let parts = Parts::read(source, args, want)?;
-    let settings = parts.settings(args)?;
-    let desk = WaitingDesk::open(&parts.sources(), &settings)?;
+    let settings = parts.settings(args, as_of)?;
+    // A provider knows what is so today.
+    let desk = match as_of {
+        None => WaitingDesk::open(&parts.sources(), &settings)?,
+        Some(_) => None,
+    };
     Ok((settings, desk))
 }
 
@@ -64,6 +70,7 @@ pub(super) struct Parts {
     want: Vec<Want>,
     networks: Option<PathBuf>,
     databases: Vec<DatabaseConfig>,
+    store: Option<StoreConfig>,
     profile: Profile,
     existing: Existing,
     pub(super) providers: ProvidersConfig,
@@ -79,6 +86,7 @@ impl From<File> for Parts {
             want: file.want,
             networks: file.networks,
             databases: file.databases,
+            store: file.database_store,
             profile: file.output.profile,
             existing: file.output.existing,
             providers: file.providers,
@@ -114,11 +122,19 @@ impl Parts {
         Ok(parts)
     }
 
-    /// Opens the databases.
-    pub(super) fn settings(&self, args: &LocalArgs) -> Result<StampSettings, Failure> {
+    /// Opens the databases, or those generations of them that were in force on a day.
+    pub(super) fn settings(
+        &self,
+        args: &LocalArgs,
+        as_of: Option<Day>,
+    ) -> Result<StampSettings, Failure> {
         let wants = Wants::new(&self.want).map_err(|error| not_wantable(&error))?;
         let named_by = if args.mmdb.is_empty() { NamedBy::Configuration } else { NamedBy::Option };
-        let databases = open_all(self.networks.as_deref(), &self.databases, named_by)?;
+        let networks = self.networks.as_deref();
+        let databases = match as_of {
+            None => open_all(networks, &self.databases, named_by)?,
+            Some(day) => open_as_of(networks, &self.databases, self.store.as_ref(), day)?,
+        };
         let databases =
             DatabaseSet::new(databases).map_err(|error| Failure::new(Exit::Config, error))?;
         Ok(StampSettings {
@@ -149,6 +165,7 @@ impl Parts {
             want,
             networks: None,
             databases: Vec::new(),
+            store: None,
             profile: Profile::default(),
             existing: Existing::default(),
             providers: ProvidersConfig::default(),

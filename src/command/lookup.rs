@@ -43,7 +43,7 @@ pub(super) struct LookupArgs {
 
 /// Prints what is known of each address.
 pub(super) fn lookup(source: &Source, args: &LookupArgs) -> Result<Exit, Failure> {
-    let (settings, waiting) = settings(source, &args.local, everything())?;
+    let (settings, waiting) = settings(source, &args.local, everything(), None)?;
     let mut lookups = Lookups::new(&settings, waiting);
     each(&args.addresses, |address| {
         let found = lookups.look_up(address);

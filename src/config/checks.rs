@@ -302,6 +302,11 @@ fn databases(file: &File, problems: &mut Vec<Problem>) {
             }
         }
     }
+    if let Some(store) = &file.database_store
+        && store.dir.as_os_str().is_empty()
+    {
+        problems.push(Problem::with(&["database_store", "dir"], "the path names no folder"));
+    }
     if file.database_watch.is_zero() {
         let message = "there would be no end of looking; write a time such as 2s";
         problems.push(Problem::with(&["database_watch"], message));

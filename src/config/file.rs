@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::consume::{Assignor, OutOfRange, Start};
+use crate::database::StoreConfig;
 use crate::encode::{Existing, Profile};
 use crate::fleet::LedgerConfig;
 use crate::pipeline::{OnUnparsable, Ordering, WindowConfig};
@@ -40,6 +41,10 @@ pub struct File {
     #[serde(default = "two_seconds", with = "humantime_serde")]
     #[schemars(with = "String")]
     pub database_watch: Duration,
+    /// Where the generations of databases that were in force are kept: for going back, for a start
+    /// without the files, and for `enrich --as-of`. Without it, nothing is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database_store: Option<StoreConfig>,
     /// A CSV table of one's own networks and what is known of them, which is asked before the
     /// databases, and for private addresses too. The columns: `network`, and fields as `want` names
     /// them, such as `company.name`.

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::record::TopicPattern;
-use crate::{consume, encode, extract, fleet, kafka, pipeline, publish, resolve};
+use crate::{consume, database, encode, extract, fleet, kafka, pipeline, publish, resolve};
 
 use crate::record::FactGroup;
 use crate::resolve::budget::Limits;
@@ -53,6 +53,8 @@ pub struct Config {
     pub databases: Vec<resolve::DatabaseConfig>,
     /// How often they are looked at for a change.
     pub database_watch: Duration,
+    /// Where their generations are kept, if they are.
+    pub database_store: Option<database::StoreConfig>,
     /// The table of one's own networks, which comes before them.
     pub networks: Option<PathBuf>,
     /// Where the processes of a fleet write down what they spend.
@@ -131,6 +133,7 @@ impl From<File> for Config {
             want: file.want,
             databases: file.databases,
             database_watch: file.database_watch,
+            database_store: file.database_store,
             networks: file.networks,
             ledger: file.ledger,
             budgets: budgets(&file.providers),

@@ -15,8 +15,7 @@ pub(super) struct Stamp {
     inode: u64,
     size: u64,
     changed: (i64, i64),
-    /// When it was written last.
-    pub(super) modified: SystemTime,
+    modified: SystemTime,
 }
 
 /// What stands at a path.
@@ -50,8 +49,10 @@ impl Stamp {
 /// A file as it was read.
 pub(super) struct Content {
     pub(super) bytes: Vec<u8>,
+    /// When it was written last.
+    pub(super) written: SystemTime,
     /// As it was before the first byte was read.
-    pub(super) stamp: Stamp,
+    pub(super) standing: Standing,
 }
 
 /// Reads the file. What is no regular file is refused: a device or a pipe would never end.
@@ -63,5 +64,5 @@ pub(super) fn read(path: &Path) -> io::Result<Content> {
     let stamp = Stamp::from(&file.metadata()?);
     let mut bytes = Vec::with_capacity(stamp.size as usize);
     file.read_to_end(&mut bytes)?;
-    Ok(Content { bytes, stamp })
+    Ok(Content { bytes, written: stamp.modified, standing: Standing::File(stamp) })
 }

@@ -8,13 +8,15 @@ mod diff;
 mod file;
 mod generation;
 mod open;
+mod store;
 mod tell;
 mod vendor;
 mod watch;
 
 pub use diff::{Changes, Diff, Difference, Extent, Kind, Moves, diff};
 pub use generation::Generation;
-pub use open::{OpenError, open, open_all, open_networks, stem, verify};
+pub use open::{AsOfError, OpenError, open, open_all, open_as_of, open_networks, stem, verify};
+pub use store::{Kept, Store, StoreConfig, StoreError};
 pub use tell::Teller;
 pub use vendor::{Notice, notice};
 pub use watch::{Files, Watch};

@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::file;
+use super::store::{Store, StoreError};
 use crate::resolve::{Database, DatabaseConfig, DatabaseError, NETWORKS, NetworksError, networks};
 
 /// Opens the table of networks, where there is one, and the configured files in their order.
@@ -18,19 +20,45 @@ pub fn open_all(
 /// Opens a table of networks.
 pub fn open_networks(path: &Path) -> Result<Database, OpenError> {
     let source = Source::Networks(path.into());
-    source.opened(&source.read()?)
+    source.read().and_then(|content| source.opened(content.bytes, content.written))
 }
 
 /// Opens one file and treats it as configured.
 pub fn open(config: &DatabaseConfig) -> Result<Database, OpenError> {
     let source = Source::Mmdb(config.clone());
-    source.opened(&source.read()?)
+    source.read().and_then(|content| source.opened(content.bytes, content.written))
 }
 
 /// The same, read whole and held against its canaries.
 pub fn verify(config: &DatabaseConfig) -> Result<Database, OpenError> {
     let source = Source::Mmdb(config.clone());
-    source.verified(&source.read()?, None)
+    source.read().and_then(|content| source.verified(content.bytes, content.written, None))
+}
+
+/// Opens the kept generations that were in force at a moment, in the order of precedence.
+pub fn open_as_of(
+    networks: Option<&Path>,
+    configs: &[DatabaseConfig],
+    store: &Store,
+    moment: SystemTime,
+) -> Result<Vec<Arc<Database>>, AsOfError> {
+    let sources = Source::all(networks, configs).into_iter();
+    let opened = sources.map(|source| {
+        let (kept, bytes) = store.as_of(&source.name(), moment)?;
+        Ok(Arc::new(source.opened(bytes, kept.built())?))
+    });
+    opened.collect()
+}
+
+/// Why the generations of a moment cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum AsOfError {
+    /// They are not kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What is kept cannot be used.
+    #[error(transparent)]
+    Open(#[from] OpenError),
 }
 
 /// Where a database comes from.
@@ -78,15 +106,18 @@ impl Source {
         }
     }
 
-    /// The database that is made of these bytes.
-    pub(super) fn opened(&self, content: &file::Content) -> Result<Database, OpenError> {
+    /// The database that is made of these bytes, which were written last at `written`.
+    pub(super) fn opened(
+        &self,
+        bytes: Vec<u8>,
+        written: SystemTime,
+    ) -> Result<Database, OpenError> {
         match self {
-            Self::Networks(path) => {
-                networks(&content.bytes, content.stamp.modified).map_err(|source| {
-                    OpenError::Table { path: path.clone(), source: Box::new(source) }
-                })
-            }
-            Self::Mmdb(config) => Database::new(&self.name(), content.bytes.clone())
+            Self::Networks(path) => networks(&bytes, written).map_err(|source| OpenError::Table {
+                path: path.clone(),
+                source: Box::new(source),
+            }),
+            Self::Mmdb(config) => Database::new(&self.name(), bytes)
                 .map(|file| file.on_miss(config.on_miss).non_global(config.non_global))
                 .map_err(|source| self.refused(source)),
         }
@@ -95,10 +126,11 @@ impl Source {
     /// The same, read whole, held against the canaries, and against the one that it would replace.
     pub(super) fn verified(
         &self,
-        content: &file::Content,
+        bytes: Vec<u8>,
+        written: SystemTime,
         in_force: Option<&Database>,
     ) -> Result<Database, OpenError> {
-        let database = self.opened(content)?;
+        let database = self.opened(bytes, written)?;
         let Self::Mmdb(config) = self else { return Ok(database) };
         let holds = || {
             database.verify()?;
@@ -107,6 +139,16 @@ impl Source {
         };
         holds().map_err(|source| self.refused(source))?;
         Ok(database)
+    }
+
+    /// That a person took out of force what stands at the path.
+    pub(super) fn rolled_back(&self) -> OpenError {
+        OpenError::RolledBack { path: self.path().into() }
+    }
+
+    /// Whether it is a table of networks.
+    pub(super) fn is_table(&self) -> bool {
+        matches!(self, Self::Networks(_))
     }
 
     fn refused(&self, source: DatabaseError) -> OpenError {
@@ -146,6 +188,16 @@ pub enum OpenError {
         /// Where, why, and the remedy.
         source: Box<NetworksError>,
     },
+    /// A person took this generation out of force.
+    #[error(
+        "{}: this generation was rolled back; put another file there, or take it back with `ipstamp \
+         db rollback --to`",
+        path.display()
+    )]
+    RolledBack {
+        /// The file.
+        path: PathBuf,
+    },
     /// What is in it cannot be used.
     #[error("{}: {source}", path.display())]
     Refused {
@@ -165,6 +217,7 @@ impl OpenError {
                 _ => "unreadable",
             },
             Self::Table { .. } => "table",
+            Self::RolledBack { .. } => "rolled_back",
             Self::Refused { source, .. } => source.reason(),
         }
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+use super::open::OpenError;
 use super::watch::{Change, Followed};
 use crate::record::Day;
 use crate::telemetry::{DatabaseLabels, GenerationLabels, Health, Metrics, RefusalLabels};
@@ -23,6 +24,9 @@ impl Teller {
         tracing::info!(database = %database.name(), kind = database.database_type(),
             built = %Day::of(database.built()), generation = file.generation.short(),
             "opened a database");
+        if let Some(error) = &file.instead_of {
+            self.refused(file, error);
+        }
     }
 
     /// Something became of a file.
@@ -37,21 +41,25 @@ impl Teller {
                 self.show(file);
                 tracing::info!(database = %name, %built, generation, "put a database in force");
             }
-            Change::Refused(error) => {
-                let reason = error.reason();
-                let labels = RefusalLabels { database: name.to_string(), reason };
-                self.metrics.database_refusals.get_or_create(&labels).inc();
-                let text = format!("{} stays in force; refused: {error}", stands(file));
-                self.health.note(about(file), text);
-                tracing::warn!(database = %name, %built, generation, reason, %error,
-                    "a file is not used; the generation in force stays");
-            }
+            Change::Refused(error) => self.refused(file, error),
             Change::Mended => {
                 self.show(file);
                 tracing::info!(database = %name, %built, generation,
                     "the file is the generation in force again");
             }
         }
+    }
+
+    /// What is at the path cannot be used.
+    fn refused(&self, file: &Followed, error: &OpenError) {
+        let (name, reason) = (file.in_force.name().to_string(), error.reason());
+        tracing::warn!(database = name, built = %Day::of(file.in_force.built()),
+            generation = file.generation.short(), reason, %error,
+            "a file is not used; the generation in force stays");
+        let labels = RefusalLabels { database: name, reason };
+        self.metrics.database_refusals.get_or_create(&labels).inc();
+        let text = format!("{} stays in force; refused: {error}", stands(file));
+        self.health.note(about(file), text);
     }
 
     /// Shows which generation is in force.

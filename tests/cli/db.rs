@@ -1,5 +1,11 @@
 //! `db`.
 
+use std::time::{Duration, UNIX_EPOCH};
+
+use ipstamp::database::{Generation, Store};
+use ipstamp::resolve::Database;
+use mmdb_writer::ipnet::IpNet;
+
 use super::{Folder, ipstamp};
 
 #[test]
@@ -116,4 +122,83 @@ fn diff_reads_like_a_report() {
     assert_eq!(report["groups"]["as"]["added"]["networks"], 5);
     assert_eq!(report["countries"]["GB"]["removed"], 1);
     assert_eq!(report["first"][1]["new"]["as.number"], 64_501);
+}
+
+/// A configuration with a store in which the city file of the folder was in force on 2 January 1970,
+/// and one that knows nothing but Oslo on 6 January.
+fn kept(folder: &Folder) -> String {
+    let dir = folder.path().join("store");
+    let config = serde_json::json!({"dir": dir, "max_age": "100000d"});
+    let store = Store::open(&serde_json::from_value(config).unwrap()).unwrap();
+    let day = Duration::from_secs(86_400);
+    let put = |bytes: Vec<u8>, days: u32| {
+        let generation = Generation::of(&bytes);
+        let file = Database::new("city", bytes.clone()).unwrap();
+        store.put(&file, generation, &bytes, UNIX_EPOCH + day * days).unwrap();
+    };
+    put(std::fs::read(folder.city()).unwrap(), 1);
+    let mut later = mmdb_writer::Writer::new("GeoLite2-City");
+    let names = mmdb_writer::Value::map([("en", mmdb_writer::Value::from("Oslo"))]);
+    let city = mmdb_writer::Value::map([("city", mmdb_writer::Value::map([("names", names)]))]);
+    later.insert_value("81.2.0.0/16".parse::<IpNet>().unwrap(), city).unwrap();
+    put(later.to_bytes().unwrap(), 5);
+    let text = format!(
+        "kafka: {{brokers: ['a:1']}}\ninput: {{topics: [logs], group: g}}\noutput: {{topic: out}}\n\
+         want: [geo]\ndatabases: [{{path: {}}}]\ndatabase_store: {{dir: {}}}\n",
+        folder.city(),
+        dir.display()
+    );
+    folder.file("ipstamp.yaml", &text)
+}
+
+#[test]
+fn what_is_kept_is_listed_and_rolled_back() {
+    let folder = Folder::new();
+    let config = kept(&folder);
+    let states = || {
+        let arguments = ["db", "ls", "--config", &config, "--format", "json"];
+        let lines = ipstamp(&arguments, b"").out;
+        let lines =
+            lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        lines.map(|line| line["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(states(), ["past", "in force"]);
+    let ended = ipstamp(&["db", "rollback", "--config", &config, "city"], b"");
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    assert!(ended.err.contains("is to be in force"), "{}", ended.err);
+    assert_eq!(states(), ["past", "rolled back", "in force"]);
+    let ended = ipstamp(&["db", "rollback", "--config", &config, "asn"], b"");
+    assert_eq!(ended.code, 1);
+    assert!(ended.err.contains("nothing is kept of a database asn"), "{}", ended.err);
+    let ended = ipstamp(&["db", "prune", "--config", &config], b"");
+    assert_eq!(ended.err, "0 generations taken away\n", "what was in force today is not old");
+    assert_eq!(states().len(), 3);
+}
+
+#[test]
+fn events_of_a_day_are_stamped_with_what_was_known_then() {
+    let folder = Folder::new();
+    let config = kept(&folder);
+    let city = |day: &str| {
+        let arguments = ["enrich", "--config", &config, "--as-of", day];
+        let ended = ipstamp(&arguments, br#"{"source":{"ip":"81.2.3.4"}}"#);
+        assert_eq!(ended.code, 0, "{}", ended.err);
+        let event: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+        event["source"]["geo"]["city_name"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(city("1970-01-02"), "Bristol");
+    assert_eq!(city("1970-01-05"), "Bristol");
+    assert_eq!(city("1970-01-06"), "Oslo");
+    let ended = ipstamp(&["enrich", "--config", &config, "--as-of", "1970-01-01"], b"");
+    assert_eq!(ended.code, 1);
+    assert!(ended.err.contains("what is kept begins 1970-01-02"), "{}", ended.err);
+}
+
+#[test]
+fn without_a_store_it_is_said_how_to_have_one() {
+    let folder = Folder::new();
+    let config = folder.config("a:1", "logs", "");
+    let ended = ipstamp(&["db", "ls", "--config", &config], b"");
+    assert_eq!(ended.code, 78);
+    assert!(ended.err.contains("database_store"), "{}", ended.err);
 }

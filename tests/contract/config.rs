@@ -136,6 +136,8 @@ fn what_is_wrong_is_said_with_its_place_its_key_and_a_remedy() {
         ("output: {topic: '{topik}.x'}", "output.topic: only `{topic}` can be put in"),
         ("output: {topic: o, dead_letter: o}", "output.dead_letter: is the output topic itself"),
         ("databases: [{path: a/x.mmdb}, {path: b/x.mmdb}]", "databases[1].path: another database"),
+        ("database_store: {dir: ''}", "4:18 database_store.dir: the path names no folder"),
+        ("database_store: {dir: a, keep: 0}", "4:32 database_store.keep: expected a"),
         ("database_watch: 0s", "4:1 database_watch: there would be no end of looking"),
         (
             "databases: [{path: a.mmdb, canaries: {8.8.8.8: {geo.contry: US}}}]",

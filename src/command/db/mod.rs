@@ -2,6 +2,7 @@
 
 mod diff;
 mod info;
+mod kept;
 mod lookup;
 mod verify;
 
@@ -29,6 +30,12 @@ enum DbCommand {
     Verify(verify::VerifyArgs),
     /// Say what two files know differently
     Diff(diff::DiffArgs),
+    /// Say which generations are kept
+    Ls(kept::LsArgs),
+    /// Take the generation in force out of it, and put the one before, or another one, in
+    Rollback(kept::RollbackArgs),
+    /// Take away generations that are too many or too old, as `run` does every hour
+    Prune,
     /// Show the record of an address as it stands in files, and what is read of it
     Lookup(lookup::LookupArgs),
 }
@@ -39,6 +46,9 @@ pub(super) fn db(source: &Source, args: &DbArgs) -> Result<Exit, Failure> {
         DbCommand::Info(args) => info::info(args),
         DbCommand::Verify(args) => verify::verify(source, args),
         DbCommand::Diff(args) => diff::diff(args),
+        DbCommand::Ls(args) => kept::ls(source, args),
+        DbCommand::Rollback(args) => kept::roll_back(source, args),
+        DbCommand::Prune => kept::prune(source),
         DbCommand::Lookup(args) => lookup::lookup(args),
     }
 }

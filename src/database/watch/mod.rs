@@ -8,16 +8,23 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use super::file::{Content, Standing};
 use super::generation::Generation;
 use super::open::{OpenError, Source};
+use super::store::{Kept, Said, Store};
 use super::tell::Teller;
 use crate::resolve::{Database, DatabaseConfig, DatabaseSet};
 
+/// How often generations that have become too old are looked for.
+const PRUNED_EVERY: Duration = Duration::from_secs(60 * 60);
+
 /// The configured files, opened, with what they were when they were read.
-pub struct Files(Vec<Followed>);
+pub struct Files {
+    followed: Vec<Followed>,
+    store: Option<Store>,
+}
 
 /// A file that is followed.
 pub(super) struct Followed {
@@ -26,12 +33,16 @@ pub(super) struct Followed {
     pub(super) generation: Generation,
     /// The one that was in force before.
     pub(super) before: Option<Generation>,
+    /// Why a kept generation had to be taken at the start.
+    pub(super) instead_of: Option<OpenError>,
     /// What stood at the path when it was judged last.
     judged: Standing,
     /// What stood there at the last look, when that was something else.
     seen: Option<Standing>,
     /// Why what was judged last was refused.
     refused: Option<&'static str>,
+    /// What persons have said of it.
+    said: Said,
 }
 
 /// What became of a file.
@@ -47,24 +58,30 @@ pub(super) enum Change {
 
 impl Files {
     /// Opens and verifies the table of networks, where there is one, and the files, in the order of
-    /// precedence.
-    pub fn open(networks: Option<&Path>, configs: &[DatabaseConfig]) -> Result<Self, OpenError> {
+    /// precedence. One that is missing or cannot be used is taken from the store, where there is one
+    /// that has it.
+    pub fn open(
+        networks: Option<&Path>,
+        configs: &[DatabaseConfig],
+        store: Option<Store>,
+    ) -> Result<Self, OpenError> {
         let sources = Source::all(networks, configs).into_iter();
-        sources.map(Followed::open).collect::<Result<_, _>>().map(Self)
+        let followed = sources.map(|source| Followed::open(source, store.as_ref()));
+        Ok(Self { followed: followed.collect::<Result<_, _>>()?, store })
     }
 
     /// What was opened.
     pub fn databases(&self) -> Vec<Arc<Database>> {
-        self.0.iter().map(|file| Arc::clone(&file.in_force)).collect()
+        self.followed.iter().map(|file| Arc::clone(&file.in_force)).collect()
     }
 
     /// Follows the files from now on, on a thread of its own, and keeps `set` to them.
     pub fn watch(self, set: Arc<DatabaseSet>, every: Duration, teller: Teller) -> Watch {
-        for file in &self.0 {
+        for file in &self.followed {
             teller.opened(file);
         }
         let (stop, stopped) = channel();
-        let mut watcher = Watcher { files: self.0, set };
+        let mut watcher = Watcher::new(self, set);
         let thread = std::thread::Builder::new().name("databases".into()).spawn(move || {
             while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
                 watcher.look(&mut |file, change| teller.changed(file, &change));
@@ -91,22 +108,78 @@ impl Watch {
 }
 
 impl Followed {
-    fn open(source: Source) -> Result<Self, OpenError> {
+    fn open(source: Source, store: Option<&Store>) -> Result<Self, OpenError> {
+        let said = store.map(|store| said(store, &source.name())).unwrap_or_default();
+        let judged = Standing::at(source.path());
+        match (Self::at_path(&source, &said, store), store) {
+            (Ok((in_force, generation)), _) => {
+                Ok(Self::new(source, in_force, generation, judged, said))
+            }
+            (Err(error), None) => Err(error),
+            (Err(error), Some(store)) => match kept(&source, store) {
+                Some((in_force, generation)) => {
+                    let refused = Some(error.reason());
+                    let file = Self::new(source, in_force, generation, judged, said);
+                    Ok(Self { instead_of: Some(error), refused, ..file })
+                }
+                None => Err(error),
+            },
+        }
+    }
+
+    fn at_path(
+        source: &Source,
+        said: &Said,
+        store: Option<&Store>,
+    ) -> Result<(Database, Generation), OpenError> {
         let content = source.read()?;
-        let database = source.verified(&content, None)?;
-        Ok(Self {
-            in_force: Arc::new(database),
-            generation: Generation::of(&content.bytes),
+        let generation = Generation::of(&content.bytes);
+        if said.taken_out.contains(&generation) {
+            return Err(source.rolled_back());
+        }
+        let table = source.is_table().then(|| content.bytes.clone());
+        let database = source.verified(content.bytes, content.written, None)?;
+        keep(store, &database, generation, table.as_deref());
+        Ok((database, generation))
+    }
+
+    fn new(
+        source: Source,
+        in_force: Database,
+        generation: Generation,
+        judged: Standing,
+        said: Said,
+    ) -> Self {
+        Self {
+            source,
+            in_force: Arc::new(in_force),
+            generation,
             before: None,
-            judged: Standing::File(content.stamp),
+            instead_of: None,
+            judged,
             seen: None,
             refused: None,
-            source,
-        })
+            said,
+        }
+    }
+
+    /// Takes what persons have said: the generation that they put in force.
+    fn obey(&mut self, store: &Store) -> Option<Change> {
+        self.said = said(store, &self.source.name());
+        let wanted = self.said.by_hand.filter(|wanted| *wanted != self.generation)?;
+        let (database, generation) = kept(&self.source, store)?;
+        (wanted == generation).then(|| self.put_in_force(database, generation))
+    }
+
+    fn put_in_force(&mut self, database: Database, generation: Generation) -> Change {
+        self.in_force = Arc::new(database);
+        self.before = Some(std::mem::replace(&mut self.generation, generation));
+        self.refused = None;
+        Change::Swapped
     }
 
     /// What became of the path since the last look, if anything did.
-    fn look(&mut self) -> Option<Change> {
+    fn look(&mut self, store: Option<&Store>) -> Option<Change> {
         let now = Standing::at(self.source.path());
         if now == self.judged {
             self.seen = None;
@@ -126,31 +199,31 @@ impl Followed {
             }
         };
         let still = Standing::at(self.source.path());
-        if now != Standing::File(content.stamp) || still != now {
+        if now != content.standing || still != now {
             self.seen = Some(still);
             return None;
         }
         self.judged = now;
-        self.judge(&content)
+        self.judge(content, store)
     }
 
-    fn judge(&mut self, content: &Content) -> Option<Change> {
+    fn judge(&mut self, content: Content, store: Option<&Store>) -> Option<Change> {
         let generation = Generation::of(&content.bytes);
         if generation == self.generation {
             return self.refused.take().map(|_| Change::Mended);
         }
-        match self.source.verified(content, Some(&self.in_force)) {
+        // Another file is said, also when it is refused for the same reason.
+        self.refused = None;
+        if self.said.taken_out.contains(&generation) {
+            return self.refuse(self.source.rolled_back());
+        }
+        let table = self.source.is_table().then(|| content.bytes.clone());
+        match self.source.verified(content.bytes, content.written, Some(&self.in_force)) {
             Ok(database) => {
-                self.in_force = Arc::new(database);
-                self.before = Some(std::mem::replace(&mut self.generation, generation));
-                self.refused = None;
-                Some(Change::Swapped)
+                keep(store, &database, generation, table.as_deref());
+                Some(self.put_in_force(database, generation))
             }
-            Err(error) => {
-                // Another file is said, also when it is refused for the same reason.
-                self.refused = None;
-                self.refuse(error)
-            }
+            Err(error) => self.refuse(error),
         }
     }
 
@@ -161,27 +234,96 @@ impl Followed {
     }
 }
 
+/// What persons have said of a database; nothing where the store cannot be read.
+fn said(store: &Store, name: &str) -> Said {
+    store.said(name).unwrap_or_else(|error| {
+        tracing::warn!(database = name, %error, "the store cannot be read");
+        Said::default()
+    })
+}
+
+/// The newest kept generation that may be used, where there is one.
+fn kept(source: &Source, store: &Store) -> Option<(Database, Generation)> {
+    let name = source.name();
+    let opened = match store.usable(&name) {
+        Ok(found) => found.map(|(kept, bytes)| {
+            source.opened(bytes, kept.built()).map(|database| (database, kept.generation))
+        })?,
+        Err(error) => {
+            tracing::warn!(database = name, %error, "the kept generation cannot be read");
+            return None;
+        }
+    };
+    let refused = |error| tracing::warn!(database = name, %error, "the kept generation is refused");
+    opened.map_err(refused).ok()
+}
+
+/// Keeps what is put in force. `table`: its bytes, where the database was made of them.
+fn keep(store: Option<&Store>, database: &Database, generation: Generation, table: Option<&[u8]>) {
+    let Some(store) = store else { return };
+    let bytes = table.unwrap_or(database.bytes());
+    match store.put(database, generation, bytes, SystemTime::now()) {
+        Ok(gone) => gone.iter().for_each(tell_pruned),
+        Err(error) => tracing::warn!(database = %database.name(), generation = generation.short(),
+            %error, "a generation cannot be kept; it is used all the same"),
+    }
+}
+
+fn tell_pruned(gone: &Kept) {
+    tracing::info!(
+        database = gone.database,
+        generation = gone.generation.short(),
+        "a generation is no longer kept"
+    );
+}
+
 /// The files and the set that is kept to them.
 struct Watcher {
     files: Vec<Followed>,
     set: Arc<DatabaseSet>,
+    store: Option<Store>,
+    /// The store's index when it was read last.
+    read: Standing,
+    /// When too old generations were taken away last.
+    pruned: Instant,
 }
 
 impl Watcher {
+    fn new(files: Files, set: Arc<DatabaseSet>) -> Self {
+        let Files { followed: files, store } = files;
+        let read = store.as_ref().map_or(Standing::Nothing, Store::standing);
+        Self { files, set, store, read, pruned: Instant::now() }
+    }
+
     /// Looks at each file once. One after the other, so that only one of them is in memory twice.
     fn look(&mut self, tell: &mut impl FnMut(&Followed, Change)) {
+        let now = self.store.as_ref().map_or(Standing::Nothing, Store::standing);
+        let is_said = std::mem::replace(&mut self.read, now) != now;
         for at in 0..self.files.len() {
-            let Some(change) = self.files[at].look() else { continue };
-            if matches!(change, Change::Swapped) {
-                let databases = self.files.iter().map(|file| Arc::clone(&file.in_force)).collect();
-                // Names and number are those of the set that is in force.
-                if let Err(error) = self.set.replace(databases) {
-                    tracing::error!(%error, "the databases cannot be put in force");
-                    continue;
+            let (file, store) = (&mut self.files[at], self.store.as_ref());
+            let obeyed = store.filter(|_| is_said).and_then(|store| file.obey(store));
+            for change in [obeyed, file.look(store)].into_iter().flatten() {
+                if !matches!(change, Change::Swapped) || self.put_in_force() {
+                    tell(&self.files[at], change);
                 }
             }
-            tell(&self.files[at], change);
         }
+        if self.pruned.elapsed() >= PRUNED_EVERY
+            && let Some(store) = &self.store
+        {
+            self.pruned = Instant::now();
+            match store.prune(SystemTime::now()) {
+                Ok(gone) => gone.iter().for_each(tell_pruned),
+                Err(error) => tracing::warn!(%error, "old generations cannot be taken away"),
+            }
+        }
+    }
+
+    fn put_in_force(&self) -> bool {
+        let databases = self.files.iter().map(|file| Arc::clone(&file.in_force)).collect();
+        // Names and number are those of the set that is in force.
+        let put = self.set.replace(databases);
+        put.map_err(|error| tracing::error!(%error, "the databases cannot be put in force")).is_ok()
     }
 }
 

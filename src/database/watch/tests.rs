@@ -39,17 +39,17 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("city.mmdb");
         fs::write(&path, city(100, "Riga")).unwrap();
-        Self::following(folder, path)
+        Self::following(folder, path, None)
     }
 
-    fn following(folder: tempfile::TempDir, path: PathBuf) -> Self {
+    fn following(folder: tempfile::TempDir, path: PathBuf, store: Option<Store>) -> Self {
         let mut config = DatabaseConfig::of(path);
         let country = crate::resolve::Expected::Text("LV".into());
         let fields = [("geo.country_iso_code".to_owned(), country)].into();
         config.canaries = [("1.0.0.1".parse().unwrap(), fields)].into();
-        let files = Files::open(None, &[config]).unwrap();
+        let files = Files::open(None, &[config], store).unwrap();
         let set = Arc::new(DatabaseSet::new(files.databases()).unwrap());
-        Self { folder, watcher: Watcher { files: files.0, set } }
+        Self { folder, watcher: Watcher::new(files, set) }
     }
 
     fn path(&self) -> PathBuf {
@@ -121,7 +121,7 @@ fn a_link_that_is_turned_is_noticed_as_kubernetes_turns_it() {
     let path = at("city.mmdb");
     link("v2", "..data_tmp");
     let (from, to) = (at("..data_tmp"), at("..data"));
-    let mut stage = Stage::following(folder, path);
+    let mut stage = Stage::following(folder, path, None);
     fs::rename(from, to).unwrap();
     assert_eq!([stage.look(), stage.look()], ["", "swapped"]);
     assert_eq!(stage.city(), "Daugavpils");
@@ -183,9 +183,9 @@ fn the_table_of_networks_is_followed_too() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("networks.csv");
     fs::write(&path, "network,company.name\n10.0.0.0/8,Example\n").unwrap();
-    let files = Files::open(Some(&path), &[]).unwrap();
+    let files = Files::open(Some(&path), &[], None).unwrap();
     let set = Arc::new(DatabaseSet::new(files.databases()).unwrap());
-    let mut stage = Stage { folder, watcher: Watcher { files: files.0, set } };
+    let mut stage = Stage { folder, watcher: Watcher::new(files, set) };
     let company = |stage: &Stage| {
         let facts = stage.watcher.set.in_force()[0].facts([10, 0, 0, 1].into()).unwrap();
         facts.company.unwrap().name.unwrap()
@@ -196,4 +196,58 @@ fn the_table_of_networks_is_followed_too() {
     fs::write(&path, "network,company.name\n10.0.0.0/8,Other\n").unwrap();
     assert_eq!([stage.look(), stage.look()], ["", "swapped"]);
     assert_eq!(company(&stage), "Other");
+}
+
+/// A stage whose generations are kept, with the store as another process sees it.
+fn keeping() -> (Stage, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("city.mmdb");
+    fs::write(&path, city(100, "Riga")).unwrap();
+    let config = format!("{{\"dir\": {:?}}}", folder.path().join("store"));
+    let store = Store::open(&serde_json::from_str(&config).unwrap()).unwrap();
+    (Stage::following(folder, path, Some(store.clone())), store)
+}
+
+#[test]
+fn a_generation_that_is_rolled_back_goes_out_of_force_and_stays_out() {
+    let (mut stage, store) = keeping();
+    let bad = city(101, "Nowhere");
+    stage.put(&bad);
+    assert_eq!([stage.look(), stage.look()], ["", "swapped"]);
+    store.roll_back("city", None, SystemTime::now()).unwrap();
+    assert_eq!((stage.look().as_str(), stage.city().as_str()), ("swapped", "Riga"));
+    stage.put(&bad);
+    assert_eq!([stage.look(), stage.look()], ["", "rolled_back"]);
+    assert_eq!(stage.city(), "Riga");
+    stage.put(&city(102, "Daugavpils"));
+    assert_eq!([stage.look(), stage.look()], ["", "swapped"], "a newer one is taken");
+    assert_eq!([stage.look(), stage.look()], ["", ""], "and stays");
+    assert_eq!(stage.city(), "Daugavpils");
+}
+
+#[test]
+fn a_start_without_a_usable_file_takes_the_kept_generation() {
+    let (mut stage, store) = keeping();
+    stage.put(&city(101, "Daugavpils"));
+    assert_eq!([stage.look(), stage.look()], ["", "swapped"]);
+    let again = |stage: Stage| {
+        let path = stage.path();
+        Stage::following(stage.folder, path, Some(store.clone()))
+    };
+    fs::write(stage.path(), "<html>sign in</html>").unwrap();
+    let mut stage = again(stage);
+    assert_eq!(stage.city(), "Daugavpils");
+    let why = stage.watcher.files[0].instead_of.as_ref().unwrap();
+    assert_eq!(why.reason(), "not_mmdb");
+    assert_eq!([stage.look(), stage.look()], ["", ""], "it is said already");
+    fs::remove_file(stage.path()).unwrap();
+    let stage = again(stage);
+    assert_eq!(stage.city(), "Daugavpils");
+    let bad = city(101, "Daugavpils");
+    store.roll_back("city", None, SystemTime::now()).unwrap();
+    stage.put(&bad);
+    let mut stage = again(stage);
+    assert_eq!(stage.city(), "Riga", "what was rolled back is not taken at a start either");
+    stage.put(&city(102, "Ventspils"));
+    assert_eq!([stage.look(), stage.look()], ["", "swapped"]);
 }
