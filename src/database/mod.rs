@@ -4,6 +4,7 @@
 //! A file is never mapped: who writes to it, or cuts it off, would change it under the readers or
 //! kill the process.
 
+mod build;
 mod diff;
 mod file;
 mod generation;
@@ -13,6 +14,7 @@ mod tell;
 mod vendor;
 mod watch;
 
+pub use build::{BuildError, Built, build};
 pub use diff::{Changes, Diff, Difference, Extent, Kind, Moves, diff};
 pub use generation::Generation;
 pub use open::{AsOfError, OpenError, open, open_all, open_as_of, open_networks, stem, verify};

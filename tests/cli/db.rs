@@ -202,3 +202,27 @@ fn without_a_store_it_is_said_how_to_have_one() {
     assert_eq!(ended.code, 78);
     assert!(ended.err.contains("database_store"), "{}", ended.err);
 }
+
+#[test]
+fn a_table_becomes_a_file_that_answers() {
+    let folder = Folder::new();
+    let csv = "network,country_code,asn\n81.2.0.0/16,GB,AS64501\n2a00::/16,SE,\n";
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, csv.as_bytes()).unwrap();
+    let from = folder.path().join("lite.csv.gz");
+    std::fs::write(&from, packed.finish().unwrap()).unwrap();
+    let to = folder.path().join("lite.mmdb");
+    let [from, to] = [&from, &to].map(|path| path.to_str().unwrap());
+    let kind = "ipinfo bundle_location_lite.mmdb";
+    let ended = ipstamp(&["db", "build", "--from", from, "--to", to, "--type", kind], b"");
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    assert!(ended.err.contains("lite.mmdb: 2 rows, "), "{}", ended.err);
+    let ended = ipstamp(&["lookup", "--mmdb", to, "81.2.3.4"], b"");
+    assert!(ended.out.contains("country_iso_code: GB") && ended.out.contains("number: 64501"));
+    let bad = folder.file("bad.csv", "network,country_code\n81.2.0.0/16,GB\nx,SE\n");
+    let ended = ipstamp(&["db", "build", "--from", &bad, "--to", to, "--type", kind], b"");
+    assert_eq!(ended.code, 78);
+    assert!(ended.err.contains("bad.csv: line 3: \"x\" is no network"), "{}", ended.err);
+    let ended = ipstamp(&["db", "verify", to], b"");
+    assert_eq!(ended.code, 0, "what was there stays: {}", ended.out);
+}

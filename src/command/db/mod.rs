@@ -1,5 +1,6 @@
 //! `db`: looks after database files. A file per subcommand.
 
+mod build;
 mod diff;
 mod info;
 mod kept;
@@ -30,6 +31,8 @@ enum DbCommand {
     Verify(verify::VerifyArgs),
     /// Say what two files know differently
     Diff(diff::DiffArgs),
+    /// Make a file of a CSV table
+    Build(build::BuildArgs),
     /// Say which generations are kept
     Ls(kept::LsArgs),
     /// Take the generation in force out of it, and put the one before, or another one, in
@@ -46,6 +49,7 @@ pub(super) fn db(source: &Source, args: &DbArgs) -> Result<Exit, Failure> {
         DbCommand::Info(args) => info::info(args),
         DbCommand::Verify(args) => verify::verify(source, args),
         DbCommand::Diff(args) => diff::diff(args),
+        DbCommand::Build(args) => build::build(args),
         DbCommand::Ls(args) => kept::ls(source, args),
         DbCommand::Rollback(args) => kept::roll_back(source, args),
         DbCommand::Prune => kept::prune(source),
