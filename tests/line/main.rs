@@ -25,3 +25,4 @@ mod faults;
 mod handover;
 mod outlet;
 mod providers;
+mod unavailable;
