@@ -26,7 +26,7 @@ use crate::resolve::{CacheScope, Database, DatabaseSet, Wants};
 use crate::telemetry::{DatabaseLabels, Health, Metrics, init_logging};
 
 /// How long the last calls to providers, and what is given back after them, may take.
-const LAST_CALLS: Duration = Duration::from_secs(2);
+pub(super) const LAST_CALLS: Duration = Duration::from_secs(2);
 
 /// What all workers together may remember of addresses and rendered facts.
 pub(super) const MEMORY_LIMIT_BYTES: usize = 64 << 20;

@@ -25,3 +25,5 @@ mod faults;
 mod handover;
 mod outlet;
 mod providers;
+mod tiers;
+mod unavailable;

@@ -46,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) window_records: u32,
     /// `databases`; small ones of its own where none are given.
     pub(crate) databases: Option<Databases>,
+    /// Further ones: a name and the file.
+    pub(crate) further: Vec<(&'static str, PathBuf)>,
     /// `want`, as the inside of a YAML list.
     pub(crate) want: &'static str,
     /// Further sections, as lines of YAML.
@@ -72,6 +74,7 @@ impl Settings {
             workers: 1,
             window_records: 4096,
             databases: None,
+            further: Vec::new(),
             want: "geo, as",
             more: String::new(),
         }
@@ -85,6 +88,10 @@ impl Settings {
         let optional = |name: &str, value: &Option<String>| {
             value.as_ref().map(|value| format!("  {name}: {value:?}\n")).unwrap_or_default()
         };
+        let further = self.further.iter();
+        let further: String = further
+            .map(|(name, path)| format!("  - {{name: {name}, path: '{}'}}\n", path.display()))
+            .collect();
         let topics: Vec<_> = self.topics.iter().map(|topic| format!("'{topic}'")).collect();
         format!(
             "kafka:\n  brokers: [{brokers:?}]\n  security: {{{security}}}\n  client: {{{client}}}\n\
@@ -93,7 +100,7 @@ impl Settings {
              \x20 assignor: {assignor}\n  on_unparsable: {unparsable}\n{member}\
              output:\n  topic: {output:?}\n{dead}  profile: ecs\n  partition: {partition}\n\
              want: [{want}]\n\
-             databases:\n  - {{name: city, path: '{city}'}}\n  - {{name: asn, path: '{asn}'}}\n\
+             databases:\n  - {{name: city, path: '{city}'}}\n  - {{name: asn, path: '{asn}'}}\n{further}\
              workers: {workers}\n\
              window: {{records: {window}}}\n\
              admin: {{listen: \"{admin}\"}}\n{more}\n",
