@@ -23,5 +23,6 @@ mod asking;
 mod desk;
 mod faults;
 mod handover;
+mod late;
 mod outlet;
 mod providers;

@@ -67,6 +67,7 @@ impl Stage {
             drain: config.drain,
             until_end: false,
             desk: None,
+            leavers: None,
             runtime: runtime.handle().clone(),
             signals: stopped,
             health: Arc::new(Health::new(WORKERS)),
