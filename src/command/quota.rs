@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode as Code;
 use serde::Serialize;
 
 use super::output::{Format, print, say};
 use super::{Exit, Failure, Source};
 use crate::config::Config;
 use crate::fleet::{LedgerError, read_all};
+use crate::kafka::Fault;
 use crate::resolve::budget::{Bound, Day, Limits, PeriodKind, Replay, clock_time, gone_at};
 
 /// Say what of each licence's budget is used
@@ -144,14 +145,11 @@ fn text(quotas: &[Quota], now: SystemTime) -> String {
 }
 
 fn failure(error: LedgerError) -> Failure {
-    let refused = |source: &KafkaError| {
-        matches!(
-            source.rdkafka_error_code(),
-            Some(RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::Authentication)
-        )
+    let refused = |fault: Fault| {
+        matches!(fault.code(), Code::TopicAuthorizationFailed | Code::Authentication)
     };
     match &error {
-        LedgerError::Silent { source, .. } if refused(source) => {
+        LedgerError::Silent { fault, .. } if refused(*fault) => {
             Failure::new(Exit::NoPermission, error)
         }
         LedgerError::Client(_) => Failure::new(Exit::Config, error),
