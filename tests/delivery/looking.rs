@@ -70,7 +70,9 @@ fn a_topic_and_the_ledger_are_read_without_a_group() {
     assert_eq!(counts(&estimate(&["--records", "20"])), [20, 16]);
     assert_eq!(counts(&estimate(&["--records", "20", "--oldest"])), [20, 16]);
     let quota = json(&command(&settings, &["quota", "--format", "json"]));
-    assert_eq!(quota[0]["used"], 30, "{quota}");
+    assert_eq!(quota["budgets"][0]["used"], 30, "{quota}");
+    let why = &quota["providers"][0]["unknown"];
+    assert_eq!(why, "it has no call that says what is left", "{quota}");
 
     let missing = command(&settings, &["estimate", "--from", "topic:nowhere"]);
     assert_eq!(missing.code, Some(69), "{}", missing.err);
