@@ -172,6 +172,7 @@ fn handing_records_over_allocates_nothing() {
     let config = Config {
         topic: "out".into(),
         dead_letter: None,
+        late_topic: None,
         partition: Partitioning::Auto,
         compression: Compression::None,
         on_undeliverable: OnUndeliverable::Halt,

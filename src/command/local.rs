@@ -18,13 +18,13 @@ use super::run::MEMORY_LIMIT_BYTES;
 use super::{Exit, Failure, Source};
 use crate::config::File;
 use crate::encode::{Existing, Profile};
-use crate::extract;
 use crate::pipeline::StampSettings;
 use crate::record::FactGroup;
 use crate::resolve::provider::ProvidersConfig;
 use crate::resolve::{
     CacheConfig, CacheScope, DatabaseConfig, DatabaseSet, ResolveConfigError, Want, Wants,
 };
+use crate::{extract, kafka};
 
 /// Where answers come from.
 #[derive(Debug, Args)]
@@ -60,6 +60,8 @@ fn not_wantable(error: &ResolveConfigError) -> Failure {
 
 /// What is taken from a configuration.
 pub(super) struct Parts {
+    /// None without a configuration.
+    pub(super) kafka: Option<kafka::Config>,
     pub(super) addresses: extract::Config,
     want: Vec<Want>,
     networks: Option<PathBuf>,
@@ -75,6 +77,7 @@ pub(super) struct Parts {
 impl From<File> for Parts {
     fn from(file: File) -> Self {
         Self {
+            kafka: Some(file.kafka),
             addresses: file.input.addresses,
             want: file.want,
             networks: file.networks,
@@ -145,6 +148,7 @@ impl Parts {
     /// What holds without a configuration.
     fn wanting(want: Vec<Want>) -> Self {
         Self {
+            kafka: None,
             addresses: extract::Config::default(),
             want,
             networks: None,

@@ -16,6 +16,7 @@ mod output;
 mod plan;
 mod quota;
 pub mod run;
+mod status;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -68,7 +69,7 @@ enum Command {
     Estimate(estimate::EstimateArgs),
     /// Say what is missing before `run` can work; changes nothing
     Check(check::CheckArgs),
-    /// Say what of each licence's budget is used
+    /// Say what of each licence's budget is used, and what is left by the provider's count
     Quota(quota::QuotaArgs),
     /// Print what is in force, or the schema of the file
     Config(config::ConfigArgs),

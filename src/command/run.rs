@@ -18,10 +18,13 @@ use crate::config::Config;
 use crate::fleet::{Answers, AnswersError, AnswersSettings, Ledger, LedgerSettings};
 use crate::kafka::end_process;
 use crate::pipeline::{
-    self, Audit, DeskWitness, RunEnd, RunSettings, StampSettings, workers_by_default,
+    self, Audit, DeskWitness, Late, LateError, LateSettings, RunEnd, RunSettings, StampSettings,
+    workers_by_default,
 };
+use crate::publish::TopicTemplate;
 use crate::record::Day;
 use crate::resolve::budget::Budget;
+use crate::resolve::desk::Desk;
 use crate::resolve::{CacheScope, Database, DatabaseSet, Wants};
 use crate::telemetry::{DatabaseLabels, Health, Metrics, init_logging};
 
@@ -98,6 +101,7 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
     if let Some(desk) = &desk {
         asking::follow_tokens(desk, &config.providers, path, runtime.handle());
     }
+    let late = publish_late_answers(&config, &stamp, desk.as_ref(), &metrics)?;
     let settings = RunSettings {
         stamp,
         client: config.kafka.client(),
@@ -107,6 +111,7 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
         drain: config.drain,
         until_end: args.until == Some(Until::End),
         desk: desk.clone(),
+        leavers: late.as_ref().map(Late::leavers),
         runtime: runtime.handle().clone(),
         signals,
         health,
@@ -116,6 +121,9 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
     // What is not spent is given back when nobody can spend it any more.
     if let Some(desk) = &desk {
         runtime.block_on(desk.close(LAST_CALLS));
+    }
+    if let Some(late) = late {
+        late.stop();
     }
     if let Some(ledger) = ledger
         && !ledger.stop(LAST_CALLS)
@@ -182,7 +190,32 @@ fn share_answers(
     Answers::start(&settings).map(Some).map_err(|error| {
         let exit = match error {
             AnswersError::Client(_) => Exit::Config,
-            AnswersError::System(_) | AnswersError::Watched => Exit::Internal,
+            AnswersError::System(_) => Exit::Internal,
+        };
+        Failure::new(exit, error)
+    })
+}
+
+/// Publishes what is learned of addresses after their records have left, where there is a topic for
+/// it and somebody to learn it from.
+fn publish_late_answers(
+    config: &Config,
+    stamp: &StampSettings,
+    desk: Option<&Desk>,
+    metrics: &Arc<Metrics>,
+) -> Result<Option<Late>, Failure> {
+    let (Some(topic), Some(desk)) = (&config.publish.late_topic, desk) else { return Ok(None) };
+    let settings = LateSettings {
+        client: config.kafka.client(),
+        topic: TopicTemplate::new(topic),
+        stamp: stamp.clone(),
+        desk: desk.clone(),
+        metrics: Arc::clone(metrics),
+    };
+    Late::start(settings).map(Some).map_err(|error| {
+        let exit = match error {
+            LateError::Client(_) => Exit::Config,
+            LateError::System(_) => Exit::Internal,
         };
         Failure::new(exit, error)
     })

@@ -203,7 +203,11 @@ fn topics(input: &Input, output: &Output, problems: &mut Vec<Problem>) {
             Err(message) => problems.push(Problem::with(&key, message)),
         }
     }
-    let written = [("topic", Some(&output.topic)), ("dead_letter", output.dead_letter.as_ref())];
+    let written = [
+        ("topic", Some(&output.topic)),
+        ("dead_letter", output.dead_letter.as_ref()),
+        ("late_topic", output.late_topic.as_ref()),
+    ];
     for (key, text) in written {
         let Some(text) = text else { continue };
         match Template::new(text) {
@@ -214,6 +218,10 @@ fn topics(input: &Input, output: &Output, problems: &mut Vec<Problem>) {
     if output.dead_letter.as_ref() == Some(&output.topic) {
         let message = "is the output topic itself; give the dead letters a topic of their own";
         problems.push(Problem::with(&["output", "dead_letter"], message));
+    }
+    if output.topics().filter(|topic| Some(*topic) == output.late_topic.as_ref()).count() > 1 {
+        let message = "records go there; give the late answers a topic of their own";
+        problems.push(Problem::with(&["output", "late_topic"], message));
     }
 }
 
@@ -320,7 +328,7 @@ fn cache(file: &File, problems: &mut Vec<Problem>) {
     let mut patterns = file.input.topics.iter().filter_map(|text| TopicPattern::new(text).ok());
     if patterns.any(|pattern| pattern.reads(topic)) {
         say(&["topic"], "input.topics would read it; give the answers a topic of their own".into());
-    } else if *topic == file.output.topic || file.output.dead_letter.as_ref() == Some(topic) {
+    } else if file.output.topics().any(|written| written == topic) {
         say(&["topic"], "records go there; give the answers a topic of their own".into());
     }
 }

@@ -132,6 +132,11 @@ pub struct Output {
     /// The dead-letter topic, likewise. Without one, what cannot be published halts its partition.
     #[serde(default)]
     pub dead_letter: Option<String>,
+    /// A topic, likewise, for what is learned of an address after its record has left as `partial`:
+    /// a record with the same key and header `ipstamp-src`, described by `late.schema.json`. Best
+    /// effort: nothing waits for it. Default: none.
+    #[serde(default)]
+    pub late_topic: Option<String>,
     /// How facts are written into the event.
     #[serde(default)]
     pub profile: Profile,
@@ -147,6 +152,14 @@ pub struct Output {
     /// What to do with a record that neither the output nor the dead-letter topic takes.
     #[serde(default)]
     pub on_undeliverable: OnUndeliverable,
+}
+
+impl Output {
+    /// All topics that are written to, as they are configured.
+    pub(super) fn topics(&self) -> impl Iterator<Item = &String> {
+        let further = self.dead_letter.iter().chain(&self.late_topic);
+        std::iter::once(&self.topic).chain(further)
+    }
 }
 
 /// The port for health and metrics.

@@ -139,6 +139,7 @@ impl From<File> for Config {
             publish: publish::Config {
                 topic: file.output.topic,
                 dead_letter: file.output.dead_letter,
+                late_topic: file.output.late_topic,
                 partition: file.output.partition,
                 compression: file.output.compression,
                 on_undeliverable: file.output.on_undeliverable,
@@ -160,12 +161,25 @@ impl From<File> for Config {
     }
 }
 
+/// The topics for what is read from one input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The output topic.
+    pub output: String,
+    /// The dead-letter topic, if there is one.
+    pub dead_letter: Option<String>,
+    /// The topic for late answers, if there is one.
+    pub late: Option<String>,
+}
+
 impl Config {
     /// Whether what is read from `topic` would be written to a topic that is read again. The check
     /// of the file has looked for such names; this one is for the topics that there are.
     pub fn would_read_own_output(&self, topic: &str) -> bool {
-        let outputs = [Some(&self.publish.topic), self.publish.dead_letter.as_ref()];
-        let templates = outputs.into_iter().flatten().filter_map(|text| Template::new(text).ok());
+        let publish = &self.publish;
+        let further = [publish.dead_letter.as_ref(), publish.late_topic.as_ref()];
+        let outputs = std::iter::once(Some(&publish.topic)).chain(further);
+        let templates = outputs.flatten().filter_map(|text| Template::new(text).ok());
         templates.map(|template| template.of(topic)).any(|output| self.reads(&output))
     }
 
@@ -174,11 +188,15 @@ impl Config {
         self.consume.topics.reads(topic)
     }
 
-    /// The output topic for what is read from `input`, and the dead-letter topic, if there is one.
-    pub fn written_for(&self, input: &str) -> (String, Option<String>) {
-        let of = |text: &str| Template::new(text).map(|template| template.of(input));
-        let output = of(&self.publish.topic).unwrap_or_default();
-        (output, self.publish.dead_letter.as_deref().and_then(|text| of(text).ok()))
+    /// Where what is read from `input` goes.
+    pub fn written_for(&self, input: &str) -> Written {
+        let of = |text: &str| Template::new(text).ok().map(|template| template.of(input));
+        let publish = &self.publish;
+        Written {
+            output: of(&publish.topic).unwrap_or_default(),
+            dead_letter: publish.dead_letter.as_deref().and_then(of),
+            late: publish.late_topic.as_deref().and_then(of),
+        }
     }
 }
 

@@ -286,6 +286,11 @@ impl Lane {
         Some(event)
     }
 
+    /// The key of a record that waits.
+    pub(super) fn key_of(&self, sequence: Sequence) -> Option<&[u8]> {
+        self.waiting.iter().find(|waiting| waiting.sequence == sequence)?.key.as_deref()
+    }
+
     /// The first record that is still asked for.
     pub(super) fn first_asked(&self) -> Option<Sequence> {
         let asked = |waiting: &&Waiting| matches!(waiting.stage, Stage::Asked { .. });

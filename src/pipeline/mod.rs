@@ -10,6 +10,7 @@ mod broken;
 mod config;
 mod ends;
 mod lane;
+mod late;
 mod reader;
 mod recall;
 mod run;
@@ -20,6 +21,7 @@ mod worker;
 
 pub use audit::{Audit, AuditLine, Uncommitted, uncommitted};
 pub use config::{Config, OnUnparsable, Ordering, WindowConfig};
+pub use late::{Late, LateError, LateSettings, Leavers};
 pub use run::{RunEnd, RunSettings, run, workers_by_default};
 pub use stamp::{Ask, Found, Missing, Stamp, StampSettings, Stamper};
 pub use witness::DeskWitness;

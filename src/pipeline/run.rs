@@ -13,6 +13,7 @@ use super::asking::{Inbox, Letter};
 use super::audit::{self, Audit, AuditLine};
 use super::broken::Broken;
 use super::ends::Ends;
+use super::late::Leavers;
 use super::reader::Reader;
 use super::stamp::StampSettings;
 use super::worker::{Failure, Worker, WorkerEnd, WorkerSettings};
@@ -58,6 +59,8 @@ pub struct RunSettings {
     pub until_end: bool,
     /// Whom to ask for what memory does not know.
     pub desk: Option<Desk>,
+    /// Whom to tell of records that left before they were answered.
+    pub leavers: Option<Leavers>,
     /// Where calls that wait are made.
     pub runtime: tokio::runtime::Handle,
     /// Says that the process is to end: once to drain, twice to end at once.
@@ -400,6 +403,7 @@ fn worker_settings(
         stamp,
         catalog: Arc::clone(catalog),
         desk: settings.desk.clone(),
+        leavers: settings.leavers.clone(),
         health: Arc::clone(&settings.health),
         metrics: Arc::clone(&settings.metrics),
         ends: ends.cloned(),

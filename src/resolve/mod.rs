@@ -28,8 +28,8 @@ mod value;
 mod wants;
 
 pub use cache::{
-    Adopted, Cache, CacheConfig, CacheScope, Change, Entry, Learned, Life, Lifetimes, SourceId,
-    Told as SourceTold,
+    Adopted, Cache, CacheConfig, CacheScope, Change, Changes, Entry, Learned, Life, Lifetimes,
+    SourceId, Told as SourceTold,
 };
 pub use config::{DatabaseConfig, OnMiss, Want};
 pub use database::{Database, DatabaseError};

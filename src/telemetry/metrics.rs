@@ -4,7 +4,6 @@
 //! no record pays for them. Labels come from closed sets; no address and no secret is one.
 
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -12,7 +11,10 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use crate::record::{Outcome, Partition, Role, Topic};
+use super::labels::{
+    BudgetLabels, CodeLabels, DatabaseLabels, KindLabels, OutcomeLabels, PartitionLabels,
+    ProviderCodeLabels, ProviderLabels, ReasonLabels, ResultLabels, RoleLabels,
+};
 
 /// A name and when to look at it, for the README's table.
 type Described = (&'static str, &'static str);
@@ -82,6 +84,10 @@ pub const METRICS: &[Described] = &[
     (
         "ipstamp_answers_total",
         "Records of the answers topic, by result: read, known (here already), foreign (another scope), damaged, written, lost.",
+    ),
+    (
+        "ipstamp_late_total",
+        "Late answers for records that had left, by result: sent, lost (not taken by the brokers), dropped (no room to remember the record), unanswered.",
     ),
     (
         "ipstamp_provider_requests_total",
@@ -170,6 +176,8 @@ pub struct Metrics {
     /// See [`METRICS`].
     pub answers: Family<ResultLabels, Counter>,
     /// See [`METRICS`].
+    pub late: Family<ResultLabels, Counter>,
+    /// See [`METRICS`].
     pub provider_requests: Family<ProviderCodeLabels, Counter>,
     /// See [`METRICS`].
     pub provider_seconds: Family<ProviderLabels, Histogram>,
@@ -187,117 +195,6 @@ pub struct Metrics {
     pub provider_refused: Family<ProviderLabels, Gauge>,
     /// See [`METRICS`].
     pub questions_refused: Family<ReasonLabels, Counter>,
-}
-
-/// How a record ended.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct OutcomeLabels {
-    outcome: &'static str,
-    reason: &'static str,
-}
-
-impl From<Outcome> for OutcomeLabels {
-    fn from(outcome: Outcome) -> Self {
-        Self { outcome: outcome.name(), reason: outcome.why() }
-    }
-}
-
-/// The part that an address plays.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct RoleLabels {
-    role: &'static str,
-}
-
-impl From<Role> for RoleLabels {
-    fn from(role: Role) -> Self {
-        Self { role: role.name() }
-    }
-}
-
-/// A partition of an input topic.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct PartitionLabels {
-    /// The topic.
-    pub topic: TopicLabel,
-    /// The partition.
-    pub partition: i32,
-}
-
-impl PartitionLabels {
-    /// Those of this partition.
-    pub fn of(topic: &Topic, partition: Partition) -> Self {
-        Self { topic: TopicLabel(topic.clone()), partition: partition.0 }
-    }
-}
-
-/// A topic's name as a label.
-#[derive(Clone, Debug, Hash, PartialEq, Eq)]
-pub struct TopicLabel(pub Topic);
-
-impl EncodeLabelValue for TopicLabel {
-    fn encode(&self, encoder: &mut LabelValueEncoder) -> Result<(), std::fmt::Error> {
-        EncodeLabelValue::encode(&self.0.as_str(), encoder)
-    }
-}
-
-/// A kind of rebalance.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct KindLabels {
-    /// `assign`, `revoke` or `lost`.
-    pub kind: &'static str,
-}
-
-/// How something went.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct ResultLabels {
-    /// `ok` or `error`; of a question to the cache `hit`, `unknown`, `stale` or `miss`.
-    pub result: &'static str,
-}
-
-/// A code of Kafka or librdkafka.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct CodeLabels {
-    /// Its name.
-    pub code: &'static str,
-}
-
-/// A database.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct DatabaseLabels {
-    /// Its configured name.
-    pub database: String,
-}
-
-/// A limit of a licence.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct BudgetLabels {
-    /// The licence's name, as configured.
-    pub licence: String,
-    /// `day` or `month`.
-    pub period: &'static str,
-}
-
-/// A provider's licence.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct ProviderLabels {
-    /// Its configured name.
-    pub provider: String,
-}
-
-/// How a request to a provider went.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct ProviderCodeLabels {
-    /// Its configured name.
-    pub provider: String,
-    /// The HTTP status, or what failed.
-    pub code: &'static str,
-}
-
-/// Why something was not done.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct ReasonLabels {
-    /// As on records.
-    pub reason: &'static str,
 }
 
 /// From a millisecond to the longest that a request may take.
@@ -351,6 +248,7 @@ impl Metrics {
             cache_bytes: Gauge::default(),
             cache_lookups: Family::default(),
             answers: Family::default(),
+            late: Family::default(),
             provider_requests: Family::default(),
             provider_seconds: Family::new_with_constructor(seconds),
             provider_addresses: Family::default(),
@@ -422,6 +320,7 @@ impl Metrics {
             self.cache_lookups.clone(),
         );
         registry.register("ipstamp_answers", total("ipstamp_answers"), self.answers.clone());
+        registry.register("ipstamp_late", total("ipstamp_late"), self.late.clone());
         registry.register(
             "ipstamp_consumer_lag_records",
             help("ipstamp_consumer_lag_records"),
@@ -499,6 +398,7 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::{Outcome, Partition, Role, Topic};
 
     #[test]
     fn every_metric_is_described_and_every_description_is_a_metric() {
@@ -509,6 +409,7 @@ mod tests {
         metrics.commits.get_or_create(&ResultLabels { result: "ok" }).inc();
         metrics.kafka_errors.get_or_create(&CodeLabels { code: "_TRANSPORT" }).inc();
         metrics.answers.get_or_create(&ResultLabels { result: "read" }).inc();
+        metrics.late.get_or_create(&ResultLabels { result: "sent" }).inc();
         metrics.cache_lookups.get_or_create(&ResultLabels { result: "hit" }).inc();
         metrics.database_built.get_or_create(&DatabaseLabels { database: "city".into() }).set(1);
         metrics.database_broken.get_or_create(&DatabaseLabels { database: "city".into() }).inc();

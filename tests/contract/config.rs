@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
-use ipstamp::config::{Config, Environment, File, Problem, parse, schema, show};
+use ipstamp::config::{Config, Environment, File, Problem, Written, parse, schema, show};
 use ipstamp::consume::consumer_settings;
 use ipstamp::publish::producer_settings;
 use rdkafka::ClientConfig;
@@ -135,6 +135,19 @@ fn what_is_wrong_is_said_with_its_place_its_key_and_a_remedy() {
         ("output: {topic: 'a b'}", "output.topic: the name of a topic is made of letters, digits"),
         ("output: {topic: '{topik}.x'}", "output.topic: only `{topic}` can be put in"),
         ("output: {topic: o, dead_letter: o}", "output.dead_letter: is the output topic itself"),
+        ("output: {topic: o, late_topic: o}", "output.late_topic: records go there"),
+        (
+            "output: {topic: o, dead_letter: d, late_topic: d}",
+            "3:36 output.late_topic: records go there",
+        ),
+        (
+            "output: {topic: o, late_topic: logs}",
+            "would read what ipstamp writes to output.late_topic",
+        ),
+        (
+            "output: {topic: o, late_topic: '{x}'}",
+            "output.late_topic: only `{topic}` can be put in",
+        ),
         ("databases: [{path: a/x.mmdb}, {path: b/x.mmdb}]", "databases[1].path: another database"),
         ("deadline: 0s", "4:1 deadline: nothing could be waited for"),
         ("window: {records: 0}", "4:10 window.records: at least 1"),
@@ -300,13 +313,19 @@ fn a_pattern_that_kafkas_client_reads_otherwise_is_refused() {
 
 #[test]
 fn real_topics_are_judged_as_the_file_is() {
-    let text = with(r"input: {topics: ['^logs\.[a-z]+$', b], group: g}")
-        .replace("topic: stamped", "topic: '{topic}.enriched', dead_letter: 'dlq.{topic}'");
+    let text = with(r"input: {topics: ['^logs\.[a-z]+$', b], group: g}").replace(
+        "topic: stamped",
+        "topic: '{topic}.enriched', dead_letter: 'dlq.{topic}', late_topic: '{topic}.late'",
+    );
     let config = Config::from(read(&text).unwrap());
     assert!(config.reads("logs.nginx") && config.reads("b") && !config.reads("logs.a.b"));
     assert!(!config.would_read_own_output("logs.nginx"));
     assert!(!config.reads("__consumer_offsets"), "Kafka's own topics are read when named only");
-    let written = ("b.enriched".to_string(), Some("dlq.b".to_string()));
+    let written = Written {
+        output: "b.enriched".into(),
+        dead_letter: Some("dlq.b".into()),
+        late: Some("b.late".into()),
+    };
     assert_eq!(config.written_for("b"), written);
 }
 

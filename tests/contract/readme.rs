@@ -111,7 +111,7 @@ fn every_key_in_the_readmes_table_exists() {
 #[test]
 fn the_readmes_event_comes_out_as_it_is_shown() {
     let text = readme();
-    let [before, after] = blocks(&text, "json")[..] else {
+    let [before, after, ..] = blocks(&text, "json")[..] else {
         panic!("not one event before and after")
     };
     let database = |name: &str| {

@@ -19,6 +19,7 @@ mod broker_faults;
 mod budget;
 mod fidelity;
 mod gaps;
+mod looking;
 mod members;
 mod refused;
 mod resets;

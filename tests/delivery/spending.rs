@@ -5,7 +5,8 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ipstamp::fleet::{Found, read_all};
-use ipstamp::resolve::budget::{Day, Limits};
+use ipstamp::record::Day;
+use ipstamp::resolve::budget::Limits;
 use rdkafka::ClientConfig;
 use serde_json::Value;
 

@@ -23,6 +23,7 @@ mod asking;
 mod desk;
 mod faults;
 mod handover;
+mod late;
 mod outlet;
 mod providers;
 mod tiers;

@@ -540,3 +540,30 @@ fn a_budget_without_a_ledger_spends_nothing() {
     println!("{}", worker.whole_log());
     worker.stop();
 }
+
+/// Scenario: three providers, of which one says what is left on request and one with each answer.
+/// Guarantees: `quota` shows the figure of each that has one, beside the ledger's; for the third it says why
+/// there is none; and it shows no token.
+#[test]
+fn the_providers_own_count_is_shown_with_words_where_there_is_none() {
+    let servers = ALL.map(|(_, provider, _)| stand_in(provider));
+    let sections: Vec<_> = ALL
+        .iter()
+        .zip(&servers)
+        .map(|((name, _, more), server)| section(name, server, more))
+        .collect();
+    let stage = Stage::new(&sections.join(", "));
+    let ended = command(&stage.settings, &["quota", "--format", "json"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    let printed: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(printed["budgets"], serde_json::json!([]));
+    let providers = printed["providers"].as_array().unwrap();
+    let of = |name: &str| providers.iter().find(|one| one["provider"] == name).unwrap();
+    assert_eq!(
+        (&of("ipinfo")["limit"], &of("ipinfo")["remaining"]),
+        (&50_000.into(), &49_998.into())
+    );
+    assert!(of("ipbot")["remaining"].is_u64(), "{printed}");
+    assert_eq!(of("ipgeolocation")["unknown"], "it has no call that says what is left");
+    assert_silent("what quota prints", &(ended.out + &ended.err));
+}

@@ -93,6 +93,7 @@ impl Stage {
             drain: config.drain,
             until_end: false,
             desk: desk.clone(),
+            leavers: None,
             runtime: runtime.handle().clone(),
             signals: stopped,
             health: Arc::new(Health::new(WORKERS)),

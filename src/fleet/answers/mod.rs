@@ -58,9 +58,6 @@ pub enum AnswersError {
     /// The process is out of threads.
     #[error("the answers topic: {0}")]
     System(#[from] std::io::Error),
-    /// The cache's changes are taken by somebody else already.
-    #[error("the answers topic: the cache has been given to another already")]
-    Watched,
 }
 
 impl Answers {
@@ -70,7 +67,7 @@ impl Answers {
         let stopping = Arc::new(AtomicBool::new(false));
         let producer = writer::producer(settings)?;
         let consumer = reader::consumer(settings)?;
-        let changes = settings.cache.watch(MOST_WAITING).ok_or(AnswersError::Watched)?;
+        let changes = settings.cache.watch(MOST_WAITING);
         let (to_read, until) = (settings.clone(), Arc::clone(&stopping));
         std::thread::Builder::new()
             .name("answers-read".into())

@@ -201,6 +201,7 @@ impl Worker {
                     self.park(id, sequence, headers, fetched, event);
                     return;
                 };
+                self.tell_of_leaving(id, sequence, fetched.key(), made.outcome);
                 made
             }
         };

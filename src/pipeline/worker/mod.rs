@@ -19,6 +19,7 @@ use rustc_hash::FxHashMap;
 use super::Config;
 use super::asking::{Asking, Inbox, Letter};
 use super::lane::{Lane, Ownership};
+use super::late::Leavers;
 use super::recall::Recall;
 use super::stamp::{StampSettings, Stamper};
 use super::ticket::LaneId;
@@ -59,6 +60,7 @@ pub(super) struct WorkerSettings {
     pub(super) stamp: StampSettings,
     pub(super) catalog: Arc<Catalog>,
     pub(super) desk: Option<Desk>,
+    pub(super) leavers: Option<Leavers>,
     pub(super) health: Arc<Health>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) ends: Option<Arc<super::ends::Ends>>,
@@ -139,6 +141,8 @@ pub(super) struct Worker {
     /// The lane of the record before, which is mostly the lane of the next.
     last_lane: Option<(PartitionTag, LaneId)>,
     asking: Asking,
+    /// Who is told of records that left before they were answered.
+    leavers: Option<Leavers>,
     recall: Recall,
     /// Refused records whose originals have been asked for.
     recalling: FxHashMap<(LaneId, Sequence), Refusal>,
@@ -221,6 +225,7 @@ impl Worker {
                 settings.config.deadline,
                 &settings.inbox,
             ),
+            leavers: settings.leavers,
             config: settings.config,
             consume: settings.consume,
             output: settings.output,

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::super::asking::Waits;
 use super::super::lane::{Stage, Waiting};
+use super::super::late::Left;
 use super::super::ticket::LaneId;
 use super::Worker;
 use super::intake::Made;
@@ -70,6 +71,30 @@ impl Worker {
             value: Some(event),
             outcome: Outcome::Unchanged(Some(Reason::Internal)),
         });
+        self.tell_of_leaving(id, sequence, None, made.outcome);
         self.lane_mut(id).set_ready(sequence, made.value, made.outcome);
+    }
+
+    /// Tells that the record that was stamped last goes out before it was answered, for its late
+    /// answers. `key`: of a record that has not waited.
+    pub(super) fn tell_of_leaving(
+        &mut self,
+        id: LaneId,
+        sequence: Sequence,
+        key: Option<&[u8]>,
+        outcome: Outcome,
+    ) {
+        let (Some(leavers), Outcome::Partial(reason)) = (&self.leavers, outcome) else { return };
+        if reason == Reason::NotFound {
+            // Whoever could be asked has answered.
+            return;
+        }
+        let lane = self.lane(id);
+        let Some(offset) = lane.tracker.offset(sequence) else { return };
+        let key = key.or_else(|| lane.key_of(sequence));
+        for (address, missing, places) in self.stamper.still_missing() {
+            let (source, key) = (lane.position(offset), key.map(Into::into));
+            leavers.tell(Left { source, key, address, places, missing, reason });
+        }
     }
 }

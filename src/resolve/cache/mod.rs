@@ -20,7 +20,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use moka::policy::EvictionPolicy;
@@ -77,10 +77,8 @@ pub struct Cache {
     jitter: Jitter,
     lifetimes: Lifetimes,
     stale: Duration,
-    /// Who wants to know what was put in.
-    watcher: OnceLock<SyncSender<Change>>,
-    /// How many changes he was not told.
-    untold: AtomicU64,
+    /// Who want to know what was put in.
+    watchers: RwLock<Vec<Watcher>>,
     /// How often something was put in.
     version: AtomicU64,
     /// How often something was taken away on purpose.
@@ -96,6 +94,30 @@ pub struct Change {
     pub address: IpAddr,
     /// Of which groups.
     pub groups: GroupSet,
+}
+
+/// Somebody who is told of changes.
+struct Watcher {
+    send: SyncSender<Change>,
+    untold: Arc<AtomicU64>,
+}
+
+/// The changes, for somebody who watches.
+pub struct Changes {
+    receive: Receiver<Change>,
+    untold: Arc<AtomicU64>,
+}
+
+impl Changes {
+    /// The next one, if it comes within so long.
+    pub fn next(&self, within: Duration) -> Option<Change> {
+        self.receive.recv_timeout(within).ok()
+    }
+
+    /// How many there was no room for, since this was last asked.
+    pub fn take_untold(&self) -> u64 {
+        self.untold.swap(0, Ordering::Relaxed)
+    }
 }
 
 /// An answer about one group that another process was given.
@@ -139,8 +161,7 @@ impl Cache {
             jitter: Jitter::default(),
             lifetimes: config.lifetimes(),
             stale: config.serve_stale.unwrap_or_default(),
-            watcher: OnceLock::new(),
-            untold: AtomicU64::new(0),
+            watchers: RwLock::default(),
             version: AtomicU64::new(0),
             cleared: AtomicU64::new(0),
         }
@@ -180,10 +201,10 @@ impl Cache {
         if !self.merge(scope, address, telling, now) {
             return;
         }
-        if let Some(watcher) = self.watcher.get() {
-            let address = Address::new(address).ip();
-            if watcher.try_send(Change { scope, address, groups: asked }).is_err() {
-                self.untold.fetch_add(1, Ordering::Relaxed);
+        let change = Change { scope, address: Address::new(address).ip(), groups: asked };
+        for watcher in self.watchers.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            if watcher.send.try_send(change).is_err() {
+                watcher.untold.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
@@ -223,16 +244,13 @@ impl Cache {
         self.merge(scope, address, telling, now)
     }
 
-    /// The changes from now on, of which at most so many wait to be taken; those beyond are counted
-    /// in [`Cache::untold`]. Only one may watch: None for a second.
-    pub fn watch(&self, most_waiting: usize) -> Option<Receiver<Change>> {
+    /// The changes from now on, of which at most so many wait to be taken; those beyond are counted.
+    pub fn watch(&self, most_waiting: usize) -> Changes {
         let (send, receive) = sync_channel(most_waiting);
-        self.watcher.set(send).ok().map(|()| receive)
-    }
-
-    /// How many changes there was no room for.
-    pub fn untold(&self) -> u64 {
-        self.untold.load(Ordering::Relaxed)
+        let untold = Arc::new(AtomicU64::new(0));
+        let watcher = Watcher { send, untold: Arc::clone(&untold) };
+        self.watchers.write().unwrap_or_else(PoisonError::into_inner).push(watcher);
+        Changes { receive, untold }
     }
 
     /// Notes that a source failed now on these groups. What is known of them stays.

@@ -393,8 +393,7 @@ fn groups_of_one_reply_that_come_one_by_one_are_one_reply_again() {
 #[test]
 fn who_watches_is_told_of_answers_and_not_of_what_was_adopted_nor_waited_for() {
     let cache = cache(&CacheConfig::default());
-    let changes = cache.watch(2).unwrap();
-    assert!(cache.watch(2).is_none(), "somebody watches");
+    let (changes, others) = (cache.watch(2), cache.watch(9));
     let asked = GROUPS.into_iter().collect();
     let adopted = Adopted {
         source: SourceId(0),
@@ -410,6 +409,11 @@ fn who_watches_is_told_of_answers_and_not_of_what_was_adopted_nor_waited_for() {
         cache.put(CacheScope(5), address(number), &learned, &lifetimes(HOUR), Moment(1));
     }
     let change = |number| Change { scope: CacheScope(5), address: address(number), groups: asked };
-    assert_eq!(changes.try_iter().collect::<Vec<_>>(), [change(0), change(1)]);
-    assert_eq!(cache.untold(), 1);
+    let all = |changes: &Changes| -> Vec<_> {
+        std::iter::from_fn(|| changes.next(Duration::ZERO)).collect()
+    };
+    assert_eq!(all(&changes), [change(0), change(1)]);
+    assert_eq!((changes.take_untold(), changes.take_untold()), (1, 0));
+    assert_eq!(all(&others), [change(0), change(1), change(2)], "each has a queue of his own");
+    assert_eq!(others.take_untold(), 0);
 }

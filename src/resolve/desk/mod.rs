@@ -209,6 +209,11 @@ impl Desk {
         self.shared.book().covers(routes)
     }
 
+    /// Whether any of these groups is being asked of an address, or is queued to be.
+    pub fn is_asking(&self, scope: CacheScope, address: IpAddr, groups: GroupSet) -> bool {
+        self.shared.book().is_asking(Key { scope, address }, groups)
+    }
+
     /// Where answers are kept.
     pub fn cache(&self) -> &Arc<Cache> {
         &self.shared.cache

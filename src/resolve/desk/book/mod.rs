@@ -169,6 +169,11 @@ impl Book {
         each.fold(GroupSet::EMPTY, GroupSet::or)
     }
 
+    /// Whether any of these groups is being asked of an address, or is queued to be.
+    pub(super) fn is_asking(&self, key: Key, groups: GroupSet) -> bool {
+        self.flights.legs(key).any(|leg| !leg.groups.and(groups).is_empty())
+    }
+
     /// Calls under way.
     pub(super) fn calls(&self) -> usize {
         self.licences.iter().map(|licence| licence.calls).sum()

@@ -1,0 +1,116 @@
+//! The labels of metrics: closed sets and names from the configuration, never an address or a secret.
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+
+use crate::record::{Outcome, Partition, Role, Topic};
+
+/// How a record ended.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct OutcomeLabels {
+    outcome: &'static str,
+    reason: &'static str,
+}
+
+impl From<Outcome> for OutcomeLabels {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome: outcome.name(), reason: outcome.why() }
+    }
+}
+
+/// The part that an address plays.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct RoleLabels {
+    role: &'static str,
+}
+
+impl From<Role> for RoleLabels {
+    fn from(role: Role) -> Self {
+        Self { role: role.name() }
+    }
+}
+
+/// A partition of an input topic.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct PartitionLabels {
+    /// The topic.
+    pub topic: TopicLabel,
+    /// The partition.
+    pub partition: i32,
+}
+
+impl PartitionLabels {
+    /// Those of this partition.
+    pub fn of(topic: &Topic, partition: Partition) -> Self {
+        Self { topic: TopicLabel(topic.clone()), partition: partition.0 }
+    }
+}
+
+/// A topic's name as a label.
+#[derive(Clone, Debug, Hash, PartialEq, Eq)]
+pub struct TopicLabel(pub Topic);
+
+impl EncodeLabelValue for TopicLabel {
+    fn encode(&self, encoder: &mut LabelValueEncoder) -> Result<(), std::fmt::Error> {
+        EncodeLabelValue::encode(&self.0.as_str(), encoder)
+    }
+}
+
+/// A kind of rebalance.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct KindLabels {
+    /// `assign`, `revoke` or `lost`.
+    pub kind: &'static str,
+}
+
+/// How something went.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct ResultLabels {
+    /// `ok` or `error`; of a question to the cache `hit`, `unknown`, `stale` or `miss`.
+    pub result: &'static str,
+}
+
+/// A code of Kafka or librdkafka.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct CodeLabels {
+    /// Its name.
+    pub code: &'static str,
+}
+
+/// A database.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct DatabaseLabels {
+    /// Its configured name.
+    pub database: String,
+}
+
+/// A limit of a licence.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct BudgetLabels {
+    /// The licence's name, as configured.
+    pub licence: String,
+    /// `day` or `month`.
+    pub period: &'static str,
+}
+
+/// A provider's licence.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct ProviderLabels {
+    /// Its configured name.
+    pub provider: String,
+}
+
+/// How a request to a provider went.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct ProviderCodeLabels {
+    /// Its configured name.
+    pub provider: String,
+    /// The HTTP status, or what failed.
+    pub code: &'static str,
+}
+
+/// Why something was not done.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct ReasonLabels {
+    /// As on records.
+    pub reason: &'static str,
+}
