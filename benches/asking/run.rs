@@ -38,7 +38,7 @@ impl Case {
         databases: &Databases,
     ) -> Settings {
         let mut settings = Settings::new(brokers, input, output);
-        settings.group = output.to_owned();
+        output.clone_into(&mut settings.group);
         settings.databases = Some(databases.clone());
         settings.want = self.want;
         settings.more =
