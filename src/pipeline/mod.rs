@@ -22,7 +22,7 @@ mod worker;
 pub use audit::{Audit, AuditLine, Uncommitted, uncommitted};
 pub use config::{Config, OnUnparsable, Ordering, WindowConfig};
 pub use late::{Late, LateError, LateSettings, Leavers};
-pub use run::{RunEnd, RunSettings, run, workers_by_default};
+pub use run::{RunEnd, RunSettings, SAME_SIGNAL, run, workers_by_default};
 pub use stamp::{Ask, Found, Missing, Stamp, StampSettings, Stamper};
 pub use witness::DeskWitness;
 pub use worker::Failure;

@@ -31,7 +31,7 @@ use crate::telemetry::{Health, Metrics};
 /// How often the foreman looks round.
 const ROUND: Duration = Duration::from_millis(50);
 /// Signals that come within so long of the first are the first once more.
-const SAME_SIGNAL: Duration = Duration::from_millis(500);
+pub const SAME_SIGNAL: Duration = Duration::from_millis(500);
 /// How long the output topics may take to be found before the workers begin.
 const FIND_OUTPUTS: Duration = Duration::from_secs(5);
 /// How often the brokers are asked whether there is anything left to read.

@@ -96,3 +96,23 @@ fn an_answer_of_lite_is_not_enough_where_the_city_is_wanted() {
     }
     assert_eq!((lite.addresses_asked(), other.addresses_asked()), (40, 40));
 }
+
+/// Scenario: the city is wanted, and nobody but IPinfo Lite may be asked; each address comes twice.
+/// Guarantees: P12: it has the country, is `partial`, and is asked for once: that Lite does not know the
+/// city is kept too.
+#[test]
+fn what_lite_alone_does_not_know_is_partial_and_not_asked_again() {
+    let lite = StandIn::start(Provider::Ipinfo, None, Duration::ZERO);
+    let mock = Mock::start();
+    let mut settings = Settings::new(&mock.brokers(), "in", "out");
+    settings.want = "geo.city_name";
+    settings.more = format!("providers: {{{}}}\ndeadline: 5s\n", section("ipinfo", &lite, "lite"));
+    let out = stamped(&mock, &mock.client(), &settings, (0..40).chain(0..40).map(clean));
+    assert_eq!(out.len(), 80);
+    for event in &out {
+        assert_eq!(event["source"]["geo"]["country_iso_code"], "AU", "{event}");
+        let stamp = &event["ipstamp"];
+        assert_eq!((&stamp["outcome"], &stamp["reason"]), (&"partial".into(), &"not_found".into()));
+    }
+    assert_eq!(lite.addresses_asked(), 40);
+}

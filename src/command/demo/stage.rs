@@ -23,7 +23,7 @@ use crate::command::run::{LAST_CALLS, exit_of, listen_for_signals, stamp_setting
 use crate::command::{Exit, Failure, asking, say};
 use crate::config::Config;
 use crate::consume::Start;
-use crate::pipeline::{self, DeskWitness, RunEnd, RunSettings, uncommitted};
+use crate::pipeline::{self, DeskWitness, RunEnd, RunSettings, SAME_SIGNAL, uncommitted};
 use crate::record::{NextOffset, Partition, Topic};
 use crate::resolve::budget::Budget;
 use crate::resolve::desk::Desk;
@@ -140,7 +140,8 @@ impl Stage {
         let begun = Instant::now();
         let mut ticker = Ticker::new();
         let mut moved = (begun, 0);
-        let mut signalled = 0;
+        let mut signalled: Option<Instant> = None;
+        let mut hurried = false;
         let mut stopped = false;
         let mut stood = false;
         while !self.line.is_finished() {
@@ -159,17 +160,21 @@ impl Stage {
                 self.stop_all();
             }
             if self.signals.recv_timeout(LOOK).is_ok() {
-                signalled += 1;
-                if signalled == 1 {
-                    ticker.end();
-                    say("Ending: what was fed is finished first; a second Ctrl-C ends at once.");
-                }
                 self.progress.stop_feeding.store(true, Ordering::Relaxed);
-                if signalled == 2 {
-                    // Told twice, the foreman waits for nothing.
-                    self.stop_all();
-                    self.stop_all();
+                match signalled {
+                    None => {
+                        ticker.end();
+                        say(
+                            "Ending: what was fed is finished first; a second Ctrl-C ends at once.",
+                        );
+                        signalled = Some(Instant::now());
+                    }
+                    Some(first) => hurried |= first.elapsed() >= SAME_SIGNAL,
                 }
+            }
+            if hurried {
+                // Told again after a moment, the foreman waits for nothing.
+                self.stop_all();
             }
         }
         let trouble = stood.then(|| format!("nothing moved for {} seconds", STANDSTILL.as_secs()));
@@ -259,8 +264,8 @@ fn say_sums(figures: &Figures, metrics: &Metrics, took: Duration) {
 Summary:
   records    {} in {seconds:.1} s; {} a second, Kafka, feeder and reader in the same process
   bytes      {:.1} MB read, {:.1} MB published
-  enriched   {}: of every global address is there what the databases and the providers know
-  partial    {}: a provider's answer did not come in time
+  enriched   {}: what is wanted is known of every global address
+  partial    {}: no database and no provider knows all that is wanted of one of them
   unchanged  {}: no global address in it, or ({} of them) not JSON
   asked      {} distinct addresses in {} calls to the stand-ins, {} in a call; {} were paid for
              (some to both), none twice to one while its answer is kept
