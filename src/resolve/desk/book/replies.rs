@@ -131,7 +131,10 @@ impl Book {
         let Some(leg) = self.flights.remove(key, id, groups) else { return };
         let closes = asked.iter().filter(|group| self.closes(id, leg.routes, *group)).collect();
         let source = SourceId(id.0 as u8);
-        let learned = Learned { source, asked, closes, facts };
+        // A reply tells of much that nobody here wants: it would fill the cache, and make answers
+        // differ that are the same otherwise.
+        let wanted = facts.map(|facts| facts.only(self.wants.groups().or(asked)));
+        let learned = Learned { source, asked, closes, facts: wanted.as_ref() };
         let lifetimes = &self.licence(id).settings.lifetimes;
         self.cache.put(key.scope, key.address, &learned, lifetimes, self.clock.moment());
         let answers = facts.map(|facts| self.wants.judge(facts).answers).unwrap_or_default();
