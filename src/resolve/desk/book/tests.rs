@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::super::fixtures::{BULK, GEO, PRIVACY, SECURITY, address, facts, key, knows, licence};
 use super::super::{AskerId, Limit};
 use super::*;
-use crate::record::{Company, FactGroup};
+use crate::record::{Company, Enrichment, FactGroup};
 use crate::resolve::{Answered, CacheConfig, CacheScope, ItemError, Want};
 
 const SECOND: Duration = Duration::from_secs(1);
