@@ -1,7 +1,7 @@
 //! Opens the desk by the configuration, for all commands that ask providers: those that go on while
 //! they are answered, and those that wait.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::resolve::desk::{
     Limit, Opened, Question, Routes, RoutesId, Witness,
 };
 use crate::resolve::provider::{Licence, ProvidersConfig};
-use crate::resolve::{Cache, CacheConfig, CacheScope, OnMiss};
+use crate::resolve::{Cache, CacheConfig, CacheScope, OnMiss, Order};
 use crate::telemetry::{LogFormat, LogLevel, Metrics, init_logging};
 
 /// How often it is looked whether a token has changed.
@@ -33,7 +33,7 @@ const PARALLEL: usize = 4;
 /// What the configuration says of providers.
 pub(super) struct Sources<'c> {
     pub(super) providers: &'c ProvidersConfig,
-    pub(super) order: &'c BTreeMap<FactGroup, Vec<String>>,
+    pub(super) order: &'c Order,
     pub(super) cache: &'c CacheConfig,
     pub(super) deadline: Duration,
 }
@@ -109,7 +109,7 @@ fn settings(licence: &Licence<'_>, sources: &Sources<'_>) -> LicenceSettings {
     }
 }
 
-fn routes(licences: &[Licence<'_>], order: &BTreeMap<FactGroup, Vec<String>>) -> Routes {
+fn routes(licences: &[Licence<'_>], order: &Order) -> Routes {
     let ids: Vec<_> = (0..licences.len() as u16).map(LicenceId).collect();
     let id = |name: &String| {
         let at = licences.iter().position(|licence| licence.name == name)?;

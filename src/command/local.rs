@@ -1,7 +1,6 @@
 //! What commands without Kafka work with: settings from a configuration, or from the command line
 //! alone.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +21,7 @@ use crate::pipeline::StampSettings;
 use crate::record::FactGroup;
 use crate::resolve::provider::ProvidersConfig;
 use crate::resolve::{
-    CacheConfig, CacheScope, DatabaseConfig, DatabaseSet, ResolveConfigError, Want, Wants,
+    CacheConfig, CacheScope, DatabaseConfig, DatabaseSet, Order, ResolveConfigError, Want, Wants,
 };
 use crate::{extract, kafka};
 
@@ -69,7 +68,7 @@ pub(super) struct Parts {
     profile: Profile,
     existing: Existing,
     pub(super) providers: ProvidersConfig,
-    pub(super) order: BTreeMap<FactGroup, Vec<String>>,
+    pub(super) order: Order,
     pub(super) cache: CacheConfig,
     deadline: Duration,
 }
@@ -122,8 +121,8 @@ impl Parts {
         let wants = Wants::new(&self.want).map_err(|error| not_wantable(&error))?;
         let named_by = if args.mmdb.is_empty() { NamedBy::Configuration } else { NamedBy::Option };
         let databases = open_all(self.networks.as_deref(), &self.databases, named_by)?;
-        let databases =
-            DatabaseSet::new(databases).map_err(|error| Failure::new(Exit::Config, error))?;
+        let databases = DatabaseSet::ordered(databases, self.order.clone())
+            .map_err(|error| Failure::new(Exit::Config, error))?;
         Ok(StampSettings {
             addresses: self.addresses.clone(),
             wants: Arc::new(wants),
@@ -156,7 +155,7 @@ impl Parts {
             profile: Profile::default(),
             existing: Existing::default(),
             providers: ProvidersConfig::default(),
-            order: BTreeMap::new(),
+            order: Order::new(),
             cache: CacheConfig::default(),
             deadline: Duration::from_secs(2),
         }

@@ -147,7 +147,10 @@ pub(super) fn stamp_settings(
     Ok(StampSettings {
         addresses: config.extract.clone(),
         wants: Arc::new(Wants::new(&config.want).map_err(|error| refused(&error))?),
-        databases: Arc::new(DatabaseSet::new(databases).map_err(|error| refused(&error))?),
+        databases: Arc::new(
+            DatabaseSet::ordered(databases, config.order.clone())
+                .map_err(|error| refused(&error))?,
+        ),
         cache: (asking::cache(&config.cache, &config.providers), CacheScope::SHARED),
         profile: config.profile,
         existing: config.existing,

@@ -1,7 +1,6 @@
 //! The configuration file's format: the sections as a person writes them, with their defaults. The
 //! values are the stations' own types.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,9 +13,8 @@ use crate::encode::{Existing, Profile};
 use crate::fleet::LedgerConfig;
 use crate::pipeline::{OnUnparsable, Ordering, WindowConfig};
 use crate::publish::{Compression, OnUndeliverable, Partitioning};
-use crate::record::FactGroup;
 use crate::resolve::provider::ProvidersConfig;
-use crate::resolve::{CacheConfig, DatabaseConfig, Want};
+use crate::resolve::{CacheConfig, DatabaseConfig, Order, Want};
 use crate::telemetry::{LogFormat, LogLevel};
 use crate::{extract, kafka};
 
@@ -44,11 +42,12 @@ pub struct File {
     /// Who may be asked over the network for what the databases do not know.
     #[serde(default)]
     pub providers: ProvidersConfig,
-    /// By fact group: who is asked for it, first to last, by name. Databases come first, as they are
-    /// listed; of providers none but those named here are asked for the group. Default: all
-    /// providers, the cheapest first.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub order: BTreeMap<FactGroup, Vec<String>>,
+    /// By fact group: who is asked for it, first to last, by name, databases before providers. Of
+    /// providers none but those named here are asked for the group, and of databases likewise where
+    /// one is named. Default: the databases as they are listed, then all providers, the cheapest
+    /// first.
+    #[serde(default, skip_serializing_if = "Order::is_empty")]
+    pub order: Order,
     /// Where the processes of a fleet write down what they spend of budgets.
     #[serde(default)]
     pub ledger: LedgerConfig,

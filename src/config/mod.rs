@@ -17,7 +17,6 @@ mod topics;
 mod tree;
 mod typed;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,7 +24,6 @@ use std::time::Duration;
 use crate::record::TopicPattern;
 use crate::{consume, encode, extract, fleet, kafka, pipeline, publish, resolve};
 
-use crate::record::FactGroup;
 use crate::resolve::budget::Limits;
 use crate::resolve::provider::ProvidersConfig;
 
@@ -62,7 +60,7 @@ pub struct Config {
     /// Who may be asked over the network.
     pub providers: resolve::provider::ProvidersConfig,
     /// Who is asked for a group, first to last.
-    pub order: BTreeMap<FactGroup, Vec<String>>,
+    pub order: resolve::Order,
     /// How facts are written.
     pub profile: encode::Profile,
     /// What happens to a fact group that the event already has.

@@ -82,27 +82,27 @@ fn check_order(
     providers: &[String],
     problems: &mut Vec<Problem>,
 ) {
-    let mut last = None;
-    let mut provider_seen = false;
+    let mut provider_before = None;
     for (at, name) in order.iter().enumerate() {
         let at_text = at.to_string();
         let mut say = |message: &str| {
             problems.push(Problem::with(&["order", group.name(), &at_text], message));
         };
-        let database = databases.iter().position(|known| known == name);
         if order[..at].contains(name) {
             say("stands here twice; remove one");
-        } else if let Some(place) = database {
-            if provider_seen {
-                say("a database costs nothing and comes before providers");
-            } else if last.is_some_and(|last| last > place) {
-                say("databases are asked in the order of the list `databases`; change that one");
+        } else if databases.contains(name) {
+            if let Some(provider) = provider_before {
+                say(&format!(
+                    "memory is always asked first: put the database before {provider}, which is a \
+                     provider"
+                ));
             }
-            last = Some(place);
         } else if providers.contains(name) {
-            provider_seen = true;
+            provider_before = Some(name);
         } else {
-            say("no database and no provider has this name");
+            let known: Vec<&str> = databases.iter().chain(providers).map(String::as_str).collect();
+            let known = if known.is_empty() { "nobody".into() } else { known.join(", ") };
+            say(&format!("no database and no provider is called `{name}`; known here: {known}"));
         }
     }
 }

@@ -24,6 +24,7 @@ pub mod provider;
 mod resolver;
 mod set;
 mod step;
+mod turns;
 mod value;
 mod wants;
 
@@ -40,4 +41,5 @@ pub use provider::{
 pub use resolver::{CacheLookups, Resolver};
 pub use set::DatabaseSet;
 pub use step::{Did, Step};
+pub use turns::{Order, asked_for};
 pub use wants::{ResolveConfigError, Wants};

@@ -148,6 +148,10 @@ fn what_is_wrong_is_said_with_its_place_its_key_and_a_remedy() {
             "output: {topic: o, late_topic: '{x}'}",
             "output.late_topic: only `{topic}` can be put in",
         ),
+        (
+            "order: {geo: [city]}",
+            "4:15 order.geo[0]: no database and no provider is called `city`; known here: nobody",
+        ),
         ("databases: [{path: a/x.mmdb}, {path: b/x.mmdb}]", "databases[1].path: another database"),
         ("deadline: 0s", "4:1 deadline: nothing could be waited for"),
         ("window: {records: 0}", "4:10 window.records: at least 1"),
@@ -540,6 +544,34 @@ fn what_is_shown_is_a_configuration_and_means_the_same() {
         shown.contains("deadline: 2s") && shown.contains("listen: \"127.0.0.1:9464\""),
         "{shown}"
     );
+}
+
+#[test]
+fn an_order_names_databases_in_any_order_and_before_providers() {
+    let with_order = |order: &str| {
+        with(&format!(
+            "databases: [{{path: a/x.mmdb}}, {{path: b/y.mmdb, name: own}}]\n\
+             providers: {{ipbot: {{}}}}\norder: {{privacy: [{order}]}}"
+        ))
+    };
+    for order in ["own, x, ipbot", "x", "ipbot", "own"] {
+        let said = read(&with_order(order)).map_err(|problems| said(&problems));
+        assert!(said.is_ok(), "{order}: {said:?}");
+    }
+    for (order, expected) in [
+        (
+            "ipbot, x",
+            "order.privacy[1]: memory is always asked first: put the database before ipbot",
+        ),
+        ("x, own, x", "order.privacy[2]: stands here twice"),
+        (
+            "x, y",
+            "order.privacy[1]: no database and no provider is called `y`; known here: x, own, ipbot",
+        ),
+    ] {
+        let said = refused(&with_order(order), &Table::default());
+        assert!(said.contains(expected), "{order}: {said}");
+    }
 }
 
 /// What the design shows to a newcomer, as far as it is built.

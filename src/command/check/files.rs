@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::database::{open, open_networks, stem};
 use crate::kafka::Security;
 use crate::record::{Day, FactGroup, GroupSet};
-use crate::resolve::{Database, Wants};
+use crate::resolve::{Database, DatabaseConfig, Wants, asked_for};
 
 /// A database that is older than this is worth a word.
 const OLD: Duration = Duration::from_secs(60 * 24 * 60 * 60);
@@ -66,12 +66,15 @@ fn databases(config: &Config, now: SystemTime, report: &mut Report) {
             }
         }
     }
-    for database in &config.databases {
-        let name = database.name.clone().unwrap_or_else(|| stem(&database.path));
+    let name =
+        |database: &DatabaseConfig| database.name.clone().unwrap_or_else(|| stem(&database.path));
+    let names: Vec<String> = config.databases.iter().map(name).collect();
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    for (database, name) in config.databases.iter().zip(&names) {
         let subject = format!("database {name}");
         match open(database) {
             Ok(opened) => {
-                covered = covered.or(opened.covers());
+                covered = covered.or(opened.covers().and(asked_for(name, &all, &config.order)));
                 judge(&subject, &opened, now, report);
             }
             Err(error) => report.missing(

@@ -14,6 +14,7 @@ use super::known::Known;
 use super::memo::{Memo, Until};
 use super::set::DatabaseSet;
 use super::step::{Did, Step};
+use super::turns::Turn;
 use super::wants::Wants;
 use crate::record::{
     Address, Answer, Enrichment, Facts, FactsId, GroupSet, Moment, Retrieval, Source,
@@ -27,6 +28,8 @@ pub struct Resolver {
     set: Arc<DatabaseSet>,
     /// The databases of this epoch.
     databases: Arc<Vec<Arc<Database>>>,
+    /// In which order they are asked, and for what.
+    turns: Vec<Turn>,
     /// Whether any of them is asked for addresses that are not global.
     any_non_global: bool,
     epoch: u64,
@@ -68,6 +71,7 @@ impl Resolver {
         let in_force = databases.in_force();
         let mut resolver = Self {
             wants,
+            turns: databases.turns(&in_force),
             set: databases,
             any_non_global: any_non_global(&in_force),
             known: Known::new(in_force.len()),
@@ -97,6 +101,7 @@ impl Resolver {
         if swapped || self.known.bytes() > self.most_known_bytes {
             self.any_non_global = any_non_global(&in_force);
             self.known = Known::new(in_force.len());
+            self.turns = self.set.turns(&in_force);
             self.databases = in_force;
             self.memo.clear();
             self.epoch += 1;
@@ -181,15 +186,16 @@ impl Resolver {
     fn ask(&mut self, address: &Address, tell: &mut impl FnMut(Step)) -> (Answer, Until) {
         let mut tally = Tally::new(self.wants.groups());
         // A non-global address means something only to whoever wrote the file himself.
-        let files = self.databases.iter().zip(0u8..);
-        for (database, number) in files {
+        for Turn { database: number, groups } in self.turns.iter().copied() {
+            let database = &self.databases[usize::from(number)];
             let may = address.is_global() || database.answers_non_global();
-            let did = match (may, tally.needs(database.covers())) {
+            let did = match (may, tally.needs(database.covers().and(groups))) {
+                _ if groups.is_empty() => Did::NotInOrder,
                 (false, _) => Did::NotGlobal,
                 (true, false) => Did::NotNeeded,
                 (true, true) => {
                     let said = self.known.said(number, database, address.ip(), &self.wants);
-                    let before = tally.missing;
+                    let (said, before) = (said.only(groups), tally.missing);
                     tally.take(number, said);
                     Did::said(said, before, false)
                 }

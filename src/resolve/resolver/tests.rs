@@ -73,6 +73,36 @@ fn learned_city(name: &str) -> Enrichment {
 }
 
 #[test]
+fn a_group_is_asked_of_the_files_that_the_order_names_and_others_as_they_are_listed() {
+    let files = || {
+        let named = |name: &str, city| city_file(name, &[("1.0.0.0/24", place(city))]);
+        let all = [named("first", "Riga"), named("second", "Tartu"), asn_file("asn")];
+        all.into_iter().map(Arc::new).collect::<Vec<_>>()
+    };
+    let mut asked = |order: &[&str]| {
+        let names = order.iter().map(|name| (*name).to_owned()).collect();
+        let set = DatabaseSet::ordered(files(), [(FactGroup::Geo, names)].into()).unwrap();
+        let set = Arc::new(set);
+        let mut resolver = resolver_of(&["geo", "as"], &set, 1 << 20);
+        let answer = resolver.resolve(&address("1.0.0.1"));
+        assert_eq!(source_of(&answer, FactGroup::As), Some(2), "the order is of places only");
+        let city = city_of(&mut resolver, &answer);
+        // Newer files are asked in the same order.
+        set.replace(files()).unwrap();
+        resolver.refresh(Moment::now());
+        let answer = resolver.resolve(&address("1.0.0.1"));
+        assert_eq!(city_of(&mut resolver, &answer), city);
+        (city, answer.missing)
+    };
+    let (none, geo) = (GroupSet::EMPTY, groups(&["geo"]));
+    assert_eq!(asked(&["first", "second"]), (Some("Riga".into()), none));
+    assert_eq!(asked(&["second", "first"]), (Some("Tartu".into()), none));
+    assert_eq!(asked(&["second"]), (Some("Tartu".into()), none));
+    assert_eq!(asked(&["asn"]), (None, geo), "those that know it are not asked");
+    assert_eq!(asked(&["some-provider"]), (Some("Riga".into()), none), "no file is named");
+}
+
+#[test]
 fn two_files_answer_what_each_of_them_knows() {
     let mut resolver = resolver(
         &["geo", "as"],
