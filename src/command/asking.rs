@@ -96,6 +96,7 @@ fn settings(licence: &Licence<'_>, sources: &Sources<'_>) -> LicenceSettings {
     };
     LicenceSettings {
         name: licence.name.into(),
+        key: licence.key.clone(),
         api: Arc::clone(&licence.api),
         base_url: licence.base_url.map(str::to_owned),
         limits: limits.map(|(most, per)| Limit { most: most.into(), per }).collect(),

@@ -24,23 +24,23 @@ pub(super) fn open_all(
     configs: &[DatabaseConfig],
     named_by: NamedBy,
 ) -> Result<Vec<Arc<Database>>, Failure> {
-    database::open_all(networks, configs).map_err(|error| failure(&error, named_by))
+    database::open_all(networks, configs).map_err(|(at, error)| {
+        let exit = match error {
+            OpenError::Unreadable { .. } => Exit::Unavailable,
+            OpenError::Directory { .. } | OpenError::Table { .. } | OpenError::Refused { .. } => {
+                Exit::Config
+            }
+        };
+        let key = match (at, named_by) {
+            (None, _) => "networks".into(),
+            (Some(at), NamedBy::Configuration) => key(at),
+            (Some(_), NamedBy::Option) => "--mmdb".into(),
+        };
+        Failure::new(exit, format!("{key}: {error}"))
+    })
 }
 
-fn failure(error: &OpenError, named_by: NamedBy) -> Failure {
-    match (error, named_by) {
-        (OpenError::Unreadable { path, source }, NamedBy::Option) => {
-            let path = path.display();
-            let message = format_args!(
-                "{path}: cannot be read ({source}); check what --mmdb names and the file's rights"
-            );
-            Failure::new(Exit::Unavailable, message)
-        }
-        (OpenError::Unreadable { .. }, NamedBy::Configuration) | (OpenError::NoTable { .. }, _) => {
-            Failure::new(Exit::Unavailable, error)
-        }
-        (OpenError::Refused { .. } | OpenError::Table { .. }, _) => {
-            Failure::new(Exit::Config, error)
-        }
-    }
+/// Where the configuration names the file of a database.
+pub(super) fn key(at: usize) -> String {
+    format!("databases[{at}].path")
 }

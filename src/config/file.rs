@@ -1,11 +1,14 @@
 //! The configuration file's format: the sections as a person writes them, with their defaults. The
 //! values are the stations' own types.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::JsonSchema;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::consume::{Assignor, OutOfRange, Start};
@@ -73,7 +76,7 @@ pub struct File {
     #[schemars(with = "String")]
     pub drain: Duration,
     /// The port for health and metrics.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "admin")]
     pub admin: Admin,
     /// What is said on stderr.
     #[serde(default)]
@@ -167,6 +170,25 @@ impl Output {
 pub struct Admin {
     /// `address:port`, or `off`.
     pub listen: Listen,
+}
+
+/// Who writes a word where the section belongs, such as `off`, is told how it is written.
+fn admin<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Admin, D::Error> {
+    struct Section;
+
+    impl<'de> Visitor<'de> for Section {
+        type Value = Admin;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("`admin: {listen: off}`, or an address and a port there")
+        }
+
+        fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Admin, M::Error> {
+            Admin::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+
+    deserializer.deserialize_any(Section)
 }
 
 /// Where to listen.

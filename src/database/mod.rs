@@ -9,41 +9,47 @@ use std::sync::Arc;
 
 use crate::resolve::{Database, DatabaseConfig, DatabaseError, NetworksError, networks};
 
-/// Opens the table of networks, where there is one, and the configured files in their order.
+/// Opens the table of networks, where there is one, and the configured files in their order. The
+/// first that cannot be used comes with its place in the list; the table has none.
 pub fn open_all(
     networks: Option<&Path>,
     configs: &[DatabaseConfig],
-) -> Result<Vec<Arc<Database>>, OpenError> {
-    let table = networks.into_iter().map(open_networks);
-    table.chain(configs.iter().map(open)).map(|opened| opened.map(Arc::new)).collect()
+) -> Result<Vec<Arc<Database>>, (Option<usize>, OpenError)> {
+    let table = networks.into_iter().map(|path| open_networks(path).map_err(|error| (None, error)));
+    let files = configs.iter().enumerate();
+    let files = files.map(|(at, config)| open(config).map_err(|error| (Some(at), error)));
+    table.chain(files).map(|opened| opened.map(Arc::new)).collect()
 }
 
 /// Opens a table of networks.
 pub fn open_networks(path: &Path) -> Result<Database, OpenError> {
-    let unreadable = |source| OpenError::NoTable { path: path.into(), source };
-    let bytes = read(path).map_err(unreadable)?;
-    let written = std::fs::metadata(path).and_then(|file| file.modified()).map_err(unreadable)?;
+    let bytes = read(path)?;
+    let written = std::fs::metadata(path).and_then(|file| file.modified());
+    let written = written.map_err(|source| OpenError::Unreadable { path: path.into(), source })?;
     networks(&bytes, written)
         .map_err(|source| OpenError::Table { path: path.into(), source: Box::new(source) })
 }
 
 /// Opens one file and treats it as configured.
 pub fn open(config: &DatabaseConfig) -> Result<Database, OpenError> {
-    let bytes = read(&config.path)
-        .map_err(|source| OpenError::Unreadable { path: config.path.clone(), source })?;
+    let bytes = read(&config.path)?;
     let name = config.name.clone().unwrap_or_else(|| stem(&config.path));
     let database = Database::new(&name, bytes)
         .map_err(|source| OpenError::Refused { path: config.path.clone(), source })?;
     Ok(database.on_miss(config.on_miss).non_global(config.non_global))
 }
 
-fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    // A device or a pipe would never end.
-    if std::fs::metadata(path)?.is_file() {
-        std::fs::read(path)
-    } else {
-        Err(std::io::Error::other("not a regular file"))
+fn read(path: &Path) -> Result<Vec<u8>, OpenError> {
+    let unreadable = |source| OpenError::Unreadable { path: path.into(), source };
+    let found = std::fs::metadata(path).map_err(unreadable)?;
+    if found.is_dir() {
+        return Err(OpenError::Directory { path: path.into() });
     }
+    // A device or a pipe would never end.
+    if !found.is_file() {
+        return Err(unreadable(std::io::Error::other("not a regular file")));
+    }
+    std::fs::read(path).map_err(unreadable)
 }
 
 /// The name of a database whose configuration does not give one: `city` of `/data/city.mmdb`.
@@ -55,20 +61,18 @@ pub fn stem(path: &Path) -> String {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The file cannot be read.
-    #[error("{}: cannot be read ({source}); check `path` under `databases` and the file's rights", path.display())]
+    #[error("{}: cannot be read ({source}); check the name and the file's rights", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
     },
-    /// The table of networks cannot be read.
-    #[error("{}: cannot be read ({source}); check `networks` and the file's rights", path.display())]
-    NoTable {
-        /// The file.
+    /// It is no file.
+    #[error("{}: is a directory; name the file in it", path.display())]
+    Directory {
+        /// The directory.
         path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
     },
     /// The table of networks cannot be used.
     #[error("{}: {source}", path.display())]
@@ -102,7 +106,17 @@ mod tests {
         };
         let error = open(&config).unwrap_err().to_string();
         assert!(error.starts_with("/nowhere/city.mmdb: cannot be read"), "{error}");
-        assert!(error.contains("`databases`"), "{error}");
+        assert!(error.ends_with("check the name and the file's rights"), "{error}");
+    }
+
+    #[test]
+    fn a_directory_is_said_to_be_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_owned();
+        let config = DatabaseConfig { name: None, path, on_miss: None, non_global: false };
+        let (at, error) = open_all(None, &[config]).unwrap_err();
+        assert_eq!(at, Some(0));
+        assert!(error.to_string().ends_with(": is a directory; name the file in it"));
     }
 
     #[test]

@@ -77,11 +77,22 @@ fn the_smallest_file_is_enough_and_the_rest_are_the_careful_defaults() {
 fn what_is_wrong_is_said_with_its_place_its_key_and_a_remedy() {
     let cases = [
         // Keys.
+        ("providers: {ipinfo: {plan: core}}", "4:21 providers.ipinfo.token: is missing"),
+        (
+            "admin: off",
+            "4:8 admin: expected `admin: {listen: off}`, or an address and a port there",
+        ),
+        ("admin: {listen: 1}", "admin.listen: expected"),
+        ("admin: {port: 1}", "admin.port: unknown key; known here: listen"),
+        (
+            "providers: {ipinfo: {token: t, budget: {day: 0}}}",
+            "providers.ipinfo.budget.day: nothing could be spent, and 0 switches nothing off",
+        ),
         ("window: {record: 5}", "4:10 window.record: unknown key; did you mean `records`?"),
         ("wants: [geo]", "4:1 wants: unknown key; did you mean `want`?"),
         ("input: {topics: [a], grop: b}", "3:22 input.grop: unknown key; did you mean `group`?"),
         ("colour: red", "4:1 colour: unknown key; known here: kafka, input, output, want"),
-        ("input: {topics: [a]}", "3:8 input: the key `group` is missing"),
+        ("input: {topics: [a]}", "3:8 input.group: is missing"),
         ("kafka: {brokers: [a:1], brokers: [b:1]}", "3:25 brokers: the key stands twice"),
         // Types.
         ("workers: many", "4:10 workers: expected a whole number from 0 to 65535"),

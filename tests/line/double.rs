@@ -123,6 +123,7 @@ impl Double {
 pub(crate) fn licence(base_url: &str, most: usize) -> LicenceSettings {
     LicenceSettings {
         name: "double".into(),
+        key: "providers.generic.double".into(),
         api: Arc::new(Plain { most }),
         base_url: Some(base_url.to_owned()),
         limits: Vec::new(),

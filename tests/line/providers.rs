@@ -273,7 +273,7 @@ fn an_empty_token_file_switches_a_licence_off() {
         let worker = Worker::start(&stage.settings);
         stage.settle(&worker);
         stage.write_token("\n");
-        until_said(&worker, "switched off");
+        until_said(&worker, &format!("providers.{name}.token is empty: switched off"));
         let before = server.seen().len();
         stage.write([address(2).to_string()]);
         stage.settle(&worker);

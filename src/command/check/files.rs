@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::report::Report;
+use crate::command::databases::key;
 use crate::config::Config;
 use crate::database::{open, open_networks, stem};
 use crate::kafka::Security;
@@ -70,7 +71,7 @@ fn databases(config: &Config, now: SystemTime, report: &mut Report) {
         |database: &DatabaseConfig| database.name.clone().unwrap_or_else(|| stem(&database.path));
     let names: Vec<String> = config.databases.iter().map(name).collect();
     let all: Vec<&str> = names.iter().map(String::as_str).collect();
-    for (database, name) in config.databases.iter().zip(&names) {
+    for (at, (database, name)) in config.databases.iter().zip(&names).enumerate() {
         let subject = format!("database {name}");
         match open(database) {
             Ok(opened) => {
@@ -79,7 +80,7 @@ fn databases(config: &Config, now: SystemTime, report: &mut Report) {
             }
             Err(error) => report.missing(
                 subject,
-                error.to_string(),
+                format!("{}: {error}", key(at)),
                 "put a whole .mmdb file there that this user may read",
             ),
         }

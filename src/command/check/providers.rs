@@ -66,7 +66,7 @@ fn one(
     match told {
         Told::Off => report.warning(
             subject,
-            "its token is empty, so it is switched off",
+            format!("{}.token is empty, so it is switched off", licence.key),
             "put the token there; until then nothing is asked of it",
         ),
         Told::NoCall => report.ok(subject, configured),

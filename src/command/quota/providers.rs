@@ -40,13 +40,14 @@ pub(super) fn ask(providers: &ProvidersConfig) -> Result<Vec<OwnCount>, Failure>
     let counts = licences.iter().map(|licence| OwnCount {
         provider: licence.name.into(),
         licence: licence.budget_name().into(),
-        ..OwnCount::of(status::ask(licence, &runtime))
+        ..OwnCount::of(status::ask(licence, &runtime), &licence.key)
     });
     Ok(counts.collect())
 }
 
 impl OwnCount {
-    fn of(told: Told) -> Self {
+    /// `key`: where the configuration has the licence.
+    fn of(told: Told, key: &str) -> Self {
         let unknown = match told {
             Told::Status(status) => match status.quota {
                 Some(Quota { limit, remaining: Some(remaining), resets }) => {
@@ -60,7 +61,7 @@ impl OwnCount {
                 }
                 _ => "it does not say what is left".into(),
             },
-            Told::Off => "its token is empty, so it is switched off".into(),
+            Told::Off => format!("{key}.token is empty, so it is switched off"),
             Told::NoCall => "it has no call that says what is left".into(),
             Told::Refused(why) => format!("it refuses the token: {why}"),
             Told::Unclear => "its answer does not say what is left".into(),
@@ -101,7 +102,10 @@ mod tests {
     use crate::resolve::{Modules, Status};
 
     fn count(provider: &str, told: Told) -> OwnCount {
-        OwnCount { provider: provider.into(), ..OwnCount::of(told) }
+        OwnCount {
+            provider: provider.into(),
+            ..OwnCount::of(told, &format!("providers.{provider}"))
+        }
     }
 
     #[test]
@@ -125,7 +129,7 @@ ipinfo              50000       49998
 ipbot                 600           0  whole again at 12:01 UTC
 silent                  -           -  it does not say what is left
 ipgeolocation           -           -  it has no call that says what is left
-off                     -           -  its token is empty, so it is switched off
+off                     -           -  providers.off.token is empty, so it is switched off
 ";
         assert_eq!(text(&counts, now), expected);
         assert_eq!(text(&[], now), "");

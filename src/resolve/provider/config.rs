@@ -93,6 +93,8 @@ impl Calls {
 pub struct Licence<'c> {
     /// What it is called: `ipinfo`, or the name of a service of one's own.
     pub name: &'c str,
+    /// Where the configuration has it: `providers.ipinfo`, `providers.generic.own`.
+    pub key: String,
     /// Its provider.
     pub api: Arc<dyn Api>,
     /// The token, where it needs one.
@@ -146,7 +148,11 @@ impl ProvidersConfig {
         for (name, config) in &self.generic {
             let api = generic::Generic::new(name, config);
             let licence = licence(name, api, config.token.as_ref(), config.terms());
-            licences.push(licence.map_err(|(_, error)| (format!("generic.{name}"), error)));
+            let key = format!("generic.{name}");
+            licences.push(match licence {
+                Ok(licence) => Ok(Licence { key: format!("providers.{key}"), ..licence }),
+                Err((_, error)) => Err((key, error)),
+            });
         }
         licences
     }
@@ -165,6 +171,7 @@ fn licence<'c, A: Api>(
     let checked = calls.check().and(api).map_err(|error| (name.to_owned(), error))?;
     Ok(Licence {
         name,
+        key: format!("providers.{name}"),
         api: Arc::new(checked),
         token,
         base_url: base_url.map(String::as_str),

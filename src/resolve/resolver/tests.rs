@@ -79,7 +79,7 @@ fn a_group_is_asked_of_the_files_that_the_order_names_and_others_as_they_are_lis
         let all = [named("first", "Riga"), named("second", "Tartu"), asn_file("asn")];
         all.into_iter().map(Arc::new).collect::<Vec<_>>()
     };
-    let mut asked = |order: &[&str]| {
+    let asked = |order: &[&str]| {
         let names = order.iter().map(|name| (*name).to_owned()).collect();
         let set = DatabaseSet::ordered(files(), [(FactGroup::Geo, names)].into()).unwrap();
         let set = Arc::new(set);
