@@ -1,6 +1,7 @@
 //! What a person types: one file per subcommand. Data goes to stdout, words go to stderr.
 
 mod addresses;
+mod calling;
 mod check;
 mod config;
 mod asking;
@@ -13,6 +14,7 @@ mod lines;
 mod local;
 mod lookup;
 mod output;
+mod pair;
 mod plan;
 mod quota;
 pub mod run;

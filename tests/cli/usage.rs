@@ -121,7 +121,11 @@ fn a_database_that_is_not_there_ends_every_command_with_the_same_code() {
         assert!(ended.err.contains("asn.mmdb: is a directory"), "{arguments:?}: {}", ended.err);
     }
     let ended = ipstamp(&["lookup", "--mmdb", folder.asn(), "1.1.1.1"], b"");
-    assert!(ended.err.contains("--mmdb ") && ended.err.contains("is a directory"), "{}", ended.err);
+    assert!(
+        ended.err.contains("--mmdb: ") && ended.err.contains("is a directory"),
+        "{}",
+        ended.err
+    );
     std::fs::remove_dir(folder.asn()).unwrap();
     std::fs::write(folder.asn(), "<html>").unwrap();
     for arguments in cases {

@@ -4,6 +4,7 @@
 use super::files::joined;
 use super::report::Report;
 use crate::command::Failure;
+use crate::command::calling::is_off;
 use crate::command::run::start_runtime;
 use crate::command::status::{self, Told};
 use crate::config::Config;
@@ -59,7 +60,7 @@ fn one(
     let most = licence.api.most_per_call(modules);
     let configured = format!("has {has}; up to {most} addresses a call");
     let told = match offline {
-        true if status::is_off(licence) => Told::Off,
+        true if is_off(licence) => Told::Off,
         true => Told::NoCall,
         false => status::ask(licence, runtime),
     };

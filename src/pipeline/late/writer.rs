@@ -23,7 +23,8 @@ use crate::telemetry::Metrics;
 
 /// How long it sleeps at most.
 const ROUND: Duration = Duration::from_millis(100);
-/// How often it looks for what is too old, and, where there is no room, for what will not come.
+/// How often it looks for what is too old, and how often at most, where there is no room, for what will
+/// not come.
 const SWEEP: Duration = Duration::from_secs(1);
 /// How long the brokers have for the last answers.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -87,6 +88,8 @@ pub(super) struct Writer {
     scope: CacheScope,
     desk: Desk,
     remembered: Remembered,
+    /// When all that is remembered was last looked at.
+    looked: Instant,
     metrics: Arc<Metrics>,
 }
 
@@ -103,6 +106,7 @@ impl Writer {
             encoder: Encoder::new(Profile::Native, Existing::Keep, &paths, MEMORY_BYTES),
             desk: settings.desk,
             remembered: Remembered::new(Bounds::default()),
+            looked: Instant::now(),
             metrics: settings.metrics,
         })
     }
@@ -134,7 +138,7 @@ impl Writer {
                 let old = self.remembered.forget_old(now);
                 count(&self.metrics, "unanswered", old);
                 if changes.take_untold() > 0 {
-                    self.look_at_all();
+                    self.look_at_all(now);
                 }
             }
         }
@@ -145,9 +149,9 @@ impl Writer {
     /// A record has left. It may have been answered meanwhile, or nobody may be asking any more.
     fn take(&mut self, left: Left, now: Instant) {
         let Some(left) = self.settle(left) else { return };
-        if !self.remembered.has_room_for(&left) {
+        if !self.remembered.has_room_for(&left) && now.duration_since(self.looked) >= SWEEP {
             // Some of those that are remembered may have been given up.
-            self.look_at_all();
+            self.look_at_all(now);
         }
         if self.remembered.has_room_for(&left) {
             self.remembered.add(left, now);
@@ -164,7 +168,8 @@ impl Writer {
         }
     }
 
-    fn look_at_all(&mut self) {
+    fn look_at_all(&mut self, now: Instant) {
+        self.looked = now;
         for address in self.remembered.addresses() {
             self.look_at(address);
         }
