@@ -185,7 +185,8 @@ mod tests {
         let order =
             if names.is_empty() { BTreeMap::new() } else { [(FactGroup::Geo, names)].into() };
         let (cache, deadline) = (CacheConfig::default(), Duration::from_secs(1));
-        let sources = Sources { providers: &providers, order: &order, cache: &cache, deadline };
+        let (tenant, cache) = (None, &cache);
+        let sources = Sources { providers: &providers, order: &order, cache, deadline, tenant };
         Plan::new(&sources).legs(ADDRESS, missing.iter().copied().collect())
     }
 

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use self::providers::OwnCount;
 use super::output::{Format, print, say};
+use super::tenants::tenants_budgets;
 use super::{Exit, Failure, Source};
 use crate::config::Config;
 use crate::fleet::{Found, LedgerError, read_all};
@@ -84,7 +85,8 @@ pub(super) fn quota(source: &Source, args: &QuotaArgs) -> Result<Exit, Failure> 
         say(&format!("{} records of the ledger are no entries of this version", found.unreadable));
     }
     let now = SystemTime::now();
-    let quotas = quotas(&found.replay, &config.budgets, now);
+    let budgets = [config.budgets.clone(), tenants_budgets(&config)].concat();
+    let quotas = quotas(&found.replay, &budgets, now);
     let text = match args.format {
         Format::Text => text(&quotas, now) + &providers::text(&own_counts, now),
         Format::Json => {
