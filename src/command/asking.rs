@@ -73,10 +73,9 @@ pub(super) fn licences<'c>(sources: &Sources<'c>) -> Vec<Licence<'c>> {
 /// What a licence's budget is called in the ledger. Tenants' names keep theirs apart.
 pub(super) fn budget_name(licence: &Licence<'_>, tenant: Option<&TenantName>) -> String {
     let given = licence.budget.and_then(BudgetConfig::licence);
-    match (given, tenant) {
-        (Some(given), _) => given.to_owned(),
-        (None, Some(tenant)) => format!("{tenant}/{}", licence.name),
-        (None, None) => licence.name.to_owned(),
+    match tenant.filter(|_| given.is_none()) {
+        Some(tenant) => format!("{tenant}/{}", licence.name),
+        None => licence.budget_name().to_owned(),
     }
 }
 

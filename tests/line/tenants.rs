@@ -610,7 +610,8 @@ fn a_tenants_budget_is_his_own() {
     assert_eq!((asked(&acme), asked(&globex)), (5, 3), "{}", worker.whole_log());
     let Ended { out, .. } = command(&stage.settings, &["quota", "--format", "json"]);
     let quotas: serde_json::Value = serde_json::from_str(&out).unwrap();
-    let licences: Vec<_> = quotas.as_array().unwrap().iter().map(|q| &q["licence"]).collect();
+    let licences: Vec<_> =
+        quotas["budgets"].as_array().unwrap().iter().map(|q| &q["licence"]).collect();
     assert_eq!(licences, ["acme/intel", "globex/intel"], "{quotas}");
     let labels = "licence=\"acme/intel\",period=\"day\",tenant=\"acme\"";
     assert_eq!(worker.metric("ipstamp_budget_limit_units", labels), Some(5.0));
@@ -629,6 +630,28 @@ fn a_tenants_budget_is_his_own() {
     );
     spend("tb.acme", 30..35);
     assert_eq!((asked(&acme), asked(&globex)), (8, 3), "{}", worker.whole_log());
+    worker.stop();
+}
+
+/// Scenario: a tenant has a table of networks and wants of his own; another has a file that says nothing.
+/// Guarantees: what is said of the one's networks is in his records only; the other has what the main
+/// configuration has.
+#[test]
+fn a_tenants_networks_are_his_own() {
+    let mut stage = Stage::new(&["logs.acme", "logs.globex"], BY_TOPIC);
+    let [main, own] = ["main", "own"].map(|name| stage.home.path().join(format!("{name}.csv")));
+    std::fs::write(&main, "network,geo.city_name\n8.8.4.0/24,Town\n").unwrap();
+    std::fs::write(&own, "network,geo.city_name\n8.8.4.0/31,Cellar\n").unwrap();
+    stage.also(&format!("networks: '{}'\n", main.display()));
+    stage.tenant("acme", &format!("networks: '{}'\nwant: [geo]\n", own.display()));
+    stage.tenant("globex", "{}\n");
+    stage.write("logs.acme", 0..4);
+    stage.write("logs.globex", 0..2);
+    let worker = Worker::start(&stage.settings);
+    stage.settle(&worker);
+    let cellar = Some("Cellar".to_owned());
+    assert_eq!(stage.cities("logs.acme"), [cellar.clone(), cellar, None, None]);
+    assert_eq!(stage.cities("logs.globex"), vec![Some("Town".to_owned()); 2]);
     worker.stop();
 }
 
