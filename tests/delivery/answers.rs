@@ -103,7 +103,7 @@ fn what_one_process_was_told_the_others_know_in_the_same_scope_only() {
     assert_eq!(strange.cache.get(globex, address(100)), None);
     assert_ne!(tenant(&one), tenant(&two), "numbers are a process's own");
     assert_eq!(two.cache.get(CacheScope::SHARED, address(100)), None);
-    assert_eq!(two.cache.get(tenant(&two), address(100)), None);
+    assert_eq!(two.cache.get(tenant(&one), address(100)), None, "by the number of another");
     // What comes back to the one that wrote it is nothing new.
     until("all has come back", seconds(60), || one.counted("known") == 200);
     assert_eq!(one.cache.version(), 100);
