@@ -208,13 +208,10 @@ impl Benches {
     /// For the first record of a lane that names this tenant, or none.
     fn decide(&mut self, lane: LaneId, topic: &Topic, name: Option<&str>) -> Whose {
         let Some(choice) = &self.choice else { return Whose::Bench(Seat::MAIN) };
-        let tenant = if let Selector::Topic(_) = choice.tenancy.selector {
-            let name = choice.tenancy.selector.in_topic(topic.as_str());
-            name.and_then(|name| choice.roster.get(name)).cloned()
-        } else {
-            name.and_then(|name| choice.roster.get(name)).cloned()
-        };
-        let by_topic = matches!(choice.tenancy.selector, Selector::Topic(_));
+        let selector = &choice.tenancy.selector;
+        let by_topic = matches!(selector, Selector::Topic(_));
+        let name = if by_topic { selector.in_topic(topic.as_str()) } else { name };
+        let tenant = name.and_then(|name| choice.roster.get(name)).cloned();
         let may = |tenant: &Arc<Tenant>| by_topic || tenant.topics.reads(topic.as_str());
         let whose = match &tenant {
             Some(tenant) if may(tenant) => self.bench_of(tenant),

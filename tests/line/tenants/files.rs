@@ -1,8 +1,9 @@
 //! Files that come, change and go, and what is said of them.
 
 use super::stage::{
-    BY_HEADER, BY_TOPIC, CANARY, Stage, asked_once, cities_of, double, said, until_said,
+    BY_HEADER, BY_TOPIC, CANARY, Stage, asked_once, cities_of, double, said, told, until_said,
 };
+use crate::double::{Double, Says};
 use crate::support::patience::{seconds, wait_for};
 use crate::support::worker::{Ended, Worker, command};
 
@@ -52,6 +53,41 @@ fn files_come_change_and_go_while_it_runs() {
     assert_eq!(stage.cities("logs.globex"), cities_of("globex", 0..25));
     assert_eq!(worker.metric("ipstamp_tenants", ""), Some(1.0));
     asked_once(&globex, 0..25);
+    worker.stop();
+}
+
+/// Scenario: records wait for a slow provider when their tenant's file names another one; records that
+/// come later are for that.
+/// Guarantees: P3: who waits is answered by whom he was asked of, and nobody is lost or asked twice.
+#[test]
+fn who_waits_while_the_file_changes_is_still_answered() {
+    let slow = Double::new(|address| Says::AtTheGate(told("slow", address)));
+    let better = double("better");
+    let mut stage = Stage::new(&["logs.acme"], BY_TOPIC);
+    stage.settings.more = stage.settings.more.replace("deadline: 5s", "deadline: 30s");
+    stage.licensed("acme", &slow, "");
+    let worker = Worker::start(&stage.settings);
+    stage.write("logs.acme", 0..5);
+    let asked = || slow.asked().len() == 5;
+    wait_for("they are asked for", seconds(30), || worker.whole_log(), || asked().then_some(()));
+    stage.licensed("acme", &better, "");
+    until_said(&worker, "has changed and is in force", "acme");
+    stage.write("logs.acme", 0..10);
+    let asked = || !better.asked().is_empty();
+    wait_for("the other is asked", seconds(30), || worker.whole_log(), || asked().then_some(()));
+    slow.open();
+    stage.settle(&worker);
+    let known = [cities_of("slow", 0..5), cities_of("better", 0..10)].concat();
+    // The answers of both are the tenant's: whichever comes first may serve the later records.
+    let cities = stage.cities("logs.acme");
+    assert_eq!(cities.len(), 15);
+    assert_eq!(
+        (&cities[..5], &cities[10..]),
+        (&known[..5], &known[10..]),
+        "{}",
+        worker.whole_log()
+    );
+    assert_eq!(slow.asked().len(), 5);
     worker.stop();
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ipstamp::record::{Enrichment, Geo};
 
-use crate::double::{Double, Says};
+use crate::double::{Double, Says, Told};
 use crate::mock::Mock;
 use crate::support::client::{Client, Outgoing, Stored};
 use crate::support::leash::Folder;
@@ -22,12 +22,16 @@ pub(super) fn address(number: u8) -> IpAddr {
     [8, 8, 4, number].into()
 }
 
+/// What a provider of this name says of an address.
+#[expect(clippy::unnecessary_wraps, reason = "it is what a provider says")]
+pub(super) fn told(name: &str, address: IpAddr) -> Told {
+    let geo = Geo { city_name: Some(format!("{name} on {address}")), ..Geo::default() };
+    Ok(Some(Enrichment { geo: Some(geo), ..Enrichment::default() }))
+}
+
 /// A provider that says of each address who it is.
 pub(super) fn double(name: &'static str) -> Arc<Double> {
-    Double::new(move |address| {
-        let geo = Geo { city_name: Some(format!("{name} on {address}")), ..Geo::default() };
-        Says::Now(Ok(Some(Enrichment { geo: Some(geo), ..Enrichment::default() })))
-    })
+    Double::new(move |address| Says::Now(told(name, address)))
 }
 
 /// A run of the program with tenants, on brokers inside this process.
