@@ -12,9 +12,9 @@
 //! before it was published.
 //!
 //! Imports run one way, and `tests/architecture.rs` proves it: stations import `record`, the two at
-//! the rim also `kafka`; `pipeline` imports stations, `kafka` and `telemetry`; `database` hands
-//! files to `resolve`, and `fleet` what other processes have said through Kafka; `admin` shows what `telemetry` has; `config` composes the rooms' own
-//! `Config` types; `command` is on top.
+//! the rim also `kafka`; `pipeline` imports stations, `kafka`, `tenant` and `telemetry`; `database`
+//! hands files to `resolve`, and `fleet` what other processes have said through Kafka; `admin` shows
+//! what `telemetry` has; `config` composes the rooms' own `Config` types; `command` is on top.
 
 // What travels: values only.
 pub mod record;
@@ -25,6 +25,8 @@ pub mod resolve;
 pub mod encode;
 pub mod publish;
 pub mod commit;
+// Whose records these are.
+pub mod tenant;
 // The foreman.
 pub mod pipeline;
 // What the processes of a fleet share.

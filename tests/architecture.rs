@@ -22,11 +22,15 @@ fn may_import() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("publish", vec!["record", "kafka"]),
         ("kafka", vec!["record"]),
         ("telemetry", vec!["record"]),
+        ("tenant", vec!["record"]),
         ("database", vec!["resolve"]),
         ("fleet", vec!["record", "resolve", "kafka", "telemetry"]),
         ("admin", vec!["telemetry"]),
-        ("pipeline", [STATIONS, &["record", "kafka", "telemetry"]].concat()),
-        ("config", [STATIONS, &["record", "kafka", "pipeline", "fleet", "telemetry"]].concat()),
+        ("pipeline", [STATIONS, &["record", "kafka", "telemetry", "tenant"]].concat()),
+        (
+            "config",
+            [STATIONS, &["record", "kafka", "pipeline", "fleet", "telemetry", "tenant"]].concat(),
+        ),
     ]);
     let mut all: Vec<_> = rooms.keys().copied().collect();
     all.sort_unstable();

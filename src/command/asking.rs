@@ -14,7 +14,7 @@ use crate::config::{ProcessEnvironment, load};
 use crate::fleet::LocalLedger;
 use crate::pipeline::{DeskWitness, StampSettings};
 use crate::record::{FactGroup, GroupSet, Reason, Secret};
-use crate::resolve::budget::{Budget, Limits};
+use crate::resolve::budget::{Budget, BudgetConfig, Limits};
 use crate::resolve::desk::{
     Asked, AskerId, BatchSettings, Desk, Hear, Heard, HttpSettings, LicenceId, LicenceSettings,
     Limit, Opened, Question, Routes, RoutesId, Witness,
@@ -22,6 +22,7 @@ use crate::resolve::desk::{
 use crate::resolve::provider::{Licence, ProvidersConfig};
 use crate::resolve::{Cache, CacheConfig, CacheScope, OnMiss, Order};
 use crate::telemetry::{LogFormat, LogLevel, Metrics, init_logging};
+use crate::tenant::TenantName;
 
 /// How often it is looked whether a token has changed.
 const LOOK: Duration = Duration::from_secs(2);
@@ -36,6 +37,16 @@ pub(super) struct Sources<'c> {
     pub(super) order: &'c Order,
     pub(super) cache: &'c CacheConfig,
     pub(super) deadline: Duration,
+    /// Whose they are, when they are a tenant's.
+    pub(super) tenant: Option<OfTenant<'c>>,
+}
+
+/// Of which tenant providers are.
+#[derive(Clone, Copy)]
+pub(super) struct OfTenant<'c> {
+    pub(super) name: &'c TenantName,
+    /// The main configuration's, of which one may be for everybody.
+    pub(super) main: &'c ProvidersConfig,
 }
 
 /// Where what these providers answer is kept.
@@ -48,7 +59,27 @@ pub(super) fn cache(config: &CacheConfig, providers: &ProvidersConfig) -> Arc<Ca
 /// The licences as they are asked where no order is given: those whose use beyond the plan costs
 /// nothing, then by the price of one address.
 pub(super) fn cheapest_first(providers: &ProvidersConfig) -> Vec<Licence<'_>> {
-    let mut licences: Vec<_> = providers.licences().into_iter().flatten().collect();
+    sorted(providers.licences().into_iter().flatten().collect())
+}
+
+/// The same with the one for everybody, where a tenant has none of that provider.
+pub(super) fn licences<'c>(sources: &Sources<'c>) -> Vec<Licence<'c>> {
+    let mut licences: Vec<_> = sources.providers.licences().into_iter().flatten().collect();
+    let lent = sources.tenant.and_then(|tenant| tenant.main.lent());
+    licences.extend(lent.filter(|_| sources.providers.ipinfo.is_none()));
+    sorted(licences)
+}
+
+/// What a licence's budget is called in the ledger. Tenants' names keep theirs apart.
+pub(super) fn budget_name(licence: &Licence<'_>, tenant: Option<&TenantName>) -> String {
+    let given = licence.budget.and_then(BudgetConfig::licence);
+    match tenant.filter(|_| given.is_none()) {
+        Some(tenant) => format!("{tenant}/{}", licence.name),
+        None => licence.budget_name().to_owned(),
+    }
+}
+
+fn sorted(mut licences: Vec<Licence<'_>>) -> Vec<Licence<'_>> {
     let one = [IpAddr::from([8, 8, 8, 8])];
     licences.sort_by_key(|licence| {
         let modules = licence.api.first_modules();
@@ -66,17 +97,33 @@ pub(super) fn open(
     budget: &dyn Fn(&str, Limits) -> Budget,
     runtime: &tokio::runtime::Handle,
 ) -> Result<Option<Desk>, Failure> {
-    let licences = cheapest_first(sources.providers);
+    let licences = licences(sources);
     if licences.is_empty() {
         return Ok(None);
     }
+    for licence in &licences {
+        if stamp.cache.0.add_source(licence.name).is_none() {
+            let text = format!(
+                "providers: there are more than {} different names; give services of one's own that \
+                 are alike the same name in each file",
+                Cache::MOST_SOURCES
+            );
+            return Err(Failure::new(Exit::Config, text));
+        }
+    }
     let routes = routes(&licences, sources.order);
     let opened = licences.iter().map(|licence| {
-        let limits = licence.budget.and_then(crate::resolve::budget::BudgetConfig::limits);
-        let name = licence.budget_name();
+        let limits = licence.budget.and_then(BudgetConfig::limits);
+        // The one for everybody has the main configuration's budget.
+        let is_lent = sources.providers.names().iter().all(|own| *own != licence.name);
+        let tenant = sources.tenant.filter(|_| !is_lent).map(|tenant| tenant.name);
+        let name = budget_name(licence, tenant);
         Opened {
             settings: settings(licence, sources),
-            budget: limits.map_or_else(|| Budget::unlimited(name), |limits| budget(name, limits)),
+            budget: match limits {
+                Some(limits) => budget(&name, limits),
+                None => Budget::unlimited(&name),
+            },
             token: licence.token.cloned(),
         }
     });

@@ -141,6 +141,7 @@ impl Parts {
             order: &self.order,
             cache: &self.cache,
             deadline: self.deadline,
+            tenant: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a person types: one file per subcommand. Data goes to stdout, words go to stderr.
 
 mod addresses;
+mod cache;
 mod calling;
 mod check;
 mod config;
@@ -19,6 +20,7 @@ mod plan;
 mod quota;
 pub mod run;
 mod status;
+mod tenants;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -73,6 +75,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Say what of each licence's budget is used, and what is left by the provider's count
     Quota(quota::QuotaArgs),
+    /// Forget what providers have answered
+    Cache(cache::CacheArgs),
     /// Print what is in force, or the schema of the file
     Config(config::ConfigArgs),
 }
@@ -142,6 +146,7 @@ pub fn execute(cli: Cli) -> Result<Exit, Failure> {
         Command::Estimate(args) => estimate::estimate(&config, &args),
         Command::Check(args) => check::check(&config, &args),
         Command::Quota(args) => quota::quota(&config, &args),
+        Command::Cache(args) => cache::cache(&config, &args),
         Command::Config(args) => config::config(&config, &args),
     }
 }

@@ -183,7 +183,8 @@ mod tests {
         let names: Vec<String> = order.iter().map(|name| (*name).to_owned()).collect();
         let order = if names.is_empty() { Order::new() } else { [(FactGroup::Geo, names)].into() };
         let (cache, deadline) = (CacheConfig::default(), Duration::from_secs(1));
-        let sources = Sources { providers: &providers, order: &order, cache: &cache, deadline };
+        let (tenant, cache) = (None, &cache);
+        let sources = Sources { providers: &providers, order: &order, cache, deadline, tenant };
         Plan::new(&sources).legs(ADDRESS, missing.iter().copied().collect())
     }
 

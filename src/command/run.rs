@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::asking;
 use super::databases::{NamedBy, open_all};
+use super::tenants::{Ground, Tenants};
 use super::{Exit, Failure, say};
 use crate::admin;
 use crate::config::Config;
@@ -81,14 +82,25 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
         "starting"
     );
     let stamp = stamp_settings(&config, databases)?;
+    let ledger = start_ledger(&config, &runtime, &metrics)?.map(Arc::new);
+    let tenants = Tenants::start(Ground {
+        config: config.clone(),
+        path: path.to_owned(),
+        stamp: stamp.clone(),
+        runtime: runtime.handle().clone(),
+        ledger: ledger.clone(),
+        health: Arc::clone(&health),
+        metrics: Arc::clone(&metrics),
+    })?;
+    // Behind the tenants, so that theirs are read with the others.
     let answers = share_answers(&config, &stamp, &metrics)?;
-    let ledger = start_ledger(&config, &runtime, &metrics)?;
     let desk = asking::open(
         &asking::Sources {
             providers: &config.providers,
             order: &config.order,
             cache: &config.cache,
             deadline: config.pipeline.deadline,
+            tenant: None,
         },
         &stamp,
         Arc::new(DeskWitness::new(Arc::clone(&metrics))),
@@ -112,6 +124,7 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
         until_end: args.until == Some(Until::End),
         desk: desk.clone(),
         leavers: late.as_ref().map(Late::leavers),
+        tenancy: tenants.as_ref().map(|tenants| Arc::clone(&tenants.tenancy)),
         runtime: runtime.handle().clone(),
         signals,
         health,
@@ -119,9 +132,8 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
     };
     let end = pipeline::run(settings);
     // What is not spent is given back when nobody can spend it any more.
-    if let Some(desk) = &desk {
-        runtime.block_on(desk.close(LAST_CALLS));
-    }
+    let desks = desk.into_iter().chain(tenants.into_iter().flat_map(Tenants::stop));
+    runtime.block_on(close_all(desks));
     if let Some(late) = late {
         late.stop();
     }
@@ -158,13 +170,23 @@ pub(super) fn stamp_settings(
     })
 }
 
+/// Closes desks at the same time, and waits for their last calls.
+async fn close_all(desks: impl Iterator<Item = Desk>) {
+    let mut closing = tokio::task::JoinSet::new();
+    for desk in desks {
+        closing.spawn(async move { desk.close(LAST_CALLS).await });
+    }
+    closing.join_all().await;
+}
+
 /// Where the fleet keeps what is spent, when there is a budget to be kept.
 fn start_ledger(
     config: &Config,
     runtime: &Runtime,
     metrics: &Arc<Metrics>,
 ) -> Result<Option<Ledger>, Failure> {
-    if config.budgets.is_empty() {
+    // A tenant may come with a budget at any time.
+    if config.budgets.is_empty() && config.tenants.is_none() {
         return Ok(None);
     }
     let settings = LedgerSettings {
@@ -187,7 +209,6 @@ fn share_answers(
         client: config.kafka.client(),
         topic: topic.clone(),
         cache: Arc::clone(&stamp.cache.0),
-        scopes: vec![(CacheScope::SHARED, "shared".into())],
         metrics: Arc::clone(metrics),
     };
     Answers::start(&settings).map(Some).map_err(|error| {

@@ -7,10 +7,11 @@ use super::error::Problem;
 use super::file::{File, Input, Output};
 use super::topics::{Loop, Template, find_loop};
 use super::typed::one_of;
-use crate::extract::{AddressPath, Config as Addresses, ExtractConfigError, Extractor};
+use crate::extract::{AddressPath, Config as Addresses, ExtractConfigError, Extractor, TextAt};
 use crate::kafka::{Protocol, Security};
 use crate::record::{FactGroup, TopicPattern, WritingNeeds};
-use crate::resolve::{NETWORKS, ResolveConfigError, Want, Wants};
+use crate::resolve::{DatabaseConfig, NETWORKS, ResolveConfigError, Want, Wants};
+use crate::tenant::{Selector, Unknown};
 
 /// Everything that is wrong with a file whose keys and types are right.
 pub(super) fn check(file: &File) -> Vec<Problem> {
@@ -23,8 +24,9 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
     input(&file.input, &mut problems);
     topics(&file.input, &file.output, &mut problems);
     want(&file.want, &mut problems);
-    databases(file, &mut problems);
-    super::providers::providers(file, &mut problems);
+    databases(&file.databases, file.networks.is_some(), &mut problems);
+    super::providers::main_providers(file, &mut problems);
+    tenants(file, &mut problems);
     cache(file, &mut problems);
     amounts(file, &mut problems);
     problems
@@ -259,7 +261,7 @@ fn loops(
     }
 }
 
-fn want(want: &[Want], problems: &mut Vec<Problem>) {
+pub(super) fn want(want: &[Want], problems: &mut Vec<Problem>) {
     if want.is_empty() {
         let message = "nothing is wanted; name a fact group, or remove the key for [geo, as]";
         problems.push(Problem::with(&["want"], message));
@@ -283,16 +285,42 @@ fn unknown_want(error: &ResolveConfigError) -> String {
     format!("unknown fact group or field; expected one of {}", one_of(&groups))
 }
 
-fn databases(file: &File, problems: &mut Vec<Problem>) {
+/// What names a tenant, and what becomes of records of which none is known.
+fn tenants(file: &File, problems: &mut Vec<Problem>) {
+    let Some(tenants) = &file.tenants else { return };
+    match Selector::new(&tenants.by) {
+        Err(error) => {
+            let key = ["tenants", "by"].into_iter().chain(error.key);
+            problems.push(Problem::with(&key.collect::<Vec<_>>(), error.words));
+        }
+        Ok(Selector::Path(path)) => {
+            if let Err(error) = TextAt::new(&path) {
+                problems.push(Problem::with(&["tenants", "by", "path"], unusable_path(&error)));
+            }
+        }
+        Ok(Selector::Topic(_) | Selector::Header(_)) => {}
+    }
+    if tenants.unknown == Unknown::DeadLetter && file.output.dead_letter.is_none() {
+        let message = "there is no topic for dead letters; set output.dead_letter";
+        problems.push(Problem::with(&["tenants", "unknown"], message));
+    }
+}
+
+/// What a database is called.
+pub(super) fn name_of(database: &DatabaseConfig) -> String {
+    let stem = database.path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    database.name.clone().or(stem).unwrap_or_default()
+}
+
+pub(super) fn databases(databases: &[DatabaseConfig], networks: bool, problems: &mut Vec<Problem>) {
     let mut names: HashMap<String, usize> = HashMap::new();
-    for (at, database) in file.databases.iter().enumerate() {
+    for (at, database) in databases.iter().enumerate() {
         let step = at.to_string();
-        let stem = database.path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        let name = database.name.clone().or(stem).unwrap_or_default();
+        let name = name_of(database);
         if name.is_empty() {
             let message = "the path names no file";
             problems.push(Problem::with(&["databases", &step, "path"], message));
-        } else if name == NETWORKS && file.networks.is_some() {
+        } else if name == NETWORKS && networks {
             let message = "this is what the table of `networks` is called; set another `name`";
             problems.push(Problem::with(&["databases", &step, "name"], message));
         } else if names.contains_key(&name) {

@@ -19,6 +19,7 @@ use crate::publish::{Compression, OnUndeliverable, Partitioning};
 use crate::resolve::provider::ProvidersConfig;
 use crate::resolve::{CacheConfig, DatabaseConfig, Order, Want};
 use crate::telemetry::{LogFormat, LogLevel};
+use crate::tenant::TenantsConfig;
 use crate::{extract, kafka};
 
 /// The configuration of ipstamp.
@@ -71,6 +72,9 @@ pub struct File {
     /// How much of one partition may be under way.
     #[serde(default)]
     pub window: WindowConfig,
+    /// Tenants, each with licences of his own. Default: all records are alike.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenants: Option<TenantsConfig>,
     /// How long a stop may take: what is under way is finished, committed, and the group is left.
     #[serde(default = "twenty_five_seconds", with = "humantime_serde")]
     #[schemars(with = "String")]

@@ -13,6 +13,7 @@ mod interpolate;
 mod providers;
 mod schema;
 mod show;
+mod tenant;
 mod topics;
 mod tree;
 mod typed;
@@ -21,17 +22,21 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
+
 use crate::record::TopicPattern;
 use crate::{consume, encode, extract, fleet, kafka, pipeline, publish, resolve};
 
 use crate::resolve::budget::Limits;
 use crate::resolve::provider::ProvidersConfig;
+use crate::tenant::TenantsConfig;
 
 pub use environment::{Environment, ProcessEnvironment};
 pub use error::{ConfigError, Problem};
 pub use file::{Admin, File, Format, Input, Listen, Log, Output};
-pub use schema::schema;
+pub use schema::{schema, tenant_schema};
 pub use show::show;
+pub use tenant::{TenantCache, TenantFile};
 pub use tree::Place;
 
 use topics::Template;
@@ -69,6 +74,8 @@ pub struct Config {
     pub publish: publish::Config,
     /// How the line runs.
     pub pipeline: pipeline::Config,
+    /// Whose records are whose, where that is told.
+    pub tenants: Option<TenantsConfig>,
     /// How long a stop may take.
     pub drain: Duration,
     /// Where health and metrics are served, if they are.
@@ -87,6 +94,43 @@ pub fn load(path: &Path, environment: &dyn Environment) -> Result<File, ConfigEr
 
 /// The same for a file that is in memory. At least one problem is given when it is refused.
 pub fn parse(bytes: &[u8], environment: &dyn Environment) -> Result<File, Vec<Problem>> {
+    understand(bytes, environment, checks::check)
+}
+
+/// The same for the file of a tenant beside this configuration, which has a section `tenants`. One that
+/// is `known` is not checked again.
+pub fn load_tenant(
+    path: &Path,
+    environment: &dyn Environment,
+    config: &Config,
+    known: Option<&TenantFile>,
+) -> Result<TenantFile, ConfigError> {
+    let bytes = std::fs::read(path)
+        .map_err(|source| ConfigError::UnreadableTenant { path: path.into(), source })?;
+    parse_tenant(&bytes, environment, config, known)
+        .map_err(|problems| ConfigError::Refused { path: path.into(), problems })
+}
+
+/// The same for a tenant's file that is in memory.
+pub fn parse_tenant(
+    bytes: &[u8],
+    environment: &dyn Environment,
+    config: &Config,
+    known: Option<&TenantFile>,
+) -> Result<TenantFile, Vec<Problem>> {
+    let by = config.tenants.as_ref().map(|tenants| tenants.by.clone()).unwrap_or_default();
+    let check = |file: &TenantFile| {
+        if known == Some(file) { Vec::new() } else { file.check(&by, &config.databases) }
+    };
+    understand(bytes, environment, check)
+}
+
+/// Text to a checked file of either kind.
+fn understand<T: DeserializeOwned>(
+    bytes: &[u8],
+    environment: &dyn Environment,
+    check: impl FnOnce(&T) -> Vec<Problem>,
+) -> Result<T, Vec<Problem>> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let before = &bytes[..error.valid_up_to()];
@@ -100,8 +144,8 @@ pub fn parse(bytes: &[u8], environment: &dyn Environment) -> Result<File, Vec<Pr
     if !problems.is_empty() {
         return Err(problems);
     }
-    let file: File = typed::read(&tree).map_err(|problem| vec![problem])?;
-    let mut problems = checks::check(&file);
+    let file: T = typed::read(&tree).map_err(|problem| vec![problem])?;
+    let mut problems = check(&file);
     for problem in &mut problems {
         problem.place.get_or_insert(tree.place_of(&problem.key));
     }
@@ -149,6 +193,7 @@ impl From<File> for Config {
                 window: file.window,
                 on_unparsable: file.input.on_unparsable,
             },
+            tenants: file.tenants,
             drain: file.drain,
             admin: match file.admin.listen {
                 Listen::Off => None,

@@ -16,6 +16,7 @@ use super::ends::Ends;
 use super::late::Leavers;
 use super::reader::Reader;
 use super::stamp::StampSettings;
+use super::tenants::Tenancy;
 use super::worker::{Failure, Worker, WorkerEnd, WorkerSettings};
 use crate::consume::{self, Start, consumer_settings};
 use crate::kafka::{Producer, Wake};
@@ -61,6 +62,8 @@ pub struct RunSettings {
     pub desk: Option<Desk>,
     /// Whom to tell of records that left before they were answered.
     pub leavers: Option<Leavers>,
+    /// Whose records are whose, where that is told.
+    pub tenancy: Option<Arc<Tenancy>>,
     /// Where calls that wait are made.
     pub runtime: tokio::runtime::Handle,
     /// Says that the process is to end: once to drain, twice to end at once.
@@ -404,6 +407,7 @@ fn worker_settings(
         catalog: Arc::clone(catalog),
         desk: settings.desk.clone(),
         leavers: settings.leavers.clone(),
+        tenancy: settings.tenancy.clone(),
         health: Arc::clone(&settings.health),
         metrics: Arc::clone(&settings.metrics),
         ends: ends.cloned(),

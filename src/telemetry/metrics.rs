@@ -13,8 +13,9 @@ use prometheus_client::registry::Registry;
 
 use super::labels::{
     BudgetLabels, CodeLabels, DatabaseLabels, KindLabels, OutcomeLabels, PartitionLabels,
-    ProviderCodeLabels, ProviderLabels, ReasonLabels, ResultLabels, RoleLabels,
+    ProviderCodeLabels, ProviderLabels, ReasonLabels, ResultLabels, RoleLabels, TenantRecordLabels,
 };
+use super::tenant_labels::TenantLabels;
 
 /// A name and when to look at it, for the README's table.
 type Described = (&'static str, &'static str);
@@ -83,7 +84,7 @@ pub const METRICS: &[Described] = &[
     ),
     (
         "ipstamp_answers_total",
-        "Records of the answers topic, by result: read, known (here already), foreign (another scope), damaged, written, lost.",
+        "Records of the answers topic, by result: read, known (here already), foreign (another scope), cleared, damaged, written, lost.",
     ),
     (
         "ipstamp_late_total",
@@ -109,6 +110,15 @@ pub const METRICS: &[Described] = &[
     (
         "ipstamp_questions_refused_total",
         "Addresses that no provider was waited for, by reason: pace, budget, breaker, disabled …",
+    ),
+    (
+        "ipstamp_tenant_records_total",
+        "Records read, by tenant; `unknown` where none is known, `other` beyond tenants.max_labels.",
+    ),
+    ("ipstamp_tenants", "Tenants that are served."),
+    (
+        "ipstamp_tenant_files_refused",
+        "Files of tenants that cannot be used: look at the log. Who was served before still is.",
     ),
 ];
 
@@ -195,6 +205,14 @@ pub struct Metrics {
     pub provider_refused: Family<ProviderLabels, Gauge>,
     /// See [`METRICS`].
     pub questions_refused: Family<ReasonLabels, Counter>,
+    /// See [`METRICS`].
+    pub tenant_records: Family<TenantRecordLabels, Counter>,
+    /// See [`METRICS`].
+    pub tenants: Gauge,
+    /// See [`METRICS`].
+    pub tenant_files_refused: Gauge,
+    /// Which tenants have a label.
+    pub tenant_labels: TenantLabels,
 }
 
 /// From a millisecond to the longest that a request may take.
@@ -258,6 +276,10 @@ impl Metrics {
             provider_breaker: Family::default(),
             provider_refused: Family::default(),
             questions_refused: Family::default(),
+            tenant_records: Family::default(),
+            tenants: Gauge::default(),
+            tenant_files_refused: Gauge::default(),
+            tenant_labels: TenantLabels::default(),
         };
         metrics.register();
         metrics
@@ -295,6 +317,8 @@ impl Metrics {
         gauge("ipstamp_oldest_in_flight_seconds", &self.oldest_in_flight);
         gauge("ipstamp_cache_entries", &self.cache_entries);
         gauge("ipstamp_cache_bytes", &self.cache_bytes);
+        gauge("ipstamp_tenants", &self.tenants);
+        gauge("ipstamp_tenant_files_refused", &self.tenant_files_refused);
         let total = |name: &str| help(&format!("{name}_total"));
         registry.register("ipstamp_records", total("ipstamp_records"), self.records.clone());
         registry.register("ipstamp_sightings", total("ipstamp_sightings"), self.sightings.clone());
@@ -384,6 +408,11 @@ impl Metrics {
             total("ipstamp_questions_refused"),
             self.questions_refused.clone(),
         );
+        registry.register(
+            "ipstamp_tenant_records",
+            total("ipstamp_tenant_records"),
+            self.tenant_records.clone(),
+        );
     }
 
     /// All metrics in the `OpenMetrics` text format.
@@ -399,6 +428,7 @@ impl Metrics {
 mod tests {
     use super::*;
     use crate::record::{Outcome, Partition, Role, Topic};
+    use crate::telemetry::TenantLabel;
 
     #[test]
     fn every_metric_is_described_and_every_description_is_a_metric() {
@@ -413,14 +443,16 @@ mod tests {
         metrics.cache_lookups.get_or_create(&ResultLabels { result: "hit" }).inc();
         metrics.database_built.get_or_create(&DatabaseLabels { database: "city".into() }).set(1);
         metrics.database_broken.get_or_create(&DatabaseLabels { database: "city".into() }).inc();
-        let labels = BudgetLabels { licence: "main".into(), period: "day" };
+        let labels =
+            BudgetLabels { licence: "main".into(), period: "day", tenant: TenantLabel::default() };
         metrics.budget_limit.get_or_create(&labels).set(1);
         metrics.budget_used.get_or_create(&labels).set(1);
         metrics.budget_gone.get_or_create(&labels).set(1);
         let labels = PartitionLabels::of(&Topic::new("logs"), Partition(0));
         metrics.consumer_lag.get_or_create(&labels).set(1);
-        let labels = ProviderLabels { provider: "ipinfo".into() };
-        let code = ProviderCodeLabels { provider: "ipinfo".into(), code: "200" };
+        let labels = ProviderLabels { provider: "ipinfo".into(), tenant: TenantLabel::default() };
+        let tenant = TenantLabel::default();
+        let code = ProviderCodeLabels { provider: "ipinfo".into(), code: "200", tenant };
         metrics.provider_requests.get_or_create(&code).inc();
         metrics.provider_addresses.get_or_create(&labels).inc();
         metrics.provider_seconds.get_or_create(&labels).observe(0.1);
@@ -429,7 +461,15 @@ mod tests {
         metrics.provider_quota.get_or_create(&labels).set(1);
         metrics.provider_breaker.get_or_create(&labels).set(1);
         metrics.provider_refused.get_or_create(&labels).set(1);
-        metrics.questions_refused.get_or_create(&ReasonLabels { reason: "pace" }).inc();
+        let tenant = TenantLabel::unknown();
+        let labels = ReasonLabels { reason: "pace", tenant: tenant.clone() };
+        metrics.questions_refused.get_or_create(&labels).inc();
+        metrics.tenant_records.get_or_create(&TenantRecordLabels { tenant }).inc();
+        assert!(
+            metrics.text().contains("reason=\"pace\",tenant=\"unknown\""),
+            "{}",
+            metrics.text()
+        );
         let text = metrics.text();
         let mut seen: Vec<&str> = text
             .lines()

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ipstamp::record::{Outcome, Reason};
 use ipstamp::resolve::desk::{BatchSettings, LicenceSettings, Limit};
-use ipstamp::telemetry::{Metrics, ProviderCodeLabels, ProviderLabels};
+use ipstamp::telemetry::{Metrics, ProviderCodeLabels, ProviderLabels, TenantLabel};
 
 use crate::double::{Double, Says, city, facts, licence};
 use crate::line::{Line, Setup};
@@ -58,12 +58,13 @@ fn knows() -> Arc<Double> {
 }
 
 fn requests(metrics: &Metrics, code: &'static str) -> u64 {
-    let labels = ProviderCodeLabels { provider: "double".into(), code };
+    let labels =
+        ProviderCodeLabels { provider: "double".into(), code, tenant: TenantLabel::default() };
     metrics.provider_requests.get(&labels).map_or(0, |count| count.get())
 }
 
 pub(crate) fn breaker_is_open(line: &Line) -> bool {
-    let labels = ProviderLabels { provider: "double".into() };
+    let labels = ProviderLabels { provider: "double".into(), tenant: TenantLabel::default() };
     line.metrics.provider_breaker.get(&labels).is_some_and(|state| state.get() > 0)
 }
 

@@ -143,6 +143,7 @@ impl Line {
             until_end: false,
             desk,
             leavers: None,
+            tenancy: None,
             runtime: runtime.handle().clone(),
             signals: heard,
             health: Arc::clone(&health),

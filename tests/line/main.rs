@@ -26,5 +26,6 @@ mod handover;
 mod late;
 mod outlet;
 mod providers;
+mod tenants;
 mod tiers;
 mod unavailable;

@@ -1,6 +1,8 @@
 //! What a check says of providers: who can answer what, and, where that costs nothing, whether the
 //! token is accepted and what its licence may do.
 
+use std::collections::BTreeMap;
+
 use super::files::joined;
 use super::report::Report;
 use crate::command::Failure;
@@ -10,18 +12,19 @@ use crate::command::status::{self, Told};
 use crate::config::Config;
 use crate::record::{FactGroup, GroupSet};
 use crate::resolve::Status;
-use crate::resolve::provider::Licence;
+use crate::resolve::provider::{Licence, ProvidersConfig};
 
 /// What all providers together can answer, as they are configured and asked.
-pub(super) fn cover(config: &Config) -> GroupSet {
-    let licences = config.providers.licences().into_iter().flatten();
+pub(super) fn cover(
+    providers: &ProvidersConfig,
+    order: &BTreeMap<FactGroup, Vec<String>>,
+) -> GroupSet {
+    let licences = providers.licences().into_iter().flatten();
     let each = licences.map(|licence| {
         let covers = licence.api.covers(licence.api.first_modules());
         let asked = |group: &FactGroup| {
-            config
-                .order
-                .get(group)
-                .is_none_or(|order| order.iter().any(|name| name == licence.name))
+            let named = order.get(group);
+            named.is_none_or(|order| order.iter().any(|name| name == licence.name))
         };
         covers.iter().filter(asked).collect()
     });
@@ -30,14 +33,10 @@ pub(super) fn cover(config: &Config) -> GroupSet {
 
 /// Looks at each licence; with `offline` nothing is sent.
 pub(super) fn check(config: &Config, offline: bool, report: &mut Report) -> Result<(), Failure> {
-    let licences: Vec<_> = config.providers.licences().into_iter().flatten().collect();
-    if licences.is_empty() {
+    if config.providers.names().is_empty() && config.tenants.is_none() {
         return Ok(());
     }
-    let runtime = start_runtime()?;
-    for licence in &licences {
-        one(licence, offline, &runtime, report);
-    }
+    each(&config.providers, "", offline, report)?;
     if config.cache.topic.is_none() {
         report.ok(
             "cache",
@@ -48,13 +47,32 @@ pub(super) fn check(config: &Config, offline: bool, report: &mut Report) -> Resu
     Ok(())
 }
 
+/// Looks at each of these licences; `prefix` stands before its name.
+pub(super) fn each(
+    providers: &ProvidersConfig,
+    prefix: &str,
+    offline: bool,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let licences: Vec<_> = providers.licences().into_iter().flatten().collect();
+    if licences.is_empty() {
+        return Ok(());
+    }
+    let runtime = start_runtime()?;
+    for licence in &licences {
+        one(licence, prefix, offline, &runtime, report);
+    }
+    Ok(())
+}
+
 fn one(
     licence: &Licence<'_>,
+    prefix: &str,
     offline: bool,
     runtime: &tokio::runtime::Runtime,
     report: &mut Report,
 ) {
-    let subject = format!("provider {}", licence.name);
+    let subject = format!("provider {prefix}{}", licence.name);
     let modules = licence.api.first_modules();
     let has = joined(licence.api.covers(modules));
     let most = licence.api.most_per_call(modules);

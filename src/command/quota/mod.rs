@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use self::providers::OwnCount;
 use super::output::{Format, print, say};
+use super::tenants::tenants_budgets;
 use super::{Exit, Failure, Source};
 use crate::config::Config;
 use crate::fleet::{Found, LedgerError, read_all};
@@ -69,8 +70,9 @@ struct Printed<'q> {
 /// Reads the ledger, asks the providers, and prints what they say.
 pub(super) fn quota(source: &Source, args: &QuotaArgs) -> Result<Exit, Failure> {
     let config = Config::from(source.load()?);
+    let budgets = [config.budgets.clone(), tenants_budgets(&config)].concat();
     let found = match read_all(&config.kafka.client(), &config.ledger.topic) {
-        Err(LedgerError::Missing { .. }) if config.budgets.is_empty() => {
+        Err(LedgerError::Missing { .. }) if budgets.is_empty() => {
             say(
                 "no provider here has a limited budget, so there is no ledger to read; one is set with \
                  providers.NAME.budget",
@@ -84,7 +86,7 @@ pub(super) fn quota(source: &Source, args: &QuotaArgs) -> Result<Exit, Failure> 
         say(&format!("{} records of the ledger are no entries of this version", found.unreadable));
     }
     let now = SystemTime::now();
-    let quotas = quotas(&found.replay, &config.budgets, now);
+    let quotas = quotas(&found.replay, &budgets, now);
     let text = match args.format {
         Format::Text => text(&quotas, now) + &providers::text(&own_counts, now),
         Format::Json => {

@@ -68,12 +68,13 @@ pub(super) fn write(
 
 fn hand_over(producer: &BaseProducer<Counting>, change: Change, settings: &AnswersSettings) {
     let Change { scope, address, groups } = change;
-    let Some((_, name)) = settings.scopes.iter().find(|(known, _)| *known == scope) else { return };
+    let Some(name) = settings.cache.scope_name(scope) else { return };
     let Some(entry) = settings.cache.get(scope, address) else { return };
-    let source = |number: u8| settings.cache.sources().get(usize::from(number)).map(|name| &**name);
+    let sources = settings.cache.sources();
+    let source = |number: u8| sources.get(usize::from(number)).map(|name| &**name);
     for group in groups.iter() {
         let Some(value) = wire::value(&entry, group, Moment::now(), source) else { continue };
-        let key = wire::key(name, address, group);
+        let key = wire::key(&name, address, group);
         if producer.send(BaseRecord::to(&settings.topic).key(&key).payload(&value)).is_err() {
             lose(&settings.metrics, 1);
         }

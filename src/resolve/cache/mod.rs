@@ -12,17 +12,20 @@
 mod config;
 mod entry;
 mod lifetimes;
+mod names;
 mod packing;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use moka::ops::compute::Op;
 use moka::policy::EvictionPolicy;
 
 pub use self::config::{CacheConfig, Life};
@@ -32,6 +35,7 @@ pub(super) use self::packing::unpack;
 
 use self::entry::Telling;
 use self::lifetimes::Jitter;
+use self::names::{ScopeNames, SourceNames};
 use self::packing::pack;
 use super::fields::groups_of;
 use crate::record::{Address, Enrichment, FactGroup, GroupSet, Moment};
@@ -43,6 +47,8 @@ pub struct CacheScope(pub u32);
 impl CacheScope {
     /// Everybody's who has no scope of his own.
     pub const SHARED: Self = Self(0);
+    /// What that one is called.
+    pub const SHARED_NAME: &str = "shared";
 }
 
 /// Who answered: its place in the list that the cache was made with.
@@ -73,7 +79,10 @@ struct Key {
 /// The answers of providers. One per process.
 pub struct Cache {
     entries: moka::sync::Cache<Key, Entry>,
-    sources: Vec<Arc<str>>,
+    sources: SourceNames,
+    scopes: ScopeNames,
+    /// Up to when what was told of a scope does not count.
+    floors: Mutex<BTreeMap<CacheScope, Moment>>,
     jitter: Jitter,
     lifetimes: Lifetimes,
     stale: Duration,
@@ -157,7 +166,9 @@ impl Cache {
             .build();
         Self {
             entries,
-            sources: sources.iter().take(Self::MOST_SOURCES).cloned().collect(),
+            sources: SourceNames::new(sources.iter().take(Self::MOST_SOURCES).cloned().collect()),
+            scopes: ScopeNames::new(CacheScope::SHARED_NAME),
+            floors: Mutex::default(),
             jitter: Jitter::default(),
             lifetimes: config.lifetimes(),
             stale: config.serve_stale.unwrap_or_default(),
@@ -227,6 +238,10 @@ impl Cache {
             })
         };
         let address = Address::new(address).ip();
+        let floor = self.floors().get(&scope).copied();
+        if floor.is_some_and(|floor| retrieved <= floor) {
+            return false;
+        }
         if adopted.end <= now || self.get(scope, address).as_ref().is_some_and(is_here) {
             return false;
         }
@@ -286,15 +301,67 @@ impl Cache {
         self.cleared.fetch_add(1, Ordering::Release);
     }
 
+    /// Forgets what was told of a scope up to this moment, also what is adopted later. False when that
+    /// has happened already. Costs a walk over everything.
+    pub fn clear_before(&self, scope: CacheScope, at: Moment) -> bool {
+        {
+            let mut floors = self.floors();
+            if floors.get(&scope).is_some_and(|floor| *floor >= at) {
+                return false;
+            }
+            floors.insert(scope, at);
+        }
+        for (key, _) in self.entries.iter().filter(|(key, _)| key.scope == scope) {
+            // What has come meanwhile is kept.
+            self.entries.entry(*key).and_compute_with(|before| {
+                match before.and_then(|before| before.into_value().since(at)) {
+                    Some(rest) => Op::Put(rest),
+                    None => Op::Remove,
+                }
+            });
+        }
+        self.cleared.fetch_add(1, Ordering::Release);
+        true
+    }
+
+    fn floors(&self) -> MutexGuard<'_, BTreeMap<CacheScope, Moment>> {
+        self.floors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The names of the sources, by their [`SourceId`].
-    pub fn sources(&self) -> &[Arc<str>] {
-        &self.sources
+    pub fn sources(&self) -> Arc<Vec<Arc<str>>> {
+        self.sources.all()
     }
 
     /// The source of this name.
     pub fn source(&self, name: &str) -> Option<SourceId> {
-        let nth = self.sources.iter().position(|source| **source == *name)?;
-        Some(SourceId(nth as u8))
+        self.sources.find(name)
+    }
+
+    /// The source of this name, a further one where there is none yet: behind the others in
+    /// precedence. None when there are [`Cache::MOST_SOURCES`].
+    pub fn add_source(&self, name: &str) -> Option<SourceId> {
+        self.sources.add(name, Self::MOST_SOURCES)
+    }
+
+    /// The scope of this name; nothing is in it when it is new.
+    pub fn scope(&self, name: &str) -> CacheScope {
+        self.scopes.add(name)
+    }
+
+    /// The scope of this name, if there is one.
+    pub fn known_scope(&self, name: &str) -> Option<CacheScope> {
+        self.scopes.find(name)
+    }
+
+    /// What a scope is called.
+    pub fn scope_name(&self, scope: CacheScope) -> Option<Arc<str>> {
+        self.scopes.name(scope)
+    }
+
+    /// How many scopes there are.
+    pub fn scopes(&self) -> usize {
+        self.scopes.count()
     }
 
     /// A number that changes with every answer that is put in; 0 when none ever was. Who reads the
@@ -356,7 +423,7 @@ impl Default for Cache {
 impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cache")
-            .field("sources", &self.sources)
+            .field("sources", &self.sources())
             .field("entries", &self.entries())
             .field("bytes", &self.bytes())
             .finish_non_exhaustive()

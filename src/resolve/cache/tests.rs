@@ -218,6 +218,39 @@ fn each_group_has_its_own_end() {
 }
 
 #[test]
+fn a_clearing_takes_what_was_told_before_it_in_its_scope_also_when_that_comes_later() {
+    let cache = cache(&CacheConfig::default());
+    let (scope, other) = (cache.scope("tenant/acme"), cache.scope("tenant/globex"));
+    let known = facts(GROUPS.into_iter().collect(), 7);
+    let at = |hours: u32| Moment(1_000_000).after(HOUR * hours);
+    let tell = |scope, source, hours| {
+        let learned = plain(source, Some(&known));
+        cache.put(scope, address(1), &learned, &lifetimes(HOUR * 100), at(hours));
+    };
+    let told = |scope| cache.get(scope, address(1)).map_or(0, |entry| entry.iter().count());
+    tell(scope, 0, 0);
+    tell(scope, 1, 3);
+    tell(other, 0, 0);
+    assert!(cache.clear_before(scope, at(2)));
+    assert_eq!((told(scope), told(other)), (1, 1), "the later one, and another scope's");
+    assert!(!cache.clear_before(scope, at(1)), "it was cleared up to a later moment");
+    let mut adopted = Adopted {
+        source: SourceId(0),
+        retrieved: at(2),
+        end: at(200),
+        group: FactGroup::Geo,
+        closes: true,
+        facts: Some(known.clone()),
+    };
+    assert!(!cache.adopt(scope, address(1), &adopted, at(4)), "another process was told before");
+    assert!(cache.adopt(other, address(2), &adopted, at(4)));
+    adopted.retrieved = at(3);
+    assert!(cache.adopt(scope, address(1), &adopted, at(4)));
+    assert!(cache.clear_before(scope, at(3)));
+    assert_eq!(cache.get(scope, address(1)), None);
+}
+
+#[test]
 fn nothing_is_kept_of_an_address_that_is_not_global() {
     let cache = cache(&CacheConfig::default());
     for text in ["10.0.0.1", "192.0.2.1", "fe80::1", "::ffff:10.0.0.1"] {

@@ -38,6 +38,8 @@ pub struct Resolver {
     most_known_bytes: usize,
     cache: Arc<Cache>,
     scope: CacheScope,
+    /// So many of the cache's sources have a name in this epoch.
+    sources: usize,
     /// The cache's version and clearings, as far as they were noticed.
     heard: (u64, u64),
     now: Moment,
@@ -79,6 +81,7 @@ impl Resolver {
             epoch: 1,
             memo: Memo::new(memory_limit_bytes / 4),
             most_known_bytes: memory_limit_bytes / 4 * 3,
+            sources: cache.sources().len(),
             cache,
             scope,
             heard: (0, 0),
@@ -97,12 +100,14 @@ impl Resolver {
     pub fn refresh(&mut self, now: Moment) {
         self.notice(now);
         let in_force = self.set.in_force();
-        let swapped = !Arc::ptr_eq(&in_force, &self.databases);
+        let sources = self.cache.sources().len();
+        let swapped = !Arc::ptr_eq(&in_force, &self.databases) || sources != self.sources;
         if swapped || self.known.bytes() > self.most_known_bytes {
             self.any_non_global = any_non_global(&in_force);
             self.known = Known::new(in_force.len());
             self.turns = self.set.turns(&in_force);
             self.databases = in_force;
+            self.sources = sources;
             self.memo.clear();
             self.epoch += 1;
         }
@@ -238,7 +243,10 @@ impl Resolver {
         let (wanted, now, past) = (tally.missing, self.now, self.cache.serves_stale());
         let first_source = self.databases.len() as u8;
         let (mut end, mut fresh, mut stale) = (Moment::LAST, GroupSet::EMPTY, GroupSet::EMPTY);
-        for told in entry.answers() {
+        // Who has come since the epoch began has no name in it yet.
+        let named = self.sources;
+        let is_named = |told: &super::SourceTold<'_>| usize::from(told.source.0) < named;
+        for told in entry.answers().filter(is_named) {
             let useful = told.holding(now).and(wanted);
             if !useful.is_empty() {
                 let said = self.known.told(&told, false, &self.wants).only(useful);
@@ -251,7 +259,7 @@ impl Resolver {
                 end = end.min(told.first_end(useful));
             }
         }
-        for told in entry.answers().filter(|_| !past.is_zero()) {
+        for told in entry.answers().filter(|told| !past.is_zero() && is_named(told)) {
             let useful = told.holding(now.before(past)).without(told.holding(now)).and(wanted);
             if !useful.is_empty() {
                 let said = self.known.told(&told, true, &self.wants).only(useful);
@@ -289,7 +297,8 @@ impl Facts for Resolver {
             name: Arc::clone(database.name()),
             built: Some(database.built().into()),
         });
-        let providers = self.cache.sources().iter();
+        let names = self.cache.sources();
+        let providers = names.iter().take(self.sources);
         let providers = providers.map(|name| Source { name: Arc::clone(name), built: None });
         databases.chain(providers).collect()
     }

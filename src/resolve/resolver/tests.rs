@@ -501,6 +501,34 @@ fn an_open_answer_of_one_provider_leaves_the_group_to_the_next() {
 }
 
 #[test]
+fn a_source_that_comes_later_is_heard_from_the_next_batch_on_and_has_its_name() {
+    let mut resolver = resolver_of(&["geo"], &set([asn_file("asn")]), 1 << 20);
+    let ip = address("8.0.0.1");
+    learn(&mut resolver, &address("8.0.0.2"), groups(&["geo"]), None);
+    let third = resolver.cache.add_source("third").unwrap();
+    let (asked, riga) = (groups(&["geo"]), learned_city("Riga"));
+    put(&resolver, &ip, &Learned { source: third, asked, closes: asked, facts: Some(&riga) });
+    resolver.heard_of(ip.ip());
+    assert!(resolver.resolve(&ip).is_empty(), "it has no name in this epoch");
+    resolver.refresh(resolver.now);
+    let answer = resolver.resolve(&ip);
+    let source = source_of(&answer, FactGroup::Geo).unwrap();
+    assert_eq!(&*resolver.sources()[usize::from(source)].name, "third");
+    assert_eq!(city_of(&mut resolver, &answer).as_deref(), Some("Riga"));
+}
+
+#[test]
+fn what_is_cleared_is_asked_anew_from_the_next_batch_on() {
+    let mut resolver = resolver_of(&["geo"], &set([asn_file("asn")]), 1 << 20);
+    let ip = address("8.0.0.1");
+    learn(&mut resolver, &ip, groups(&["geo"]), Some(&learned_city("Riga")));
+    assert!(!resolver.resolve(&ip).is_empty());
+    assert!(resolver.cache.clear_before(resolver.scope, resolver.now));
+    resolver.refresh(resolver.now);
+    assert_eq!(resolver.resolve(&ip).missing, groups(&["geo"]));
+}
+
+#[test]
 fn an_error_answers_nothing_and_takes_nothing_away() {
     let mut resolver = resolver_of(&["geo", "privacy"], &set([asn_file("asn")]), 1 << 20);
     let ip = address("8.0.0.1");
