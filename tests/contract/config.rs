@@ -658,7 +658,7 @@ fn what_is_wrong_with_tenants_is_said_with_its_place_and_a_remedy() {
         ),
         ("tenants: {by: {topic: '^a$'}, dir: /t}", "tenants.by.topic: the pattern has no group"),
         ("tenants: {by: {path: '$.a'}, dir: /t}", "tenants.by.path: `$` is no part of a path"),
-        ("tenants: {by: {header: x}}", "tenants: the key `dir` is missing"),
+        ("tenants: {by: {header: x}}", "tenants.dir: is missing"),
         (
             "tenants: {by: {header: x}, dir: /t, unknown: dead_letter}",
             "4:37 tenants.unknown: there is no topic for dead letters; set output.dead_letter",
