@@ -687,7 +687,7 @@ fn what_is_wrong_with_tenants_is_said_with_its_place_and_a_remedy() {
             "want[0]: unknown fact group or field; did you mean `privacy`?",
         ),
         (BY_TOPIC, "databases: [{path: a/x}, {path: b/x}]", "databases[1].path: another database"),
-        (BY_TOPIC, "order: {geo: [x]}", "order.geo[0]: no database and no provider has this name"),
+        (BY_TOPIC, "order: {geo: [x]}", "order.geo[0]: no database and no provider is called `x`"),
         (
             BY_TOPIC,
             "providers: {ipinfo: {token: t, plan: lite, share: true}}",
