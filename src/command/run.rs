@@ -228,12 +228,15 @@ fn publish_late_answers(
     desk: Option<&Desk>,
     metrics: &Arc<Metrics>,
 ) -> Result<Option<Late>, Failure> {
-    let (Some(topic), Some(desk)) = (&config.publish.late_topic, desk) else { return Ok(None) };
+    let Some(topic) = &config.publish.late_topic else { return Ok(None) };
+    if desk.is_none() && config.tenants.is_none() {
+        return Ok(None);
+    }
     let settings = LateSettings {
         client: config.kafka.client(),
         topic: TopicTemplate::new(topic),
         stamp: stamp.clone(),
-        desk: desk.clone(),
+        desk: desk.cloned(),
         metrics: Arc::clone(metrics),
     };
     Late::start(settings).map(Some).map_err(|error| {

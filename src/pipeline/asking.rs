@@ -120,6 +120,11 @@ impl Asking {
         Self { desk, scope, deadline, open: FxHashMap::default(), last: Waits::default() }
     }
 
+    /// Where in the cache its answers are kept.
+    pub(super) fn scope(&self) -> CacheScope {
+        self.scope
+    }
+
     /// Asks for all that is missing of a record. Says whether it is to wait.
     pub(super) fn ask(&mut self, who: (LaneId, Sequence), missing: &mut Missing) -> Ask {
         let Some((desk, asker)) = &self.desk else {

@@ -18,8 +18,10 @@ use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 
 use super::stamp::StampSettings;
+use super::tenants::Tenant;
 use crate::publish::TopicTemplate;
 use crate::record::{Address, GroupSet, Position, Reason, Role};
+use crate::resolve::CacheScope;
 use crate::resolve::desk::Desk;
 use crate::telemetry::{Metrics, ResultLabels};
 
@@ -38,10 +40,10 @@ pub struct LateSettings {
     pub client: ClientConfig,
     /// The topic, by the input topic's name.
     pub topic: TopicTemplate,
-    /// How the records are stamped.
+    /// How the records are stamped that are no tenant's.
     pub stamp: StampSettings,
-    /// Who asks the providers.
-    pub desk: Desk,
+    /// Who asks providers for these, if anybody does.
+    pub desk: Option<Desk>,
     /// Where it is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -58,8 +60,11 @@ pub enum LateError {
 }
 
 /// An address of a record that left before it was answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Left {
+    /// Whose it is, and what he was when it left; None when it is no tenant's.
+    pub(super) tenant: Option<Arc<Tenant>>,
+    /// Where in the cache its answers are kept.
+    pub(super) scope: CacheScope,
     /// Where the record stands in the input.
     pub(super) source: Position,
     pub(super) key: Option<Box<[u8]>>,

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::Left;
+use crate::resolve::CacheScope;
 
 /// How much is remembered.
 #[derive(Clone, Copy, Debug)]
@@ -24,16 +25,17 @@ impl Default for Bounds {
 }
 
 /// A record that is remembered.
-#[derive(Debug)]
 pub(super) struct Kept {
     pub(super) left: Left,
     pub(super) since: Instant,
 }
 
+/// What is answered: an address, for those who share a scope.
+pub(super) type Key = (CacheScope, IpAddr);
+
 /// See the head of the file. Strangers choose the addresses, so the hash is one they cannot foresee.
-#[derive(Debug)]
 pub(super) struct Remembered {
-    by_address: HashMap<IpAddr, Vec<Kept>>,
+    by_address: HashMap<Key, Vec<Kept>>,
     records: usize,
     bytes: usize,
     bounds: Bounds,
@@ -58,19 +60,19 @@ impl Remembered {
     pub(super) fn keep(&mut self, kept: Kept) {
         self.records += 1;
         self.bytes += bytes_of(&kept.left);
-        self.by_address.entry(kept.left.address.ip()).or_default().push(kept);
+        self.by_address.entry((kept.left.scope, kept.left.address.ip())).or_default().push(kept);
     }
 
     /// Takes out all of an address.
-    pub(super) fn take(&mut self, address: IpAddr) -> Vec<Kept> {
-        let taken = self.by_address.remove(&address).unwrap_or_default();
+    pub(super) fn take(&mut self, key: Key) -> Vec<Kept> {
+        let taken = self.by_address.remove(&key).unwrap_or_default();
         self.records -= taken.len();
         self.bytes -= taken.iter().map(|kept| bytes_of(&kept.left)).sum::<usize>();
         taken
     }
 
     /// The addresses of all that is remembered.
-    pub(super) fn addresses(&self) -> Vec<IpAddr> {
+    pub(super) fn addresses(&self) -> Vec<Key> {
         self.by_address.keys().copied().collect()
     }
 
@@ -109,6 +111,8 @@ mod tests {
 
     fn left(number: u8, offset: i64, key: usize) -> Left {
         Left {
+            tenant: None,
+            scope: CacheScope::SHARED,
             source: Position {
                 topic: Topic::new("in"),
                 partition: Partition(0),
@@ -122,6 +126,10 @@ mod tests {
         }
     }
 
+    fn key(number: u8) -> Key {
+        (CacheScope::SHARED, IpAddr::from([9, 9, 9, number]))
+    }
+
     #[test]
     fn no_more_is_remembered_than_the_bounds_say_and_what_is_taken_makes_room() {
         let now = Instant::now();
@@ -133,7 +141,7 @@ mod tests {
             remembered.add(left(1, offset, 10), now);
         }
         assert!(!remembered.has_room_for(&left(2, 3, 10)));
-        let taken = remembered.take(left(1, 0, 0).address.ip());
+        let taken = remembered.take(key(1));
         assert_eq!(
             taken.iter().map(|kept| kept.left.source.offset.0).collect::<Vec<_>>(),
             [0, 1, 2]
@@ -153,13 +161,13 @@ mod tests {
         let (now, mut remembered) = (Instant::now(), Remembered::new(Bounds::default()));
         let later = now + Bounds::default().age / 2;
         remembered.add(left(1, 0, 0), now);
-        for kept in remembered.take(left(1, 0, 0).address.ip()) {
+        for kept in remembered.take(key(1)) {
             remembered.keep(kept);
         }
         remembered.add(left(1, 1, 0), later);
         assert_eq!(remembered.forget_old(later), 0);
         assert_eq!(remembered.forget_old(now + Bounds::default().age), 1);
-        assert_eq!(remembered.take(left(1, 0, 0).address.ip())[0].left, left(1, 1, 0));
+        assert_eq!(remembered.take(key(1))[0].left.source.offset, Offset(1));
         assert_eq!((remembered.records, remembered.bytes), (0, 0));
     }
 }

@@ -35,7 +35,7 @@ pub(super) struct Bench {
     /// Under which they are counted; none where no tenants are told apart.
     pub(super) label: Option<TenantLabel>,
     /// Whose it is, and what he was when it was made.
-    tenant: Option<Arc<Tenant>>,
+    pub(super) tenant: Option<Arc<Tenant>>,
     /// When it goes.
     until: Option<Instant>,
 }
@@ -109,9 +109,9 @@ impl Benches {
         self.seats.get_mut(seat.0 as usize)?.as_deref_mut()
     }
 
-    /// The bench of the main configuration.
-    pub(super) fn main(&self) -> Option<&Bench> {
-        self.seats.first()?.as_deref()
+    /// The same, to be looked at.
+    pub(super) fn seen_at(&self, seat: Seat) -> Option<&Bench> {
+        self.seats.get(seat.0 as usize)?.as_deref()
     }
 
     /// All there are.

@@ -84,22 +84,19 @@ impl Worker {
         key: Option<&[u8]>,
         outcome: Outcome,
     ) {
-        if seat != Seat::MAIN {
-            // What is asked for tenants is theirs.
-            return;
-        }
         let (Some(leavers), Outcome::Partial(reason)) = (&self.leavers, outcome) else { return };
         if reason == Reason::NotFound {
             // Whoever could be asked has answered.
             return;
         }
-        let Some(main) = self.benches.main() else { return };
+        let Some(bench) = self.benches.seen_at(seat) else { return };
         let lane = self.lane(id);
         let Some(offset) = lane.tracker.offset(sequence) else { return };
         let key = key.or_else(|| lane.key_of(sequence));
-        for (address, missing, places) in main.stamper.still_missing() {
+        for (address, missing, places) in bench.stamper.still_missing() {
             let (source, key) = (lane.position(offset), key.map(Into::into));
-            leavers.tell(Left { source, key, address, places, missing, reason });
+            let (tenant, scope) = (bench.tenant.clone(), bench.asking.scope());
+            leavers.tell(Left { tenant, scope, source, key, address, places, missing, reason });
         }
     }
 }

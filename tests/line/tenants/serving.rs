@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use super::stage::{
-    BY_HEADER, BY_TOPIC, CANARY, Stage, address, asked_once, cities_of, city, double,
+    BY_HEADER, BY_TOPIC, CANARY, Stage, address, asked_once, cities_of, city, double, source_of,
+    told,
 };
+use crate::double::{Double, Says};
 use crate::standin::{Provider, StandIn};
 use crate::support::client::Outgoing;
+use crate::support::patience::{seconds, wait_for};
 use crate::support::worker::{Ended, Worker, command};
 
 /// Scenario: two tenants with a service of the same name, each with a token of his own; the same
@@ -59,6 +62,40 @@ fn each_tenant_is_answered_by_his_own_licence_alone_and_no_token_is_seen() {
         silent("config show", &format!("{out}{err}"));
     }
     worker.stop();
+}
+
+/// Scenario: the providers of two tenants, asked for the same address, answer after their records have
+/// left.
+/// Guarantees: P3, P12: each record's late answer is what its own tenant's provider says.
+#[test]
+fn a_late_answer_is_that_of_the_records_own_tenant() {
+    let gated = |name| Double::new(move |address| Says::AtTheGate(told(name, address)));
+    let (acme, globex) = (gated("acme"), gated("globex"));
+    let mut stage = Stage::new(&["logs.acme", "logs.globex"], BY_TOPIC);
+    stage.mock.as_ref().unwrap().create(&["late"], 1);
+    stage.settings.late_topic = Some("late".into());
+    stage.settings.more = stage.settings.more.replace("deadline: 5s", "deadline: 200ms");
+    stage.licensed("acme", &acme, "");
+    stage.licensed("globex", &globex, "");
+    let worker = Worker::start(&stage.settings);
+    stage.write("logs.acme", [1]);
+    stage.write("logs.globex", [1]);
+    stage.settle(&worker);
+    assert_eq!(stage.client.count("late"), 0, "nobody has answered");
+    acme.open();
+    globex.open();
+    wait_for(
+        "both late answers",
+        seconds(30),
+        || worker.whole_log(),
+        || (stage.client.count("late") == 2).then_some(()),
+    );
+    worker.stop();
+    for record in stage.client.read("late") {
+        let name = source_of(&record).0.replace("logs.", "");
+        let city = format!("{name} on {}", address(1));
+        assert!(record.text().contains(&city), "{}", record.text());
+    }
 }
 
 /// Scenario: the same provider with two accounts, told apart by its own token alone.
