@@ -12,9 +12,10 @@
 //! before it was published.
 //!
 //! Imports run one way, and `tests/architecture.rs` proves it: stations import `record`, the two at
-//! the rim also `kafka`; `pipeline` imports stations, `kafka` and `telemetry`; `database` hands
-//! files to `resolve` and says what became of them to `telemetry`, and `fleet` what other processes have said through Kafka; `admin` shows what `telemetry` has; `config` composes the rooms' own
-//! `Config` types; `command` is on top.
+//! the rim also `kafka`; `pipeline` imports stations, `kafka`, `tenant` and `telemetry`; `database`
+//! hands files to `resolve` and says what became of them to `telemetry`, and `fleet` hands over what
+//! other processes have said through Kafka; `admin` shows what `telemetry` has; `config` composes
+//! the rooms' own `Config` types; `command` is on top.
 
 // What travels: values only.
 pub mod record;
@@ -25,6 +26,8 @@ pub mod resolve;
 pub mod encode;
 pub mod publish;
 pub mod commit;
+// Whose records these are.
+pub mod tenant;
 // The foreman.
 pub mod pipeline;
 // What the processes of a fleet share.

@@ -154,6 +154,28 @@ fn stamping_and_tracking_allocate_nothing() {
     }
 }
 
+/// Guarantees: a tenant's name is found in the headers or in the event without an allocation.
+#[test]
+fn finding_a_tenants_name_allocates_nothing() {
+    let mut headers = Headers::new(3);
+    for (name, value) in [("trace", "1"), ("x-tenant", "globex"), ("x-tenant", "acme")] {
+        headers.add(name, value.as_bytes());
+    }
+    let found = || std::hint::black_box(&headers).last(b"x-tenant").map(<[u8]>::len);
+    assert_eq!(found(), Some(4));
+    assert_eq!(allocations(|| assert_eq!(found(), Some(4))), 0);
+
+    let mut text_at = extract::TextAt::new("tenant.id").unwrap();
+    let event =
+        |n| format!(r#"{{"a":[{}],"tenant":{{"id":"acme"}}}}"#, support::events::padded(n, 300));
+    let events: Vec<_> = (0..100).map(event).collect();
+    let mut find = || events.iter().all(|event| text_at.find(event.as_bytes()) == Some("acme"));
+    assert!(find());
+    let mut all = false;
+    assert_eq!(allocations(|| all = find()), 0);
+    assert!(all);
+}
+
 /// Guarantees: from the stamp to the producer and from its report back, nothing of ours is
 /// allocated either.
 #[test]
@@ -167,6 +189,7 @@ fn handing_records_over_allocates_nothing() {
     let config = Config {
         topic: "out".into(),
         dead_letter: None,
+        late_topic: None,
         partition: Partitioning::Auto,
         compression: Compression::None,
         on_undeliverable: OnUndeliverable::Halt,

@@ -18,6 +18,7 @@ mod arguments;
 mod forward;
 mod processes;
 mod quiet;
+#[expect(dead_code, reason = "other benches use more of it")]
 mod workload;
 
 use std::net::Ipv4Addr;

@@ -44,8 +44,8 @@ impl Skew {
 const NETWORKS: u32 = 20_000;
 /// Addresses that the events come from.
 const SOURCES: usize = 200_000;
-/// Addresses that they go to.
-const DESTINATIONS: usize = 2000;
+/// Addresses that they go to: the first ones.
+pub(crate) const DESTINATIONS: usize = 2000;
 
 /// A City and an ASN database of many networks, and addresses in them, in an order of their own.
 pub(crate) fn databases(folder: &Path) -> (Databases, Vec<Ipv4Addr>) {
@@ -121,6 +121,8 @@ pub(crate) struct Events<'a> {
     shares: Option<Vec<f64>>,
     dice: Dice,
     number: u64,
+    /// So many events begin with each address in its turn.
+    in_turn: usize,
     partitions: i32,
 }
 
@@ -136,10 +138,18 @@ impl<'a> Events<'a> {
             };
             (0..addresses.len()).map(&mut share).collect()
         });
-        Self { addresses, shares, dice: Dice::new(42), number: 0, partitions }
+        Self { addresses, shares, dice: Dice::new(42), number: 0, in_turn: 0, partitions }
+    }
+
+    /// The same, but the first events have each address as their source once.
+    pub(crate) fn each_in_turn(self) -> Self {
+        Self { in_turn: self.addresses.len(), ..self }
     }
 
     fn source(&mut self) -> Ipv4Addr {
+        if self.number < self.in_turn as u64 {
+            return self.addresses[self.number as usize];
+        }
         let Some(shares) = &self.shares else {
             return self.addresses[self.dice.below(self.addresses.len() as u64) as usize];
         };

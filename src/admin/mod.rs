@@ -52,14 +52,17 @@ async fn livez(State(shown): State<Shown>) -> (StatusCode, &'static str) {
 /// per note.
 async fn readyz(State(shown): State<Shown>, RawQuery(query): RawQuery) -> (StatusCode, String) {
     let checks = shown.health.checks();
-    let ready = checks.iter().all(|check| check.problem.is_none());
+    let ready = checks.iter().all(|check| check.problem.is_none() || check.passes);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     if ready && query.as_deref().is_none_or(|query| !query.contains("verbose")) {
         return (status, "ok\n".into());
     }
     let lines = checks.iter().map(|check| match &check.problem {
         None => format!("[+] {}\n", check.name),
-        Some(problem) => format!("[-] {}: {problem}\n", check.name),
+        Some(problem) => {
+            let sign = if check.passes { '!' } else { '-' };
+            format!("[{sign}] {}: {problem}\n", check.name)
+        }
     });
     let notes =
         shown.health.notes().into_iter().map(|(about, text)| format!("[i] {about}: {text}\n"));

@@ -1,7 +1,7 @@
 //! Opens the desk by the configuration, for all commands that ask providers: those that go on while
 //! they are answered, and those that wait.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,14 +14,15 @@ use crate::config::{ProcessEnvironment, load};
 use crate::fleet::LocalLedger;
 use crate::pipeline::{DeskWitness, StampSettings};
 use crate::record::{FactGroup, GroupSet, Reason, Secret};
-use crate::resolve::budget::{Budget, Limits};
+use crate::resolve::budget::{Budget, BudgetConfig, Limits};
 use crate::resolve::desk::{
     Asked, AskerId, BatchSettings, Desk, Hear, Heard, HttpSettings, LicenceId, LicenceSettings,
     Limit, Opened, Question, Routes, RoutesId, Witness,
 };
 use crate::resolve::provider::{Licence, ProvidersConfig};
-use crate::resolve::{Cache, CacheConfig, CacheScope, OnMiss};
+use crate::resolve::{Cache, CacheConfig, CacheScope, OnMiss, Order};
 use crate::telemetry::{LogFormat, LogLevel, Metrics, init_logging};
+use crate::tenant::TenantName;
 
 /// How often it is looked whether a token has changed.
 const LOOK: Duration = Duration::from_secs(2);
@@ -33,9 +34,19 @@ const PARALLEL: usize = 4;
 /// What the configuration says of providers.
 pub(super) struct Sources<'c> {
     pub(super) providers: &'c ProvidersConfig,
-    pub(super) order: &'c BTreeMap<FactGroup, Vec<String>>,
+    pub(super) order: &'c Order,
     pub(super) cache: &'c CacheConfig,
     pub(super) deadline: Duration,
+    /// Whose they are, when they are a tenant's.
+    pub(super) tenant: Option<OfTenant<'c>>,
+}
+
+/// Of which tenant providers are.
+#[derive(Clone, Copy)]
+pub(super) struct OfTenant<'c> {
+    pub(super) name: &'c TenantName,
+    /// The main configuration's, of which one may be for everybody.
+    pub(super) main: &'c ProvidersConfig,
 }
 
 /// Where what these providers answer is kept.
@@ -48,7 +59,27 @@ pub(super) fn cache(config: &CacheConfig, providers: &ProvidersConfig) -> Arc<Ca
 /// The licences as they are asked where no order is given: those whose use beyond the plan costs
 /// nothing, then by the price of one address.
 pub(super) fn cheapest_first(providers: &ProvidersConfig) -> Vec<Licence<'_>> {
-    let mut licences: Vec<_> = providers.licences().into_iter().flatten().collect();
+    sorted(providers.licences().into_iter().flatten().collect())
+}
+
+/// The same with the one for everybody, where a tenant has none of that provider.
+pub(super) fn licences<'c>(sources: &Sources<'c>) -> Vec<Licence<'c>> {
+    let mut licences: Vec<_> = sources.providers.licences().into_iter().flatten().collect();
+    let lent = sources.tenant.and_then(|tenant| tenant.main.lent());
+    licences.extend(lent.filter(|_| sources.providers.ipinfo.is_none()));
+    sorted(licences)
+}
+
+/// What a licence's budget is called in the ledger. Tenants' names keep theirs apart.
+pub(super) fn budget_name(licence: &Licence<'_>, tenant: Option<&TenantName>) -> String {
+    let given = licence.budget.and_then(BudgetConfig::licence);
+    match tenant.filter(|_| given.is_none()) {
+        Some(tenant) => format!("{tenant}/{}", licence.name),
+        None => licence.budget_name().to_owned(),
+    }
+}
+
+fn sorted(mut licences: Vec<Licence<'_>>) -> Vec<Licence<'_>> {
     let one = [IpAddr::from([8, 8, 8, 8])];
     licences.sort_by_key(|licence| {
         let modules = licence.api.first_modules();
@@ -66,17 +97,33 @@ pub(super) fn open(
     budget: &dyn Fn(&str, Limits) -> Budget,
     runtime: &tokio::runtime::Handle,
 ) -> Result<Option<Desk>, Failure> {
-    let licences = cheapest_first(sources.providers);
+    let licences = licences(sources);
     if licences.is_empty() {
         return Ok(None);
     }
+    for licence in &licences {
+        if stamp.cache.0.add_source(licence.name).is_none() {
+            let text = format!(
+                "providers: there are more than {} different names; give services of one's own that \
+                 are alike the same name in each file",
+                Cache::MOST_SOURCES
+            );
+            return Err(Failure::new(Exit::Config, text));
+        }
+    }
     let routes = routes(&licences, sources.order);
     let opened = licences.iter().map(|licence| {
-        let limits = licence.budget.and_then(crate::resolve::budget::BudgetConfig::limits);
-        let name = licence.budget_name();
+        let limits = licence.budget.and_then(BudgetConfig::limits);
+        // The one for everybody has the main configuration's budget.
+        let is_lent = sources.providers.names().iter().all(|own| *own != licence.name);
+        let tenant = sources.tenant.filter(|_| !is_lent).map(|tenant| tenant.name);
+        let name = budget_name(licence, tenant);
         Opened {
             settings: settings(licence, sources),
-            budget: limits.map_or_else(|| Budget::unlimited(name), |limits| budget(name, limits)),
+            budget: match limits {
+                Some(limits) => budget(&name, limits),
+                None => Budget::unlimited(&name),
+            },
             token: licence.token.cloned(),
         }
     });
@@ -96,6 +143,7 @@ fn settings(licence: &Licence<'_>, sources: &Sources<'_>) -> LicenceSettings {
     };
     LicenceSettings {
         name: licence.name.into(),
+        key: licence.key.clone(),
         api: Arc::clone(&licence.api),
         base_url: licence.base_url.map(str::to_owned),
         limits: limits.map(|(most, per)| Limit { most: most.into(), per }).collect(),
@@ -109,7 +157,7 @@ fn settings(licence: &Licence<'_>, sources: &Sources<'_>) -> LicenceSettings {
     }
 }
 
-fn routes(licences: &[Licence<'_>], order: &BTreeMap<FactGroup, Vec<String>>) -> Routes {
+fn routes(licences: &[Licence<'_>], order: &Order) -> Routes {
     let ids: Vec<_> = (0..licences.len() as u16).map(LicenceId).collect();
     let id = |name: &String| {
         let at = licences.iter().position(|licence| licence.name == name)?;

@@ -3,8 +3,9 @@
 use clap::{Args, Subcommand};
 
 use super::output::print;
+use super::tenants::tenant_file;
 use super::{Exit, Failure, Source};
-use crate::config::{schema, show};
+use crate::config::{Config, ProcessEnvironment, load_tenant, schema, show, tenant_schema};
 
 /// Print what is in force, or the schema of the file
 #[derive(Debug, Args)]
@@ -16,20 +17,34 @@ pub(super) struct ConfigArgs {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Print the configuration in force: variables put in, defaults included, secrets as ***
-    #[command(after_help = "Example:\n  ipstamp config show --config ipstamp.yaml")]
-    Show,
+    #[command(after_help = "Examples:\n  ipstamp config show --config ipstamp.yaml\n  \
+                            ipstamp config show --config ipstamp.yaml --tenant acme")]
+    Show {
+        /// Print this tenant's file instead
+        #[arg(long, value_name = "NAME")]
+        tenant: Option<String>,
+    },
     /// Print the JSON Schema of the configuration file, for editors
     #[command(after_help = "Example:\n  ipstamp config schema > ipstamp.schema.json\n\nFirst \
                             line of a file that wants it:\n  # yaml-language-server: \
                             $schema=ipstamp.schema.json")]
-    Schema,
+    Schema {
+        /// Print that of a tenant's file instead
+        #[arg(long)]
+        tenant: bool,
+    },
 }
 
 /// Prints what was asked for.
 pub(super) fn config(source: &Source, args: &ConfigArgs) -> Result<Exit, Failure> {
-    let text = match args.what {
-        What::Show => show(&source.load()?),
-        What::Schema => schema(),
+    let text = match &args.what {
+        What::Show { tenant: None } => show(&source.load()?),
+        What::Show { tenant: Some(name) } => {
+            let config = Config::from(source.load()?);
+            show(&load_tenant(&tenant_file(&config, name)?, &ProcessEnvironment, &config, None)?)
+        }
+        What::Schema { tenant: false } => schema(),
+        What::Schema { tenant: true } => tenant_schema(),
     };
     print(text.as_bytes())?;
     Ok(Exit::Done)

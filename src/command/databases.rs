@@ -18,8 +18,6 @@ pub(super) enum NamedBy {
     Configuration,
     /// The option `--mmdb`.
     Option,
-    /// A command that works on files.
-    Argument,
 }
 
 /// Opens all of them. A file that cannot be read is unavailable, as it may come back; one that is
@@ -29,14 +27,39 @@ pub(super) fn open_all(
     configs: &[DatabaseConfig],
     named_by: NamedBy,
 ) -> Result<Vec<Arc<Database>>, Failure> {
-    database::open_all(networks, configs).map_err(|error| failure(&error, named_by))
+    database::open_all(networks, configs).map_err(|(at, error)| {
+        let key = match (at, named_by) {
+            (None, _) => "networks".into(),
+            (Some(at), NamedBy::Configuration) => key(at),
+            (Some(_), NamedBy::Option) => "--mmdb".into(),
+        };
+        Failure::new(exit_of(&error), format!("{key}: {error}"))
+    })
+}
+
+/// Of a file that was named on the command line.
+pub(super) fn failure(error: &OpenError) -> Failure {
+    Failure::new(exit_of(error), error)
+}
+
+fn exit_of(error: &OpenError) -> Exit {
+    match error {
+        OpenError::Unreadable { .. } => Exit::Unavailable,
+        OpenError::Directory { .. }
+        | OpenError::Table { .. }
+        | OpenError::RolledBack { .. }
+        | OpenError::Refused { .. } => Exit::Config,
+    }
 }
 
 /// Opens and verifies those of the configuration, to be followed.
 pub(super) fn open_files(config: &Config) -> Result<Files, Failure> {
     let store = config.database_store.as_ref().map(open_store).transpose()?;
-    Files::open(config.networks.as_deref(), &config.databases, store)
-        .map_err(|error| failure(&error, NamedBy::Configuration))
+    let opened = Files::open(config.networks.as_deref(), &config.databases, store);
+    opened.map_err(|(at, error)| {
+        let key = at.map_or_else(|| "networks".into(), key);
+        Failure::new(exit_of(&error), format!("{key}: {error}"))
+    })
 }
 
 /// Opens those generations that were in force when a day ended.
@@ -51,7 +74,7 @@ pub(super) fn open_as_of(
     let end = Day(day.0 + 1).start() - Duration::from_secs(1);
     database::open_as_of(networks, configs, &store, end).map_err(|error| match error {
         AsOfError::Store(error) => store_failure(&error),
-        AsOfError::Open(error) => failure(&error, NamedBy::Configuration),
+        AsOfError::Open(error) => failure(&error),
     })
 }
 
@@ -78,27 +101,7 @@ pub(super) fn store_failure(error: &StoreError) -> Failure {
     Failure::new(exit, error)
 }
 
-pub(super) fn failure(error: &OpenError, named_by: NamedBy) -> Failure {
-    match (error, named_by) {
-        (OpenError::Unreadable { path, source }, NamedBy::Option) => {
-            let path = path.display();
-            let message = format_args!(
-                "{path}: cannot be read ({source}); check what --mmdb names and the file's rights"
-            );
-            Failure::new(Exit::Unavailable, message)
-        }
-        (OpenError::Unreadable { path, source }, NamedBy::Argument) => {
-            let path = path.display();
-            let message = format_args!(
-                "{path}: cannot be read ({source}); check the path and the file's rights"
-            );
-            Failure::new(Exit::Unavailable, message)
-        }
-        (OpenError::Unreadable { .. }, NamedBy::Configuration) | (OpenError::NoTable { .. }, _) => {
-            Failure::new(Exit::Unavailable, error)
-        }
-        (OpenError::Refused { .. } | OpenError::Table { .. } | OpenError::RolledBack { .. }, _) => {
-            Failure::new(Exit::Config, error)
-        }
-    }
+/// Where the configuration names the file of a database.
+pub(super) fn key(at: usize) -> String {
+    format!("databases[{at}].path")
 }

@@ -195,7 +195,8 @@ impl Tiers<'_> {
             .filter(|step| usize::from(step.source) < databases)
             .map(|step| self.database(address, *step))
             .collect();
-        let told: Vec<Step> = steps.drain(..).skip(databases).collect();
+        let told: Vec<Step> =
+            steps.drain(..).filter(|step| usize::from(step.source) >= databases).collect();
         tiers.push(cache(&told));
         let mut providers = self.providers(address, answer.missing);
         let mut failed = None;
@@ -230,6 +231,10 @@ impl Tiers<'_> {
             Did::NotGlobal => {
                 tier.reason = Some("not_global");
                 tier.words = "the address is not global, and it is not marked `non_global`";
+            }
+            Did::NotInOrder => {
+                tier.reason = Some("not_in_order");
+                tier.words = "`order` names others for all that it has";
             }
             Did::NotNeeded => {
                 tier.reason = Some("nothing_missing");

@@ -24,7 +24,7 @@ impl Tally {
         self.outcomes.contains_key(&(passed.name(), passed.why()))
     }
 
-    fn count(&mut self, outcome: Outcome) {
+    pub(super) fn count(&mut self, outcome: Outcome) {
         self.events += 1;
         *self.outcomes.entry((outcome.name(), outcome.why())).or_default() += 1;
     }

@@ -1,7 +1,6 @@
 //! What commands without Kafka work with: settings from a configuration, or from the command line
 //! alone.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,13 +18,13 @@ use super::{Exit, Failure, Source};
 use crate::config::File;
 use crate::database::StoreConfig;
 use crate::encode::{Existing, Profile};
-use crate::extract;
 use crate::pipeline::StampSettings;
 use crate::record::{Day, FactGroup};
 use crate::resolve::provider::ProvidersConfig;
 use crate::resolve::{
-    CacheConfig, CacheScope, DatabaseConfig, DatabaseSet, ResolveConfigError, Want, Wants,
+    CacheConfig, CacheScope, DatabaseConfig, DatabaseSet, Order, ResolveConfigError, Want, Wants,
 };
+use crate::{extract, kafka};
 
 /// Where answers come from.
 #[derive(Debug, Args)]
@@ -66,6 +65,8 @@ fn not_wantable(error: &ResolveConfigError) -> Failure {
 
 /// What is taken from a configuration.
 pub(super) struct Parts {
+    /// None without a configuration.
+    pub(super) kafka: Option<kafka::Config>,
     pub(super) addresses: extract::Config,
     want: Vec<Want>,
     networks: Option<PathBuf>,
@@ -74,7 +75,7 @@ pub(super) struct Parts {
     profile: Profile,
     existing: Existing,
     pub(super) providers: ProvidersConfig,
-    pub(super) order: BTreeMap<FactGroup, Vec<String>>,
+    pub(super) order: Order,
     pub(super) cache: CacheConfig,
     deadline: Duration,
 }
@@ -82,6 +83,7 @@ pub(super) struct Parts {
 impl From<File> for Parts {
     fn from(file: File) -> Self {
         Self {
+            kafka: Some(file.kafka),
             addresses: file.input.addresses,
             want: file.want,
             networks: file.networks,
@@ -135,8 +137,8 @@ impl Parts {
             None => open_all(networks, &self.databases, named_by)?,
             Some(day) => open_as_of(networks, &self.databases, self.store.as_ref(), day)?,
         };
-        let databases =
-            DatabaseSet::new(databases).map_err(|error| Failure::new(Exit::Config, error))?;
+        let databases = DatabaseSet::ordered(databases, self.order.clone())
+            .map_err(|error| Failure::new(Exit::Config, error))?;
         Ok(StampSettings {
             addresses: self.addresses.clone(),
             wants: Arc::new(wants),
@@ -155,12 +157,14 @@ impl Parts {
             order: &self.order,
             cache: &self.cache,
             deadline: self.deadline,
+            tenant: None,
         }
     }
 
     /// What holds without a configuration.
     fn wanting(want: Vec<Want>) -> Self {
         Self {
+            kafka: None,
             addresses: extract::Config::default(),
             want,
             networks: None,
@@ -169,7 +173,7 @@ impl Parts {
             profile: Profile::default(),
             existing: Existing::default(),
             providers: ProvidersConfig::default(),
-            order: BTreeMap::new(),
+            order: Order::new(),
             cache: CacheConfig::default(),
             deadline: Duration::from_secs(2),
         }

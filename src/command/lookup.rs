@@ -9,6 +9,7 @@ use super::addresses::each;
 use super::asking::{WaitingDesk, in_words};
 use super::local::{LocalArgs, settings};
 use super::output::{Format, print, say};
+use super::pair::pair;
 use super::{Exit, Failure, Source};
 use crate::encode::{Encoder, Existing, Profile};
 use crate::pipeline::StampSettings;
@@ -28,12 +29,17 @@ Examples:
   ipstamp lookup --mmdb city.mmdb 81.2.69.160 2001:db8::1
   ipstamp lookup --mmdb city.mmdb --format json - < addresses.txt
   ipstamp lookup --config ipstamp.yaml 81.2.69.160
+  ipstamp lookup --config ipstamp.yaml --pair 81.2.69.160 2001:4860:4860::8888
 
 What is no address is named on stderr, and the exit code is 1.")]
 pub(super) struct LookupArgs {
     /// Addresses, `-` for lines of stdin
-    #[arg(value_name = "ADDRESS", required = true)]
+    #[arg(value_name = "ADDRESS", required_unless_present = "pair")]
     addresses: Vec<String>,
+    /// The IPv4 and the IPv6 address of one device, which IPBot judges together: one call, with the
+    /// configuration's licence
+    #[arg(long, num_args = 2, value_names = ["IPV4", "IPV6"], conflicts_with_all = ["addresses", "mmdb", "want"])]
+    pair: Option<Vec<String>>,
     #[command(flatten)]
     local: LocalArgs,
     /// How it is printed: text for people, json for programs (a line per address)
@@ -43,6 +49,9 @@ pub(super) struct LookupArgs {
 
 /// Prints what is known of each address.
 pub(super) fn lookup(source: &Source, args: &LookupArgs) -> Result<Exit, Failure> {
+    if let Some(typed) = &args.pair {
+        return pair(source, typed, args.format);
+    }
     let (settings, waiting) = settings(source, &args.local, everything(), None)?;
     let mut lookups = Lookups::new(&settings, waiting);
     each(&args.addresses, |address| {
@@ -171,7 +180,7 @@ fn as_text(address: Address, found: &[Found]) -> String {
 }
 
 /// `city_name: Oslo`, `location.lat: 59.9`.
-fn flatten(prefix: &str, facts: &Value, to: &mut Vec<String>) {
+pub(super) fn flatten(prefix: &str, facts: &Value, to: &mut Vec<String>) {
     for (name, value) in facts.as_object().into_iter().flatten() {
         match value {
             Value::Object(_) => flatten(&format!("{prefix}{name}."), value, to),

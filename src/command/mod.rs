@@ -1,6 +1,8 @@
 //! What a person types: one file per subcommand. Data goes to stdout, words go to stderr.
 
 mod addresses;
+mod cache;
+mod calling;
 mod check;
 mod config;
 mod asking;
@@ -14,9 +16,12 @@ mod lines;
 mod local;
 mod lookup;
 mod output;
+mod pair;
 mod plan;
 mod quota;
 pub mod run;
+mod status;
+mod tenants;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -70,10 +75,12 @@ enum Command {
     Estimate(estimate::EstimateArgs),
     /// Say what is missing before `run` can work; changes nothing
     Check(check::CheckArgs),
-    /// Say what of each licence's budget is used
+    /// Say what of each licence's budget is used, and what is left by the provider's count
     Quota(quota::QuotaArgs),
     /// Look after database files: what is in them, whether they are whole, what changed
     Db(db::DbArgs),
+    /// Forget what providers have answered
+    Cache(cache::CacheArgs),
     /// Print what is in force, or the schema of the file
     Config(config::ConfigArgs),
 }
@@ -144,6 +151,7 @@ pub fn execute(cli: Cli) -> Result<Exit, Failure> {
         Command::Check(args) => check::check(&config, &args),
         Command::Quota(args) => quota::quota(&config, &args),
         Command::Db(args) => db::db(&config, &args),
+        Command::Cache(args) => cache::cache(&config, &args),
         Command::Config(args) => config::config(&config, &args),
     }
 }

@@ -1,19 +1,18 @@
 //! Whom the desk would ask for what, by the configuration alone. Pure: nothing is sent.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::asking::{Sources, cheapest_first};
 use crate::record::{FactGroup, GroupSet};
 use crate::resolve::budget::BudgetConfig;
 use crate::resolve::provider::Licence;
-use crate::resolve::{OnMiss, TokenPlace};
+use crate::resolve::{OnMiss, Order, TokenPlace};
 
 /// Who can be asked, as long as nobody has failed or refused anything.
 pub(super) struct Plan<'c> {
     /// In the order of asking where the configuration has none.
     pub(super) licences: Vec<Licence<'c>>,
-    order: &'c BTreeMap<FactGroup, Vec<String>>,
+    order: &'c Order,
 }
 
 /// What one licence would be asked.
@@ -182,10 +181,10 @@ mod tests {
         let providers: ProvidersConfig =
             serde_json::from_value(json!({"generic": generic})).unwrap();
         let names: Vec<String> = order.iter().map(|name| (*name).to_owned()).collect();
-        let order =
-            if names.is_empty() { BTreeMap::new() } else { [(FactGroup::Geo, names)].into() };
+        let order = if names.is_empty() { Order::new() } else { [(FactGroup::Geo, names)].into() };
         let (cache, deadline) = (CacheConfig::default(), Duration::from_secs(1));
-        let sources = Sources { providers: &providers, order: &order, cache: &cache, deadline };
+        let (tenant, cache) = (None, &cache);
+        let sources = Sources { providers: &providers, order: &order, cache, deadline, tenant };
         Plan::new(&sources).legs(ADDRESS, missing.iter().copied().collect())
     }
 

@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::asking;
 use super::databases::open_files;
+use super::tenants::{Ground, Tenants};
 use super::{Exit, Failure, say};
 use crate::admin;
 use crate::config::Config;
@@ -19,14 +20,17 @@ use crate::database::Teller;
 use crate::fleet::{Answers, AnswersError, AnswersSettings, Ledger, LedgerSettings};
 use crate::kafka::end_process;
 use crate::pipeline::{
-    self, Audit, DeskWitness, RunEnd, RunSettings, StampSettings, workers_by_default,
+    self, Audit, DeskWitness, Late, LateError, LateSettings, RunEnd, RunSettings, StampSettings,
+    workers_by_default,
 };
+use crate::publish::TopicTemplate;
 use crate::resolve::budget::Budget;
+use crate::resolve::desk::Desk;
 use crate::resolve::{CacheScope, Database, DatabaseSet, Wants};
 use crate::telemetry::{Health, Metrics, init_logging};
 
 /// How long the last calls to providers, and what is given back after them, may take.
-const LAST_CALLS: Duration = Duration::from_secs(2);
+pub(super) const LAST_CALLS: Duration = Duration::from_secs(2);
 
 /// What all workers together may remember of addresses and rendered facts.
 pub(super) const MEMORY_LIMIT_BYTES: usize = 64 << 20;
@@ -78,14 +82,25 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
     let stamp = stamp_settings(&config, files.databases())?;
     let teller = Teller { health: Arc::clone(&health), metrics: Arc::clone(&metrics) };
     let watch = files.watch(Arc::clone(&stamp.databases), config.database_watch, teller);
+    let ledger = start_ledger(&config, &runtime, &metrics)?.map(Arc::new);
+    let tenants = Tenants::start(Ground {
+        config: config.clone(),
+        path: path.to_owned(),
+        stamp: stamp.clone(),
+        runtime: runtime.handle().clone(),
+        ledger: ledger.clone(),
+        health: Arc::clone(&health),
+        metrics: Arc::clone(&metrics),
+    })?;
+    // Behind the tenants, so that theirs are read with the others.
     let answers = share_answers(&config, &stamp, &metrics)?;
-    let ledger = start_ledger(&config, &runtime, &metrics)?;
     let desk = asking::open(
         &asking::Sources {
             providers: &config.providers,
             order: &config.order,
             cache: &config.cache,
             deadline: config.pipeline.deadline,
+            tenant: None,
         },
         &stamp,
         Arc::new(DeskWitness::new(Arc::clone(&metrics))),
@@ -98,6 +113,7 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
     if let Some(desk) = &desk {
         asking::follow_tokens(desk, &config.providers, path, runtime.handle());
     }
+    let late = publish_late_answers(&config, &stamp, desk.as_ref(), &metrics)?;
     let settings = RunSettings {
         stamp,
         client: config.kafka.client(),
@@ -107,6 +123,8 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
         drain: config.drain,
         until_end: args.until == Some(Until::End),
         desk: desk.clone(),
+        leavers: late.as_ref().map(Late::leavers),
+        tenancy: tenants.as_ref().map(|tenants| Arc::clone(&tenants.tenancy)),
         runtime: runtime.handle().clone(),
         signals,
         health,
@@ -115,8 +133,10 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
     let end = pipeline::run(settings);
     watch.stop();
     // What is not spent is given back when nobody can spend it any more.
-    if let Some(desk) = &desk {
-        runtime.block_on(desk.close(LAST_CALLS));
+    let desks = desk.into_iter().chain(tenants.into_iter().flat_map(Tenants::stop));
+    runtime.block_on(close_all(desks));
+    if let Some(late) = late {
+        late.stop();
     }
     if let Some(ledger) = ledger
         && !ledger.stop(LAST_CALLS)
@@ -140,12 +160,24 @@ pub(super) fn stamp_settings(
     Ok(StampSettings {
         addresses: config.extract.clone(),
         wants: Arc::new(Wants::new(&config.want).map_err(|error| refused(&error))?),
-        databases: Arc::new(DatabaseSet::new(databases).map_err(|error| refused(&error))?),
+        databases: Arc::new(
+            DatabaseSet::ordered(databases, config.order.clone())
+                .map_err(|error| refused(&error))?,
+        ),
         cache: (asking::cache(&config.cache, &config.providers), CacheScope::SHARED),
         profile: config.profile,
         existing: config.existing,
         memory_limit_bytes: MEMORY_LIMIT_BYTES,
     })
+}
+
+/// Closes desks at the same time, and waits for their last calls.
+async fn close_all(desks: impl Iterator<Item = Desk>) {
+    let mut closing = tokio::task::JoinSet::new();
+    for desk in desks {
+        closing.spawn(async move { desk.close(LAST_CALLS).await });
+    }
+    closing.join_all().await;
 }
 
 /// Where the fleet keeps what is spent, when there is a budget to be kept.
@@ -154,7 +186,8 @@ fn start_ledger(
     runtime: &Runtime,
     metrics: &Arc<Metrics>,
 ) -> Result<Option<Ledger>, Failure> {
-    if config.budgets.is_empty() {
+    // A tenant may come with a budget at any time.
+    if config.budgets.is_empty() && config.tenants.is_none() {
         return Ok(None);
     }
     let settings = LedgerSettings {
@@ -177,13 +210,40 @@ fn share_answers(
         client: config.kafka.client(),
         topic: topic.clone(),
         cache: Arc::clone(&stamp.cache.0),
-        scopes: vec![(CacheScope::SHARED, "shared".into())],
         metrics: Arc::clone(metrics),
     };
     Answers::start(&settings).map(Some).map_err(|error| {
         let exit = match error {
             AnswersError::Client(_) => Exit::Config,
-            AnswersError::System(_) | AnswersError::Watched => Exit::Internal,
+            AnswersError::System(_) => Exit::Internal,
+        };
+        Failure::new(exit, error)
+    })
+}
+
+/// Publishes what is learned of addresses after their records have left, where there is a topic for
+/// it and somebody to learn it from.
+fn publish_late_answers(
+    config: &Config,
+    stamp: &StampSettings,
+    desk: Option<&Desk>,
+    metrics: &Arc<Metrics>,
+) -> Result<Option<Late>, Failure> {
+    let Some(topic) = &config.publish.late_topic else { return Ok(None) };
+    if desk.is_none() && config.tenants.is_none() {
+        return Ok(None);
+    }
+    let settings = LateSettings {
+        client: config.kafka.client(),
+        topic: TopicTemplate::new(topic),
+        stamp: stamp.clone(),
+        desk: desk.cloned(),
+        metrics: Arc::clone(metrics),
+    };
+    Late::start(settings).map(Some).map_err(|error| {
+        let exit = match error {
+            LateError::Client(_) => Exit::Config,
+            LateError::System(_) => Exit::Internal,
         };
         Failure::new(exit, error)
     })

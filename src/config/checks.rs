@@ -7,10 +7,11 @@ use super::error::Problem;
 use super::file::{File, Input, Output};
 use super::topics::{Loop, Template, find_loop};
 use super::typed::one_of;
-use crate::extract::{AddressPath, Config as Addresses, ExtractConfigError, Extractor};
+use crate::extract::{AddressPath, Config as Addresses, ExtractConfigError, Extractor, TextAt};
 use crate::kafka::{Protocol, Security};
 use crate::record::{FactGroup, TopicPattern, WritingNeeds};
-use crate::resolve::{NETWORKS, ResolveConfigError, Want, Wants, is_field};
+use crate::resolve::{DatabaseConfig, NETWORKS, ResolveConfigError, Want, Wants, is_field};
+use crate::tenant::{Selector, Unknown};
 
 /// Everything that is wrong with a file whose keys and types are right.
 pub(super) fn check(file: &File) -> Vec<Problem> {
@@ -23,8 +24,10 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
     input(&file.input, &mut problems);
     topics(&file.input, &file.output, &mut problems);
     want(&file.want, &mut problems);
-    databases(file, &mut problems);
-    super::providers::providers(file, &mut problems);
+    databases(&file.databases, file.networks.is_some(), &mut problems);
+    database_files(file, &mut problems);
+    super::providers::main_providers(file, &mut problems);
+    tenants(file, &mut problems);
     cache(file, &mut problems);
     amounts(file, &mut problems);
     problems
@@ -203,7 +206,11 @@ fn topics(input: &Input, output: &Output, problems: &mut Vec<Problem>) {
             Err(message) => problems.push(Problem::with(&key, message)),
         }
     }
-    let written = [("topic", Some(&output.topic)), ("dead_letter", output.dead_letter.as_ref())];
+    let written = [
+        ("topic", Some(&output.topic)),
+        ("dead_letter", output.dead_letter.as_ref()),
+        ("late_topic", output.late_topic.as_ref()),
+    ];
     for (key, text) in written {
         let Some(text) = text else { continue };
         match Template::new(text) {
@@ -214,6 +221,10 @@ fn topics(input: &Input, output: &Output, problems: &mut Vec<Problem>) {
     if output.dead_letter.as_ref() == Some(&output.topic) {
         let message = "is the output topic itself; give the dead letters a topic of their own";
         problems.push(Problem::with(&["output", "dead_letter"], message));
+    }
+    if output.topics().filter(|topic| Some(*topic) == output.late_topic.as_ref()).count() > 1 {
+        let message = "records go there; give the late answers a topic of their own";
+        problems.push(Problem::with(&["output", "late_topic"], message));
     }
 }
 
@@ -251,7 +262,7 @@ fn loops(
     }
 }
 
-fn want(want: &[Want], problems: &mut Vec<Problem>) {
+pub(super) fn want(want: &[Want], problems: &mut Vec<Problem>) {
     if want.is_empty() {
         let message = "nothing is wanted; name a fact group, or remove the key for [geo, as]";
         problems.push(Problem::with(&["want"], message));
@@ -275,16 +286,42 @@ fn unknown_want(error: &ResolveConfigError) -> String {
     format!("unknown fact group or field; expected one of {}", one_of(&groups))
 }
 
-fn databases(file: &File, problems: &mut Vec<Problem>) {
+/// What names a tenant, and what becomes of records of which none is known.
+fn tenants(file: &File, problems: &mut Vec<Problem>) {
+    let Some(tenants) = &file.tenants else { return };
+    match Selector::new(&tenants.by) {
+        Err(error) => {
+            let key = ["tenants", "by"].into_iter().chain(error.key);
+            problems.push(Problem::with(&key.collect::<Vec<_>>(), error.words));
+        }
+        Ok(Selector::Path(path)) => {
+            if let Err(error) = TextAt::new(&path) {
+                problems.push(Problem::with(&["tenants", "by", "path"], unusable_path(&error)));
+            }
+        }
+        Ok(Selector::Topic(_) | Selector::Header(_)) => {}
+    }
+    if tenants.unknown == Unknown::DeadLetter && file.output.dead_letter.is_none() {
+        let message = "there is no topic for dead letters; set output.dead_letter";
+        problems.push(Problem::with(&["tenants", "unknown"], message));
+    }
+}
+
+/// What a database is called.
+pub(super) fn name_of(database: &DatabaseConfig) -> String {
+    let stem = database.path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    database.name.clone().or(stem).unwrap_or_default()
+}
+
+pub(super) fn databases(databases: &[DatabaseConfig], networks: bool, problems: &mut Vec<Problem>) {
     let mut names: HashMap<String, usize> = HashMap::new();
-    for (at, database) in file.databases.iter().enumerate() {
+    for (at, database) in databases.iter().enumerate() {
         let step = at.to_string();
-        let stem = database.path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        let name = database.name.clone().or(stem).unwrap_or_default();
+        let name = name_of(database);
         if name.is_empty() {
             let message = "the path names no file";
             problems.push(Problem::with(&["databases", &step, "path"], message));
-        } else if name == NETWORKS && file.networks.is_some() {
+        } else if name == NETWORKS && networks {
             let message = "this is what the table of `networks` is called; set another `name`";
             problems.push(Problem::with(&["databases", &step, "name"], message));
         } else if names.contains_key(&name) {
@@ -302,6 +339,9 @@ fn databases(file: &File, problems: &mut Vec<Problem>) {
             }
         }
     }
+}
+
+fn database_files(file: &File, problems: &mut Vec<Problem>) {
     if let Some(store) = &file.database_store
         && store.dir.as_os_str().is_empty()
     {
@@ -337,7 +377,7 @@ fn cache(file: &File, problems: &mut Vec<Problem>) {
     let mut patterns = file.input.topics.iter().filter_map(|text| TopicPattern::new(text).ok());
     if patterns.any(|pattern| pattern.reads(topic)) {
         say(&["topic"], "input.topics would read it; give the answers a topic of their own".into());
-    } else if *topic == file.output.topic || file.output.dead_letter.as_ref() == Some(topic) {
+    } else if file.output.topics().any(|written| written == topic) {
         say(&["topic"], "records go there; give the answers a topic of their own".into());
     }
 }

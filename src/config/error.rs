@@ -77,6 +77,14 @@ pub enum ConfigError {
         /// Why.
         source: io::Error,
     },
+    /// A tenant's file cannot be read.
+    #[error("{}: cannot be read: {source}; put it there again, or look at its rights", path.display())]
+    UnreadableTenant {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// Something in it is wrong.
     #[error("{}", Lines(path, problems))]
     Refused {

@@ -1,12 +1,14 @@
 //! The configuration file's format: the sections as a person writes them, with their defaults. The
 //! values are the stations' own types.
 
-use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::JsonSchema;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::consume::{Assignor, OutOfRange, Start};
@@ -15,10 +17,10 @@ use crate::encode::{Existing, Profile};
 use crate::fleet::LedgerConfig;
 use crate::pipeline::{OnUnparsable, Ordering, WindowConfig};
 use crate::publish::{Compression, OnUndeliverable, Partitioning};
-use crate::record::FactGroup;
 use crate::resolve::provider::ProvidersConfig;
-use crate::resolve::{CacheConfig, DatabaseConfig, Want};
+use crate::resolve::{CacheConfig, DatabaseConfig, Order, Want};
 use crate::telemetry::{LogFormat, LogLevel};
+use crate::tenant::TenantsConfig;
 use crate::{extract, kafka};
 
 /// The configuration of ipstamp.
@@ -53,11 +55,12 @@ pub struct File {
     /// Who may be asked over the network for what the databases do not know.
     #[serde(default)]
     pub providers: ProvidersConfig,
-    /// By fact group: who is asked for it, first to last, by name. Databases come first, as they are
-    /// listed; of providers none but those named here are asked for the group. Default: all
-    /// providers, the cheapest first.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub order: BTreeMap<FactGroup, Vec<String>>,
+    /// By fact group: who is asked for it, first to last, by name, databases before providers. Of
+    /// providers none but those named here are asked for the group, and of databases likewise where
+    /// one is named. Default: the databases as they are listed, then all providers, the cheapest
+    /// first.
+    #[serde(default, skip_serializing_if = "Order::is_empty")]
+    pub order: Order,
     /// Where the processes of a fleet write down what they spend of budgets.
     #[serde(default)]
     pub ledger: LedgerConfig,
@@ -78,12 +81,15 @@ pub struct File {
     /// How much of one partition may be under way.
     #[serde(default)]
     pub window: WindowConfig,
+    /// Tenants, each with licences of his own. Default: all records are alike.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenants: Option<TenantsConfig>,
     /// How long a stop may take: what is under way is finished, committed, and the group is left.
     #[serde(default = "twenty_five_seconds", with = "humantime_serde")]
     #[schemars(with = "String")]
     pub drain: Duration,
     /// The port for health and metrics.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "admin")]
     pub admin: Admin,
     /// What is said on stderr.
     #[serde(default)]
@@ -141,6 +147,11 @@ pub struct Output {
     /// The dead-letter topic, likewise. Without one, what cannot be published halts its partition.
     #[serde(default)]
     pub dead_letter: Option<String>,
+    /// A topic, likewise, for what is learned of an address after its record has left as `partial`:
+    /// a record with the same key and header `ipstamp-src`, described by `late.schema.json`. Best
+    /// effort: nothing waits for it. Default: none.
+    #[serde(default)]
+    pub late_topic: Option<String>,
     /// How facts are written into the event.
     #[serde(default)]
     pub profile: Profile,
@@ -158,12 +169,39 @@ pub struct Output {
     pub on_undeliverable: OnUndeliverable,
 }
 
+impl Output {
+    /// All topics that are written to, as they are configured.
+    pub(super) fn topics(&self) -> impl Iterator<Item = &String> {
+        let further = self.dead_letter.iter().chain(&self.late_topic);
+        std::iter::once(&self.topic).chain(further)
+    }
+}
+
 /// The port for health and metrics.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Admin {
     /// `address:port`, or `off`.
     pub listen: Listen,
+}
+
+/// Who writes a word where the section belongs, such as `off`, is told how it is written.
+fn admin<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Admin, D::Error> {
+    struct Section;
+
+    impl<'de> Visitor<'de> for Section {
+        type Value = Admin;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("`admin: {listen: off}`, or an address and a port there")
+        }
+
+        fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Admin, M::Error> {
+            Admin::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+
+    deserializer.deserialize_any(Section)
 }
 
 /// Where to listen.

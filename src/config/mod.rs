@@ -13,27 +13,30 @@ mod interpolate;
 mod providers;
 mod schema;
 mod show;
+mod tenant;
 mod topics;
 mod tree;
 mod typed;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
+
 use crate::record::TopicPattern;
 use crate::{consume, database, encode, extract, fleet, kafka, pipeline, publish, resolve};
 
-use crate::record::FactGroup;
 use crate::resolve::budget::Limits;
 use crate::resolve::provider::ProvidersConfig;
+use crate::tenant::TenantsConfig;
 
 pub use environment::{Environment, ProcessEnvironment};
 pub use error::{ConfigError, Problem};
 pub use file::{Admin, File, Format, Input, Listen, Log, Output};
-pub use schema::schema;
+pub use schema::{schema, tenant_schema};
 pub use show::show;
+pub use tenant::{TenantCache, TenantFile};
 pub use tree::Place;
 
 use topics::Template;
@@ -66,7 +69,7 @@ pub struct Config {
     /// Who may be asked over the network.
     pub providers: resolve::provider::ProvidersConfig,
     /// Who is asked for a group, first to last.
-    pub order: BTreeMap<FactGroup, Vec<String>>,
+    pub order: resolve::Order,
     /// How facts are written.
     pub profile: encode::Profile,
     /// What happens to a fact group that the event already has.
@@ -75,6 +78,8 @@ pub struct Config {
     pub publish: publish::Config,
     /// How the line runs.
     pub pipeline: pipeline::Config,
+    /// Whose records are whose, where that is told.
+    pub tenants: Option<TenantsConfig>,
     /// How long a stop may take.
     pub drain: Duration,
     /// Where health and metrics are served, if they are.
@@ -93,6 +98,43 @@ pub fn load(path: &Path, environment: &dyn Environment) -> Result<File, ConfigEr
 
 /// The same for a file that is in memory. At least one problem is given when it is refused.
 pub fn parse(bytes: &[u8], environment: &dyn Environment) -> Result<File, Vec<Problem>> {
+    understand(bytes, environment, checks::check)
+}
+
+/// The same for the file of a tenant beside this configuration, which has a section `tenants`. One that
+/// is `known` is not checked again.
+pub fn load_tenant(
+    path: &Path,
+    environment: &dyn Environment,
+    config: &Config,
+    known: Option<&TenantFile>,
+) -> Result<TenantFile, ConfigError> {
+    let bytes = std::fs::read(path)
+        .map_err(|source| ConfigError::UnreadableTenant { path: path.into(), source })?;
+    parse_tenant(&bytes, environment, config, known)
+        .map_err(|problems| ConfigError::Refused { path: path.into(), problems })
+}
+
+/// The same for a tenant's file that is in memory.
+pub fn parse_tenant(
+    bytes: &[u8],
+    environment: &dyn Environment,
+    config: &Config,
+    known: Option<&TenantFile>,
+) -> Result<TenantFile, Vec<Problem>> {
+    let by = config.tenants.as_ref().map(|tenants| tenants.by.clone()).unwrap_or_default();
+    let check = |file: &TenantFile| {
+        if known == Some(file) { Vec::new() } else { file.check(&by, &config.databases) }
+    };
+    understand(bytes, environment, check)
+}
+
+/// Text to a checked file of either kind.
+fn understand<T: DeserializeOwned>(
+    bytes: &[u8],
+    environment: &dyn Environment,
+    check: impl FnOnce(&T) -> Vec<Problem>,
+) -> Result<T, Vec<Problem>> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let before = &bytes[..error.valid_up_to()];
@@ -106,8 +148,8 @@ pub fn parse(bytes: &[u8], environment: &dyn Environment) -> Result<File, Vec<Pr
     if !problems.is_empty() {
         return Err(problems);
     }
-    let file: File = typed::read(&tree).map_err(|problem| vec![problem])?;
-    let mut problems = checks::check(&file);
+    let file: T = typed::read(&tree).map_err(|problem| vec![problem])?;
+    let mut problems = check(&file);
     for problem in &mut problems {
         problem.place.get_or_insert(tree.place_of(&problem.key));
     }
@@ -145,6 +187,7 @@ impl From<File> for Config {
             publish: publish::Config {
                 topic: file.output.topic,
                 dead_letter: file.output.dead_letter,
+                late_topic: file.output.late_topic,
                 partition: file.output.partition,
                 compression: file.output.compression,
                 on_undeliverable: file.output.on_undeliverable,
@@ -156,6 +199,7 @@ impl From<File> for Config {
                 window: file.window,
                 on_unparsable: file.input.on_unparsable,
             },
+            tenants: file.tenants,
             drain: file.drain,
             admin: match file.admin.listen {
                 Listen::Off => None,
@@ -166,12 +210,25 @@ impl From<File> for Config {
     }
 }
 
+/// The topics for what is read from one input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The output topic.
+    pub output: String,
+    /// The dead-letter topic, if there is one.
+    pub dead_letter: Option<String>,
+    /// The topic for late answers, if there is one.
+    pub late: Option<String>,
+}
+
 impl Config {
     /// Whether what is read from `topic` would be written to a topic that is read again. The check
     /// of the file has looked for such names; this one is for the topics that there are.
     pub fn would_read_own_output(&self, topic: &str) -> bool {
-        let outputs = [Some(&self.publish.topic), self.publish.dead_letter.as_ref()];
-        let templates = outputs.into_iter().flatten().filter_map(|text| Template::new(text).ok());
+        let publish = &self.publish;
+        let further = [publish.dead_letter.as_ref(), publish.late_topic.as_ref()];
+        let outputs = std::iter::once(Some(&publish.topic)).chain(further);
+        let templates = outputs.flatten().filter_map(|text| Template::new(text).ok());
         templates.map(|template| template.of(topic)).any(|output| self.reads(&output))
     }
 
@@ -180,11 +237,15 @@ impl Config {
         self.consume.topics.reads(topic)
     }
 
-    /// The output topic for what is read from `input`, and the dead-letter topic, if there is one.
-    pub fn written_for(&self, input: &str) -> (String, Option<String>) {
-        let of = |text: &str| Template::new(text).map(|template| template.of(input));
-        let output = of(&self.publish.topic).unwrap_or_default();
-        (output, self.publish.dead_letter.as_deref().and_then(|text| of(text).ok()))
+    /// Where what is read from `input` goes.
+    pub fn written_for(&self, input: &str) -> Written {
+        let of = |text: &str| Template::new(text).ok().map(|template| template.of(input));
+        let publish = &self.publish;
+        Written {
+            output: of(&publish.topic).unwrap_or_default(),
+            dead_letter: publish.dead_letter.as_deref().and_then(of),
+            late: publish.late_topic.as_deref().and_then(of),
+        }
     }
 }
 

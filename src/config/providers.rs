@@ -1,21 +1,53 @@
 //! Checks of the sections `providers` and `order`: addresses, budgets, and who is named.
 
+use std::collections::BTreeMap;
+
+use http::HeaderValue;
+
+use super::checks::name_of;
 use super::error::Problem;
 use super::file::File;
-use http::HeaderValue;
 
 use crate::record::{FactGroup, Secret};
 use crate::resolve::TokenPlace;
-use crate::resolve::desk::{Http, HttpSettings};
-use crate::resolve::provider::Licence;
+use crate::resolve::desk::Http;
+use crate::resolve::provider::ipinfo::Plan;
+use crate::resolve::provider::{Licence, ProvidersConfig};
+
+/// Who is asked.
+pub(super) struct Asked<'f> {
+    /// Over the network.
+    pub(super) providers: &'f ProvidersConfig,
+    /// The names of the databases that are asked before.
+    pub(super) databases: Vec<String>,
+    /// In which order.
+    pub(super) order: &'f BTreeMap<FactGroup, Vec<String>>,
+}
+
+/// What is wrong with whom the main file asks.
+pub(super) fn main_providers(file: &File, problems: &mut Vec<Problem>) {
+    let databases = file.databases.iter().map(name_of).collect();
+    let asked = Asked { providers: &file.providers, databases, order: &file.order };
+    providers(&asked, problems);
+    let ipinfo = file.providers.ipinfo.as_ref().filter(|ipinfo| ipinfo.share);
+    let key = ["providers", "ipinfo", "share"];
+    if ipinfo.is_some_and(|ipinfo| ipinfo.plan != Plan::Lite) {
+        let message =
+            "only the plan Lite may be used for everybody; write `plan: lite`, or remove it";
+        problems.push(Problem::with(&key, message));
+    } else if ipinfo.is_some() && file.tenants.is_none() {
+        let message = "is of no use without tenants; remove it";
+        problems.push(Problem::with(&key, message));
+    }
+}
 
 /// What is wrong with who is to be asked.
-pub(super) fn providers(file: &File, problems: &mut Vec<Problem>) {
+pub(super) fn providers(asked: &Asked<'_>, problems: &mut Vec<Problem>) {
     let mut names = Vec::new();
-    for licence in file.providers.licences() {
+    for licence in asked.providers.licences() {
         match licence {
             Ok(licence) => {
-                one(&licence, file, problems);
+                one(&licence, asked.providers, problems);
                 names.push(licence.name.to_owned());
             }
             Err((key, error)) => {
@@ -24,31 +56,26 @@ pub(super) fn providers(file: &File, problems: &mut Vec<Problem>) {
             }
         }
     }
-    let databases: Vec<String> = file.databases.iter().map(name_of).collect();
+    let databases = &asked.databases;
     for (at, name) in names.iter().enumerate() {
         if databases.contains(name) || names[..at].contains(name) {
             let message = "another source has this name; each must have its own in `order`";
             problems.push(Problem::with(&["providers", name], message));
         }
     }
-    for (group, order) in &file.order {
-        check_order(*group, order, &databases, &names, problems);
+    for (group, order) in asked.order {
+        check_order(*group, order, databases, &names, problems);
     }
 }
 
-fn name_of(database: &crate::resolve::DatabaseConfig) -> String {
-    let stem = database.path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    database.name.clone().or(stem).unwrap_or_default()
-}
-
-fn one(licence: &Licence<'_>, file: &File, problems: &mut Vec<Problem>) {
-    let own = file.providers.generic.contains_key(licence.name);
+fn one(licence: &Licence<'_>, providers: &ProvidersConfig, problems: &mut Vec<Problem>) {
+    let own = providers.generic.contains_key(licence.name);
     let begin: &[&str] = if own { &["providers", "generic"] } else { &["providers"] };
     let mut say = |below: &[&str], message: &str| {
         problems.push(Problem::with(&[begin, &[licence.name], below].concat(), message));
     };
     let base = licence.base_url.unwrap_or(licence.api.default_base_url());
-    if let Err(error) = Http::new(base, &HttpSettings::default()) {
+    if let Err(error) = Http::check(base) {
         let last = if own { "url" } else { "base_url" };
         say(&[last], &error.to_string());
     }
@@ -82,27 +109,27 @@ fn check_order(
     providers: &[String],
     problems: &mut Vec<Problem>,
 ) {
-    let mut last = None;
-    let mut provider_seen = false;
+    let mut provider_before = None;
     for (at, name) in order.iter().enumerate() {
         let at_text = at.to_string();
         let mut say = |message: &str| {
             problems.push(Problem::with(&["order", group.name(), &at_text], message));
         };
-        let database = databases.iter().position(|known| known == name);
         if order[..at].contains(name) {
             say("stands here twice; remove one");
-        } else if let Some(place) = database {
-            if provider_seen {
-                say("a database costs nothing and comes before providers");
-            } else if last.is_some_and(|last| last > place) {
-                say("databases are asked in the order of the list `databases`; change that one");
+        } else if databases.contains(name) {
+            if let Some(provider) = provider_before {
+                say(&format!(
+                    "memory is always asked first: put the database before {provider}, which is a \
+                     provider"
+                ));
             }
-            last = Some(place);
         } else if providers.contains(name) {
-            provider_seen = true;
+            provider_before = Some(name);
         } else {
-            say("no database and no provider has this name");
+            let known: Vec<&str> = databases.iter().chain(providers).map(String::as_str).collect();
+            let known = if known.is_empty() { "nobody".into() } else { known.join(", ") };
+            say(&format!("no database and no provider is called `{name}`; known here: {known}"));
         }
     }
 }

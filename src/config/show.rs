@@ -1,12 +1,11 @@
 //! What is in force as YAML: defaults included, secrets as `***`.
 
 use saphyr::{Mapping, Scalar, Yaml, YamlEmitter};
+use serde::Serialize;
 use serde_json::Value;
 
-use super::file::File;
-
 /// The file with its defaults, ready to be printed. Secrets were never put into it.
-pub fn show(file: &File) -> String {
+pub fn show(file: &impl Serialize) -> String {
     let value = serde_json::to_value(file).unwrap_or_default();
     let mut text = String::new();
     // Writing into memory does not fail.

@@ -98,7 +98,9 @@ impl serde::de::Error for ReadError {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::custom(format_args!("the key `{field}` is missing"))
+        let mut error = Self::custom("is missing");
+        error.key.push(field.into());
+        error
     }
 
     fn duplicate_field(field: &'static str) -> Self {

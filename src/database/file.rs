@@ -57,7 +57,11 @@ pub(super) struct Content {
 
 /// Reads the file. What is no regular file is refused: a device or a pipe would never end.
 pub(super) fn read(path: &Path) -> io::Result<Content> {
-    if !std::fs::metadata(path)?.is_file() {
+    let found = std::fs::metadata(path)?;
+    if found.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !found.is_file() {
         return Err(io::Error::other("not a regular file"));
     }
     let mut file = File::open(path)?;

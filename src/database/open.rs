@@ -8,13 +8,16 @@ use super::file;
 use super::store::{Store, StoreError};
 use crate::resolve::{Database, DatabaseConfig, DatabaseError, NETWORKS, NetworksError, networks};
 
-/// Opens the table of networks, where there is one, and the configured files in their order.
+/// Opens the table of networks, where there is one, and the configured files in their order. The
+/// first that cannot be used comes with its place in the list; the table has none.
 pub fn open_all(
     networks: Option<&Path>,
     configs: &[DatabaseConfig],
-) -> Result<Vec<Arc<Database>>, OpenError> {
-    let table = networks.into_iter().map(open_networks);
-    table.chain(configs.iter().map(open)).map(|opened| opened.map(Arc::new)).collect()
+) -> Result<Vec<Arc<Database>>, (Option<usize>, OpenError)> {
+    let table = networks.into_iter().map(|path| open_networks(path).map_err(|error| (None, error)));
+    let files = configs.iter().enumerate();
+    let files = files.map(|(at, config)| open(config).map_err(|error| (Some(at), error)));
+    table.chain(files).map(|opened| opened.map(Arc::new)).collect()
 }
 
 /// Opens a table of networks.
@@ -94,16 +97,13 @@ impl Source {
 
     /// Reads the file.
     pub(super) fn read(&self) -> Result<file::Content, OpenError> {
-        file::read(self.path()).map_err(|source| self.unreadable(source))
-    }
-
-    /// That it cannot be read.
-    pub(super) fn unreadable(&self, source: std::io::Error) -> OpenError {
-        let path = self.path().into();
-        match self {
-            Self::Networks(_) => OpenError::NoTable { path, source },
-            Self::Mmdb(_) => OpenError::Unreadable { path, source },
-        }
+        file::read(self.path()).map_err(|source| {
+            let path = self.path().into();
+            match source.kind() {
+                std::io::ErrorKind::IsADirectory => OpenError::Directory { path },
+                _ => OpenError::Unreadable { path, source },
+            }
+        })
     }
 
     /// The database that is made of these bytes, which were written last at `written`.
@@ -165,20 +165,18 @@ pub fn stem(path: &Path) -> String {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The file cannot be read.
-    #[error("{}: cannot be read ({source}); check `path` under `databases` and the file's rights", path.display())]
+    #[error("{}: cannot be read ({source}); check the name and the file's rights", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
     },
-    /// The table of networks cannot be read.
-    #[error("{}: cannot be read ({source}); check `networks` and the file's rights", path.display())]
-    NoTable {
-        /// The file.
+    /// It is no file.
+    #[error("{}: is a directory; name the file in it", path.display())]
+    Directory {
+        /// The directory.
         path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
     },
     /// The table of networks cannot be used.
     #[error("{}: {source}", path.display())]
@@ -212,7 +210,8 @@ impl OpenError {
     /// Why in one word, of a closed set, for metrics.
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::Unreadable { source, .. } | Self::NoTable { source, .. } => match source.kind() {
+            Self::Directory { .. } => "unreadable",
+            Self::Unreadable { source, .. } => match source.kind() {
                 std::io::ErrorKind::NotFound => "gone",
                 _ => "unreadable",
             },
@@ -231,7 +230,15 @@ mod tests {
     fn a_missing_file_is_named_with_its_remedy() {
         let error = open(&DatabaseConfig::of("/nowhere/city.mmdb")).unwrap_err().to_string();
         assert!(error.starts_with("/nowhere/city.mmdb: cannot be read"), "{error}");
-        assert!(error.contains("`databases`"), "{error}");
+        assert!(error.ends_with("check the name and the file's rights"), "{error}");
+    }
+
+    #[test]
+    fn a_directory_is_said_to_be_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (at, error) = open_all(None, &[DatabaseConfig::of(folder.path())]).unwrap_err();
+        assert_eq!(at, Some(0));
+        assert!(error.to_string().ends_with(": is a directory; name the file in it"));
     }
 
     #[test]

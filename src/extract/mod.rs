@@ -11,10 +11,12 @@ mod stops;
 mod tokens;
 #[cfg(test)]
 mod tests;
+mod text_at;
 mod unreadable;
 
 pub use config::{AddressPath, Config};
 pub use parse::{Reading, read};
 pub use paths::ExtractConfigError;
 pub use scan::{Extractor, Shape};
+pub use text_at::TextAt;
 pub use unreadable::{Flaw, Unreadable};

@@ -1,7 +1,6 @@
 //! Why the ledger cannot be used. What passes by itself is no error: it is waited for.
 
-use crate::kafka::ClientError;
-use rdkafka::error::KafkaError;
+use crate::kafka::{ClientError, Fault};
 
 /// See the head of the file.
 #[derive(Debug, thiserror::Error)]
@@ -10,12 +9,12 @@ pub enum LedgerError {
     #[error("the ledger: {0}")]
     Client(#[from] ClientError),
     /// The brokers do not answer, or refuse: try again, or look at the rights.
-    #[error("the ledger topic {topic} cannot be read: {source}")]
+    #[error("the ledger topic {topic} cannot be read: {fault}")]
     Silent {
         /// The topic.
         topic: String,
         /// What the brokers or the client said.
-        source: KafkaError,
+        fault: Fault,
     },
     /// There is no such topic: make it.
     #[error("the ledger topic {topic} does not exist")]

@@ -42,7 +42,7 @@ pub struct LedgerSettings {
 /// The ledger as this process sees it. Dropped without [`Ledger::stop`], what is held stays spent.
 pub struct Ledger {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 struct Shared {
@@ -77,7 +77,7 @@ impl Ledger {
         match is_made.recv() {
             Ok(Err(error)) => Err(error),
             // A thread that has ended without a word has panicked, and that was said.
-            Ok(Ok(())) | Err(_) => Ok(Self { shared, thread: Some(thread) }),
+            Ok(Ok(())) | Err(_) => Ok(Self { shared, thread: Mutex::new(Some(thread)) }),
         }
     }
 
@@ -95,12 +95,13 @@ impl Ledger {
 
     /// Gives back what is held: after the last call. False when the brokers did not acknowledge that
     /// in time; then it stays spent.
-    pub fn stop(mut self, at_most: Duration) -> bool {
+    pub fn stop(&self, at_most: Duration) -> bool {
         let until = Instant::now() + at_most;
         *self.shared.until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
         self.shared.stopping.store(true, Ordering::Release);
         self.shared.wake.wake();
-        self.thread.take().is_some_and(|thread| thread.join().is_ok()) && Instant::now() < until
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        thread.is_some_and(|thread| thread.join().is_ok()) && Instant::now() < until
     }
 }
 

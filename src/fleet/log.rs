@@ -159,8 +159,7 @@ impl Log {
 fn line(fetched: &Fetched) -> Line {
     let offset = fetched.offset().0;
     let Some(fault) = fetched.fault() else {
-        let written = u64::try_from(fetched.timestamp().unwrap_or(0)).unwrap_or(0);
-        let at = SystemTime::UNIX_EPOCH + Duration::from_millis(written);
+        let at = written_at(fetched);
         return match Entry::read(fetched.payload().unwrap_or_default()) {
             Ok(entry) => Line::Entry(offset, entry, at),
             Err(why) => Line::Unreadable(offset, why, at),
@@ -171,6 +170,12 @@ fn line(fetched: &Fetched) -> Line {
         Code::AutoOffsetReset | Code::OffsetOutOfRange | Code::LogTruncation => Line::Replaced,
         _ => Line::Trouble(fault),
     }
+}
+
+/// When a record was written.
+pub(super) fn written_at(fetched: &Fetched) -> SystemTime {
+    let written = u64::try_from(fetched.timestamp().unwrap_or(0)).unwrap_or(0);
+    SystemTime::UNIX_EPOCH + Duration::from_millis(written)
 }
 
 fn producer(
@@ -193,8 +198,8 @@ fn producer(
     Ok((producer, handle))
 }
 
-/// The settings of a reader of the ledger.
-pub(super) fn reader(mut client: ClientConfig) -> ClientConfig {
+/// The settings of its reader.
+fn reader(mut client: ClientConfig) -> ClientConfig {
     client
         .set("client.id", "ipstamp-ledger")
         // Nothing is joined and nothing committed: the partition is named by hand.

@@ -18,7 +18,9 @@ mod reading;
 mod show;
 mod topic;
 
-pub use answers::{Answers, AnswersError, AnswersSettings, problems_of_answers};
+pub use answers::{
+    Answers, AnswersError, AnswersSettings, ClearError, clear_answers, problems_of_answers,
+};
 pub use config::LedgerConfig;
 pub use error::LedgerError;
 pub use ledger::{Ledger, LedgerSettings};

@@ -30,12 +30,20 @@ pub(super) fn say_crossed(budget: &Budget, crossed: &Crossed, now: SystemTime) {
     tracing::warn!(licence, period, limit, used, "{percent} % of the budget is used; {outlook}");
 }
 
-/// How every budget stands now.
+/// How every budget stands now. Of tenants who share a label none is shown: their sum would be
+/// nobody's.
 pub(super) fn on_metrics(metrics: &Metrics, budgets: &[Budget], now: SystemTime) {
     for budget in budgets {
+        let tenant = metrics.tenant_labels.of_budget(budget.licence());
+        if tenant.is_shared() {
+            continue;
+        }
         for standing in budget.standings(now) {
-            let labels =
-                BudgetLabels { licence: budget.licence().into(), period: standing.kind.name() };
+            let labels = BudgetLabels {
+                licence: budget.licence().into(),
+                period: standing.kind.name(),
+                tenant: tenant.clone(),
+            };
             let units = |units: u64| i64::try_from(units).unwrap_or(i64::MAX);
             let seconds =
                 |at: SystemTime| at.duration_since(UNIX_EPOCH).map_or(0, |at| at.as_secs());

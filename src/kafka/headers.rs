@@ -99,6 +99,11 @@ impl Headers {
         })
     }
 
+    /// The value of the last header of this name; None where there is none, or it is null.
+    pub fn last(&self, name: &[u8]) -> Option<&[u8]> {
+        self.iter().filter(|(found, _)| *found == name).last()?.1
+    }
+
     /// About how many bytes they take in a batch.
     pub fn wire_bytes(&self) -> usize {
         self.iter().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len) + 6).sum()
@@ -148,6 +153,7 @@ mod tests {
         assert_eq!(all[0], (b"a".to_vec(), Some(b"1".to_vec())));
         assert_eq!(all[1], (b"b".to_vec(), Some(vec![0xff, 0])));
         assert_eq!(all[2], (b"a".to_vec(), Some(Vec::new())));
+        assert_eq!((headers.last(b"a"), headers.last(b"c")), (Some(&b""[..]), None));
     }
 
     #[test]

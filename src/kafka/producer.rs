@@ -10,7 +10,7 @@ use rdkafka::ClientConfig;
 use rdkafka::bindings as sys;
 
 use super::client::{Client, ClientError, Fault, Notice, fatal_text, on_error, text_of};
-use super::consumer::slice;
+use super::fetched::slice;
 use super::headers::{Headers, c_string};
 use super::pool::Buffer;
 use super::wake::{SIGNAL, Wake};

@@ -25,8 +25,8 @@ pub(super) struct Inbox {
 
 /// One message to a worker.
 pub(super) enum Letter {
-    /// Addresses were answered, or will not be.
-    Heard(Vec<Heard>),
+    /// Addresses were answered, or will not be, which were asked for at this bench.
+    Heard(Seat, Vec<Heard>),
     /// A record was read again from the input; None when it cannot be had.
     Recalled { who: (LaneId, Sequence), value: Option<Vec<u8>> },
     /// What comes next in a partition from which nothing came; None when nobody says.
@@ -50,9 +50,30 @@ impl Inbox {
     }
 }
 
-impl Hear for Inbox {
+/// Which of a worker's benches: where a record is stamped, and for whom is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Seat(pub(super) u32);
+
+impl Seat {
+    /// That of the main configuration.
+    pub(super) const MAIN: Self = Self(0);
+}
+
+/// Hears for one of a worker's benches.
+pub(super) struct Ear {
+    inbox: Arc<Inbox>,
+    seat: Seat,
+}
+
+impl Ear {
+    pub(super) fn new(inbox: Arc<Inbox>, seat: Seat) -> Self {
+        Self { inbox, seat }
+    }
+}
+
+impl Hear for Ear {
     fn hear(&self, heard: Vec<Heard>) {
-        self.post(Letter::Heard(heard));
+        self.inbox.post(Letter::Heard(self.seat, heard));
     }
 }
 
@@ -74,7 +95,7 @@ struct Open {
     waiting: Vec<(LaneId, Sequence)>,
 }
 
-/// A worker's questions that are under way.
+/// The questions of a worker's bench that are under way.
 pub(super) struct Asking {
     desk: Option<(Desk, AskerId)>,
     scope: CacheScope,
@@ -85,18 +106,23 @@ pub(super) struct Asking {
 }
 
 impl Asking {
-    /// `deadline`: how long a record may wait. What is answered is posted into the inbox.
+    /// `deadline`: how long a record may wait. What is answered is told to `ear`.
     pub(super) fn new(
         desk: Option<Desk>,
         scope: CacheScope,
         deadline: Duration,
-        inbox: &Arc<Inbox>,
+        ear: Arc<Ear>,
     ) -> Self {
         let desk = desk.map(|desk| {
-            let asker = desk.join(Arc::clone(inbox) as Arc<dyn Hear>);
+            let asker = desk.join(ear);
             (desk, asker)
         });
         Self { desk, scope, deadline, open: FxHashMap::default(), last: Waits::default() }
+    }
+
+    /// Where in the cache its answers are kept.
+    pub(super) fn scope(&self) -> CacheScope {
+        self.scope
     }
 
     /// Asks for all that is missing of a record. Says whether it is to wait.

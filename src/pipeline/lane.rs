@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::asking::Seat;
 use super::{Ordering, WindowConfig};
 use crate::commit::{Sequence, Tracker};
 use crate::kafka::{Buffer, Fetched, Headers, Place};
@@ -92,6 +93,8 @@ pub(super) enum Stage {
     /// Addresses of it are asked for; the event is kept to be stamped when they are answered.
     Asked {
         event: Buffer,
+        /// Where it is to be stamped.
+        seat: Seat,
         /// Addresses not yet answered.
         open: u16,
         /// The first answer that could not be given, and why.
@@ -276,14 +279,20 @@ impl Lane {
     }
 
     /// Takes the event out of a record that is asked for, to be stamped; [`Lane::set_ready`] follows.
-    pub(super) fn take_asked(&mut self, sequence: Sequence) -> Option<Buffer> {
+    pub(super) fn take_asked(&mut self, sequence: Sequence) -> Option<(Buffer, Seat)> {
         let waiting = self.find_asked(sequence)?;
         let bytes = waiting.bytes();
-        let Stage::Asked { event, .. } = std::mem::replace(&mut waiting.stage, Stage::Sent) else {
+        let Stage::Asked { event, seat, .. } = std::mem::replace(&mut waiting.stage, Stage::Sent)
+        else {
             return None;
         };
         self.waiting_bytes -= bytes;
-        Some(event)
+        Some((event, seat))
+    }
+
+    /// The key of a record that waits.
+    pub(super) fn key_of(&self, sequence: Sequence) -> Option<&[u8]> {
+        self.waiting.iter().find(|waiting| waiting.sequence == sequence)?.key.as_deref()
     }
 
     /// The first record that is still asked for.
@@ -421,11 +430,12 @@ mod tests {
         let (mut lane, mut pool) = (lane(), Pool::new());
         for offset in 0..100 {
             let sequence = lane.tracker.admit(Offset(offset)).unwrap();
-            let stage = Stage::Asked { event: pool.take(1000), open: 1, failed: None };
+            let stage =
+                Stage::Asked { event: pool.take(1000), seat: Seat::MAIN, open: 1, failed: None };
             let (key, headers, timestamp) = (Some(vec![1; 10]), None, None);
             lane.push(Waiting { sequence, stage, key, headers, timestamp });
             assert!(lane.waiting_bytes > 1000);
-            let event = lane.take_asked(sequence).unwrap();
+            let (event, _) = lane.take_asked(sequence).unwrap();
             lane.set_ready(sequence, Some(event), Outcome::Enriched);
             let index = lane.next_ready(Ordering::Partition).unwrap();
             assert!(lane.take_ready(index).is_some());

@@ -13,8 +13,10 @@ use super::asking::{Inbox, Letter};
 use super::audit::{self, Audit, AuditLine};
 use super::broken::Broken;
 use super::ends::Ends;
+use super::late::Leavers;
 use super::reader::Reader;
 use super::stamp::StampSettings;
+use super::tenants::Tenancy;
 use super::worker::{Failure, Worker, WorkerEnd, WorkerSettings};
 use crate::consume::{self, Start, consumer_settings};
 use crate::kafka::{Producer, Wake};
@@ -30,7 +32,7 @@ use crate::telemetry::{Health, Metrics};
 /// How often the foreman looks round.
 const ROUND: Duration = Duration::from_millis(50);
 /// Signals that come within so long of the first are the first once more.
-const SAME_SIGNAL: Duration = Duration::from_millis(500);
+pub const SAME_SIGNAL: Duration = Duration::from_millis(500);
 /// How long the output topics may take to be found before the workers begin.
 const FIND_OUTPUTS: Duration = Duration::from_secs(5);
 /// How often the brokers are asked whether there is anything left to read.
@@ -58,6 +60,10 @@ pub struct RunSettings {
     pub until_end: bool,
     /// Whom to ask for what memory does not know.
     pub desk: Option<Desk>,
+    /// Whom to tell of records that left before they were answered.
+    pub leavers: Option<Leavers>,
+    /// Whose records are whose, where that is told.
+    pub tenancy: Option<Arc<Tenancy>>,
     /// Where calls that wait are made.
     pub runtime: tokio::runtime::Handle,
     /// Says that the process is to end: once to drain, twice to end at once.
@@ -400,6 +406,8 @@ fn worker_settings(
         stamp,
         catalog: Arc::clone(catalog),
         desk: settings.desk.clone(),
+        leavers: settings.leavers.clone(),
+        tenancy: settings.tenancy.clone(),
         health: Arc::clone(&settings.health),
         metrics: Arc::clone(&settings.metrics),
         ends: ends.cloned(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::encode::{Encoder, Existing, Profile};
 use crate::extract::{self, Extractor, Shape, Unreadable};
 use crate::kafka::{prefetch, prefetch_bytes};
-use crate::record::{Answer, GroupSet, Moment, Outcome, Outline, Reason, Role};
+use crate::record::{Address, Answer, GroupSet, Moment, Outcome, Outline, Reason, Role};
 use crate::resolve::{Cache, CacheLookups, CacheScope, DatabaseSet, Resolver, Wants};
 
 /// What stamping needs to know, for each worker to make a [`Stamper`] of its own.
@@ -90,6 +90,8 @@ pub struct Stamper {
     read: [Read; Stamper::STEPS_AHEAD + 2],
     /// Which of these makes way for the next one that is read before its turn.
     next: usize,
+    /// Which of these was stamped last.
+    last: usize,
     missing: Missing,
     found: Found,
     cache: (Arc<Cache>, CacheScope),
@@ -130,6 +132,7 @@ impl Stamper {
             encoder,
             read: Default::default(),
             next: 0,
+            last: 0,
             missing: Vec::new(),
             found: Found::default(),
             cache: settings.cache.clone(),
@@ -187,6 +190,7 @@ impl Stamper {
             self.read(last, event);
             last
         });
+        self.last = nth;
         // Its turn is now, and what will lie in its place is another event.
         self.read[nth].event = (0, 0);
         match self.read[nth].shape {
@@ -223,6 +227,22 @@ impl Stamper {
         let outcome = failed.or(cut).or_else(lacking).map_or(Outcome::Enriched, Outcome::Partial);
         let len = self.encoder.plan(event, outline, answers, &mut self.resolver, outcome);
         Stamp::Written { len, outcome }
+    }
+
+    /// Of the event that was stamped last, when it is partial: what is missing of each address, and
+    /// where in the event it stands, as the number of the configured path and the role.
+    pub fn still_missing(
+        &self,
+    ) -> impl Iterator<Item = (Address, GroupSet, Box<[(u16, Role)]>)> + '_ {
+        let sightings = &self.read[self.last].outline.sightings;
+        // A file's caller may have left an address there twice.
+        let first = |nth: usize, ip: IpAddr| !self.missing[..nth].iter().any(|(it, _)| *it == ip);
+        let missing = self.missing.iter().enumerate();
+        missing.filter(move |(nth, (ip, _))| first(*nth, *ip)).map(|(_, (ip, groups))| {
+            let here = sightings.iter().filter(|sighting| sighting.address.ip() == *ip);
+            let places = here.map(|sighting| (sighting.path, sighting.role)).collect();
+            (Address::new(*ip), *groups, places)
+        })
     }
 
     /// Which of the events that were read this is.

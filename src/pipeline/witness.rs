@@ -4,25 +4,39 @@ use std::sync::Arc;
 
 use crate::record::Reason;
 use crate::resolve::desk::{BreakerState, Called, Seen, Witness};
-use crate::telemetry::{Metrics, ProviderCodeLabels, ProviderLabels, ReasonLabels};
+use crate::telemetry::{Metrics, ProviderCodeLabels, ProviderLabels, ReasonLabels, TenantLabel};
+use crate::tenant::TenantName;
 
 /// Counts and writes down what the desk tells.
 pub struct DeskWitness {
     metrics: Arc<Metrics>,
+    label: TenantLabel,
+    /// Before a licence's name in the log: whose it is.
+    prefix: String,
 }
 
 impl DeskWitness {
     /// Counts there.
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { metrics }
+        Self { metrics, label: TenantLabel::default(), prefix: String::new() }
+    }
+
+    /// The same for a desk of one tenant.
+    pub fn of_tenant(metrics: Arc<Metrics>, tenant: &TenantName) -> Self {
+        let label = metrics.tenant_labels.of(&tenant.shared());
+        Self { metrics, label, prefix: format!("{tenant}/") }
+    }
+
+    fn labels(&self, licence: &str) -> ProviderLabels {
+        ProviderLabels { provider: licence.to_owned(), tenant: self.label.clone() }
     }
 }
 
 impl Witness for DeskWitness {
     fn called(&self, licence: &str, call: Called) {
-        let provider = licence.to_owned();
-        let code = ProviderCodeLabels { provider: provider.clone(), code: call.code };
-        let labels = ProviderLabels { provider };
+        let labels = self.labels(licence);
+        let ProviderLabels { provider, tenant } = labels.clone();
+        let code = ProviderCodeLabels { provider, code: call.code, tenant };
         let metrics = &self.metrics;
         metrics.provider_requests.get_or_create(&code).inc();
         metrics.provider_seconds.get_or_create(&labels).observe(call.took.as_secs_f64());
@@ -32,12 +46,15 @@ impl Witness for DeskWitness {
     }
 
     fn refused(&self, reason: Reason) {
-        let labels = ReasonLabels { reason: reason.name() };
+        let labels = ReasonLabels { reason: reason.name(), tenant: self.label.clone() };
         self.metrics.questions_refused.get_or_create(&labels).inc();
     }
 
     fn seen(&self, licence: &str, seen: &Seen) {
-        let labels = ProviderLabels { provider: licence.to_owned() };
+        let labels = self.labels(licence);
+        // What is not a sum is shown of nobody when several share a label.
+        let gauges = (!self.label.is_shared()).then_some(&self.metrics);
+        let licence = format!("{}{licence}", self.prefix);
         match seen {
             Seen::Breaker(state) => {
                 let number = match state {
@@ -45,7 +62,9 @@ impl Witness for DeskWitness {
                     BreakerState::HalfOpen => 1,
                     BreakerState::Open => 2,
                 };
-                self.metrics.provider_breaker.get_or_create(&labels).set(number);
+                if let Some(metrics) = gauges {
+                    metrics.provider_breaker.get_or_create(&labels).set(number);
+                }
                 if *state == BreakerState::Closed {
                     tracing::info!(licence, "the provider answers again");
                 }
@@ -59,7 +78,9 @@ impl Witness for DeskWitness {
                 );
             }
             Seen::Refused(why) => {
-                self.metrics.provider_refused.get_or_create(&labels).set(1);
+                if let Some(metrics) = gauges {
+                    metrics.provider_refused.get_or_create(&labels).set(1);
+                }
                 tracing::error!(
                     licence,
                     "the provider refuses the token: {why}; records are partial \
@@ -67,7 +88,9 @@ impl Witness for DeskWitness {
                 );
             }
             Seen::Accepted => {
-                self.metrics.provider_refused.get_or_create(&labels).set(0);
+                if let Some(metrics) = gauges {
+                    metrics.provider_refused.get_or_create(&labels).set(0);
+                }
                 tracing::info!(licence, "the provider accepts the token");
             }
             Seen::ModuleRefused { module, why, most_per_call } => {
@@ -101,14 +124,15 @@ impl Witness for DeskWitness {
                 tracing::warn!(licence, "the provider will not answer such a request: {why}");
             }
             Seen::Quota(quota) => {
-                if let Some(left) = quota.remaining {
-                    self.metrics.provider_quota.get_or_create(&labels).set(left as i64);
+                if let (Some(left), Some(metrics)) = (quota.remaining, gauges) {
+                    metrics.provider_quota.get_or_create(&labels).set(left as i64);
                 }
             }
         }
     }
 
     fn token(&self, licence: &str, words: &str) {
+        let licence = format!("{}{licence}", self.prefix);
         tracing::info!(licence, "{words}");
     }
 }

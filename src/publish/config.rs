@@ -10,6 +10,8 @@ pub struct Config {
     pub topic: String,
     /// The dead-letter topic, likewise. Without one, what cannot be published halts its partition.
     pub dead_letter: Option<String>,
+    /// The topic for what is learned of an address after its record has left, likewise.
+    pub late_topic: Option<String>,
     /// How the output partition is chosen.
     pub partition: Partitioning,
     /// Compression of what is published. `lz4` costs about 2 µs of CPU per record of 1.5 KB.

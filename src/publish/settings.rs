@@ -105,6 +105,7 @@ mod tests {
         let config = Config {
             topic: "out".into(),
             dead_letter: None,
+            late_topic: None,
             partition: Partitioning::Auto,
             compression: Compression::Zstd,
             on_undeliverable: OnUndeliverable::Halt,

@@ -31,6 +31,14 @@ pub struct Enrichment {
 }
 
 impl Enrichment {
+    /// What is known of these groups.
+    #[must_use]
+    pub fn only(&self, groups: GroupSet) -> Self {
+        let mut some = Self::default();
+        some.replace(groups, self);
+        some
+    }
+
     /// Takes what `other` has of these groups in the place of what is here.
     pub fn replace(&mut self, groups: GroupSet, other: &Self) {
         for group in groups.iter() {

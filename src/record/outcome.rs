@@ -77,13 +77,15 @@ pub enum Reason {
     Rejected,
     /// The record has more addresses than the limit; those beyond it were not looked at.
     AddressLimit,
+    /// No tenant is known whose record it is, and the configuration sends such to the dead letters.
+    UnknownTenant,
     /// A fault of ipstamp itself on this record.
     Internal,
 }
 
 impl Reason {
     /// All reasons, for metrics that are declared once.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::NotFound,
         Self::Deadline,
         Self::Pace,
@@ -98,6 +100,7 @@ impl Reason {
         Self::OutputLimit,
         Self::Rejected,
         Self::AddressLimit,
+        Self::UnknownTenant,
         Self::Internal,
     ];
 
@@ -118,6 +121,7 @@ impl Reason {
             Self::OutputLimit => "output_limit",
             Self::Rejected => "rejected",
             Self::AddressLimit => "address_limit",
+            Self::UnknownTenant => "unknown_tenant",
             Self::Internal => "internal",
         }
     }
@@ -134,11 +138,14 @@ pub enum DeadLetterClass {
     NullKey,
     /// The broker refuses the record when it stands alone.
     Rejected,
+    /// No tenant is known whose record it is.
+    UnknownTenant,
 }
 
 impl DeadLetterClass {
     /// All classes, for metrics that are declared once.
-    pub const ALL: [Self; 4] = [Self::Unparsable, Self::TooLarge, Self::NullKey, Self::Rejected];
+    pub const ALL: [Self; 5] =
+        [Self::Unparsable, Self::TooLarge, Self::NullKey, Self::Rejected, Self::UnknownTenant];
 
     /// The label in metrics and headers.
     pub const fn name(self) -> &'static str {
@@ -147,6 +154,7 @@ impl DeadLetterClass {
             Self::TooLarge => "too_large",
             Self::NullKey => "null_key",
             Self::Rejected => "rejected",
+            Self::UnknownTenant => "unknown_tenant",
         }
     }
 }

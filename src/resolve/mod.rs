@@ -29,12 +29,13 @@ mod step;
 mod survey;
 mod table;
 mod tree;
+mod turns;
 mod value;
 mod wants;
 
 pub use cache::{
-    Adopted, Cache, CacheConfig, CacheScope, Change, Entry, Learned, Life, Lifetimes, SourceId,
-    Told as SourceTold,
+    Adopted, Cache, CacheConfig, CacheScope, Change, Changes, Entry, Learned, Life, Lifetimes,
+    SourceId, Told as SourceTold,
 };
 pub use canary::{Expected, is_field};
 pub use config::{DatabaseConfig, OnMiss, Want};
@@ -50,4 +51,5 @@ pub use set::DatabaseSet;
 pub use step::{Did, Step};
 pub use survey::{Seen, Survey};
 pub use table::{Row, Table};
+pub use turns::{Order, asked_for};
 pub use wants::{ResolveConfigError, Wants};

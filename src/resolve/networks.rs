@@ -43,7 +43,7 @@ pub fn networks(csv: &[u8], built: SystemTime) -> Result<Database, NetworksError
         network.prefix_len() + 96 * u8::from(matches!(network, IpNet::V4(_)))
     });
     // An address that only contains an IPv4 address is told of by its own networks.
-    let mut writer = Writer::builder(format!("{} networks", own::TYPE))
+    let mut writer = Writer::builder(table_type())
         .ip_version(IpVersion::V6)
         .ipv4_aliasing(Ipv4Aliasing::Disabled)
         .build_epoch(built)
@@ -56,6 +56,15 @@ pub fn networks(csv: &[u8], built: SystemTime) -> Result<Database, NetworksError
     let bytes = writer.to_bytes().map_err(|error| NetworksError::Table(error.to_string()))?;
     let database = Database::new(NETWORKS, bytes)?;
     Ok(database.covering(table.covers()).on_miss(Some(OnMiss::Next)).non_global(true))
+}
+
+/// Whether a database was made of a table.
+pub(super) fn is_table(database: &Database) -> bool {
+    database.database_type() == table_type()
+}
+
+fn table_type() -> String {
+    format!("{} networks", own::TYPE)
 }
 
 /// The line of the row that the reader looked for from `start` on: it counts those that it leaves

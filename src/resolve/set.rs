@@ -6,32 +6,52 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::database::{Database, DatabaseError};
+use super::networks::is_table;
+use super::turns::{Order, Turn, turns};
 
 /// The databases in force, in the order of precedence. A worker takes them once per batch, so that
 /// what is stamped within one batch comes from one set; an old set is freed when the last worker
 /// has let go of it.
 #[derive(Debug)]
-pub struct DatabaseSet(ArcSwap<Vec<Arc<Database>>>);
+pub struct DatabaseSet {
+    in_force: ArcSwap<Vec<Arc<Database>>>,
+    order: Order,
+}
 
 impl DatabaseSet {
     /// At most so many: a source's number travels in a byte, and each file costs each address a
     /// walk.
     pub const MOST: usize = 64;
 
-    /// The first set. Names must differ.
+    /// The first set, asked as it is listed. Names must differ.
     pub fn new(databases: Vec<Arc<Database>>) -> Result<Self, DatabaseError> {
-        checked(databases).map(|databases| Self(ArcSwap::from_pointee(databases)))
+        Self::ordered(databases, Order::new())
+    }
+
+    /// The same, asked as `order` says where it names databases.
+    pub fn ordered(databases: Vec<Arc<Database>>, order: Order) -> Result<Self, DatabaseError> {
+        let in_force = ArcSwap::from_pointee(checked(databases)?);
+        Ok(Self { in_force, order })
     }
 
     /// Puts another set in force. Workers notice at their next batch.
     pub fn replace(&self, databases: Vec<Arc<Database>>) -> Result<(), DatabaseError> {
-        self.0.store(Arc::new(checked(databases)?));
+        self.in_force.store(Arc::new(checked(databases)?));
         Ok(())
     }
 
     /// The set in force.
     pub fn in_force(&self) -> Arc<Vec<Arc<Database>>> {
-        self.0.load_full()
+        self.in_force.load_full()
+    }
+
+    /// In which order these are asked.
+    pub(super) fn turns(&self, databases: &[Arc<Database>]) -> Vec<Turn> {
+        // One's own networks come before all others.
+        let name = |of: &Arc<Database>| (!is_table(of)).then(|| Arc::clone(of.name()));
+        let names: Vec<Option<Arc<str>>> = databases.iter().map(name).collect();
+        let names: Vec<Option<&str>> = names.iter().map(Option::as_deref).collect();
+        turns(&names, &self.order)
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Step {
 pub enum Did {
     /// It is not asked: the address is not global.
     NotGlobal,
+    /// It is not asked: `order` names it for nothing.
+    NotInOrder,
     /// It is not asked: nothing that it covers was missing any more.
     NotNeeded,
     /// It was asked, for what was still missing then.

@@ -17,6 +17,8 @@ pub struct Check {
     pub name: String,
     /// What is wrong with it and what to do.
     pub problem: Option<String>,
+    /// Whether the process is ready all the same.
+    pub passes: bool,
 }
 
 /// Something that keeps the process from being ready. A closed set, so that it can be taken back.
@@ -38,6 +40,10 @@ pub enum Problem {
     Stalled(String),
     /// Records are not acknowledged for long.
     Unacknowledged(u16),
+    /// A tenant's file cannot be used.
+    Tenant(String),
+    /// The folder of the tenants' files cannot be read.
+    TenantFolder,
 }
 
 impl Problem {
@@ -51,7 +57,14 @@ impl Problem {
             Self::Unreadable(partition) => format!("unreadable partition {partition}"),
             Self::Stalled(partition) => format!("stalled partition {partition}"),
             Self::Unacknowledged(worker) => format!("acknowledgements (worker {worker})"),
+            Self::Tenant(name) => format!("tenant {name}"),
+            Self::TenantFolder => "tenants".into(),
         }
+    }
+
+    /// Whether the process is ready all the same: what goes wrong for one is not to stop all.
+    fn passes(&self) -> bool {
+        matches!(self, Self::Tenant(_) | Self::TenantFolder)
     }
 }
 
@@ -177,19 +190,21 @@ impl Health {
         let mut checks = vec![Check {
             name: "running".into(),
             problem: draining.then(|| "the process is ending".into()),
+            passes: false,
         }];
         for (number, worker) in self.workers.iter().enumerate() {
             let joined = worker.joined.load(Ordering::Relaxed);
             checks.push(Check {
                 name: format!("worker {number}"),
                 problem: (!joined).then(|| "not yet a member of the group".into()),
+                passes: false,
             });
         }
-        checks.extend(
-            self.problems()
-                .iter()
-                .map(|(problem, text)| Check { name: problem.name(), problem: Some(text.clone()) }),
-        );
+        checks.extend(self.problems().iter().map(|(problem, text)| Check {
+            name: problem.name(),
+            problem: Some(text.clone()),
+            passes: problem.passes(),
+        }));
         checks
     }
 
@@ -217,7 +232,7 @@ impl Health {
 
     /// Whether there is no problem.
     pub fn is_ready(&self) -> bool {
-        self.checks().iter().all(|check| check.problem.is_none())
+        self.checks().iter().all(|check| check.problem.is_none() || check.passes)
     }
 
     fn problems(&self) -> MutexGuard<'_, BTreeMap<Problem, String>> {

@@ -1,7 +1,8 @@
-//! The labels of metrics: what they may say, each of a closed set.
+//! The labels of metrics: closed sets, and names that the configuration has.
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 
+use super::tenant_labels::TenantLabel;
 use crate::record::{Outcome, Partition, Role, Topic};
 
 /// How a record ended.
@@ -108,6 +109,9 @@ pub struct BudgetLabels {
     pub licence: String,
     /// `day` or `month`.
     pub period: &'static str,
+    /// Whose it is.
+    #[prometheus(flatten)]
+    pub tenant: TenantLabel,
 }
 
 /// A provider's licence.
@@ -115,6 +119,9 @@ pub struct BudgetLabels {
 pub struct ProviderLabels {
     /// Its configured name.
     pub provider: String,
+    /// Whose it is.
+    #[prometheus(flatten)]
+    pub tenant: TenantLabel,
 }
 
 /// How a request to a provider went.
@@ -124,6 +131,9 @@ pub struct ProviderCodeLabels {
     pub provider: String,
     /// The HTTP status, or what failed.
     pub code: &'static str,
+    /// Whose licence it is.
+    #[prometheus(flatten)]
+    pub tenant: TenantLabel,
 }
 
 /// Why something was not done.
@@ -131,4 +141,15 @@ pub struct ProviderCodeLabels {
 pub struct ReasonLabels {
     /// As on records.
     pub reason: &'static str,
+    /// Whose question it was.
+    #[prometheus(flatten)]
+    pub tenant: TenantLabel,
+}
+
+/// Whose a record is.
+#[derive(Clone, Debug, Default, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct TenantRecordLabels {
+    /// The tenant.
+    #[prometheus(flatten)]
+    pub tenant: TenantLabel,
 }

@@ -14,8 +14,9 @@ use prometheus_client::registry::Registry;
 use super::labels::{
     BudgetLabels, CodeLabels, DatabaseLabels, GenerationLabels, KindLabels, OutcomeLabels,
     PartitionLabels, ProviderCodeLabels, ProviderLabels, ReasonLabels, RefusalLabels, ResultLabels,
-    RoleLabels,
+    RoleLabels, TenantRecordLabels,
 };
+use super::tenant_labels::TenantLabels;
 
 /// A name and when to look at it, for the README's table.
 type Described = (&'static str, &'static str);
@@ -93,7 +94,11 @@ pub const METRICS: &[Described] = &[
     ),
     (
         "ipstamp_answers_total",
-        "Records of the answers topic, by result: read, known (here already), foreign (another scope), damaged, written, lost.",
+        "Records of the answers topic, by result: read, known (here already), foreign (another scope), cleared, damaged, written, lost.",
+    ),
+    (
+        "ipstamp_late_total",
+        "Late answers for records that had left, by result: sent, lost (not taken by the brokers), dropped (no room to remember the record), unanswered.",
     ),
     (
         "ipstamp_provider_requests_total",
@@ -115,6 +120,15 @@ pub const METRICS: &[Described] = &[
     (
         "ipstamp_questions_refused_total",
         "Addresses that no provider was waited for, by reason: pace, budget, breaker, disabled …",
+    ),
+    (
+        "ipstamp_tenant_records_total",
+        "Records read, by tenant; `unknown` where none is known, `other` beyond tenants.max_labels.",
+    ),
+    ("ipstamp_tenants", "Tenants that are served."),
+    (
+        "ipstamp_tenant_files_refused",
+        "Files of tenants that cannot be used: look at the log. Who was served before still is.",
     ),
 ];
 
@@ -188,6 +202,8 @@ pub struct Metrics {
     /// See [`METRICS`].
     pub answers: Family<ResultLabels, Counter>,
     /// See [`METRICS`].
+    pub late: Family<ResultLabels, Counter>,
+    /// See [`METRICS`].
     pub provider_requests: Family<ProviderCodeLabels, Counter>,
     /// See [`METRICS`].
     pub provider_seconds: Family<ProviderLabels, Histogram>,
@@ -205,6 +221,14 @@ pub struct Metrics {
     pub provider_refused: Family<ProviderLabels, Gauge>,
     /// See [`METRICS`].
     pub questions_refused: Family<ReasonLabels, Counter>,
+    /// See [`METRICS`].
+    pub tenant_records: Family<TenantRecordLabels, Counter>,
+    /// See [`METRICS`].
+    pub tenants: Gauge,
+    /// See [`METRICS`].
+    pub tenant_files_refused: Gauge,
+    /// Which tenants have a label.
+    pub tenant_labels: TenantLabels,
 }
 
 /// From a millisecond to the longest that a request may take.
@@ -261,6 +285,7 @@ impl Metrics {
             cache_bytes: Gauge::default(),
             cache_lookups: Family::default(),
             answers: Family::default(),
+            late: Family::default(),
             provider_requests: Family::default(),
             provider_seconds: Family::new_with_constructor(seconds),
             provider_addresses: Family::default(),
@@ -270,6 +295,10 @@ impl Metrics {
             provider_breaker: Family::default(),
             provider_refused: Family::default(),
             questions_refused: Family::default(),
+            tenant_records: Family::default(),
+            tenants: Gauge::default(),
+            tenant_files_refused: Gauge::default(),
+            tenant_labels: TenantLabels::default(),
         };
         metrics.register();
         metrics
@@ -307,6 +336,8 @@ impl Metrics {
         gauge("ipstamp_oldest_in_flight_seconds", &self.oldest_in_flight);
         gauge("ipstamp_cache_entries", &self.cache_entries);
         gauge("ipstamp_cache_bytes", &self.cache_bytes);
+        gauge("ipstamp_tenants", &self.tenants);
+        gauge("ipstamp_tenant_files_refused", &self.tenant_files_refused);
         let total = |name: &str| help(&format!("{name}_total"));
         registry.register("ipstamp_records", total("ipstamp_records"), self.records.clone());
         registry.register("ipstamp_sightings", total("ipstamp_sightings"), self.sightings.clone());
@@ -347,6 +378,7 @@ impl Metrics {
             self.cache_lookups.clone(),
         );
         registry.register("ipstamp_answers", total("ipstamp_answers"), self.answers.clone());
+        registry.register("ipstamp_late", total("ipstamp_late"), self.late.clone());
         registry.register(
             "ipstamp_consumer_lag_records",
             help("ipstamp_consumer_lag_records"),
@@ -410,6 +442,11 @@ impl Metrics {
             total("ipstamp_questions_refused"),
             self.questions_refused.clone(),
         );
+        registry.register(
+            "ipstamp_tenant_records",
+            total("ipstamp_tenant_records"),
+            self.tenant_records.clone(),
+        );
     }
 
     /// All metrics in the `OpenMetrics` text format.
@@ -425,6 +462,7 @@ impl Metrics {
 mod tests {
     use super::*;
     use crate::record::{Outcome, Partition, Role, Topic};
+    use crate::telemetry::TenantLabel;
 
     #[test]
     fn every_metric_is_described_and_every_description_is_a_metric() {
@@ -435,6 +473,7 @@ mod tests {
         metrics.commits.get_or_create(&ResultLabels { result: "ok" }).inc();
         metrics.kafka_errors.get_or_create(&CodeLabels { code: "_TRANSPORT" }).inc();
         metrics.answers.get_or_create(&ResultLabels { result: "read" }).inc();
+        metrics.late.get_or_create(&ResultLabels { result: "sent" }).inc();
         metrics.cache_lookups.get_or_create(&ResultLabels { result: "hit" }).inc();
         metrics.database_built.get_or_create(&DatabaseLabels { database: "city".into() }).set(1);
         metrics.database_broken.get_or_create(&DatabaseLabels { database: "city".into() }).inc();
@@ -443,14 +482,16 @@ mod tests {
         metrics.database_generation.get_or_create(&labels).set(1);
         let labels = RefusalLabels { database: "city".into(), reason: "older" };
         metrics.database_refusals.get_or_create(&labels).inc();
-        let labels = BudgetLabels { licence: "main".into(), period: "day" };
+        let labels =
+            BudgetLabels { licence: "main".into(), period: "day", tenant: TenantLabel::default() };
         metrics.budget_limit.get_or_create(&labels).set(1);
         metrics.budget_used.get_or_create(&labels).set(1);
         metrics.budget_gone.get_or_create(&labels).set(1);
         let labels = PartitionLabels::of(&Topic::new("logs"), Partition(0));
         metrics.consumer_lag.get_or_create(&labels).set(1);
-        let labels = ProviderLabels { provider: "ipinfo".into() };
-        let code = ProviderCodeLabels { provider: "ipinfo".into(), code: "200" };
+        let labels = ProviderLabels { provider: "ipinfo".into(), tenant: TenantLabel::default() };
+        let tenant = TenantLabel::default();
+        let code = ProviderCodeLabels { provider: "ipinfo".into(), code: "200", tenant };
         metrics.provider_requests.get_or_create(&code).inc();
         metrics.provider_addresses.get_or_create(&labels).inc();
         metrics.provider_seconds.get_or_create(&labels).observe(0.1);
@@ -459,7 +500,15 @@ mod tests {
         metrics.provider_quota.get_or_create(&labels).set(1);
         metrics.provider_breaker.get_or_create(&labels).set(1);
         metrics.provider_refused.get_or_create(&labels).set(1);
-        metrics.questions_refused.get_or_create(&ReasonLabels { reason: "pace" }).inc();
+        let tenant = TenantLabel::unknown();
+        let labels = ReasonLabels { reason: "pace", tenant: tenant.clone() };
+        metrics.questions_refused.get_or_create(&labels).inc();
+        metrics.tenant_records.get_or_create(&TenantRecordLabels { tenant }).inc();
+        assert!(
+            metrics.text().contains("reason=\"pace\",tenant=\"unknown\""),
+            "{}",
+            metrics.text()
+        );
         let text = metrics.text();
         let mut seen: Vec<&str> = text
             .lines()

@@ -4,11 +4,14 @@ mod health;
 mod labels;
 mod logging;
 mod metrics;
+mod tenant_labels;
 
 pub use health::{Check, Health, Problem, WorkerCounts};
 pub use labels::{
-    BudgetLabels, CodeLabels, DatabaseLabels, GenerationLabels, KindLabels, PartitionLabels,
-    ProviderCodeLabels, ProviderLabels, ReasonLabels, RefusalLabels, ResultLabels, TopicLabel,
+    BudgetLabels, CodeLabels, DatabaseLabels, GenerationLabels, KindLabels, OutcomeLabels,
+    PartitionLabels, ProviderCodeLabels, ProviderLabels, ReasonLabels, RefusalLabels, ResultLabels,
+    RoleLabels, TenantRecordLabels, TopicLabel,
 };
 pub use logging::{LogFormat, LogLevel, init_logging};
 pub use metrics::{METRICS, Metrics};
+pub use tenant_labels::{TenantLabel, TenantLabels};

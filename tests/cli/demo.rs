@@ -29,6 +29,33 @@ fn the_demo_ends_by_itself_with_an_audit_that_holds() {
         assert!(inserted(text), "no inserted {text} in {}", ended.out);
     }
     assert!(!ended.err.contains("WARN"), "{}", ended.err);
+    // The last counters are those of the end.
+    let mut lines = ended.err.lines().rev();
+    let counters = lines.find(|line| line.contains("  out ")).unwrap();
+    assert!(counters.contains("  in 2,000  out 2,000  enriched 1,"), "{counters}");
+}
+
+/// Scenario: the databases do not know all that is wanted. Guarantees: P12, the providers' stand-ins
+/// are asked for it in bulk; a person sees their facts in the events, and what asking cost.
+#[test]
+fn the_demo_shows_what_providers_add_and_what_asking_costs() {
+    let ended = ipstamp(&["demo", "--records", "5000"], b"");
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    for text in ["stand-ins of IPinfo", "providers ipinfo, ipgeolocation", "asked ", "saved $"] {
+        assert!(ended.err.contains(text), "no {text:?} in {}", ended.err);
+    }
+    let inserted: Vec<_> = ended.out.lines().filter(|line| line.starts_with('+')).collect();
+    for text in [r#""city_name": "Elmhaven""#, r#""number": 64507"#, r#""raw_scores""#] {
+        assert!(inserted.iter().any(|line| line.contains(text)), "no {text} in {}", ended.out);
+    }
+    let asked = ended.err.lines().find(|line| line.starts_with("  asked ")).unwrap();
+    let numbers: Vec<u64> = asked
+        .split(' ')
+        .filter_map(|word| word.trim_end_matches(',').replace(',', "").parse().ok())
+        .collect();
+    let [distinct, calls, a_call, paid] = numbers[..] else { panic!("{asked}") };
+    assert!(distinct > 1000 && paid >= distinct && calls < distinct / 10, "{asked}");
+    assert_eq!(a_call, paid / calls, "{asked}");
 }
 
 #[test]

@@ -128,3 +128,11 @@ fn a_file_that_is_not_there_is_unavailable() {
     assert_eq!(ended.code, 69);
     assert!(ended.err.contains("/no/such.ndjson: cannot be read"), "{}", ended.err);
 }
+
+#[test]
+fn a_topic_without_a_configuration_is_a_question_of_which_cluster() {
+    let folder = Folder::new();
+    let ended = ipstamp(&["estimate", "--mmdb", folder.city(), "--from", "topic:logs"], b"");
+    assert_eq!(ended.code, 64);
+    assert!(ended.err.contains("name it with --config"), "{}", ended.err);
+}

@@ -77,6 +77,19 @@ fn why_a_provider_is_not_asked_is_said_to_programs_by_name() {
 }
 
 #[test]
+fn a_database_that_the_order_names_for_nothing_that_it_has_is_not_asked() {
+    let (folder, listener) = (Folder::new(), listener());
+    let config = config(&folder, &listener, "order: {geo: [asn]}\n");
+    let arguments = ["explain", "-c", &config, "-w", "geo", "-f", "json", "81.2.3.4"];
+    let ended = ipstamp(&arguments, b"");
+    let line: Value = serde_json::from_str(&ended.out).unwrap();
+    let tiers = line["tiers"].as_array().unwrap();
+    let city = tiers.iter().find(|tier| tier["source"] == "city").unwrap();
+    assert_eq!((&city["asked"], &city["answers"]), (&json!(false), &Value::Null), "{line}");
+    assert_eq!(line["missing"], json!(["geo"]));
+}
+
+#[test]
 fn a_database_that_does_not_know_the_address_says_so() {
     let folder = Folder::new();
     let arguments = ["explain", "-m", folder.city(), "-w", "geo", "-f", "json", "81.3.0.1"];

@@ -110,8 +110,23 @@ fn a_database_that_is_not_there_ends_every_command_with_the_same_code() {
     for arguments in cases {
         let ended = ipstamp(&[arguments, &["-c", &config]].concat(), b"");
         assert_eq!(ended.code, 69, "{arguments:?}: {}", ended.err);
-        assert!(ended.err.contains("asn.mmdb: cannot be read"), "{arguments:?}: {}", ended.err);
+        let named = ["databases[1].path: ", "asn.mmdb: cannot be read"];
+        let said = named.iter().all(|words| ended.err.contains(words));
+        assert!(said, "{arguments:?}: {}", ended.err);
     }
+    std::fs::create_dir(folder.asn()).unwrap();
+    for arguments in cases {
+        let ended = ipstamp(&[arguments, &["-c", &config]].concat(), b"");
+        assert_eq!(ended.code, 78, "{arguments:?}: {}", ended.err);
+        assert!(ended.err.contains("asn.mmdb: is a directory"), "{arguments:?}: {}", ended.err);
+    }
+    let ended = ipstamp(&["lookup", "--mmdb", folder.asn(), "1.1.1.1"], b"");
+    assert!(
+        ended.err.contains("--mmdb: ") && ended.err.contains("is a directory"),
+        "{}",
+        ended.err
+    );
+    std::fs::remove_dir(folder.asn()).unwrap();
     std::fs::write(folder.asn(), "<html>").unwrap();
     for arguments in cases {
         let ended = ipstamp(&[arguments, &["-c", &config]].concat(), b"");

@@ -5,7 +5,9 @@ use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
-use ipstamp::config::{Config, Environment, File, Problem, parse, schema, show};
+use ipstamp::config::{
+    Config, Environment, File, Problem, Written, parse, parse_tenant, schema, show, tenant_schema,
+};
 use ipstamp::consume::consumer_settings;
 use ipstamp::publish::producer_settings;
 use rdkafka::ClientConfig;
@@ -77,11 +79,22 @@ fn the_smallest_file_is_enough_and_the_rest_are_the_careful_defaults() {
 fn what_is_wrong_is_said_with_its_place_its_key_and_a_remedy() {
     let cases = [
         // Keys.
+        ("providers: {ipinfo: {plan: core}}", "4:21 providers.ipinfo.token: is missing"),
+        (
+            "admin: off",
+            "4:8 admin: expected `admin: {listen: off}`, or an address and a port there",
+        ),
+        ("admin: {listen: 1}", "admin.listen: expected"),
+        ("admin: {port: 1}", "admin.port: unknown key; known here: listen"),
+        (
+            "providers: {ipinfo: {token: t, budget: {day: 0}}}",
+            "providers.ipinfo.budget.day: nothing could be spent, and 0 switches nothing off",
+        ),
         ("window: {record: 5}", "4:10 window.record: unknown key; did you mean `records`?"),
         ("wants: [geo]", "4:1 wants: unknown key; did you mean `want`?"),
         ("input: {topics: [a], grop: b}", "3:22 input.grop: unknown key; did you mean `group`?"),
         ("colour: red", "4:1 colour: unknown key; known here: kafka, input, output, want"),
-        ("input: {topics: [a]}", "3:8 input: the key `group` is missing"),
+        ("input: {topics: [a]}", "3:8 input.group: is missing"),
         ("kafka: {brokers: [a:1], brokers: [b:1]}", "3:25 brokers: the key stands twice"),
         // Types.
         ("workers: many", "4:10 workers: expected a whole number from 0 to 65535"),
@@ -135,6 +148,23 @@ fn what_is_wrong_is_said_with_its_place_its_key_and_a_remedy() {
         ("output: {topic: 'a b'}", "output.topic: the name of a topic is made of letters, digits"),
         ("output: {topic: '{topik}.x'}", "output.topic: only `{topic}` can be put in"),
         ("output: {topic: o, dead_letter: o}", "output.dead_letter: is the output topic itself"),
+        ("output: {topic: o, late_topic: o}", "output.late_topic: records go there"),
+        (
+            "output: {topic: o, dead_letter: d, late_topic: d}",
+            "3:36 output.late_topic: records go there",
+        ),
+        (
+            "output: {topic: o, late_topic: logs}",
+            "would read what ipstamp writes to output.late_topic",
+        ),
+        (
+            "output: {topic: o, late_topic: '{x}'}",
+            "output.late_topic: only `{topic}` can be put in",
+        ),
+        (
+            "order: {geo: [city]}",
+            "4:15 order.geo[0]: no database and no provider is called `city`; known here: nobody",
+        ),
         ("databases: [{path: a/x.mmdb}, {path: b/x.mmdb}]", "databases[1].path: another database"),
         ("database_store: {dir: ''}", "4:18 database_store.dir: the path names no folder"),
         ("database_store: {dir: a, keep: 0}", "4:32 database_store.keep: expected a"),
@@ -308,13 +338,19 @@ fn a_pattern_that_kafkas_client_reads_otherwise_is_refused() {
 
 #[test]
 fn real_topics_are_judged_as_the_file_is() {
-    let text = with(r"input: {topics: ['^logs\.[a-z]+$', b], group: g}")
-        .replace("topic: stamped", "topic: '{topic}.enriched', dead_letter: 'dlq.{topic}'");
+    let text = with(r"input: {topics: ['^logs\.[a-z]+$', b], group: g}").replace(
+        "topic: stamped",
+        "topic: '{topic}.enriched', dead_letter: 'dlq.{topic}', late_topic: '{topic}.late'",
+    );
     let config = Config::from(read(&text).unwrap());
     assert!(config.reads("logs.nginx") && config.reads("b") && !config.reads("logs.a.b"));
     assert!(!config.would_read_own_output("logs.nginx"));
     assert!(!config.reads("__consumer_offsets"), "Kafka's own topics are read when named only");
-    let written = ("b.enriched".to_string(), Some("dlq.b".to_string()));
+    let written = Written {
+        output: "b.enriched".into(),
+        dead_letter: Some("dlq.b".into()),
+        late: Some("b.late".into()),
+    };
     assert_eq!(config.written_for("b"), written);
 }
 
@@ -531,6 +567,34 @@ fn what_is_shown_is_a_configuration_and_means_the_same() {
     );
 }
 
+#[test]
+fn an_order_names_databases_in_any_order_and_before_providers() {
+    let with_order = |order: &str| {
+        with(&format!(
+            "databases: [{{path: a/x.mmdb}}, {{path: b/y.mmdb, name: own}}]\n\
+             providers: {{ipbot: {{}}}}\norder: {{privacy: [{order}]}}"
+        ))
+    };
+    for order in ["own, x, ipbot", "x", "ipbot", "own"] {
+        let said = read(&with_order(order)).map_err(|problems| said(&problems));
+        assert!(said.is_ok(), "{order}: {said:?}");
+    }
+    for (order, expected) in [
+        (
+            "ipbot, x",
+            "order.privacy[1]: memory is always asked first: put the database before ipbot",
+        ),
+        ("x, own, x", "order.privacy[2]: stands here twice"),
+        (
+            "x, y",
+            "order.privacy[1]: no database and no provider is called `y`; known here: x, own, ipbot",
+        ),
+    ] {
+        let said = refused(&with_order(order), &Table::default());
+        assert!(said.contains(expected), "{order}: {said}");
+    }
+}
+
 /// What the design shows to a newcomer, as far as it is built.
 #[test]
 fn the_first_config_of_the_front_page_is_accepted() {
@@ -562,12 +626,101 @@ deadline: 2s                         # how long a record may wait for a provider
 
 #[test]
 fn the_schema_that_is_shipped_is_the_one_that_is_in_force() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/config.schema.json");
-    let fresh = schema();
-    if std::env::var_os("IPSTAMP_UPDATE").is_some() {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, &fresh).unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
+    for (name, fresh) in [("config", schema()), ("tenant", tenant_schema())] {
+        let path = folder.join(name).with_extension("schema.json");
+        if std::env::var_os("IPSTAMP_UPDATE").is_some() {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(&path, &fresh).unwrap();
+        }
+        let shipped = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(shipped == fresh, "{} is stale; run with IPSTAMP_UPDATE=1", path.display());
     }
-    let shipped = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(shipped == fresh, "schemas/config.schema.json is stale; run with IPSTAMP_UPDATE=1");
+}
+
+// Tenants.
+
+fn tenants(by: &str) -> Config {
+    read(&with(&format!("tenants: {{by: {by}, dir: /t}}"))).unwrap().into()
+}
+
+/// What is said of a tenant's file beside a configuration with `by`.
+fn tenant_refused(by: &str, text: &str) -> String {
+    match parse_tenant(text.as_bytes(), &Table::default(), &tenants(by), None) {
+        Ok(_) => format!("accepted: {text}"),
+        Err(problems) => said(&problems),
+    }
+}
+
+const BY_TOPIC: &str = "{topic: '^logs-(a+)$'}";
+const BY_HEADER: &str = "{header: x}";
+
+#[test]
+fn what_is_wrong_with_tenants_is_said_with_its_place_and_a_remedy() {
+    for (line, expected) in [
+        ("tenants: {by: {}, dir: /t}", "4:11 tenants.by: nothing names the tenant; write {topic:"),
+        ("tenants: {by: {topic: '^(a)$', header: x}, dir: /t}", "tenants.by: only one can name"),
+        (
+            "tenants: {by: {topic: 'a'}, dir: /t}",
+            "4:16 tenants.by.topic: the pattern has to be for",
+        ),
+        ("tenants: {by: {topic: '^a$'}, dir: /t}", "tenants.by.topic: the pattern has no group"),
+        ("tenants: {by: {path: '$.a'}, dir: /t}", "tenants.by.path: `$` is no part of a path"),
+        ("tenants: {by: {header: x}}", "tenants.dir: is missing"),
+        (
+            "tenants: {by: {header: x}, dir: /t, unknown: dead_letter}",
+            "4:37 tenants.unknown: there is no topic for dead letters; set output.dead_letter",
+        ),
+        ("tenants: {by: {header: x}, dir: /t, unknown: drop}", "expected one of local, default"),
+        (
+            "tenants: {by: {header: x}, dir: /t}\nproviders: {ipinfo: {token: t, share: true}}",
+            "5:32 providers.ipinfo.share: only the plan Lite may be used for everybody",
+        ),
+        (
+            "providers: {ipinfo: {token: t, plan: lite, share: true}}",
+            "providers.ipinfo.share: is of no use without tenants",
+        ),
+    ] {
+        let said = refused(&with(line), &Table::default());
+        assert!(said.contains(expected), "{line}\n  said:     {said}\n  expected: {expected}");
+    }
+    for (by, text, expected) in [
+        (BY_TOPIC, "topics: [a]", "1:1 topics: is of no use where the topic's own name is"),
+        (BY_HEADER, "want: [geo]", "topics: no topic may name this tenant; list those whose"),
+        (BY_HEADER, "topics: ['^(']", "1:10 topics[0]: "),
+        (BY_TOPIC, "kafka: {}", "1:1 kafka: unknown key; known here: topics, want, networks"),
+        (
+            BY_TOPIC,
+            "want: [privcy]",
+            "want[0]: unknown fact group or field; did you mean `privacy`?",
+        ),
+        (BY_TOPIC, "databases: [{path: a/x}, {path: b/x}]", "databases[1].path: another database"),
+        (BY_TOPIC, "order: {geo: [x]}", "order.geo[0]: no database and no provider is called `x`"),
+        (
+            BY_TOPIC,
+            "providers: {ipinfo: {token: t, plan: lite, share: true}}",
+            "providers.ipinfo.share: only a licence of the main configuration can be for everybody",
+        ),
+        (
+            BY_TOPIC,
+            "providers: {ipgeolocation: {token: t, plan: paid}}",
+            "providers.ipgeolocation.budget: is missing",
+        ),
+        (BY_TOPIC, "cache: {share: 1}", "cache.share: expected true or"),
+    ] {
+        let said = tenant_refused(by, text);
+        assert!(said.contains(expected), "{text}\n  said:     {said}\n  expected: {expected}");
+    }
+}
+
+#[test]
+fn a_tenants_file_that_is_shown_means_the_same_and_has_no_token() {
+    let text = "providers: {ipbot: {token: c4n4ry-T0ken}}\nwant: [geo]\ncache: {share: true}";
+    let config = tenants(BY_TOPIC);
+    let read =
+        |text: &str| parse_tenant(text.as_bytes(), &Table::default(), &config, None).unwrap();
+    let shown = show(&read(text));
+    assert!(!shown.contains(CANARY) && shown.contains("***"), "{shown}");
+    assert_eq!(read(&shown).without_tokens(), read(text).without_tokens());
+    assert!(!format!("{:?}", read(text)).contains(CANARY));
 }

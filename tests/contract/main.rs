@@ -14,5 +14,6 @@ mod providers;
 mod readme;
 mod sample_databases;
 mod samples;
+#[expect(dead_code, reason = "what a stand-in can do is tried elsewhere too")]
 #[path = "../support/standin/mod.rs"]
 mod standin;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use ipstamp::command::Cli;
-use ipstamp::config::{Environment, parse, schema};
+use ipstamp::config::{Config, Environment, parse, parse_tenant, schema};
 use ipstamp::pipeline::{Ask, Stamp, StampSettings, Stamper};
 use ipstamp::resolve::{Database, DatabaseSet, Want, Wants};
 use ipstamp::telemetry::METRICS;
@@ -54,8 +54,18 @@ fn every_configuration_of_the_readme_loads() {
     let text = readme();
     let blocks = blocks(&text, "yaml");
     assert!(blocks.len() >= 2, "the README has lost its configurations");
+    let mut before = None;
     for block in blocks {
-        if let Err(problems) = parse(block.as_bytes(), &Everything) {
+        // A tenant's file stands behind the configuration that it belongs to.
+        let problems = if block.starts_with("# /etc/ipstamp/tenants/") {
+            let main: &Config = before.as_ref().unwrap();
+            parse_tenant(block.as_bytes(), &Everything, main, None).err()
+        } else {
+            let read = parse(block.as_bytes(), &Everything);
+            before = read.as_ref().ok().cloned().map(Config::from);
+            read.err()
+        };
+        if let Some(problems) = problems {
             let said: Vec<_> = problems.iter().map(ToString::to_string).collect();
             panic!("{}\n\n{block}", said.join("\n"));
         }
@@ -111,7 +121,7 @@ fn every_key_in_the_readmes_table_exists() {
 #[test]
 fn the_readmes_event_comes_out_as_it_is_shown() {
     let text = readme();
-    let [before, after] = blocks(&text, "json")[..] else {
+    let [before, after, ..] = blocks(&text, "json")[..] else {
         panic!("not one event before and after")
     };
     let database = |name: &str| {

@@ -16,7 +16,6 @@ use crate::support::patience::{seconds, until};
 use crate::support::turn;
 
 const KEPT: &[(&str, &str)] = &[("cleanup.policy", "compact")];
-const TENANT: CacheScope = CacheScope(7);
 
 /// One process of a fleet, with a scope of its own number for the tenant `acme`.
 struct Process {
@@ -26,16 +25,19 @@ struct Process {
 }
 
 impl Process {
-    fn start(brokers: &str, topic: &str, scopes: &[(CacheScope, &str)]) -> Self {
+    /// Knows these scopes beside the shared one, numbered in this order.
+    fn start(brokers: &str, topic: &str, scopes: &[&str]) -> Self {
         let cache = Cache::new(&CacheConfig::default(), &["other".into(), "ipinfo".into()]);
         let (cache, metrics) = (Arc::new(cache), Arc::new(Metrics::new()));
+        for scope in scopes {
+            cache.scope(scope);
+        }
         let mut client = ClientConfig::new();
         client.set("bootstrap.servers", brokers);
         let answers = Answers::start(&AnswersSettings {
             client,
             topic: topic.into(),
             cache: Arc::clone(&cache),
-            scopes: scopes.iter().map(|(scope, name)| (*scope, (*name).to_owned())).collect(),
             metrics: Arc::clone(&metrics),
         });
         Self { cache, metrics, answers: answers.unwrap() }
@@ -60,6 +62,11 @@ impl Process {
     }
 }
 
+/// The scope that is called `acme`.
+fn tenant(process: &Process) -> CacheScope {
+    process.cache.scope("acme")
+}
+
 fn asked() -> GroupSet {
     [FactGroup::Geo, FactGroup::Privacy].into_iter().collect()
 }
@@ -67,8 +74,6 @@ fn asked() -> GroupSet {
 fn address(number: u32) -> IpAddr {
     Ipv4Addr::from(0x0800_0000 + number).into()
 }
-
-const SHARED: (CacheScope, &str) = (CacheScope::SHARED, "shared");
 
 /// Scenario: two processes of a fleet; one is told of addresses, in the shared scope and in a
 /// tenant's, which has another number in the other process; a third serves only another tenant.
@@ -78,25 +83,27 @@ fn what_one_process_was_told_the_others_know_in_the_same_scope_only() {
     let _turn = turn::together();
     let Some(brokers) = broker::shared() else { return };
     Client::new(brokers).create_topic("answers-shared", 3, KEPT);
-    let one = Process::start(brokers, "answers-shared", &[SHARED, (TENANT, "acme")]);
-    let two = Process::start(brokers, "answers-shared", &[SHARED, (CacheScope(9), "acme")]);
-    let strange = Process::start(brokers, "answers-shared", &[(TENANT, "globex")]);
+    let one = Process::start(brokers, "answers-shared", &["acme"]);
+    let two = Process::start(brokers, "answers-shared", &["other", "acme"]);
+    let strange = Process::start(brokers, "answers-shared", &["globex"]);
     for number in 0..50 {
         one.is_told(CacheScope::SHARED, address(number));
-        one.is_told(TENANT, address(100 + number));
+        one.is_told(tenant(&one), address(100 + number));
     }
     until("the other knows all", seconds(60), || {
         (0..50).all(|number| {
             two.knows(CacheScope::SHARED, address(number))
-                && two.knows(CacheScope(9), address(100 + number))
+                && two.knows(tenant(&two), address(100 + number))
         })
     });
     let entry = |process: &Process| process.cache.get(CacheScope::SHARED, address(3)).unwrap();
     assert_eq!(entry(&one), entry(&two), "the very same, in one reply");
-    until("all has passed the third", seconds(60), || strange.counted("foreign") == 200);
-    assert_eq!(strange.cache.version(), 0);
+    until("all has passed the third", seconds(60), || strange.counted("foreign") == 100);
+    let globex = strange.cache.scope("globex");
+    assert_eq!(strange.cache.get(globex, address(100)), None);
+    assert_ne!(tenant(&one), tenant(&two), "numbers are a process's own");
     assert_eq!(two.cache.get(CacheScope::SHARED, address(100)), None);
-    assert_eq!(two.cache.get(TENANT, address(100)), None);
+    assert_eq!(two.cache.get(tenant(&one), address(100)), None, "by the number of another");
     // What comes back to the one that wrote it is nothing new.
     until("all has come back", seconds(60), || one.counted("known") == 200);
     assert_eq!(one.cache.version(), 100);
@@ -113,7 +120,7 @@ fn a_restart_forgets_nothing_and_what_is_damaged_is_passed_over_and_counted() {
     let Some(brokers) = broker::shared() else { return };
     let client = Client::new(brokers);
     client.create_topic("answers-restart", 1, KEPT);
-    let first = Process::start(brokers, "answers-restart", &[SHARED]);
+    let first = Process::start(brokers, "answers-restart", &[]);
     for number in 0..500 {
         first.is_told(CacheScope::SHARED, address(number));
     }
@@ -133,13 +140,13 @@ fn a_restart_forgets_nothing_and_what_is_damaged_is_passed_over_and_counted() {
     client.write("answers-restart", damaged);
     let tombstone = [record("shared/9.9.9.9/geo", None)];
     client.write("answers-restart", tombstone);
-    let second = Process::start(brokers, "answers-restart", &[SHARED]);
+    let second = Process::start(brokers, "answers-restart", &[]);
     for number in 500..1000 {
         second.is_told(CacheScope::SHARED, address(number));
     }
     second.answers.stop();
 
-    let third = Process::start(brokers, "answers-restart", &[SHARED]);
+    let third = Process::start(brokers, "answers-restart", &[]);
     until("everything is known", seconds(60), || {
         (0..1000).all(|number| third.knows(CacheScope::SHARED, address(number)))
     });
@@ -152,8 +159,8 @@ fn a_restart_forgets_nothing_and_what_is_damaged_is_passed_over_and_counted() {
 fn a_process_does_not_wait_for_the_topic_and_uses_it_when_it_is_there() {
     let _turn = turn::together();
     let Some(brokers) = broker::shared() else { return };
-    let one = Process::start(brokers, "answers-late", &[SHARED]);
-    let two = Process::start(brokers, "answers-late", &[SHARED]);
+    let one = Process::start(brokers, "answers-late", &[]);
+    let two = Process::start(brokers, "answers-late", &[]);
     one.is_told(CacheScope::SHARED, address(0));
     assert!(one.knows(CacheScope::SHARED, address(0)));
     Client::new(brokers).create_topic("answers-late", 2, KEPT);

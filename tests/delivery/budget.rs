@@ -109,7 +109,7 @@ fn a_process_that_is_stopped_gives_back_what_it_did_not_spend() {
     let (code, stdout, stderr) = told(brokers, "stopped-ledger", &["quota", "--format", "json"]);
     assert_eq!(code, Some(0), "{stderr}");
     let quotas: serde_json::Value = serde_json::from_str(&stdout).unwrap();
-    assert_eq!(quotas, serde_json::json!([]), "who has left has no word on the limit");
+    assert_eq!(quotas["budgets"], serde_json::json!([]), "who has left has no word on the limit");
 }
 
 /// Scenario: a fleet has spent half of its budget; a person asks for it, and for what is missing.
@@ -127,13 +127,18 @@ fn a_person_is_told_what_is_left_and_what_is_wrong_with_the_ledger() {
 
     let (code, stdout, stderr) = told(brokers, "asked-ledger", &["quota", "--format", "json"]);
     assert_eq!(code, Some(0), "{stderr}");
-    let quotas: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    let printed: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    let quotas = &printed["budgets"];
     assert_eq!(quotas[0]["licence"], LICENCE, "{quotas}");
     assert_eq!(quotas[0]["limit"], BUDGET, "{quotas}");
     assert!(quotas[0]["used"].as_u64().unwrap() >= BUDGET / 2, "{quotas}");
     let (code, _, stderr) = told(brokers, "no-ledger", &["quota"]);
+    assert_eq!(code, Some(0), "there is no budget that could be kept there: {stderr}");
+    let limited = "no-ledger}\nproviders: {generic: {own: {url: 'http://127.0.0.1:9/{ip}', \
+                   fields: {geo.city_name: /city}, budget: {day: 5}}}";
+    let (code, _, stderr) = told(brokers, limited, &["quota"]);
     assert_eq!(code, Some(69), "{stderr}");
-    assert!(stderr.contains("kafka-topics"), "{stderr}");
+    assert!(stderr.contains("does not exist; `ipstamp check` prints the command"), "{stderr}");
 
     client.create_topic("thin-ledger", 1, &[("cleanup.policy", "compact")]);
     let remedy = "--alter --entity-type topics --entity-name thin-ledger --add-config \

@@ -6,18 +6,27 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[expect(dead_code, reason = "other tests look at the documents themselves")]
+#[path = "../support/openapi.rs"]
+mod openapi;
+#[expect(dead_code, reason = "what a stand-in can do is tried elsewhere too")]
+#[path = "../support/standin/mod.rs"]
+mod standin;
+
 mod answers;
 mod bomb;
 mod broker_faults;
 mod budget;
 mod fidelity;
 mod gaps;
+mod looking;
 mod members;
 mod refused;
 mod resets;
 mod rights;
 mod secured;
 mod shutdown;
+mod spending;
 mod spoilt;
 mod storm;
 mod swaps;

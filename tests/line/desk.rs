@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ipstamp::record::{Outcome, Reason};
 use ipstamp::resolve::desk::{BatchSettings, LicenceSettings, Limit};
-use ipstamp::telemetry::{Metrics, ProviderCodeLabels, ProviderLabels};
+use ipstamp::telemetry::{Metrics, ProviderCodeLabels, ProviderLabels, TenantLabel};
 
 use crate::double::{Double, Says, city, facts, licence};
 use crate::line::{Line, Setup};
@@ -20,19 +20,23 @@ use crate::support::client::{Client, Outgoing};
 use crate::support::patience::{seconds, until};
 
 /// The `number`th of many addresses of global scope.
-fn address(number: u16) -> IpAddr {
+pub(crate) fn address(number: u16) -> IpAddr {
     let [high, low] = number.to_be_bytes();
     IpAddr::V4(Ipv4Addr::new(8, 8, high, low))
 }
 
-fn event(number: usize, partition: i32, address: IpAddr) -> Outgoing {
+pub(crate) fn event(number: usize, partition: i32, address: IpAddr) -> Outgoing {
     let value = format!(r#"{{"n":{number},"source":{{"ip":"{address}"}}}}"#);
     Outgoing { partition, value: Some(value.into()), ..Outgoing::default() }
 }
 
 /// Of ten events three are about an address that memory does not know, the others about one that
 /// nobody is ever asked for.
-fn stream(events: usize, distinct: usize, partitions: i32) -> impl Iterator<Item = Outgoing> {
+pub(crate) fn stream(
+    events: usize,
+    distinct: usize,
+    partitions: i32,
+) -> impl Iterator<Item = Outgoing> {
     let mut missed = 0;
     (0..events).map(move |number| {
         let misses = number % 10 < 3;
@@ -42,7 +46,7 @@ fn stream(events: usize, distinct: usize, partitions: i32) -> impl Iterator<Item
     })
 }
 
-fn cluster(partitions: i32) -> (Mock, Client) {
+pub(crate) fn cluster(partitions: i32) -> (Mock, Client) {
     let mock = Mock::start();
     mock.create(&["in", "out"], partitions);
     let client = mock.client();
@@ -54,12 +58,13 @@ fn knows() -> Arc<Double> {
 }
 
 fn requests(metrics: &Metrics, code: &'static str) -> u64 {
-    let labels = ProviderCodeLabels { provider: "double".into(), code };
+    let labels =
+        ProviderCodeLabels { provider: "double".into(), code, tenant: TenantLabel::default() };
     metrics.provider_requests.get(&labels).map_or(0, |count| count.get())
 }
 
-fn breaker_is_open(line: &Line) -> bool {
-    let labels = ProviderLabels { provider: "double".into() };
+pub(crate) fn breaker_is_open(line: &Line) -> bool {
+    let labels = ProviderLabels { provider: "double".into(), tenant: TenantLabel::default() };
     line.metrics.provider_breaker.get(&labels).is_some_and(|state| state.get() > 0)
 }
 

@@ -1,6 +1,6 @@
 //! A provider that answers as it is told over real HTTP, and remembers what it was asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use ipstamp::record::{Address, Enrichment, FactGroup, Geo, GroupSet, Reason};
 use ipstamp::resolve::desk::{BatchSettings, HttpSettings, LicenceSettings};
 use ipstamp::resolve::{
@@ -43,6 +44,8 @@ struct Shared {
     /// How long each call takes.
     takes: Duration,
     calls: Mutex<Vec<(Instant, Vec<IpAddr>)>>,
+    /// The tokens that it was shown.
+    tokens: Mutex<BTreeSet<String>>,
     gate: watch::Sender<bool>,
 }
 
@@ -58,8 +61,13 @@ impl Double {
         says: impl Fn(IpAddr) -> Says + Send + Sync + 'static,
     ) -> Arc<Self> {
         let gate = watch::Sender::new(false);
-        let shared =
-            Arc::new(Shared { says: Box::new(says), takes, calls: Mutex::default(), gate });
+        let shared = Arc::new(Shared {
+            says: Box::new(says),
+            takes,
+            calls: Mutex::default(),
+            tokens: Mutex::default(),
+            gate,
+        });
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -96,6 +104,11 @@ impl Double {
         asked
     }
 
+    /// The tokens that it was shown, as they stand in the header.
+    pub(crate) fn tokens(&self) -> Vec<String> {
+        self.shared.tokens.lock().unwrap().iter().cloned().collect()
+    }
+
     /// Lets out all answers that wait.
     pub(crate) fn open(&self) {
         self.shared.gate.send_replace(true);
@@ -123,6 +136,7 @@ impl Double {
 pub(crate) fn licence(base_url: &str, most: usize) -> LicenceSettings {
     LicenceSettings {
         name: "double".into(),
+        key: "providers.generic.double".into(),
         api: Arc::new(Plain { most }),
         base_url: Some(base_url.to_owned()),
         limits: Vec::new(),
@@ -146,7 +160,9 @@ impl Drop for Double {
     }
 }
 
-async fn answer(State(shared): State<Arc<Shared>>, body: Bytes) -> String {
+async fn answer(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> String {
+    let shown = headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
+    shared.tokens.lock().unwrap().extend(shown);
     let addresses: Vec<IpAddr> = serde_json::from_slice(&body).unwrap();
     shared.calls.lock().unwrap().push((Instant::now(), addresses.clone()));
     tokio::time::sleep(shared.takes).await;

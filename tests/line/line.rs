@@ -132,6 +132,7 @@ impl Line {
             publish: publish::Config {
                 topic: setup.output.clone(),
                 dead_letter: None,
+                late_topic: None,
                 partition: Partitioning::Auto,
                 compression: Compression::None,
                 on_undeliverable: OnUndeliverable::Halt,
@@ -141,6 +142,8 @@ impl Line {
             drain: setup.drain,
             until_end: false,
             desk,
+            leavers: None,
+            tenancy: None,
             runtime: runtime.handle().clone(),
             signals: heard,
             health: Arc::clone(&health),

@@ -48,6 +48,7 @@ impl Way {
         let config = Config {
             topic: "out".into(),
             dead_letter: None,
+            late_topic: None,
             partition: Partitioning::Auto,
             compression: Compression::None,
             on_undeliverable: OnUndeliverable::Halt,

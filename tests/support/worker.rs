@@ -38,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) output: String,
     /// `output.dead_letter`
     pub(crate) dead_letter: Option<String>,
+    /// `output.late_topic`
+    pub(crate) late_topic: Option<String>,
     /// `output.partition`
     pub(crate) partition: &'static str,
     /// `workers`
@@ -46,6 +48,8 @@ pub(crate) struct Settings {
     pub(crate) window_records: u32,
     /// `databases`; small ones of its own where none are given.
     pub(crate) databases: Option<Databases>,
+    /// Further ones: a name and the file.
+    pub(crate) further: Vec<(&'static str, PathBuf)>,
     /// `want`, as the inside of a YAML list.
     pub(crate) want: &'static str,
     /// Further sections, as lines of YAML.
@@ -68,10 +72,12 @@ impl Settings {
             on_unparsable: "pass",
             output: output.to_owned(),
             dead_letter: None,
+            late_topic: None,
             partition: "auto",
             workers: 1,
             window_records: 4096,
             databases: None,
+            further: Vec::new(),
             want: "geo, as",
             more: String::new(),
         }
@@ -85,15 +91,19 @@ impl Settings {
         let optional = |name: &str, value: &Option<String>| {
             value.as_ref().map(|value| format!("  {name}: {value:?}\n")).unwrap_or_default()
         };
+        let further = self.further.iter();
+        let further = further.fold(String::new(), |all, (name, path)| {
+            format!("{all}  - {{name: {name}, path: '{}'}}\n", path.display())
+        });
         let topics: Vec<_> = self.topics.iter().map(|topic| format!("'{topic}'")).collect();
         format!(
             "kafka:\n  brokers: [{brokers:?}]\n  security: {{{security}}}\n  client: {{{client}}}\n\
              input:\n  topics: [{topics}]\n  group: {group:?}\n  start: {start}\n\
              \x20 on_offset_out_of_range: {lost}\n\
              \x20 assignor: {assignor}\n  on_unparsable: {unparsable}\n{member}\
-             output:\n  topic: {output:?}\n{dead}  profile: ecs\n  partition: {partition}\n\
+             output:\n  topic: {output:?}\n{dead}{late}  profile: ecs\n  partition: {partition}\n\
              want: [{want}]\n\
-             databases:\n  - {{name: city, path: '{city}'}}\n  - {{name: asn, path: '{asn}'}}\n\
+             databases:\n  - {{name: city, path: '{city}'}}\n  - {{name: asn, path: '{asn}'}}\n{further}\
              workers: {workers}\n\
              window: {{records: {window}}}\n\
              admin: {{listen: \"{admin}\"}}\n{more}\n",
@@ -109,6 +119,7 @@ impl Settings {
             member = optional("member", &self.member),
             output = self.output,
             dead = optional("dead_letter", &self.dead_letter),
+            late = optional("late_topic", &self.late_topic),
             partition = self.partition,
             client = client.join(", "),
             topics = topics.join(", "),

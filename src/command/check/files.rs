@@ -7,11 +7,12 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::report::Report;
+use crate::command::databases::key;
 use crate::config::Config;
 use crate::database::{open_networks, stem, verify};
 use crate::kafka::Security;
 use crate::record::{Day, FactGroup, GroupSet};
-use crate::resolve::{Database, Wants};
+use crate::resolve::{Database, DatabaseConfig, Order, Want, Wants, asked_for};
 
 /// A database that is older than this is worth a word.
 const OLD: Duration = Duration::from_secs(60 * 24 * 60 * 60);
@@ -49,50 +50,96 @@ fn try_to_read(path: &Path) -> io::Result<()> {
 }
 
 fn databases(config: &Config, now: SystemTime, report: &mut Report) {
+    let networks = config.networks.as_deref();
+    let covered = covered_by(networks, &config.databases, &config.order, "", Some(now), report);
+    let covered = covered.or(super::providers::cover(&config.providers, &config.order));
+    let needed = config.tenants.is_none();
+    want(&Answering { wanted: &config.want, prefix: "", covered, needed }, report);
+}
+
+/// Opens these databases, and gives what they can answer. `prefix` stands before each one's name;
+/// without a time none is judged by its age.
+pub(super) fn covered_by(
+    networks: Option<&Path>,
+    databases: &[DatabaseConfig],
+    order: &Order,
+    prefix: &str,
+    now: Option<SystemTime>,
+    report: &mut Report,
+) -> GroupSet {
     let mut covered = GroupSet::EMPTY;
-    if let Some(path) = &config.networks {
+    if let Some(path) = networks {
+        let subject = format!("{prefix}networks");
         match open_networks(path) {
             Ok(table) => {
                 covered = covered.or(table.covers());
-                report
-                    .ok("networks", format!("{}, has {}", path.display(), joined(table.covers())));
+                let found = format!("{}, has {}", path.display(), joined(table.covers()));
+                report.ok(subject, found);
             }
             Err(error) => {
-                report.missing(
-                    "networks",
-                    error.to_string(),
-                    "mend the table, or take `networks` away",
-                );
+                let remedy = "mend the table, or take `networks` away";
+                report.missing(subject, error.to_string(), remedy);
             }
         }
     }
-    for database in &config.databases {
-        let name = database.name.clone().unwrap_or_else(|| stem(&database.path));
-        let subject = format!("database {name}");
+    let name =
+        |database: &DatabaseConfig| database.name.clone().unwrap_or_else(|| stem(&database.path));
+    let names: Vec<String> = databases.iter().map(name).collect();
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    for (at, (database, name)) in databases.iter().zip(&names).enumerate() {
+        let subject = format!("database {prefix}{name}");
         match verify(database) {
             Ok(opened) => {
-                covered = covered.or(opened.covers());
-                judge(&subject, &opened, now, report);
+                covered = covered.or(opened.covers().and(asked_for(name, &all, order)));
+                if let Some(now) = now {
+                    judge(&subject, &opened, now, report);
+                }
             }
             Err(error) => report.missing(
                 subject,
-                error.to_string(),
+                format!("{}: {error}", key(at)),
                 "put a whole .mmdb file there that this user may read",
             ),
         }
     }
-    let Ok(wants) = Wants::new(&config.want) else { return };
-    let covered = covered.or(super::providers::cover(config));
+    covered
+}
+
+/// What is wanted, and what can be answered.
+pub(super) struct Answering<'c> {
+    pub(super) wanted: &'c [Want],
+    /// Before each group's name.
+    pub(super) prefix: &'c str,
+    pub(super) covered: GroupSet,
+    /// Whether it is a fault that something is not; else tenants have sources of their own.
+    pub(super) needed: bool,
+}
+
+/// Says what nobody can answer.
+pub(super) fn want(answering: &Answering<'_>, report: &mut Report) {
+    let Answering { wanted, prefix, covered, needed } = *answering;
+    let Ok(wants) = Wants::new(wanted) else { return };
     for group in wants.groups().without(covered).iter() {
-        report.missing(
-            format!("want {group}"),
-            "no configured database and no provider can answer it",
-            format!("add a source that has {group}, or remove it from want"),
-        );
+        let subject = format!("want {prefix}{group}");
+        if needed {
+            report.missing(
+                subject,
+                "no configured database and no provider can answer it",
+                format!("add a source that has {group}, or remove it from want"),
+            );
+        } else {
+            report.warning(
+                subject,
+                "nobody can answer it for records of which no tenant is known",
+                format!("add a source that has {group}, where that is not meant"),
+            );
+        }
     }
     let answered = wants.groups().and(covered);
     if !answered.is_empty() {
-        report.ok("want", format!("{} can be answered", joined(answered)));
+        let subject = format!("want {prefix}");
+        let subject = subject.trim_end_matches(['/', ' ']);
+        report.ok(subject, format!("{} can be answered", joined(answered)));
     }
 }
 

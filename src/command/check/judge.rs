@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::cluster::{Cluster, Group, Limits, Topic};
 use super::report::Report;
-use crate::config::Config;
+use crate::config::{Config, Written};
 use crate::consume::Assignor;
 use crate::kafka::{Operation, Protocol};
 use crate::publish::Partitioning;
@@ -24,17 +24,21 @@ pub(super) fn inputs(config: &Config, cluster: &Cluster) -> Vec<String> {
     present.map(|(name, _)| name.clone()).filter(|name| config.reads(name)).collect()
 }
 
-/// The topics that it would write to, each with the inputs that feed it and whether it is for dead
-/// letters.
+/// The topics that it would write to, each with the inputs that feed it and what it is for.
 pub(super) fn outputs(config: &Config, inputs: &[String]) -> BTreeMap<String, Feed> {
     let mut outputs: BTreeMap<String, Feed> = BTreeMap::new();
     for input in inputs {
-        let (output, dead_letter) = config.written_for(input);
-        outputs.entry(output).or_default().inputs.push(input.clone());
-        if let Some(dead_letter) = dead_letter {
-            let feed = outputs.entry(dead_letter).or_default();
+        let written = config.written_for(input);
+        let topics = [
+            (Some(written.output), Use::Output),
+            (written.dead_letter, Use::DeadLetters),
+            (written.late, Use::LateAnswers),
+        ];
+        for (topic, is_for) in topics {
+            let Some(topic) = topic else { continue };
+            let feed = outputs.entry(topic).or_default();
             feed.inputs.push(input.clone());
-            feed.dead_letters = true;
+            feed.is_for = is_for;
         }
     }
     outputs
@@ -44,7 +48,26 @@ pub(super) fn outputs(config: &Config, inputs: &[String]) -> BTreeMap<String, Fe
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Feed {
     pub(super) inputs: Vec<String>,
-    pub(super) dead_letters: bool,
+    pub(super) is_for: Use,
+}
+
+/// What a topic is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Use {
+    #[default]
+    Output,
+    DeadLetters,
+    LateAnswers,
+}
+
+impl Use {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Output => "output",
+            Self::DeadLetters => "dead letters",
+            Self::LateAnswers => "late answers",
+        }
+    }
 }
 
 /// How commands address the cluster.
@@ -148,7 +171,7 @@ fn judge_inputs(
         }
     }
     for input in inputs.iter().filter(|input| config.would_read_own_output(input)) {
-        let (output, _) = config.written_for(input);
+        let Written { output, .. } = config.written_for(input);
         report.missing(
             format!("input {input}"),
             format!("what is written for it, as to {output}, would be read again"),
@@ -165,22 +188,22 @@ fn judge_outputs(
     report: &mut Report,
 ) {
     for (name, feed) in outputs(config, inputs) {
-        let kind = if feed.dead_letters { "dead letters" } else { "output" };
-        let subject = format!("{kind} {name}");
+        let is_output = feed.is_for == Use::Output;
+        let subject = format!("{} {name}", feed.is_for.name());
         let counts: BTreeSet<usize> =
             feed.inputs.iter().filter_map(|input| shape(cluster, input)).map(|(n, _)| n).collect();
         let most = counts.last().copied().unwrap_or(1);
         match cluster.topics.get(&name) {
             Some(Topic::Present { partitions, limits, .. }) => {
                 let same = counts.len() == 1 && counts.contains(partitions);
-                if !feed.dead_letters && config.publish.partition == Partitioning::Same && !same {
+                if is_output && config.publish.partition == Partitioning::Same && !same {
                     let start = commands.start("kafka-topics");
                     report.missing(
                         &subject,
                         format!("{partitions} partitions, but its inputs have {}", list(&counts)),
                         format!("{start} --alter --topic {name} --partitions {most}"),
                     );
-                } else if feed.dead_letters || config.publish.partition == Partitioning::Key {
+                } else if !is_output || config.publish.partition == Partitioning::Key {
                     report.ok(&subject, format!("{partitions} partitions"));
                 } else {
                     let how = if same {
@@ -234,7 +257,9 @@ fn judge_limits(
         );
         return;
     };
-    let largest = feed.inputs.iter().filter_map(|input| match cluster.topics.get(input) {
+    // Late answers are small, whatever the events are.
+    let as_large = feed.inputs.iter().filter(|_| feed.is_for != Use::LateAnswers);
+    let largest = as_large.filter_map(|input| match cluster.topics.get(input) {
         Some(Topic::Present { limits: Some(limits), .. }) => Some(limits.max_message_bytes),
         _ => None,
     });
@@ -509,6 +534,28 @@ mod tests {
             );
             assert!(said.contains(&command), "{command}{said}");
         }
+    }
+
+    #[test]
+    fn the_topic_for_late_answers_is_looked_at_and_what_is_published_there_may_be_small() {
+        let config = config(LOGIN, "a", "topic: out, late_topic: '{topic}.late', partition: same");
+        let small = Topic::Present {
+            partitions: 1,
+            replication: 1,
+            limits: Some(Limits { max_message_bytes: 999, compacted: false }),
+        };
+        let all = [("a", topic(2)), ("out", topic(2)), ("a.late", small)];
+        let mut cluster = cluster(&all[..2]);
+        let absent = said(&config, &cluster);
+        let missing = "missing  late answers a.late: no such topic\n         > kafka-topics \
+                       --bootstrap-server k:1 --command-config admin.properties --create --topic a.late";
+        assert!(absent.contains(missing), "{absent}");
+        cluster.topics.insert("a.late".into(), all[2].1.clone());
+        cluster.rights.insert("a.late".into(), Operations::of(&[Operation::Describe]));
+        let said = said(&config, &cluster);
+        assert!(said.contains("ok       late answers a.late: 1 partitions\n"), "{said}");
+        assert!(!said.contains("max.message.bytes"), "{said}");
+        assert!(said.contains("missing  right to write a.late: Write is refused"), "{said}");
     }
 
     #[test]

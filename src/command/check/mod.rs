@@ -8,12 +8,14 @@ mod judge;
 mod providers;
 mod ledger;
 mod report;
+mod tenants;
 
 use std::time::SystemTime;
 
 use clap::Args;
 
 use super::output::{Format, print};
+use super::tenants::tenants_budgets;
 use super::{Exit, Failure, Source};
 use crate::config::Config;
 use crate::fleet::{LedgerTopic, retention_wanted};
@@ -28,6 +30,7 @@ Examples:
   ipstamp check --config ipstamp.yaml
   ipstamp check --config ipstamp.yaml --offline          no broker needed
   ipstamp check --config ipstamp.yaml --replicas 3 --format json
+  ipstamp check --config ipstamp.yaml --tenant acme      one tenant's file, before it goes live
 
 Exit codes: 0 run can work, 1 something is missing, 69 no broker answers, 77 the brokers refuse
 us, 78 the configuration is refused. Warnings do not change the code.")]
@@ -38,6 +41,9 @@ pub(super) struct CheckArgs {
     /// How many processes with this configuration will run
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     replicas: u16,
+    /// Look at this tenant's file only; the brokers are not asked
+    #[arg(long, value_name = "NAME")]
+    tenant: Option<String>,
     /// How it is printed: text for people, json for programs
     #[arg(short, long, value_enum, default_value_t)]
     format: Format,
@@ -49,9 +55,15 @@ pub(super) fn check(source: &Source, args: &CheckArgs) -> Result<Exit, Failure> 
     let config = Config::from(source.load()?);
     let mut report = Report::default();
     report.ok("configuration", format!("{} is sound", source.path().display()));
-    files::check(&config, SystemTime::now(), &mut report);
-    providers::check(&config, args.offline, &mut report)?;
-    let asked = if args.offline { Ok(()) } else { ask(&config, args, &mut report) };
+    let asked = if let Some(name) = &args.tenant {
+        tenants::check_one(&config, name, args.offline, &mut report)?;
+        Ok(())
+    } else {
+        files::check(&config, SystemTime::now(), &mut report);
+        providers::check(&config, args.offline, &mut report)?;
+        tenants::check(&config, args.offline, SystemTime::now(), &mut report)?;
+        if args.offline { Ok(()) } else { ask(&config, args, &mut report) }
+    };
     // People read it below, on stderr; programs read stdout.
     if let (Err(silence), Format::Json) = (&asked, args.format) {
         report.missing("brokers", silence.found(), silence.remedy());
@@ -82,8 +94,10 @@ fn ask(config: &Config, args: &CheckArgs, report: &mut Report) -> Result<(), Sil
     let start = |tool: &str| judge::command_start(config, tool);
     // Without a limited budget the ledger is not missed.
     ask_of(config, "ledger", &config.ledger.topic, report, |topic, found, report| {
-        let limits = config.budgets.iter().map(|(_, limits)| *limits);
-        let wanted = (!config.budgets.is_empty()).then(|| retention_wanted(limits));
+        let tenants = tenants_budgets(config);
+        let main = config.budgets.iter().map(|(_, limits)| *limits);
+        let limits: Vec<_> = main.chain(tenants.iter().map(|(_, limits)| *limits)).collect();
+        let wanted = (!limits.is_empty()).then(|| retention_wanted(limits));
         ledger::judge(topic, found, wanted, start, report);
     });
     if let Some(topic) = &config.cache.topic {

@@ -1,28 +1,30 @@
 //! What a check says of providers: who can answer what, and, where that costs nothing, whether the
 //! token is accepted and what its licence may do.
 
-use std::time::SystemTime;
+use std::collections::BTreeMap;
 
 use super::files::joined;
 use super::report::Report;
 use crate::command::Failure;
+use crate::command::calling::is_off;
 use crate::command::run::start_runtime;
+use crate::command::status::{self, Told};
 use crate::config::Config;
-use crate::record::{FactGroup, GroupSet, Secret};
-use crate::resolve::desk::{Http, HttpSettings, Trouble};
-use crate::resolve::provider::Licence;
-use crate::resolve::{Reply, Status, TokenPlace, Verdict};
+use crate::record::{FactGroup, GroupSet};
+use crate::resolve::Status;
+use crate::resolve::provider::{Licence, ProvidersConfig};
 
 /// What all providers together can answer, as they are configured and asked.
-pub(super) fn cover(config: &Config) -> GroupSet {
-    let licences = config.providers.licences().into_iter().flatten();
+pub(super) fn cover(
+    providers: &ProvidersConfig,
+    order: &BTreeMap<FactGroup, Vec<String>>,
+) -> GroupSet {
+    let licences = providers.licences().into_iter().flatten();
     let each = licences.map(|licence| {
         let covers = licence.api.covers(licence.api.first_modules());
         let asked = |group: &FactGroup| {
-            config
-                .order
-                .get(group)
-                .is_none_or(|order| order.iter().any(|name| name == licence.name))
+            let named = order.get(group);
+            named.is_none_or(|order| order.iter().any(|name| name == licence.name))
         };
         covers.iter().filter(asked).collect()
     });
@@ -31,14 +33,10 @@ pub(super) fn cover(config: &Config) -> GroupSet {
 
 /// Looks at each licence; with `offline` nothing is sent.
 pub(super) fn check(config: &Config, offline: bool, report: &mut Report) -> Result<(), Failure> {
-    let licences: Vec<_> = config.providers.licences().into_iter().flatten().collect();
-    if licences.is_empty() {
+    if config.providers.names().is_empty() && config.tenants.is_none() {
         return Ok(());
     }
-    let runtime = start_runtime()?;
-    for licence in &licences {
-        one(licence, offline, &runtime, report);
-    }
+    each(&config.providers, "", offline, report)?;
     if config.cache.topic.is_none() {
         report.ok(
             "cache",
@@ -49,64 +47,65 @@ pub(super) fn check(config: &Config, offline: bool, report: &mut Report) -> Resu
     Ok(())
 }
 
+/// Looks at each of these licences; `prefix` stands before its name.
+pub(super) fn each(
+    providers: &ProvidersConfig,
+    prefix: &str,
+    offline: bool,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let licences: Vec<_> = providers.licences().into_iter().flatten().collect();
+    if licences.is_empty() {
+        return Ok(());
+    }
+    let runtime = start_runtime()?;
+    for licence in &licences {
+        one(licence, prefix, offline, &runtime, report);
+    }
+    Ok(())
+}
+
 fn one(
     licence: &Licence<'_>,
+    prefix: &str,
     offline: bool,
     runtime: &tokio::runtime::Runtime,
     report: &mut Report,
 ) {
-    let subject = format!("provider {}", licence.name);
+    let subject = format!("provider {prefix}{}", licence.name);
     let modules = licence.api.first_modules();
     let has = joined(licence.api.covers(modules));
     let most = licence.api.most_per_call(modules);
-    let needs_token = licence.api.token_place() != TokenPlace::Nowhere;
-    if needs_token && licence.token.is_none_or(|token| token.expose().trim().is_empty()) {
-        let remedy = "put the token there; until then nothing is asked of it";
-        report.warning(subject, "its token is empty, so it is switched off", remedy);
-        return;
-    }
     let configured = format!("has {has}; up to {most} addresses a call");
-    if offline || licence.api.status_call().is_none() {
-        report.ok(subject, configured);
-        return;
-    }
-    match runtime.block_on(status(licence, licence.token)) {
-        Ok(Ok(status)) => report.ok(subject, in_words(licence, &status)),
-        Ok(Err(Verdict::CredentialRefused(why))) => report.missing(
+    let told = match offline {
+        true if is_off(licence) => Told::Off,
+        true => Told::NoCall,
+        false => status::ask(licence, runtime),
+    };
+    match told {
+        Told::Off => report.warning(
+            subject,
+            format!("{}.token is empty, so it is switched off", licence.key),
+            "put the token there; until then nothing is asked of it",
+        ),
+        Told::NoCall => report.ok(subject, configured),
+        Told::Status(status) => report.ok(subject, in_words(licence, &status)),
+        Told::Refused(why) => report.missing(
             subject,
             format!("the token is refused: {why}"),
             "look at the token and at the account; `run` goes on without this provider",
         ),
-        Ok(Err(_)) => report.warning(
+        Told::Unclear => report.warning(
             subject,
             format!("{configured}; it does not say what the licence may do"),
             "the first call will show it",
         ),
-        Err(trouble) => report.warning(
+        Told::Unreached(trouble) => report.warning(
             subject,
             format!("cannot be asked: {trouble}"),
             "look at the network and at base_url; `run` asks again by itself",
         ),
     }
-}
-
-async fn status(
-    licence: &Licence<'_>,
-    token: Option<&Secret>,
-) -> Result<Result<Status, Verdict>, Trouble> {
-    let settings = HttpSettings::default();
-    let base = licence.base_url.unwrap_or(licence.api.default_base_url());
-    let http = Http::new(base, &settings).map_err(|_| Trouble::Unwritable)?;
-    let Some(call) = licence.api.status_call() else { return Err(Trouble::Unwritable) };
-    let place = licence.api.token_place();
-    let received = http.send(&call, &place, token, settings.total).await?;
-    let reply = Reply {
-        status: received.status,
-        headers: &received.headers,
-        body: &received.body,
-        now: SystemTime::now(),
-    };
-    Ok(licence.api.read_status(&reply))
 }
 
 fn in_words(licence: &Licence<'_>, status: &Status) -> String {

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::open_named;
-use crate::command::databases::{NamedBy, failure};
+use crate::command::databases::failure;
 use crate::command::output::{Format, print, shown};
 use crate::command::{Exit, Failure};
 use crate::database::{self, Changes, Diff, Difference, Extent, Kind, Moves, OpenError};
@@ -43,7 +43,7 @@ pub(super) fn diff(args: &DiffArgs) -> Result<Exit, Failure> {
     let diff = database::diff(&files[0], &files[1], args.limit).map_err(|source| {
         let path = args.old.clone();
         let refused = OpenError::Refused { path, source: Box::new(source) };
-        failure(&refused, NamedBy::Argument)
+        failure(&refused)
     })?;
     let text = match args.format {
         Format::Text => as_text(args, &files, &diff),

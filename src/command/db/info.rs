@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::open_named;
-use crate::command::databases::{NamedBy, failure};
+use crate::command::databases::failure;
 use crate::command::output::{Format, print, shown};
 use crate::command::{Exit, Failure};
 use crate::database::{Generation, OpenError, notice};
@@ -36,7 +36,7 @@ pub(super) fn info(args: &InfoArgs) -> Result<Exit, Failure> {
         let database = open_named(path)?;
         let survey = database.survey().map_err(|source| {
             let refused = OpenError::Refused { path: path.clone(), source: Box::new(source) };
-            failure(&refused, NamedBy::Argument)
+            failure(&refused)
         })?;
         let text = match args.format {
             Format::Text => as_text(path, &database, &survey),

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 
-use super::databases::{NamedBy, failure};
+use super::databases::failure;
 use super::{Exit, Failure, Source};
 use crate::database::open;
 use crate::resolve::{Database, DatabaseConfig};
@@ -59,5 +59,5 @@ pub(super) fn db(source: &Source, args: &DbArgs) -> Result<Exit, Failure> {
 
 /// Opens a file that was named on the command line.
 fn open_named(path: &Path) -> Result<Database, Failure> {
-    open(&DatabaseConfig::of(path)).map_err(|error| failure(&error, NamedBy::Argument))
+    open(&DatabaseConfig::of(path)).map_err(|error| failure(&error))
 }

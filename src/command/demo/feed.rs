@@ -62,7 +62,8 @@ impl Feeder {
                 producer.poll(Duration::from_millis(1));
                 continue;
             }
-            write_event(number, SystemTime::now(), &mut text);
+            let carries = write_event(number, SystemTime::now(), &mut text);
+            self.progress.carried.fetch_add(carries, Ordering::Relaxed);
             if number < self.shown {
                 // Whoever shows them may have gone.
                 drop(self.tell.send((number, text.clone().into_bytes())));

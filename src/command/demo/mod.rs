@@ -1,8 +1,8 @@
 //! `demo`: the whole job against a Kafka inside this process.
 //!
-//! What runs is what `run` runs: the same pipeline, configured by the file that is shown. Around it
-//! are an embedded Kafka, a feeder that writes log events, and a reader that checks off each of
-//! them on the output.
+//! What runs is what `run` runs: the same pipeline and the same desk, configured by the file that is
+//! shown. Around it are an embedded Kafka, stand-ins of providers, a feeder that writes log events,
+//! and a reader that checks off each of them on the output.
 
 mod checklist;
 mod events;
@@ -12,6 +12,7 @@ mod report;
 mod sample;
 mod show;
 mod stage;
+mod stand_ins;
 mod watch;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use clap::Args;
 use rdkafka::error::KafkaError;
 
+use super::run::start_runtime;
 use super::{Exit, Failure, say};
 use crate::config::{self, Config, ProcessEnvironment};
 use crate::kafka::EmbeddedKafka;
@@ -28,6 +30,7 @@ use crate::telemetry::{LogFormat, LogLevel, init_logging};
 
 use report::grouped;
 use stage::Stage;
+use stand_ins::StandIns;
 
 const INPUT: &str = "demo.logs";
 const OUTPUT: &str = "demo.logs.enriched";
@@ -65,9 +68,13 @@ pub struct DemoArgs {
 pub fn demo(args: &DemoArgs) -> Result<Exit, Failure> {
     init_logging(LogLevel::Warn, LogFormat::Auto);
     let kafka = start_kafka().map_err(|error| unavailable(&error))?;
-    let config = configure(kafka.brokers())?;
-    say_what_starts(kafka.brokers(), args);
-    let played = Stage::set(args, config)?.play();
+    let runtime = start_runtime()?;
+    let stand_ins = StandIns::start(&runtime).map_err(|error| {
+        Failure::new(Exit::Unavailable, format_args!("no port for the stand-ins: {error}"))
+    })?;
+    let config = configure(kafka.brokers(), &stand_ins)?;
+    say_what_starts(kafka.brokers(), &stand_ins, args);
+    let played = Stage::set(args, config, runtime, stand_ins)?.play();
     if played.is_err() {
         // What still runs ends with the process, and would complain of a Kafka that ended before.
         std::mem::forget(kafka);
@@ -86,14 +93,18 @@ fn start_kafka() -> Result<EmbeddedKafka, KafkaError> {
 }
 
 /// The demo's configuration: read and checked as any file is.
-fn configure(brokers: &str) -> Result<Config, Failure> {
+fn configure(brokers: &str, stand_ins: &StandIns) -> Result<Config, Failure> {
+    let StandIns { ipinfo, ipgeolocation, .. } = stand_ins;
     let text = format!(
         "kafka:
   brokers: ['{brokers}']
   client: {{fetch.wait.max.ms: {WAIT_MS}}}
 input: {{topics: [{INPUT}], group: {GROUP}}}
 output: {{topic: {OUTPUT}}}
-want: [geo, as, privacy]
+want: [geo, as, privacy, threat]
+providers:
+  ipinfo: {{token: demo, plan: core, base_url: 'http://{ipinfo}', budget: none}}
+  ipgeolocation: {{token: demo, plan: paid, base_url: 'http://{ipgeolocation}', budget: none}}
 workers: {WORKERS}
 admin: {{listen: 'off'}}
 "
@@ -110,7 +121,8 @@ fn databases() -> Result<Vec<Arc<Database>>, DatabaseError> {
     DATABASES.into_iter().map(open).collect()
 }
 
-fn say_what_starts(brokers: &str, args: &DemoArgs) {
+fn say_what_starts(brokers: &str, stand_ins: &StandIns, args: &DemoArgs) {
+    let StandIns { ipinfo, ipgeolocation, .. } = stand_ins;
     let bytes: usize = DATABASES.iter().map(|(_, bytes)| bytes.len()).sum();
     let until = match args.records {
         Some(records) => format!("{} log events, as fast as they come", grouped(records)),
@@ -121,6 +133,8 @@ fn say_what_starts(brokers: &str, args: &DemoArgs) {
   Kafka      embedded, at {brokers}; it speaks the real protocol and keeps all in memory
   topics     {INPUT} -> {OUTPUT}, {PARTITIONS} partitions each
   databases  city, asn, privacy: {bytes} bytes in the program, with made-up facts
+  providers  stand-ins of IPinfo at {ipinfo} and IPGeolocation at {ipgeolocation}, HTTP;
+             they are asked for what the databases do not know: some places and networks, all threat scores
   worker     {WORKERS}: a thread with a consumer in the group {GROUP} and a producer
   feeder     {until}
   reader     checks off each event on the output topic by its header ipstamp-src

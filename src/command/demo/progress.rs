@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 #[derive(Debug)]
 pub(super) struct Progress {
     partitions: Vec<Counts>,
+    /// Addresses of global scope in all that was fed, each as often as it stood there.
+    pub(super) carried: AtomicU64,
     /// The feeder is to feed no more.
     pub(super) stop_feeding: AtomicBool,
     /// The reader is to read to the end of what is there, and end.
@@ -25,6 +27,7 @@ impl Progress {
     pub(super) fn new(partitions: usize) -> Self {
         Self {
             partitions: (0..partitions).map(|_| Counts::default()).collect(),
+            carried: AtomicU64::new(0),
             stop_feeding: AtomicBool::new(false),
             stop_reading: AtomicBool::new(false),
         }

@@ -1,8 +1,11 @@
 //! What the demo says in figures: the live counters, and the summary at the end.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::progress::Progress;
+use super::stand_ins::Asked;
 use crate::command::say;
 use crate::record::{Outcome, Reason};
 use crate::telemetry::Metrics;
@@ -11,6 +14,47 @@ use crate::telemetry::Metrics;
 const REDRAWN: Duration = Duration::from_millis(100);
 /// How often a new line is written otherwise.
 const WRITTEN: Duration = Duration::from_secs(1);
+
+/// What one address asked of a provider is taken to cost, in dollars.
+pub(super) const PRICE: f64 = 0.001;
+
+/// All that the line of counters shows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Figures {
+    /// By the worker's own metrics.
+    pub(super) counted: Counted,
+    /// Records written to the input.
+    pub(super) fed: u64,
+    /// Records seen on the output.
+    pub(super) out: u64,
+    /// By the stand-ins of the providers.
+    pub(super) asked: Asked,
+    /// Addresses of global scope in what was fed. Without caches and batches each is a call.
+    pub(super) carried: u64,
+}
+
+impl Figures {
+    /// As of now.
+    pub(super) fn of(metrics: &Metrics, progress: &Progress, asked: Asked) -> Self {
+        Self {
+            counted: Counted::of(metrics),
+            fed: progress.fed(),
+            out: progress.seen(),
+            asked,
+            carried: progress.carried.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Addresses in a call, on average.
+    pub(super) fn a_call(&self) -> u64 {
+        self.asked.addresses / self.asked.calls.max(1)
+    }
+
+    /// Dollars that a call for each address of each event would have cost beyond what was paid.
+    pub(super) fn saved(&self) -> f64 {
+        self.carried.saturating_sub(self.asked.addresses) as f64 * PRICE
+    }
+}
 
 /// What the worker's own metrics say.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +85,10 @@ impl Counted {
             unparsable: records(Outcome::Unchanged(Some(Reason::Unparsable))),
         }
     }
+
+    fn ended(&self) -> u64 {
+        self.enriched + self.partial + self.unchanged
+    }
 }
 
 /// One line that is redrawn, or a line now and then.
@@ -66,21 +114,32 @@ impl Ticker {
         }
     }
 
-    /// Shows the counters if it is time to. `fed` and `out`: records written to the input, and seen
-    /// on the output.
-    pub(super) fn tick(&mut self, counted: Counted, fed: u64, out: u64) {
+    /// Shows the counters if it is time to, and the worker has counted records that ended.
+    pub(super) fn tick(&mut self, figures: &Figures) {
         let now = Instant::now();
-        if now < self.next {
+        if now < self.next || figures.counted.ended() == 0 {
             return;
         }
         self.next = now + if self.terminal { REDRAWN } else { WRITTEN };
+        self.draw(figures, now);
+    }
+
+    /// Shows the counters as they are at the end.
+    pub(super) fn last(&mut self, figures: &Figures) {
+        self.draw(figures, Instant::now());
+        self.end();
+    }
+
+    fn draw(&mut self, figures: &Figures, now: Instant) {
+        let Figures { counted, fed, out, asked, .. } = *figures;
         let since = now.duration_since(self.last.0).as_secs_f64();
         if since > 0.9 || (self.last.1 == 0 && since > 0.0) {
             self.rate = (out - self.last.1) as f64 / since;
             self.last = (now, out);
         }
         let line = format!(
-            "{:>4}s  in {}  out {}  enriched {}  partial {}  unchanged {}  lag {}  {}/s",
+            "{:>4}s  in {}  out {}  enriched {}  partial {}  unchanged {}  lag {}  {}/s  \
+             calls {} of {}  asked {}  saved ${:.2}",
             now.duration_since(self.begun).as_secs(),
             grouped(fed),
             grouped(out),
@@ -88,7 +147,11 @@ impl Ticker {
             grouped(counted.partial),
             grouped(counted.unchanged),
             grouped(fed.saturating_sub(out)),
-            grouped(self.rate as u64)
+            grouped(self.rate as u64),
+            grouped(asked.calls),
+            grouped(figures.a_call()),
+            grouped(asked.distinct),
+            figures.saved(),
         );
         if self.terminal {
             self.drawn = true;
@@ -219,6 +282,16 @@ mod tests {
         assert!(!Findings { strays: 1, ..good() }.holds());
         assert!(!Findings { uncommitted: vec!["p 3".into()], ..good() }.holds());
         assert!(!Findings { trouble: Some("a worker failed".into()), ..good() }.holds());
+    }
+
+    #[test]
+    fn what_is_saved_is_what_need_not_be_paid() {
+        let counted = Counted { consumed: 0, enriched: 0, partial: 0, unchanged: 0, unparsable: 0 };
+        let asked = Asked { calls: 4, addresses: 1000, distinct: 900 };
+        let figures = Figures { counted, fed: 0, out: 0, asked, carried: 3000 };
+        assert_eq!((figures.a_call(), figures.saved()), (250, 2.0));
+        let nothing = Figures { asked: Asked::default(), carried: 0, ..figures };
+        assert_eq!((nothing.a_call(), nothing.saved()), (0, 0.0));
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::io::{self, IsTerminal};
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
+use serde_json::Value;
+
 use super::sample::{compare, lay_out};
 use crate::command::output::print;
 use crate::command::{Failure, say};
@@ -27,13 +29,15 @@ pub(super) struct Show {
     next: u64,
     last: u64,
     begun: Instant,
+    providers: Vec<String>,
 }
 
 impl Show {
-    /// The first `count` events.
-    pub(super) fn new(before: Told, after: Told, count: u64) -> Self {
+    /// The first `count` events. `providers`: those of the sources that are asked over the network.
+    pub(super) fn new(before: Told, after: Told, count: u64, providers: &[&str]) -> Self {
         let (pairs, begun) = (BTreeMap::new(), Instant::now());
-        Self { before, after, pairs, next: 0, last: count, begun }
+        let providers = providers.iter().map(ToString::to_string).collect();
+        Self { before, after, pairs, next: 0, last: count, begun, providers }
     }
 
     /// Whether all have been shown.
@@ -58,7 +62,11 @@ impl Show {
             }
             say(&format!("\nEvent {}, as it came:", self.next + 1));
             print(lay_out(before).unwrap_or_default().as_bytes())?;
-            say(&format!("\nEvent {}, as it went out; + is what was put in:", self.next + 1));
+            let event = self.next + 1;
+            say(&format!(
+                "\nEvent {event}, as it went out; + is what was put in{}:",
+                self.by(after)
+            ));
             let colour = io::stdout().is_terminal();
             print(compare(before, after, colour).unwrap_or_default().as_bytes())?;
             self.pairs.remove(&self.next);
@@ -68,5 +76,18 @@ impl Show {
             }
         }
         Ok(())
+    }
+
+    /// Whose facts are in an event, by its stamp.
+    fn by(&self, event: &[u8]) -> String {
+        let event: Value = serde_json::from_slice(event).unwrap_or_default();
+        let names = event["ipstamp"]["sources"].as_object().into_iter().flat_map(|map| map.keys());
+        let (providers, databases): (Vec<_>, Vec<_>) =
+            names.cloned().partition(|name| self.providers.contains(name));
+        let with = [(" from the databases ", databases), (" from the providers ", providers)];
+        let with = with.iter().filter(|(_, names)| !names.is_empty());
+        let parts: Vec<_> =
+            with.map(|(words, names)| format!("{words}{}", names.join(", "))).collect();
+        if parts.is_empty() { String::new() } else { format!(",{}", parts.join(" and")) }
     }
 }

@@ -14,16 +14,19 @@ use tokio::runtime::Runtime;
 use super::checklist::Checklist;
 use super::feed::Feeder;
 use super::progress::Progress;
-use super::report::{Counted, Findings, Ticker, grouped};
+use super::report::{Figures, Findings, PRICE, Ticker, grouped};
 use super::show::Show;
+use super::stand_ins::StandIns;
 use super::watch::{Watcher, ends};
 use super::{DemoArgs, GENTLE, GROUP, INPUT, OUTPUT, PARTITIONS, WORKERS, databases, unavailable};
-use crate::command::run::{exit_of, listen_for_signals, stamp_settings, start_runtime};
-use crate::command::{Exit, Failure, say};
+use crate::command::run::{LAST_CALLS, exit_of, listen_for_signals, stamp_settings};
+use crate::command::{Exit, Failure, asking, say};
 use crate::config::Config;
 use crate::consume::Start;
-use crate::pipeline::{self, RunEnd, RunSettings, uncommitted};
+use crate::pipeline::{self, DeskWitness, RunEnd, RunSettings, SAME_SIGNAL, uncommitted};
 use crate::record::{NextOffset, Partition, Topic};
+use crate::resolve::budget::Budget;
+use crate::resolve::desk::Desk;
 use crate::telemetry::{Health, Metrics};
 
 /// Events that are shown before and after.
@@ -40,6 +43,8 @@ pub(super) struct Stage {
     progress: Arc<Progress>,
     metrics: Arc<Metrics>,
     show: Show,
+    stand_ins: StandIns,
+    desk: Option<Desk>,
     signals: Receiver<()>,
     stop: Sender<()>,
     line: JoinHandle<RunEnd>,
@@ -50,30 +55,52 @@ pub(super) struct Stage {
 
 impl Stage {
     /// Starts all of it.
-    pub(super) fn set(args: &DemoArgs, config: Config) -> Result<Self, Failure> {
+    pub(super) fn set(
+        args: &DemoArgs,
+        config: Config,
+        runtime: Runtime,
+        stand_ins: StandIns,
+    ) -> Result<Self, Failure> {
         let client = config.kafka.client();
         let progress = Arc::new(Progress::new(PARTITIONS));
         let metrics = Arc::new(Metrics::new());
-        let runtime = start_runtime()?;
         let signals = listen_for_signals(&runtime)?;
         let (stop, stopped) = channel();
         let databases = databases().map_err(|error| Failure::new(Exit::Internal, error))?;
+        let stamp = stamp_settings(&config, databases)?;
+        let desk = asking::open(
+            &asking::Sources {
+                providers: &config.providers,
+                order: &config.order,
+                cache: &config.cache,
+                deadline: config.pipeline.deadline,
+                tenant: None,
+            },
+            &stamp,
+            Arc::new(DeskWitness::new(Arc::clone(&metrics))),
+            &|licence, _| Budget::unlimited(licence),
+            runtime.handle(),
+        )?;
+        let providers = config.providers.names();
+        let shown = args.records.unwrap_or(SHOWN).min(SHOWN);
+        let ((tell_before, before), (tell_after, after)) = (channel(), channel());
+        let show = Show::new(before, after, shown, &providers);
         let settings = RunSettings {
-            stamp: stamp_settings(&config, databases)?,
+            stamp,
             client: client.clone(),
             consume: config.consume,
             publish: config.publish,
             config: config.pipeline,
             drain: config.drain,
             until_end: false,
-            desk: None,
+            desk: desk.clone(),
+            leavers: None,
+            tenancy: None,
             runtime: runtime.handle().clone(),
             signals: stopped,
             health: Arc::new(Health::new(WORKERS)),
             metrics: Arc::clone(&metrics),
         };
-        let shown = args.records.unwrap_or(SHOWN).min(SHOWN);
-        let ((tell_before, before), (tell_after, after)) = (channel(), channel());
         let feeder = Feeder {
             client: client.clone(),
             topic: INPUT.into(),
@@ -98,7 +125,9 @@ impl Stage {
             asked: args.records,
             progress,
             metrics,
-            show: Show::new(before, after, shown),
+            show,
+            stand_ins,
+            desk,
             signals,
             stop,
             line: start("foreman", move || pipeline::run(settings))?,
@@ -113,14 +142,15 @@ impl Stage {
         let begun = Instant::now();
         let mut ticker = Ticker::new();
         let mut moved = (begun, 0);
-        let mut signalled = 0;
+        let mut signalled: Option<Instant> = None;
+        let mut hurried = false;
         let mut stopped = false;
         let mut stood = false;
         while !self.line.is_finished() {
             self.show.go_on()?;
             let (fed, seen) = (self.progress.fed(), self.progress.seen());
             if self.show.is_over() && !stopped {
-                ticker.tick(Counted::of(&self.metrics), fed, seen);
+                ticker.tick(&Figures::of(&self.metrics, &self.progress, self.stand_ins.asked()));
             }
             if seen != moved.1 {
                 moved = (Instant::now(), seen);
@@ -132,22 +162,25 @@ impl Stage {
                 self.stop_all();
             }
             if self.signals.recv_timeout(LOOK).is_ok() {
-                signalled += 1;
-                if signalled == 1 {
-                    ticker.end();
-                    say("Ending: what was fed is finished first; a second Ctrl-C ends at once.");
-                }
                 self.progress.stop_feeding.store(true, Ordering::Relaxed);
-                if signalled == 2 {
-                    // Told twice, the foreman waits for nothing.
-                    self.stop_all();
-                    self.stop_all();
+                match signalled {
+                    None => {
+                        ticker.end();
+                        say(
+                            "Ending: what was fed is finished first; a second Ctrl-C ends at once.",
+                        );
+                        signalled = Some(Instant::now());
+                    }
+                    Some(first) => hurried |= first.elapsed() >= SAME_SIGNAL,
                 }
             }
+            if hurried {
+                // Told again after a moment, the foreman waits for nothing.
+                self.stop_all();
+            }
         }
-        ticker.end();
         let trouble = stood.then(|| format!("nothing moved for {} seconds", STANDSTILL.as_secs()));
-        self.conclude(begun.elapsed(), trouble)
+        self.conclude(begun.elapsed(), trouble, ticker)
     }
 
     fn stop_all(&self) {
@@ -170,6 +203,7 @@ impl Stage {
         mut self,
         took: Duration,
         mut trouble: Option<String>,
+        mut ticker: Ticker,
     ) -> Result<Findings, Failure> {
         self.progress.stop_feeding.store(true, Ordering::Relaxed);
         self.progress.stop_reading.store(true, Ordering::Relaxed);
@@ -187,13 +221,18 @@ impl Stage {
         let checklist = self.watcher.join().map_err(|_| panicked("reader"))?;
         let checklist = checklist.map_err(|error| unavailable(&error))?;
         self.show.go_on()?;
+        let figures = Figures::of(&self.metrics, &self.progress, self.stand_ins.asked());
+        ticker.last(&figures);
+        if let Some(desk) = &self.desk {
+            self.runtime.block_on(desk.close(LAST_CALLS));
+        }
         self.runtime.shutdown_background();
         let consumer: BaseConsumer = self.client.create().map_err(|error| unavailable(&error))?;
         let ends = ends(&consumer, INPUT, PARTITIONS).map_err(|error| unavailable(&error))?;
         let ends: Vec<u64> = ends.into_iter().map(|end| end.max(0) as u64).collect();
         let open = uncommitted(&self.client, GROUP, Start::Earliest, &due(&ends));
         let open = open.map_err(|error| unavailable(&error))?;
-        say_sums(Counted::of(&self.metrics), &self.metrics, took);
+        say_sums(&figures, &self.metrics, took);
         Ok(Findings {
             input: ends.iter().sum(),
             asked: self.asked,
@@ -216,18 +255,24 @@ fn due(ends: &[u64]) -> Vec<(Topic, Partition, NextOffset)> {
     ends.iter().enumerate().map(due).collect()
 }
 
-fn say_sums(counted: Counted, metrics: &Metrics, took: Duration) {
+fn say_sums(figures: &Figures, metrics: &Metrics, took: Duration) {
+    let Figures { counted, asked, carried, .. } = figures;
     let seconds = took.as_secs_f64();
     let rate = (counted.consumed as f64 / seconds.max(0.001)) as u64;
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
+    let dollars = |addresses: u64| addresses as f64 * PRICE;
     say(&format!(
         "
 Summary:
   records    {} in {seconds:.1} s; {} a second, Kafka, feeder and reader in the same process
   bytes      {:.1} MB read, {:.1} MB published
-  enriched   {}: everything wanted is known of every global address
-  partial    {}: a database does not know one of them, or has no city or network for it
-  unchanged  {}: no global address in it, or ({} of them) not JSON",
+  enriched   {}: what is wanted is known of every global address
+  partial    {}: no database and no provider knows all that is wanted of one of them
+  unchanged  {}: no global address in it, or ({} of them) not JSON
+  asked      {} distinct addresses in {} calls to the stand-ins, {} in a call; {} were paid for
+             (some to both), none twice to one while its answer is kept
+  saved      ${:.2} of ${:.2}, at an assumed ${PRICE} for each address asked for: the events carry
+             {} global addresses, and a call for each of them would have paid for all",
         grouped(counted.consumed),
         grouped(rate),
         megabytes(metrics.bytes_consumed.get()),
@@ -236,6 +281,13 @@ Summary:
         grouped(counted.partial),
         grouped(counted.unchanged),
         grouped(counted.unparsable),
+        grouped(asked.distinct),
+        grouped(asked.calls),
+        grouped(figures.a_call()),
+        grouped(asked.addresses),
+        figures.saved(),
+        dollars(*carried),
+        grouped(*carried),
     ));
 }
 

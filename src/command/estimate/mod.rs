@@ -1,19 +1,20 @@
-//! `estimate`: what events would cost, by a sample of them. Reads files, asks nobody.
+//! `estimate`: what events would cost, by a sample of them. Reads files and topics, asks nobody.
 
 mod growth;
 mod report;
 mod sample;
+mod topic;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
 use self::growth::Growth;
 use self::report::{Asked, Day, Hits, Missing, Report};
-use self::sample::Sample;
+use self::sample::{Origin, Sample, Topics};
+use self::topic::Portion;
 use super::enrich::no_address;
 use super::local::{LocalArgs, Parts};
 use super::output::{Format, print, say};
@@ -33,20 +34,30 @@ const ADDRESSES_PER_REFRESH: usize = 1000;
 /// Say what events would cost; sends nothing
 #[derive(Debug, Args)]
 #[command(after_help = "\
-One JSON event per line, as many as make a fair sample: an hour of a usual day. Addresses that come
-again are asked once in the life of an answer; how much a day repeats itself is seen in the sample.
+Files with one JSON event per line, or a topic of the configured cluster, which is read without a
+group and without a commit; as many events as make a fair sample: an hour of a usual day. Addresses
+that come again are asked once in the life of an answer; how much a day repeats itself is seen in the
+sample.
 
 Examples:
   ipstamp estimate --config ipstamp.yaml --from monday.ndjson
   ipstamp estimate --config ipstamp.yaml --from a.ndjson b.ndjson --events-per-day 50000000
+  ipstamp estimate --config ipstamp.yaml --from topic:logs.web --records 500000
   ipstamp estimate --config ipstamp.yaml --processes 3 --events-per-day 50000000 --from - < events.ndjson
 
-Exit codes: 0 done, 1 no event has an address where the configuration looks, 69 a file cannot be read,
-78 the configuration is refused.")]
+Exit codes: 0 done, 1 no event has an address where the configuration looks, 69 a file or a topic
+cannot be read, 77 the brokers refuse us, 78 the configuration is refused.")]
 pub(super) struct EstimateArgs {
-    /// Files with events, `-` for stdin
+    /// Files with events, `-` for stdin, or `topic:NAME`
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
-    from: Vec<PathBuf>,
+    from: Vec<Origin>,
+    /// Of a topic, so many of the newest records
+    #[arg(long, value_name = "N", default_value_t = 100_000,
+        value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    records: u64,
+    /// Of a topic, the oldest records and not the newest
+    #[arg(long)]
+    oldest: bool,
     /// Say what a day of so many events would cost
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     events_per_day: Option<u64>,
@@ -65,7 +76,11 @@ pub(super) struct EstimateArgs {
 pub(super) fn estimate(source: &Source, args: &EstimateArgs) -> Result<Exit, Failure> {
     let parts = Parts::read(source, &args.local, default_want())?;
     let settings = parts.settings(&args.local, None)?;
-    let sample = Sample::read(&args.from, &settings)?;
+    let topics = Topics {
+        client: parts.kafka.as_ref().map(crate::kafka::Config::client),
+        portion: Portion { records: args.records, oldest: args.oldest },
+    };
+    let sample = Sample::read(&args.from, &topics, &settings)?;
     let resolver = Resolver::new(
         settings.wants.clone(),
         settings.databases.clone(),

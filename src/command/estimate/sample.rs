@@ -1,11 +1,16 @@
 //! The addresses of a sample of events: read as `run` reads them, kept each once.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
+use rdkafka::ClientConfig;
+
+use super::topic::{self, Portion};
 use crate::command::enrich::cannot_read;
 use crate::command::lines::{StreamError, Tally, stamp_lines};
 use crate::command::output::cannot_write;
@@ -14,6 +19,33 @@ use crate::encode::Encoder;
 use crate::extract::{Extractor, Shape};
 use crate::pipeline::StampSettings;
 use crate::record::{Address, Outcome, Outline};
+
+/// Where events come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A file, `-` for stdin.
+    File(PathBuf),
+    /// A topic of the configured cluster.
+    Topic(String),
+}
+
+impl FromStr for Origin {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(match text.strip_prefix("topic:") {
+            Some(name) => Self::Topic(name.into()),
+            None => Self::File(text.into()),
+        })
+    }
+}
+
+/// How topics are read.
+pub(super) struct Topics {
+    /// How to reach the brokers; None without a configuration.
+    pub(super) client: Option<ClientConfig>,
+    pub(super) portion: Portion,
+}
 
 /// What was found in the events.
 #[derive(Default)]
@@ -27,48 +59,92 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    /// Reads all files, `-` for stdin.
-    pub(super) fn read(files: &[PathBuf], settings: &StampSettings) -> Result<Self, Failure> {
+    /// Reads all of them.
+    pub(super) fn read(
+        origins: &[Origin],
+        topics: &Topics,
+        settings: &StampSettings,
+    ) -> Result<Self, Failure> {
         let needs = Encoder::needs(settings.profile);
         let extractor = Extractor::new(&settings.addresses, &needs);
-        let mut extractor = extractor.map_err(|error| Failure::new(Exit::Config, error))?;
+        let extractor = extractor.map_err(|error| Failure::new(Exit::Config, error))?;
+        let mut finder = Finder { extractor, outline: Outline::default() };
         let mut sample = Self::default();
-        for path in files {
-            let done = if path == Path::new("-") {
-                sample.add(&mut io::stdin().lock(), &mut extractor)
-            } else {
-                let file = File::open(path).map_err(|error| cannot_read(path, &error))?;
-                sample.add(&mut BufReader::new(file), &mut extractor)
-            };
-            done.map_err(|error| match error {
-                StreamError::Read(error) => cannot_read(path, &error),
-                StreamError::Write(error) => cannot_write(&error),
-            })?;
+        for origin in origins {
+            match origin {
+                Origin::File(path) => sample.add_file(path, &mut finder)?,
+                Origin::Topic(name) => sample.add_topic(name, topics, &mut finder)?,
+            }
         }
         Ok(sample)
     }
 
-    fn add(
+    fn add_file(&mut self, path: &Path, finder: &mut Finder) -> Result<(), Failure> {
+        let done = if path == Path::new("-") {
+            self.add_lines(&mut io::stdin().lock(), finder)
+        } else {
+            let file = File::open(path).map_err(|error| cannot_read(path, &error))?;
+            self.add_lines(&mut BufReader::new(file), finder)
+        };
+        done.map_err(|error| match error {
+            StreamError::Read(error) => cannot_read(path, &error),
+            StreamError::Write(error) => cannot_write(&error),
+        })
+    }
+
+    fn add_lines(
         &mut self,
         input: &mut impl BufRead,
-        extractor: &mut Extractor,
+        finder: &mut Finder,
     ) -> Result<(), StreamError> {
         let Self { tally, sightings, addresses } = self;
-        let mut outline = Outline::default();
         let mut number = tally.events;
         stamp_lines(input, &mut io::sink(), tally, |event, _| {
             number += 1;
-            match extractor.scan(event, &mut outline) {
-                Ok(Shape::Object) => {}
-                Ok(Shape::Other) => return Outcome::Unchanged(None),
-                Err(unreadable) => return Outcome::Unchanged(Some(unreadable.reason())),
-            }
-            for sighting in &outline.sightings {
+            let outcome = finder.find(event);
+            for ip in finder.found() {
                 *sightings += 1;
-                addresses.entry(sighting.address.ip()).or_insert(number);
+                addresses.entry(ip).or_insert(number);
             }
-            Outcome::Unchanged(None)
+            outcome
         })
+    }
+
+    /// Partitions come one after the other, or in any mixture: what came first is told by the
+    /// records' own times.
+    fn add_topic(
+        &mut self,
+        name: &str,
+        topics: &Topics,
+        finder: &mut Finder,
+    ) -> Result<(), Failure> {
+        let Some(client) = &topics.client else {
+            let message =
+                "a topic is read from the cluster of a configuration; name it with --config";
+            return Err(Failure::new(Exit::Usage, message));
+        };
+        let (mut times, mut found) = (Vec::new(), Vec::new());
+        topic::read(client, name, topics.portion, |record| {
+            let outcome = record.payload().map_or(Outcome::Unchanged(None), |event| {
+                let outcome = finder.find(event);
+                found.extend(finder.found());
+                outcome
+            });
+            self.tally.count(outcome);
+            times.push((record.timestamp(), found.len()));
+        })?;
+        let before = self.tally.events - times.len() as u64;
+        self.sightings += found.len() as u64;
+        let starts = std::iter::once(0).chain(times.iter().map(|(_, end)| *end));
+        let mut in_order: Vec<_> =
+            times.iter().zip(starts).map(|((time, end), start)| (*time, start..*end)).collect();
+        in_order.sort_by_key(|(time, _)| *time);
+        for (number, (_, stretch)) in (before + 1..).zip(in_order) {
+            for ip in &found[stretch] {
+                self.addresses.entry(*ip).or_insert(number);
+            }
+        }
+        Ok(())
     }
 
     /// The addresses in the order of their coming.
@@ -76,5 +152,33 @@ impl Sample {
         let mut all: Vec<_> = self.addresses.iter().map(|(ip, first)| (*first, *ip)).collect();
         all.sort_unstable();
         all.into_iter().map(|(first, ip)| (Address::new(ip), first)).collect()
+    }
+}
+
+/// Finds the addresses of one event after the other.
+struct Finder {
+    extractor: Extractor,
+    outline: Outline,
+}
+
+impl Finder {
+    /// How the event would end without its addresses.
+    fn find(&mut self, event: &[u8]) -> Outcome {
+        match self.extractor.scan(event, &mut self.outline) {
+            Ok(Shape::Object) => Outcome::Unchanged(None),
+            Ok(Shape::Other) => {
+                self.outline.clear();
+                Outcome::Unchanged(None)
+            }
+            Err(unreadable) => {
+                self.outline.clear();
+                Outcome::Unchanged(Some(unreadable.reason()))
+            }
+        }
+    }
+
+    /// The addresses of the event that was looked at last.
+    fn found(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.outline.sightings.iter().map(|sighting| sighting.address.ip())
     }
 }

@@ -59,14 +59,18 @@ pub(super) enum Change {
 impl Files {
     /// Opens and verifies the table of networks, where there is one, and the files, in the order of
     /// precedence. One that is missing or cannot be used is taken from the store, where there is one
-    /// that has it.
+    /// that has it; otherwise it comes with its place in the list, which the table does not have.
     pub fn open(
         networks: Option<&Path>,
         configs: &[DatabaseConfig],
         store: Option<Store>,
-    ) -> Result<Self, OpenError> {
-        let sources = Source::all(networks, configs).into_iter();
-        let followed = sources.map(|source| Followed::open(source, store.as_ref()));
+    ) -> Result<Self, (Option<usize>, OpenError)> {
+        let tables = usize::from(networks.is_some());
+        let sources = Source::all(networks, configs).into_iter().enumerate();
+        let followed = sources.map(|(at, source)| {
+            let opened = Followed::open(source, store.as_ref());
+            opened.map_err(|error| (at.checked_sub(tables), error))
+        });
         Ok(Self { followed: followed.collect::<Result<_, _>>()?, store })
     }
 

@@ -49,6 +49,24 @@ struct Stamp {
     addresses: Vec<Item>,
 }
 
+/// What was learned of an address after its record had left, as it is published to
+/// `output.late_topic`: with the key of the record that it is for, and that record's place in the
+/// input, which is also in the header `ipstamp-src` of both.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "ipstamp late answer")]
+struct LateAnswer {
+    /// The input topic of the record.
+    topic: String,
+    /// Its partition.
+    partition: i32,
+    /// Its offset.
+    offset: i64,
+    /// All that is known of the one address by now, with an item for each of its places in the
+    /// record.
+    ipstamp: Stamp,
+}
+
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum StampedOutcome {
@@ -108,9 +126,8 @@ struct Groups {
 }
 
 /// The schema as text. Members that may be absent are not nullable.
-fn schema() -> String {
-    let mut schema =
-        SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Stamp>();
+fn schema_of<T: JsonSchema>() -> String {
+    let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
     let mut never_null = RecursiveTransform(|schema: &mut Schema| {
         if let Some(Value::Array(types)) = schema.get_mut("type") {
             types.retain(|name| name != "null");
@@ -280,11 +297,12 @@ impl Facts for Book {
     }
 }
 
-fn stamp(outcome: Outcome, left_out: u32) -> Value {
+fn stamped(event: &str, outcome: Outcome, left_out: u32) -> Value {
     let mut encoder = Encoder::new(Profile::Native, Existing::Keep, &["source.ip".into()], 1 << 20);
-    let event = b"{}";
+    let event = event.as_bytes();
+    let (close, empty) = (event.len() as u32 - 1, event.len() == 2);
     let mut outline = Outline {
-        root: Home { close: 1, empty: true, ..Home::default() },
+        root: Home { close, empty, ..Home::default() },
         landmarks: vec![None],
         left_out,
         ..Outline::default()
@@ -303,29 +321,50 @@ fn stamp(outcome: Outcome, left_out: u32) -> Value {
     let len = encoder.plan(event, &outline, &[answer], &mut Book, outcome);
     let mut out = vec![0; len];
     encoder.write(event, &mut out);
-    let mut event: Value = serde_json::from_slice(&out).unwrap();
-    event["ipstamp"].take()
+    serde_json::from_slice(&out).unwrap()
 }
 
 #[test]
-fn the_kept_schema_is_that_of_the_types() {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/enrichment.schema.json");
-    let schema = schema();
-    if std::env::var_os("IPSTAMP_WRITE_SCHEMAS").is_some() {
-        std::fs::write(file, &schema).unwrap();
+fn the_kept_schemas_are_those_of_the_types() {
+    let all = [("enrichment", schema_of::<Stamp>()), ("late", schema_of::<LateAnswer>())];
+    for (name, schema) in all {
+        let file = format!("{}/schemas/{name}.schema.json", env!("CARGO_MANIFEST_DIR"));
+        if std::env::var_os("IPSTAMP_WRITE_SCHEMAS").is_some() {
+            std::fs::write(&file, &schema).unwrap();
+        }
+        assert!(
+            std::fs::read_to_string(&file).is_ok_and(|kept| kept == schema),
+            "schemas/{name}.schema.json is out of date; IPSTAMP_WRITE_SCHEMAS=1 cargo test --lib \
+             the_kept_schema writes it anew"
+        );
     }
-    assert!(
-        std::fs::read_to_string(file).unwrap() == schema,
-        "schemas/enrichment.schema.json is out of date; IPSTAMP_WRITE_SCHEMAS=1 cargo test --lib \
-         the_kept_schema writes it anew"
-    );
+}
+
+#[test]
+fn a_source_position_that_is_stamped_natively_is_a_late_answer() {
+    let event = r#"{"topic":"logs","partition":3,"offset":42}"#;
+    let written = stamped(event, Outcome::Enriched, 0);
+    let read: LateAnswer = serde_json::from_value(written.clone()).unwrap();
+    assert_eq!((read.topic.as_str(), read.partition, read.offset), ("logs", 3, 42));
+    assert_eq!(serde_json::to_value(&read).unwrap(), written);
+}
+
+#[test]
+fn the_readmes_late_answer_is_one() {
+    let text = include_str!("../../../README.md");
+    let shown = text.split("```json\n").find_map(|block| {
+        let (json, _) = block.split_once("```")?;
+        json.contains("\"offset\"").then_some(json)
+    });
+    let read: LateAnswer = serde_json::from_str(shown.unwrap()).unwrap();
+    assert_eq!(read.ipstamp.addresses.len(), 1);
 }
 
 #[test]
 fn natively_every_field_is_written_and_the_types_read_it_back() {
     let cases = [(Outcome::Enriched, 0), (Outcome::Partial(Reason::AddressLimit), 17)];
     for (outcome, left_out) in cases {
-        let written = stamp(outcome, left_out);
+        let written = stamped("{}", outcome, left_out)["ipstamp"].take();
         let read: Stamp = serde_json::from_value(written.clone()).unwrap();
         assert_eq!(serde_json::to_value(&read).unwrap(), written);
         let groups = &read.addresses[0].groups;

@@ -6,6 +6,7 @@
 //! the brokers refuse, is counted and asked again by whoever needs it. An address that two processes
 //! ask for in the same instant is paid for twice.
 
+mod clear;
 mod reader;
 mod topic;
 mod wire;
@@ -19,9 +20,10 @@ use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 
 use crate::kafka::set_by_default;
-use crate::resolve::{Cache, CacheScope};
+use crate::resolve::Cache;
 use crate::telemetry::Metrics;
 
+pub use clear::{ClearError, clear_answers};
 pub use topic::problems_of_answers;
 
 /// So many answers wait to be written, some megabytes at most.
@@ -34,11 +36,9 @@ pub struct AnswersSettings {
     pub client: ClientConfig,
     /// The topic.
     pub topic: String,
-    /// Where answers are kept.
+    /// Where answers are kept. Its scopes are called in the topic as they are there; answers of other
+    /// scopes are not read.
     pub cache: Arc<Cache>,
-    /// What each scope is called in the topic: numbers are a process's own. Answers of other scopes
-    /// are neither written nor read.
-    pub scopes: Vec<(CacheScope, String)>,
     /// Where it is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -58,9 +58,6 @@ pub enum AnswersError {
     /// The process is out of threads.
     #[error("the answers topic: {0}")]
     System(#[from] std::io::Error),
-    /// The cache's changes are taken by somebody else already.
-    #[error("the answers topic: the cache has been given to another already")]
-    Watched,
 }
 
 impl Answers {
@@ -70,7 +67,7 @@ impl Answers {
         let stopping = Arc::new(AtomicBool::new(false));
         let producer = writer::producer(settings)?;
         let consumer = reader::consumer(settings)?;
-        let changes = settings.cache.watch(MOST_WAITING).ok_or(AnswersError::Watched)?;
+        let changes = settings.cache.watch(MOST_WAITING);
         let (to_read, until) = (settings.clone(), Arc::clone(&stopping));
         std::thread::Builder::new()
             .name("answers-read".into())

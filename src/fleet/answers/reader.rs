@@ -41,7 +41,13 @@ pub(super) fn follow(consumer: &BaseConsumer, settings: &AnswersSettings, stoppi
     let mut next_look = Instant::now();
     let start = Instant::now();
     let mut adopted: u64 = 0;
+    let mut scopes = settings.cache.scopes();
     while !stops() {
+        if settings.cache.scopes() != scopes && behind == 0 {
+            // What was passed over as nobody's is somebody's now: it is read again from the beginning.
+            scopes = settings.cache.scopes();
+            next_look = Instant::now();
+        }
         if behind == 0 && next_look <= Instant::now() {
             next_look = Instant::now() + LOOK_AGAIN;
             match begin(consumer, &settings.topic) {
@@ -100,27 +106,45 @@ fn begin(consumer: &BaseConsumer, topic: &str) -> Result<usize, KafkaError> {
     Ok(found.partitions().len())
 }
 
+/// Forgets what was told of a scope before somebody has cleared it.
+fn clear(
+    settings: &AnswersSettings,
+    scope: &str,
+    value: Option<&[u8]>,
+) -> Result<&'static str, Damaged> {
+    let Some(value) = value else { return Ok("known") };
+    let at = wire::read_cleared(value)?;
+    let Some(known) = settings.cache.known_scope(scope) else { return Ok("foreign") };
+    if !settings.cache.clear_before(known, at) {
+        return Ok("known");
+    }
+    tracing::info!(scope, "answers of this scope were cleared; they are asked for anew");
+    Ok("cleared")
+}
+
 /// Keeps what is new in a record, and says what came of it.
 fn take(
     settings: &AnswersSettings,
     key: Option<&[u8]>,
     value: Option<&[u8]>,
 ) -> Result<&'static str, Damaged> {
-    let (scope, address, group) = wire::read_key(key.ok_or(Damaged)?)?;
+    let key = key.ok_or(Damaged)?;
+    if let Some(scope) = wire::read_cleared_key(key) {
+        return clear(settings, scope, value);
+    }
+    let (scope, address, group) = wire::read_key(key)?;
     // A tombstone: somebody has tidied up.
     let Some(value) = value else { return Ok("known") };
     let words = wire::read_value(value)?;
-    let Some((scope, _)) = settings.scopes.iter().find(|(_, name)| name == scope) else {
-        return Ok("foreign");
-    };
     let (cache, now) = (&settings.cache, Moment::now());
+    let Some(scope) = cache.known_scope(scope) else { return Ok("foreign") };
     let mut any = false;
     for word in words {
         let facts = word.facts(group)?;
         let Some(source) = cache.source(&word.by) else { continue };
         let (retrieved, end, closes) = (word.at, word.until, word.closes);
         let adopted = Adopted { source, retrieved, end, group, closes, facts };
-        any |= cache.adopt(*scope, address, &adopted, now);
+        any |= cache.adopt(scope, address, &adopted, now);
     }
     Ok(if any { "read" } else { "known" })
 }

@@ -8,6 +8,12 @@
 //!                    "facts": {"vpn": true}}]}
 //! ```
 //!
+//! The key `scope/cleared` says that what was told of a scope up to a moment does not count any more:
+//!
+//! ```json
+//! {"v": 1, "cleared": 1763424000}
+//! ```
+//!
 //! Times are seconds since 1970. `facts` has the fields of [`Enrichment`]'s group by their names;
 //! without it the source knows nothing. A field that a reader does not know is passed over, so that
 //! versions can run side by side; a value of another `v` is left alone.
@@ -60,6 +66,36 @@ pub(super) struct Damaged;
 /// The key of an answer.
 pub(super) fn key(scope: &str, address: IpAddr, group: FactGroup) -> String {
     format!("{scope}/{address}/{group}")
+}
+
+/// In the place of an address and a group.
+const CLEARED: &str = "/cleared";
+
+#[derive(Debug, Deserialize, Serialize)]
+struct Cleared {
+    v: u32,
+    cleared: Moment,
+}
+
+/// The key of what says that a scope was cleared.
+pub(super) fn cleared_key(scope: &str) -> String {
+    format!("{scope}{CLEARED}")
+}
+
+/// Its value.
+pub(super) fn cleared_value(at: Moment) -> Vec<u8> {
+    serde_json::to_vec(&Cleared { v: VERSION, cleared: at }).unwrap_or_default()
+}
+
+/// The scope, where a key is that of a clearing.
+pub(super) fn read_cleared_key(key: &[u8]) -> Option<&str> {
+    std::str::from_utf8(key).ok()?.strip_suffix(CLEARED)
+}
+
+/// When a scope was cleared.
+pub(super) fn read_cleared(value: &[u8]) -> Result<Moment, Damaged> {
+    let read: Cleared = serde_json::from_slice(value).map_err(|_| Damaged)?;
+    if read.v == VERSION { Ok(read.cleared) } else { Err(Damaged) }
 }
 
 /// Reads a key.
@@ -156,6 +192,16 @@ mod tests {
         assert_eq!(written(FactGroup::Abuse), None, "nobody was asked");
         let ended = value(&entry(), FactGroup::As, Moment(100_000), |_| Some("ipinfo"));
         assert_eq!(ended, None);
+    }
+
+    #[test]
+    fn a_clearing_is_read_as_it_was_written_and_is_no_answer() {
+        let key = cleared_key("tenant/acme");
+        assert_eq!(read_cleared_key(key.as_bytes()), Some("tenant/acme"));
+        assert_eq!(read_key(key.as_bytes()), Err(Damaged), "to whoever knows answers only");
+        assert_eq!(read_cleared(&cleared_value(Moment(7))), Ok(Moment(7)));
+        assert_eq!(read_cleared(b"{\"v\":2,\"cleared\":7}"), Err(Damaged));
+        assert_eq!(read_cleared_key(b"shared/9.9.9.9/privacy"), None);
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use rdkafka::ClientContext;
@@ -11,7 +10,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, Prod
 
 use super::{AnswersSettings, client, wire};
 use crate::record::Moment;
-use crate::resolve::Change;
+use crate::resolve::{Change, Changes};
 use crate::telemetry::{Metrics, ResultLabels};
 
 /// How long it sleeps at most.
@@ -48,23 +47,20 @@ pub(super) fn producer(settings: &AnswersSettings) -> Result<BaseProducer<Counti
 /// Until it is to stop and everything is written.
 pub(super) fn write(
     producer: &BaseProducer<Counting>,
-    changes: &Receiver<Change>,
+    changes: &Changes,
     settings: &AnswersSettings,
     stopping: &AtomicBool,
 ) {
-    let mut untold = 0;
     loop {
         // Looked at before the queue, so that nothing is left in it.
         let stops = stopping.load(Ordering::Acquire);
-        match changes.recv_timeout(if stops { Duration::ZERO } else { ROUND }) {
-            Ok(change) => hand_over(producer, change, settings),
-            Err(RecvTimeoutError::Timeout) if !stops => {}
-            Err(_) => break,
+        match changes.next(if stops { Duration::ZERO } else { ROUND }) {
+            Some(change) => hand_over(producer, change, settings),
+            None if stops => break,
+            None => {}
         }
         producer.poll(Duration::ZERO);
-        let now_untold = settings.cache.untold();
-        lose(&settings.metrics, now_untold - untold);
-        untold = now_untold;
+        lose(&settings.metrics, changes.take_untold());
     }
     // What remains is counted as lost when it is purged with the producer.
     let _ = producer.flush(LAST_WORDS);
@@ -72,12 +68,13 @@ pub(super) fn write(
 
 fn hand_over(producer: &BaseProducer<Counting>, change: Change, settings: &AnswersSettings) {
     let Change { scope, address, groups } = change;
-    let Some((_, name)) = settings.scopes.iter().find(|(known, _)| *known == scope) else { return };
+    let Some(name) = settings.cache.scope_name(scope) else { return };
     let Some(entry) = settings.cache.get(scope, address) else { return };
-    let source = |number: u8| settings.cache.sources().get(usize::from(number)).map(|name| &**name);
+    let sources = settings.cache.sources();
+    let source = |number: u8| sources.get(usize::from(number)).map(|name| &**name);
     for group in groups.iter() {
         let Some(value) = wire::value(&entry, group, Moment::now(), source) else { continue };
-        let key = wire::key(name, address, group);
+        let key = wire::key(&name, address, group);
         if producer.send(BaseRecord::to(&settings.topic).key(&key).payload(&value)).is_err() {
             lose(&settings.metrics, 1);
         }

@@ -4,10 +4,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use super::super::OnUnparsable;
+use super::super::asking::Seat;
 use super::super::lane::{Ownership, Stage, Waiting};
 use super::super::stamp::{Ask, Missing, Stamp, Stamper};
 use super::super::ticket::LaneId;
 use super::Worker;
+use super::benches::Whose;
 use super::ladder::DeadLetter;
 use crate::commit::Sequence;
 use crate::kafka::{Buffer, Fetched, Headers};
@@ -40,20 +42,20 @@ impl Worker {
         self.note_rebalances(noted);
         if !batch.is_empty() {
             busy = true;
-            self.stamper.refresh(Moment((self.now_ms / 1000) as u32));
+            self.benches.refresh(Moment((self.now_ms / 1000) as u32));
             self.unkeyed = self.unkeyed.wrapping_add(1);
             self.last_lane = None;
         }
         let mut coming = batch.drain(..);
         loop {
             if !self.outlet.is_full() {
-                look_ahead(&mut self.stamper, |nth| coming.as_slice().get(nth));
+                self.look_ahead(coming.as_slice());
             }
             let Some(fetched) = coming.next() else { break };
             self.take(fetched);
         }
         drop(coming);
-        self.stamper.forget_ahead();
+        self.benches.forget_ahead();
         self.batch = batch;
         self.begin_again();
         busy
@@ -68,7 +70,9 @@ impl Worker {
             loop {
                 if !self.outlet.is_full() {
                     let held = &self.lanes[usize::from(id.0)].held;
-                    look_ahead(&mut self.stamper, |nth| held.get(nth));
+                    if let Some(stamper) = self.benches.ahead(Some(id)) {
+                        look_ahead(stamper, |nth| held.get(nth));
+                    }
                 }
                 let Some(fetched) = self.lane_mut(id).held.pop_front() else { break };
                 if let Err(fetched) = self.admit(id, fetched) {
@@ -77,12 +81,27 @@ impl Worker {
                 }
                 busy = true;
             }
-            self.stamper.forget_ahead();
+            self.benches.forget_ahead();
             if self.lane(id).held.is_empty() {
                 self.lane_mut(id).held_since = None;
             }
         }
         busy
+    }
+
+    /// Begins with the records behind the next one. Where tenants are told apart, with those of the
+    /// partition before: of others it is not known yet at which bench they are stamped.
+    fn look_ahead(&mut self, coming: &[Fetched]) {
+        if !self.benches.tell_apart() {
+            if let Some(stamper) = self.benches.ahead(None) {
+                look_ahead(stamper, |nth| coming.get(nth));
+            }
+            return;
+        }
+        let Some((tag, lane)) = self.last_lane else { return };
+        if let Some(stamper) = self.benches.ahead(Some(lane)) {
+            look_ahead(stamper, |nth| coming.get(nth).filter(|fetched| fetched.tag() == tag));
+        }
     }
 
     /// Pauses partitions whose records are held for long. True while others are held: then nothing
@@ -172,7 +191,11 @@ impl Worker {
         self.tally.consumed += 1;
         self.tally.bytes_consumed += fetched.payload().map_or(0, <[u8]>::len) as u64;
         let headers = self.headers_for(id, &mut fetched, offset);
-        self.process(id, sequence, partition, headers, &fetched);
+        let topic = &self.lanes[usize::from(id.0)].topic;
+        match self.benches.whose(id, topic, &headers, fetched.payload()) {
+            Whose::Bench(seat) => self.process((id, sequence, seat), partition, headers, &fetched),
+            Whose::Nobody => self.bury_nobodys(id, sequence, headers, &fetched),
+        }
         Ok(())
     }
 
@@ -185,10 +208,31 @@ impl Worker {
         headers
     }
 
-    fn process(
+    /// A record of which no tenant is known, where such are dead letters.
+    fn bury_nobodys(
         &mut self,
         id: LaneId,
         sequence: Sequence,
+        headers: Headers,
+        fetched: &Fetched,
+    ) {
+        let letter = DeadLetter {
+            key: fetched.key().map(<[u8]>::to_vec),
+            headers,
+            value: fetched.payload().map(|event| self.pool.copy(event)),
+            timestamp: fetched.timestamp(),
+            class: DeadLetterClass::UnknownTenant,
+            words:
+                "no tenant is known whose record it is: it names none, or one that has no file or \
+                    that its topic may not name (tenants)"
+                    .into(),
+        };
+        self.bury(id, sequence, letter);
+    }
+
+    fn process(
+        &mut self,
+        (id, sequence, seat): (LaneId, Sequence, Seat),
         partition: Partition,
         mut headers: Headers,
         fetched: &Fetched,
@@ -197,10 +241,11 @@ impl Worker {
         let made = match event {
             None => Made { value: None, outcome: Outcome::Unchanged(None) },
             Some(event) => {
-                let Some(made) = self.make(event, Ok((id, sequence))) else {
-                    self.park(id, sequence, headers, fetched, event);
+                let Some(made) = self.make(event, seat, Ok((id, sequence))) else {
+                    self.park((id, sequence, seat), headers, fetched, event);
                     return;
                 };
+                self.tell_of_leaving((id, sequence, seat), fetched.key(), made.outcome);
                 made
             }
         };
@@ -247,9 +292,16 @@ impl Worker {
     pub(super) fn make(
         &mut self,
         event: &[u8],
+        seat: Seat,
         ask: Result<(LaneId, Sequence), Reason>,
     ) -> Option<Made> {
-        let (stamper, pool, asking) = (&mut self.stamper, &mut self.pool, &mut self.asking);
+        let pool = &mut self.pool;
+        let Some(bench) = self.benches.at(seat) else {
+            // It has outlasted every deadline.
+            let outcome = Outcome::Unchanged(Some(Reason::Internal));
+            return Some(Made { value: Some(pool.copy(event)), outcome });
+        };
+        let (stamper, asking) = (&mut bench.stamper, &mut bench.asking);
         let mut ask = |missing: &mut Missing| match ask {
             Ok(who) => asking.ask(who, missing),
             Err(reason) => Ask::nobody(reason),

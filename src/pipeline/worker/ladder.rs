@@ -137,6 +137,7 @@ impl Worker {
                     DeadLetterClass::TooLarge => Reason::OutputLimit,
                     DeadLetterClass::Unparsable => Reason::Unparsable,
                     DeadLetterClass::NullKey | DeadLetterClass::Rejected => Reason::Rejected,
+                    DeadLetterClass::UnknownTenant => Reason::UnknownTenant,
                 };
                 self.end_here(id, sequence, Outcome::Dropped(reason));
             }

@@ -1,6 +1,7 @@
 //! A worker: a thread with a consumer in the group and a producer of its own, that takes records
 //! through all six stations. Nothing blocks it but the one sleep when there is nothing to do.
 
+mod benches;
 mod clock;
 mod intake;
 mod ladder;
@@ -17,10 +18,12 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 
 use super::Config;
-use super::asking::{Asking, Inbox, Letter};
+use super::asking::{Inbox, Letter};
 use super::lane::{Lane, Ownership};
+use super::late::Leavers;
 use super::recall::Recall;
-use super::stamp::{StampSettings, Stamper};
+use super::stamp::StampSettings;
+use super::tenants::Tenancy;
 use super::ticket::LaneId;
 use crate::commit::Sequence;
 use crate::consume;
@@ -32,6 +35,7 @@ use crate::record::{NextOffset, Outcome, Partition, Topic};
 use crate::resolve::desk::Desk;
 use crate::telemetry::{Health, Metrics};
 
+use benches::Benches;
 use ladder::Refusal;
 use setbacks::Refused;
 
@@ -59,6 +63,8 @@ pub(super) struct WorkerSettings {
     pub(super) stamp: StampSettings,
     pub(super) catalog: Arc<Catalog>,
     pub(super) desk: Option<Desk>,
+    pub(super) leavers: Option<Leavers>,
+    pub(super) tenancy: Option<Arc<Tenancy>>,
     pub(super) health: Arc<Health>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) ends: Option<Arc<super::ends::Ends>>,
@@ -134,11 +140,12 @@ pub(super) struct Worker {
     pool: Pool,
     /// For events that wait for an answer: one that waits long keeps a whole chunk of its pool.
     parked: Pool,
-    stamper: Stamper,
+    benches: Benches,
     by_name: FxHashMap<(Topic, Partition), LaneId>,
     /// The lane of the record before, which is mostly the lane of the next.
     last_lane: Option<(PartitionTag, LaneId)>,
-    asking: Asking,
+    /// Who is told of records that left before they were answered.
+    leavers: Option<Leavers>,
     recall: Recall,
     /// Refused records whose originals have been asked for.
     recalling: FxHashMap<(LaneId, Sequence), Refusal>,
@@ -204,8 +211,15 @@ impl Worker {
         let consumer = Consumer::new(&settings.consumer_client, cooperative, &settings.wake)?;
         let outlet =
             Outlet::new(settings.make_producer, settings.smallest_limit, settings.most_under_way)?;
-        let stamper = Stamper::new(&settings.stamp)
-            .map_err(|error| Failure::Config(format!("input.addresses: {error}")))?;
+        let benches = Benches::new(
+            settings.stamp,
+            settings.desk,
+            settings.config.deadline,
+            &settings.inbox,
+            settings.tenancy,
+        );
+        let benches =
+            benches.map_err(|error| Failure::Config(format!("input.addresses: {error}")))?;
         let now = Instant::now();
         settings.catalog.listen(Arc::clone(&settings.wake));
         // What is under way comes back to the pool and is soon wanted again.
@@ -215,12 +229,7 @@ impl Worker {
             recall,
             recalling: FxHashMap::default(),
             number: settings.number,
-            asking: Asking::new(
-                settings.desk,
-                settings.stamp.cache.1,
-                settings.config.deadline,
-                &settings.inbox,
-            ),
+            leavers: settings.leavers,
             config: settings.config,
             consume: settings.consume,
             output: settings.output,
@@ -234,7 +243,7 @@ impl Worker {
             outlet,
             pool: Pool::keeping(kept),
             parked: Pool::keeping(0),
-            stamper,
+            benches,
             by_name: FxHashMap::default(),
             last_lane: None,
             deadlines: VecDeque::new(),
@@ -296,7 +305,11 @@ impl Worker {
     fn read_inbox(&mut self, now: Instant) {
         for letter in self.inbox.take() {
             match letter {
-                Letter::Heard(heard) => heard.into_iter().for_each(|heard| self.hear(heard)),
+                Letter::Heard(seat, heard) => {
+                    for heard in heard {
+                        self.hear(seat, heard);
+                    }
+                }
                 Letter::Recalled { who, value } => self.take_recalled(who, value),
                 Letter::Looked { who, found } => self.take_look(who, found, now),
                 Letter::Stop => self.stop(now),

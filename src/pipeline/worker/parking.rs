@@ -3,8 +3,9 @@
 
 use std::time::Instant;
 
-use super::super::asking::Waits;
+use super::super::asking::{Seat, Waits};
 use super::super::lane::{Stage, Waiting};
+use super::super::late::Left;
 use super::super::ticket::LaneId;
 use super::Worker;
 use super::intake::Made;
@@ -17,16 +18,16 @@ impl Worker {
     /// Lets a record wait for the answers that were asked for.
     pub(super) fn park(
         &mut self,
-        id: LaneId,
-        sequence: Sequence,
+        (id, sequence, seat): (LaneId, Sequence, Seat),
         headers: Headers,
         fetched: &Fetched,
         event: &[u8],
     ) {
-        let Waits { open, failed } = self.asking.waits();
+        let waits = self.benches.at(seat).map(|bench| bench.asking.waits());
+        let Waits { open, failed } = waits.unwrap_or_default();
         let waiting = Waiting {
             sequence,
-            stage: Stage::Asked { event: self.parked.copy(event), open, failed },
+            stage: Stage::Asked { event: self.parked.copy(event), seat, open, failed },
             key: fetched.key().map(<[u8]>::to_vec),
             headers: Some(headers),
             timestamp: fetched.timestamp(),
@@ -35,11 +36,12 @@ impl Worker {
         self.deadlines.push_back((Instant::now() + self.config.deadline, id, sequence));
     }
 
-    /// Takes in that an address was answered, and stamps the records that had waited for nothing
+    /// Takes in that an address was answered that was asked for at this bench, and stamps the records that had waited for nothing
     /// else.
-    pub(super) fn hear(&mut self, heard: Heard) {
-        self.stamper.heard_of(heard.address);
-        for (id, sequence) in self.asking.heard(heard.address) {
+    pub(super) fn hear(&mut self, seat: Seat, heard: Heard) {
+        let Some(bench) = self.benches.at(seat) else { return };
+        bench.stamper.heard_of(heard.address);
+        for (id, sequence) in bench.asking.heard(heard.address) {
             let Some(waiting) = self.lane_mut(id).find_asked(sequence) else { continue };
             let Stage::Asked { open, failed, .. } = &mut waiting.stage else { continue };
             *open -= 1;
@@ -64,12 +66,37 @@ impl Worker {
 
     /// Ends the waiting of a record: it is stamped with what is known now.
     pub(super) fn conclude(&mut self, id: LaneId, sequence: Sequence, reason: Reason) {
-        let Some(event) = self.lane_mut(id).take_asked(sequence) else { return };
+        let Some((event, seat)) = self.lane_mut(id).take_asked(sequence) else { return };
         // With a reason given nothing is asked any more, so there is always something to publish.
-        let made = self.make(event.as_slice(), Err(reason)).unwrap_or(Made {
+        let made = self.make(event.as_slice(), seat, Err(reason)).unwrap_or(Made {
             value: Some(event),
             outcome: Outcome::Unchanged(Some(Reason::Internal)),
         });
+        self.tell_of_leaving((id, sequence, seat), None, made.outcome);
         self.lane_mut(id).set_ready(sequence, made.value, made.outcome);
+    }
+
+    /// Tells that the record that was stamped last goes out before it was answered, for its late
+    /// answers. `key`: of a record that has not waited.
+    pub(super) fn tell_of_leaving(
+        &mut self,
+        (id, sequence, seat): (LaneId, Sequence, Seat),
+        key: Option<&[u8]>,
+        outcome: Outcome,
+    ) {
+        let (Some(leavers), Outcome::Partial(reason)) = (&self.leavers, outcome) else { return };
+        if reason == Reason::NotFound {
+            // Whoever could be asked has answered.
+            return;
+        }
+        let Some(bench) = self.benches.seen_at(seat) else { return };
+        let lane = self.lane(id);
+        let Some(offset) = lane.tracker.offset(sequence) else { return };
+        let key = key.or_else(|| lane.key_of(sequence));
+        for (address, missing, places) in bench.stamper.still_missing() {
+            let (source, key) = (lane.position(offset), key.map(Into::into));
+            let (tenant, scope) = (bench.tenant.clone(), bench.asking.scope());
+            leavers.tell(Left { tenant, scope, source, key, address, places, missing, reason });
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
+use super::super::asking::Seat;
 use super::super::lane::{Lane, Ownership};
 use super::super::reader::Next;
 use super::super::ticket::LaneId;
@@ -13,7 +14,10 @@ use super::{Failure, TICK, Worker};
 use crate::kafka::{Consumer, Fault, Notice, Obstacle, PartitionList, Place};
 use crate::publish::TopicState;
 use crate::record::{Outcome, Role, Topic};
-use crate::telemetry::{CodeLabels, PartitionLabels, Problem, ResultLabels, WorkerCounts};
+use crate::telemetry::{
+    CodeLabels, PartitionLabels, Problem, ResultLabels, TenantLabel, TenantRecordLabels,
+    WorkerCounts,
+};
 
 /// Why a worker ends for an obstacle that stays, in words that say what to do.
 fn failure_by(obstacle: Obstacle, words: &str) -> Failure {
@@ -39,6 +43,7 @@ impl Worker {
         self.try_unreadable(now);
         self.take_commits();
         self.take_notices();
+        self.benches.take_roster();
         self.hand_over_counts();
         self.report_finished();
         if now >= self.next_look {
@@ -233,30 +238,51 @@ impl Worker {
         for (outcome, count) in tally.ended {
             metrics.records.get_or_create(&outcome.into()).inc_by(count);
         }
-        let found = self.stamper.take_found();
-        for (role, count) in Role::ALL.into_iter().zip(found.sightings) {
-            if count > 0 {
-                metrics.sightings.get_or_create(&role.into()).inc_by(count);
-            }
-        }
-        metrics.values_unreadable.inc_by(found.unreadable);
-        metrics.addresses_left_out.inc_by(found.left_out);
-        let lookups = self.stamper.take_cache_lookups();
-        for (result, count) in [
-            ("hit", lookups.hits),
-            ("unknown", lookups.unknown),
-            ("stale", lookups.stale),
-            ("miss", lookups.misses),
-        ] {
-            if count > 0 {
-                metrics.cache_lookups.get_or_create(&ResultLabels { result }).inc_by(count);
-            }
-        }
-        let cache = self.stamper.cache();
-        metrics.cache_entries.set(cache.entries() as i64);
-        metrics.cache_bytes.set(cache.bytes() as i64);
+        self.count_stamped();
+        let metrics = &self.metrics;
         metrics.records_sent_again.inc_by(std::mem::take(&mut self.outlet.sent_again));
         metrics.producers_replaced.inc_by(std::mem::take(&mut self.outlet.replaced));
+    }
+
+    /// Adds what was counted at the benches.
+    fn count_stamped(&mut self) {
+        let metrics = &self.metrics;
+        for bench in self.benches.all() {
+            let found = bench.stamper.take_found();
+            for (role, count) in Role::ALL.into_iter().zip(found.sightings) {
+                if count > 0 {
+                    metrics.sightings.get_or_create(&role.into()).inc_by(count);
+                }
+            }
+            metrics.values_unreadable.inc_by(found.unreadable);
+            metrics.addresses_left_out.inc_by(found.left_out);
+            let lookups = bench.stamper.take_cache_lookups();
+            for (result, count) in [
+                ("hit", lookups.hits),
+                ("unknown", lookups.unknown),
+                ("stale", lookups.stale),
+                ("miss", lookups.misses),
+            ] {
+                if count > 0 {
+                    metrics.cache_lookups.get_or_create(&ResultLabels { result }).inc_by(count);
+                }
+            }
+            let records = std::mem::take(&mut bench.records);
+            if let (Some(tenant), 1..) = (&bench.label, records) {
+                let labels = TenantRecordLabels { tenant: tenant.clone() };
+                metrics.tenant_records.get_or_create(&labels).inc_by(records);
+            }
+        }
+        let nobodys = std::mem::take(&mut self.benches.nobodys);
+        if nobodys > 0 {
+            let labels = TenantRecordLabels { tenant: TenantLabel::unknown() };
+            metrics.tenant_records.get_or_create(&labels).inc_by(nobodys);
+        }
+        if let Some(main) = self.benches.at(Seat::MAIN) {
+            let cache = main.stamper.cache();
+            metrics.cache_entries.set(cache.entries() as i64);
+            metrics.cache_bytes.set(cache.bytes() as i64);
+        }
     }
 
     /// Tells a run that ends by itself which partitions are done.

@@ -191,6 +191,10 @@ impl Budget {
         self.purse().map(|mut purse| purse.take_rests(now)).unwrap_or_default()
     }
 
+    pub(super) fn take_changed(&self) -> bool {
+        self.purse().is_some_and(|mut purse| purse.take_changed())
+    }
+
     pub(super) fn forget_claim(&self) {
         if let Some(mut purse) = self.purse() {
             purse.forget_claim();

@@ -59,7 +59,7 @@ impl Books {
             return;
         };
         match (entry.act, decision) {
-            (Act::Claim { units, .. }, Decision::Granted) => {
+            (Act::Claim { units: units @ 1.., .. }, Decision::Granted) => {
                 budget.granted(entry.id, entry.day, units, now);
             }
             (Act::Claim { .. }, Decision::Refused) => budget.refused(entry.id),
@@ -96,6 +96,11 @@ impl Books {
             for (day, units) in budget.take_rests(now) {
                 let act = Act::Release { units, leaving: self.left };
                 due.push(self.entry(budget, new_id(), day, act));
+            }
+            if let (true, Some(limits)) = (budget.take_changed(), budget.limits()) {
+                // A claim of nothing: what this process said of the limits before does not hold any more.
+                let act = Act::Claim { units: 0, limits };
+                due.push(self.entry(budget, new_id(), Day::of(now), act));
             }
             let id = new_id();
             if let (Some((units, day)), Some(limits)) = (budget.claim(id, now), budget.limits()) {

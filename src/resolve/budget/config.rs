@@ -71,6 +71,11 @@ impl BudgetConfig {
         if budget.day.is_none() && budget.month.is_none() {
             problems.push(("", "name a limit such as {day: 50000}, or write `none` for no limit"));
         }
+        for (key, units) in [("day", budget.day), ("month", budget.month)] {
+            if units == Some(0) {
+                problems.push((key, "nothing could be spent, and 0 switches nothing off: leave the provider out, or empty its token's file"));
+            }
+        }
         if !(1..=31).contains(&budget.resets_on) {
             problems.push(("resets_on", "expected a day of the month, 1 to 31"));
         }
@@ -231,6 +236,7 @@ mod tests {
         assert_eq!(keys(r#"{"day": 1, "resets_on": 0}"#), ["resets_on"]);
         assert_eq!(keys(r#"{"day": 1, "resets_on": 32}"#), ["resets_on"]);
         assert_eq!(keys(r#"{"day": 1, "licence": "a b"}"#), ["licence"]);
-        assert_eq!(keys(r#"{"day": 0}"#), [""; 0]);
+        assert_eq!(keys(r#"{"day": 0}"#), ["day"]);
+        assert_eq!(keys(r#"{"day": 5, "month": 0}"#), ["month"]);
     }
 }

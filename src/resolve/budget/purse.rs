@@ -95,6 +95,8 @@ pub(super) struct Purse {
     /// Charged beyond what was reserved and held.
     debt: u64,
     leaving: bool,
+    /// The limits have changed, which the others do not know yet.
+    changed: bool,
     /// The highest mark that was said of each period.
     said: Vec<(PeriodKind, Period, u8)>,
 }
@@ -111,6 +113,7 @@ impl Purse {
             rests: Vec::new(),
             debt: 0,
             leaving: false,
+            changed: false,
             said: Vec::new(),
         }
     }
@@ -125,7 +128,13 @@ impl Purse {
             self.limits = limits;
             self.put_back();
             self.view = None;
+            self.changed = true;
         }
+    }
+
+    /// Whether the others are to be told of other limits; they are told once.
+    pub(super) fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
     }
 
     /// Sets units aside for a call.

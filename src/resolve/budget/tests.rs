@@ -313,6 +313,48 @@ fn who_leaves_gives_everything_back_and_spends_no_more() {
 }
 
 #[test]
+fn a_limit_that_is_raised_is_in_force_for_all_when_all_have_raised_it() {
+    let (small, large) = (limits(Some(10), None), limits(Some(20), None));
+    let mut fleet = [1, 2].map(|owner| {
+        let mut books = Books::new(Uuid::from_u128(owner), Arc::new(|| {}));
+        let budget = books.open(LICENCE, small);
+        drop(books.refresh(noon()));
+        (books, budget, ids(owner * 1000))
+    });
+    // All read what each appends, until there is nothing to append.
+    let mut serve = |fleet: &mut [(Books, Budget, _); 2]| loop {
+        let mut due = Vec::new();
+        for (books, _, new_id) in fleet.iter_mut() {
+            due.extend(books.due(noon(), new_id));
+        }
+        for (books, ..) in fleet.iter_mut() {
+            for entry in &due {
+                books.read(entry, noon(), noon());
+            }
+            drop(books.refresh(noon()));
+        }
+        if due.is_empty() {
+            return;
+        }
+    };
+    let spends = |fleet: &mut [(Books, Budget, _); 2], serve: &mut dyn FnMut(&mut _)| {
+        let mut spent = 0;
+        for _ in 0..100 {
+            for nth in 0..2 {
+                spent += u64::from(matches!(fleet[nth].1.reserve(1, noon()), Reserve::Granted(_)));
+                serve(fleet);
+            }
+        }
+        spent
+    };
+    assert_eq!(spends(&mut fleet, &mut serve), 10);
+    fleet[0].1.change(large);
+    assert_eq!(spends(&mut fleet, &mut serve), 0, "the other still says ten");
+    fleet[1].1.change(large);
+    assert_eq!(spends(&mut fleet, &mut serve), 10);
+}
+
+#[test]
 fn each_mark_is_said_once_in_a_period() {
     let (mut books, budget) = alone(limits(Some(100), None));
     let mut new_id = ids(0);

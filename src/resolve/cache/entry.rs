@@ -111,6 +111,13 @@ impl Entry {
         Self::packed(&tellings)
     }
 
+    /// What was told after this moment; None when nothing was.
+    pub(super) fn since(&self, at: Moment) -> Option<Self> {
+        let later = self.iter().filter(|told| told.retrieved > at);
+        let tellings: Vec<_> = later.map(Told::owned).collect();
+        (!tellings.is_empty()).then(|| Self::packed(&tellings))
+    }
+
     fn packed(tellings: &[Telling]) -> Self {
         let mut bytes = Vec::new();
         for telling in tellings {

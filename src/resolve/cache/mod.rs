@@ -12,17 +12,20 @@
 mod config;
 mod entry;
 mod lifetimes;
+mod names;
 mod packing;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use moka::ops::compute::Op;
 use moka::policy::EvictionPolicy;
 
 pub use self::config::{CacheConfig, Life};
@@ -32,6 +35,7 @@ pub(super) use self::packing::unpack;
 
 use self::entry::Telling;
 use self::lifetimes::Jitter;
+use self::names::{ScopeNames, SourceNames};
 use self::packing::pack;
 use super::fields::groups_of;
 use crate::record::{Address, Enrichment, FactGroup, GroupSet, Moment};
@@ -43,6 +47,8 @@ pub struct CacheScope(pub u32);
 impl CacheScope {
     /// Everybody's who has no scope of his own.
     pub const SHARED: Self = Self(0);
+    /// What that one is called.
+    pub const SHARED_NAME: &str = "shared";
 }
 
 /// Who answered: its place in the list that the cache was made with.
@@ -73,14 +79,15 @@ struct Key {
 /// The answers of providers. One per process.
 pub struct Cache {
     entries: moka::sync::Cache<Key, Entry>,
-    sources: Vec<Arc<str>>,
+    sources: SourceNames,
+    scopes: ScopeNames,
+    /// Up to when what was told of a scope does not count.
+    floors: Mutex<BTreeMap<CacheScope, Moment>>,
     jitter: Jitter,
     lifetimes: Lifetimes,
     stale: Duration,
-    /// Who wants to know what was put in.
-    watcher: OnceLock<SyncSender<Change>>,
-    /// How many changes he was not told.
-    untold: AtomicU64,
+    /// Who want to know what was put in.
+    watchers: RwLock<Vec<Watcher>>,
     /// How often something was put in.
     version: AtomicU64,
     /// How often something was taken away on purpose.
@@ -96,6 +103,30 @@ pub struct Change {
     pub address: IpAddr,
     /// Of which groups.
     pub groups: GroupSet,
+}
+
+/// Somebody who is told of changes.
+struct Watcher {
+    send: SyncSender<Change>,
+    untold: Arc<AtomicU64>,
+}
+
+/// The changes, for somebody who watches.
+pub struct Changes {
+    receive: Receiver<Change>,
+    untold: Arc<AtomicU64>,
+}
+
+impl Changes {
+    /// The next one, if it comes within so long.
+    pub fn next(&self, within: Duration) -> Option<Change> {
+        self.receive.recv_timeout(within).ok()
+    }
+
+    /// How many there was no room for, since this was last asked.
+    pub fn take_untold(&self) -> u64 {
+        self.untold.swap(0, Ordering::Relaxed)
+    }
 }
 
 /// An answer about one group that another process was given.
@@ -135,12 +166,13 @@ impl Cache {
             .build();
         Self {
             entries,
-            sources: sources.iter().take(Self::MOST_SOURCES).cloned().collect(),
+            sources: SourceNames::new(sources.iter().take(Self::MOST_SOURCES).cloned().collect()),
+            scopes: ScopeNames::new(CacheScope::SHARED_NAME),
+            floors: Mutex::default(),
             jitter: Jitter::default(),
             lifetimes: config.lifetimes(),
             stale: config.serve_stale.unwrap_or_default(),
-            watcher: OnceLock::new(),
-            untold: AtomicU64::new(0),
+            watchers: RwLock::default(),
             version: AtomicU64::new(0),
             cleared: AtomicU64::new(0),
         }
@@ -180,10 +212,10 @@ impl Cache {
         if !self.merge(scope, address, telling, now) {
             return;
         }
-        if let Some(watcher) = self.watcher.get() {
-            let address = Address::new(address).ip();
-            if watcher.try_send(Change { scope, address, groups: asked }).is_err() {
-                self.untold.fetch_add(1, Ordering::Relaxed);
+        let change = Change { scope, address: Address::new(address).ip(), groups: asked };
+        for watcher in self.watchers.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            if watcher.send.try_send(change).is_err() {
+                watcher.untold.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
@@ -206,6 +238,10 @@ impl Cache {
             })
         };
         let address = Address::new(address).ip();
+        let floor = self.floors().get(&scope).copied();
+        if floor.is_some_and(|floor| retrieved <= floor) {
+            return false;
+        }
         if adopted.end <= now || self.get(scope, address).as_ref().is_some_and(is_here) {
             return false;
         }
@@ -223,16 +259,13 @@ impl Cache {
         self.merge(scope, address, telling, now)
     }
 
-    /// The changes from now on, of which at most so many wait to be taken; those beyond are counted
-    /// in [`Cache::untold`]. Only one may watch: None for a second.
-    pub fn watch(&self, most_waiting: usize) -> Option<Receiver<Change>> {
+    /// The changes from now on, of which at most so many wait to be taken; those beyond are counted.
+    pub fn watch(&self, most_waiting: usize) -> Changes {
         let (send, receive) = sync_channel(most_waiting);
-        self.watcher.set(send).ok().map(|()| receive)
-    }
-
-    /// How many changes there was no room for.
-    pub fn untold(&self) -> u64 {
-        self.untold.load(Ordering::Relaxed)
+        let untold = Arc::new(AtomicU64::new(0));
+        let watcher = Watcher { send, untold: Arc::clone(&untold) };
+        self.watchers.write().unwrap_or_else(PoisonError::into_inner).push(watcher);
+        Changes { receive, untold }
     }
 
     /// Notes that a source failed now on these groups. What is known of them stays.
@@ -268,15 +301,67 @@ impl Cache {
         self.cleared.fetch_add(1, Ordering::Release);
     }
 
+    /// Forgets what was told of a scope up to this moment, also what is adopted later. False when that
+    /// has happened already. Costs a walk over everything.
+    pub fn clear_before(&self, scope: CacheScope, at: Moment) -> bool {
+        {
+            let mut floors = self.floors();
+            if floors.get(&scope).is_some_and(|floor| *floor >= at) {
+                return false;
+            }
+            floors.insert(scope, at);
+        }
+        for (key, _) in self.entries.iter().filter(|(key, _)| key.scope == scope) {
+            // What has come meanwhile is kept.
+            self.entries.entry(*key).and_compute_with(|before| {
+                match before.and_then(|before| before.into_value().since(at)) {
+                    Some(rest) => Op::Put(rest),
+                    None => Op::Remove,
+                }
+            });
+        }
+        self.cleared.fetch_add(1, Ordering::Release);
+        true
+    }
+
+    fn floors(&self) -> MutexGuard<'_, BTreeMap<CacheScope, Moment>> {
+        self.floors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The names of the sources, by their [`SourceId`].
-    pub fn sources(&self) -> &[Arc<str>] {
-        &self.sources
+    pub fn sources(&self) -> Arc<Vec<Arc<str>>> {
+        self.sources.all()
     }
 
     /// The source of this name.
     pub fn source(&self, name: &str) -> Option<SourceId> {
-        let nth = self.sources.iter().position(|source| **source == *name)?;
-        Some(SourceId(nth as u8))
+        self.sources.find(name)
+    }
+
+    /// The source of this name, a further one where there is none yet: behind the others in
+    /// precedence. None when there are [`Cache::MOST_SOURCES`].
+    pub fn add_source(&self, name: &str) -> Option<SourceId> {
+        self.sources.add(name, Self::MOST_SOURCES)
+    }
+
+    /// The scope of this name; nothing is in it when it is new.
+    pub fn scope(&self, name: &str) -> CacheScope {
+        self.scopes.add(name)
+    }
+
+    /// The scope of this name, if there is one.
+    pub fn known_scope(&self, name: &str) -> Option<CacheScope> {
+        self.scopes.find(name)
+    }
+
+    /// What a scope is called.
+    pub fn scope_name(&self, scope: CacheScope) -> Option<Arc<str>> {
+        self.scopes.name(scope)
+    }
+
+    /// How many scopes there are.
+    pub fn scopes(&self) -> usize {
+        self.scopes.count()
     }
 
     /// A number that changes with every answer that is put in; 0 when none ever was. Who reads the
@@ -338,7 +423,7 @@ impl Default for Cache {
 impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cache")
-            .field("sources", &self.sources)
+            .field("sources", &self.sources())
             .field("entries", &self.entries())
             .field("bytes", &self.bytes())
             .finish_non_exhaustive()

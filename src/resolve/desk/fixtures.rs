@@ -92,6 +92,7 @@ pub(super) fn licence(
     limits: &[Limit],
 ) -> LicenceSettings {
     LicenceSettings {
+        key: format!("providers.{name}"),
         name: name.into(),
         api: Arc::new(Made { covers, most }),
         base_url: None,

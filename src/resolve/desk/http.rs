@@ -109,6 +109,11 @@ pub struct Http {
 }
 
 impl Http {
+    /// Whether this may be a base URL.
+    pub fn check(base: &str) -> Result<(), HttpConfigError> {
+        checked(base).map(drop)
+    }
+
     /// Checks the base URL and sets the client up. Nothing is sent.
     pub fn new(base: &str, settings: &HttpSettings) -> Result<Self, HttpConfigError> {
         let base = checked(base)?;

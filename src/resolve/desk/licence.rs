@@ -9,7 +9,7 @@ use super::queue::{Cutting, Queue};
 use super::retry::RetryBudget;
 use super::{Key, LicenceSettings};
 use crate::record::{GroupSet, Reason};
-use crate::resolve::Modules;
+use crate::resolve::{Modules, SourceId};
 
 /// How often a licence whose token is refused is tried again.
 pub(super) const REFUSED_PROBE: Duration = Duration::from_secs(10 * 60);
@@ -52,6 +52,8 @@ pub(super) enum Step {
 /// A licence as it stands.
 pub(super) struct Licence {
     pub(super) settings: LicenceSettings,
+    /// What it is in the cache.
+    pub(super) source: SourceId,
     pub(super) queue: Queue,
     pub(super) pace: Pace,
     pub(super) breaker: Breaker,
@@ -78,8 +80,9 @@ pub(super) struct Licence {
 }
 
 impl Licence {
-    pub(super) fn new(settings: LicenceSettings) -> Self {
+    pub(super) fn new(settings: LicenceSettings, source: SourceId) -> Self {
         Self {
+            source,
             queue: Queue::default(),
             pace: Pace::new(&settings.limits),
             breaker: Breaker::new(),

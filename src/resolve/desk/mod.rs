@@ -45,8 +45,7 @@ use super::budget::Budget;
 use super::{Cache, CacheScope, Wants};
 use crate::record::{GroupSet, Reason, Secret};
 
-/// A licence, by its place in the list that the desk was opened with. It is also its
-/// [`super::SourceId`] in the cache.
+/// A licence, by its place in the list that the desk was opened with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LicenceId(pub u16);
 
@@ -209,6 +208,11 @@ impl Desk {
         self.shared.book().covers(routes)
     }
 
+    /// Whether any of these groups is being asked of an address, or is queued to be.
+    pub fn is_asking(&self, scope: CacheScope, address: IpAddr, groups: GroupSet) -> bool {
+        self.shared.book().is_asking(Key { scope, address }, groups)
+    }
+
     /// Where answers are kept.
     pub fn cache(&self) -> &Arc<Cache> {
         &self.shared.cache
@@ -218,6 +222,8 @@ impl Desk {
     /// nobody spends any more. False when some were still under way.
     pub async fn close(&self, at_most: Duration) -> bool {
         self.shared.closed.store(true, Ordering::Release);
+        // Those who send look at that and end.
+        self.shared.bells.iter().for_each(Notify::notify_one);
         let idle = async {
             loop {
                 let ended = self.shared.ended.notified();

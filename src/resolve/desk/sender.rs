@@ -24,9 +24,6 @@ const LEAST_TIME: Duration = Duration::from_millis(500);
 /// was over.
 const AFTER_DEADLINE: Duration = Duration::from_millis(100);
 
-/// What is said of a licence whose token is empty.
-const OFF: &str = "the token is empty: switched off, and on again as soon as there is one";
-
 /// Sends one licence's calls.
 pub(super) struct Sender {
     id: LicenceId,
@@ -48,6 +45,12 @@ enum Sent {
 }
 
 impl Sender {
+    /// What is said of a licence whose token is empty.
+    fn off(&self) -> String {
+        let key = &self.settings.key;
+        format!("{key}.token is empty: switched off, and on again as soon as there is one")
+    }
+
     pub(super) fn new(
         id: LicenceId,
         opened: Opened,
@@ -77,7 +80,7 @@ impl Sender {
         if usable {
             runtime.spawn(Arc::clone(&self).ask_status());
         } else {
-            self.say(OFF);
+            self.say(&self.off());
         }
         runtime.spawn(self.run());
     }
@@ -265,7 +268,7 @@ impl Sender {
         let usable = match offer {
             Offer::Same => return,
             Offer::Off => {
-                self.say(OFF);
+                self.say(&self.off());
                 self.needs_no_token()
             }
             Offer::InUse => {

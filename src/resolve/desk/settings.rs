@@ -12,6 +12,8 @@ use crate::resolve::{Api, Lifetimes};
 pub struct LicenceSettings {
     /// The name in provenance, metrics and logs.
     pub name: Arc<str>,
+    /// Where the configuration has it: `providers.ipinfo`.
+    pub key: String,
     /// Its provider.
     pub api: Arc<dyn Api>,
     /// Where the provider is, instead of its own default: scheme and host, no slash at the end.

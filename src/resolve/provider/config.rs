@@ -93,6 +93,8 @@ impl Calls {
 pub struct Licence<'c> {
     /// What it is called: `ipinfo`, or the name of a service of one's own.
     pub name: &'c str,
+    /// Where the configuration has it: `providers.ipinfo`, `providers.generic.own`.
+    pub key: String,
     /// Its provider.
     pub api: Arc<dyn Api>,
     /// The token, where it needs one.
@@ -128,6 +130,25 @@ impl ProvidersConfig {
         named.into_iter().flatten().chain(self.generic.keys().map(String::as_str)).collect()
     }
 
+    /// The licence that is for everybody, if there is one.
+    pub fn lent(&self) -> Option<Licence<'_>> {
+        let shared = self.ipinfo.as_ref()?.share;
+        let mut licences = self.licences().into_iter().flatten();
+        licences.find(|licence| shared && licence.name == "ipinfo")
+    }
+
+    /// The same with its tokens emptied.
+    #[must_use]
+    pub fn without_tokens(&self) -> Self {
+        let mut same = self.clone();
+        let empty = |token: &mut Secret| *token = Secret::new("");
+        same.ipinfo.iter_mut().for_each(|config| empty(&mut config.token));
+        same.ipgeolocation.iter_mut().flat_map(|config| &mut config.token).for_each(empty);
+        same.ipbot.iter_mut().flat_map(|config| &mut config.token).for_each(empty);
+        same.generic.values_mut().flat_map(|config| &mut config.token).for_each(empty);
+        same
+    }
+
     /// All licences; for each either what it is or why it cannot be used.
     pub fn licences(&self) -> Vec<Result<Licence<'_>, Refused>> {
         let mut licences = Vec::new();
@@ -146,7 +167,11 @@ impl ProvidersConfig {
         for (name, config) in &self.generic {
             let api = generic::Generic::new(name, config);
             let licence = licence(name, api, config.token.as_ref(), config.terms());
-            licences.push(licence.map_err(|(_, error)| (format!("generic.{name}"), error)));
+            let key = format!("generic.{name}");
+            licences.push(match licence {
+                Ok(licence) => Ok(Licence { key: format!("providers.{key}"), ..licence }),
+                Err((_, error)) => Err((key, error)),
+            });
         }
         licences
     }
@@ -165,6 +190,7 @@ fn licence<'c, A: Api>(
     let checked = calls.check().and(api).map_err(|error| (name.to_owned(), error))?;
     Ok(Licence {
         name,
+        key: format!("providers.{name}"),
         api: Arc::new(checked),
         token,
         base_url: base_url.map(String::as_str),
@@ -235,6 +261,21 @@ mod tests {
         ] {
             assert!(serde_json::from_value::<ProvidersConfig>(section).is_err());
         }
+    }
+
+    #[test]
+    fn two_sections_that_differ_by_a_token_alone_are_the_same_without_it() {
+        let section = |token: &str, batch: u16| {
+            let json = serde_json::json!({
+                "ipinfo": {"token": token, "batch": batch}, "ipgeolocation": {"token": token},
+                "ipbot": {"token": token},
+                "generic": {"own": {"url": "https://a.b/{ip}", "token": token, "fields": {}}}
+            });
+            serde_json::from_value::<ProvidersConfig>(json).unwrap()
+        };
+        assert_ne!(section("a", 1), section("b", 1));
+        assert_eq!(section("a", 1).without_tokens(), section("b", 1).without_tokens());
+        assert_ne!(section("a", 1).without_tokens(), section("a", 2).without_tokens());
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::known::Known;
 use super::memo::{Memo, Until};
 use super::set::DatabaseSet;
 use super::step::{Did, Step};
+use super::turns::Turn;
 use super::wants::Wants;
 use crate::record::{
     Address, Answer, Enrichment, Facts, FactsId, GroupSet, Moment, Retrieval, Source,
@@ -27,6 +28,8 @@ pub struct Resolver {
     set: Arc<DatabaseSet>,
     /// The databases of this epoch.
     databases: Arc<Vec<Arc<Database>>>,
+    /// In which order they are asked, and for what.
+    turns: Vec<Turn>,
     /// Whether any of them is asked for addresses that are not global.
     any_non_global: bool,
     epoch: u64,
@@ -35,6 +38,8 @@ pub struct Resolver {
     most_known_bytes: usize,
     cache: Arc<Cache>,
     scope: CacheScope,
+    /// So many of the cache's sources have a name in this epoch.
+    sources: usize,
     /// The cache's version and clearings, as far as they were noticed.
     heard: (u64, u64),
     now: Moment,
@@ -68,6 +73,7 @@ impl Resolver {
         let in_force = databases.in_force();
         let mut resolver = Self {
             wants,
+            turns: databases.turns(&in_force),
             set: databases,
             any_non_global: any_non_global(&in_force),
             known: Known::new(in_force.len()),
@@ -75,6 +81,7 @@ impl Resolver {
             epoch: 1,
             memo: Memo::new(memory_limit_bytes / 4),
             most_known_bytes: memory_limit_bytes / 4 * 3,
+            sources: cache.sources().len(),
             cache,
             scope,
             heard: (0, 0),
@@ -93,11 +100,14 @@ impl Resolver {
     pub fn refresh(&mut self, now: Moment) {
         self.notice(now);
         let in_force = self.set.in_force();
-        let swapped = !Arc::ptr_eq(&in_force, &self.databases);
+        let sources = self.cache.sources().len();
+        let swapped = !Arc::ptr_eq(&in_force, &self.databases) || sources != self.sources;
         if swapped || self.known.bytes() > self.most_known_bytes {
             self.any_non_global = any_non_global(&in_force);
             self.known = Known::new(in_force.len());
+            self.turns = self.set.turns(&in_force);
             self.databases = in_force;
+            self.sources = sources;
             self.memo.clear();
             self.epoch += 1;
         }
@@ -181,15 +191,16 @@ impl Resolver {
     fn ask(&mut self, address: &Address, tell: &mut impl FnMut(Step)) -> (Answer, Until) {
         let mut tally = Tally::new(self.wants.groups());
         // A non-global address means something only to whoever wrote the file himself.
-        let files = self.databases.iter().zip(0u8..);
-        for (database, number) in files {
+        for Turn { database: number, groups } in self.turns.iter().copied() {
+            let database = &self.databases[usize::from(number)];
             let may = address.is_global() || database.answers_non_global();
-            let did = match (may, tally.needs(database.covers())) {
+            let did = match (may, tally.needs(database.covers().and(groups))) {
+                _ if groups.is_empty() => Did::NotInOrder,
                 (false, _) => Did::NotGlobal,
                 (true, false) => Did::NotNeeded,
                 (true, true) => {
                     let said = self.known.said(number, database, address.ip(), &self.wants);
-                    let before = tally.missing;
+                    let (said, before) = (said.only(groups), tally.missing);
                     tally.take(number, said);
                     Did::said(said, before, false)
                 }
@@ -232,7 +243,10 @@ impl Resolver {
         let (wanted, now, past) = (tally.missing, self.now, self.cache.serves_stale());
         let first_source = self.databases.len() as u8;
         let (mut end, mut fresh, mut stale) = (Moment::LAST, GroupSet::EMPTY, GroupSet::EMPTY);
-        for told in entry.answers() {
+        // Who has come since the epoch began has no name in it yet.
+        let named = self.sources;
+        let is_named = |told: &super::SourceTold<'_>| usize::from(told.source.0) < named;
+        for told in entry.answers().filter(is_named) {
             let useful = told.holding(now).and(wanted);
             if !useful.is_empty() {
                 let said = self.known.told(&told, false, &self.wants).only(useful);
@@ -245,7 +259,7 @@ impl Resolver {
                 end = end.min(told.first_end(useful));
             }
         }
-        for told in entry.answers().filter(|_| !past.is_zero()) {
+        for told in entry.answers().filter(|told| !past.is_zero() && is_named(told)) {
             let useful = told.holding(now.before(past)).without(told.holding(now)).and(wanted);
             if !useful.is_empty() {
                 let said = self.known.told(&told, true, &self.wants).only(useful);
@@ -283,7 +297,8 @@ impl Facts for Resolver {
             name: Arc::clone(database.name()),
             built: Some(database.built().into()),
         });
-        let providers = self.cache.sources().iter();
+        let names = self.cache.sources();
+        let providers = names.iter().take(self.sources);
         let providers = providers.map(|name| Source { name: Arc::clone(name), built: None });
         databases.chain(providers).collect()
     }

@@ -73,6 +73,36 @@ fn learned_city(name: &str) -> Enrichment {
 }
 
 #[test]
+fn a_group_is_asked_of_the_files_that_the_order_names_and_others_as_they_are_listed() {
+    let files = || {
+        let named = |name: &str, city| city_file(name, &[("1.0.0.0/24", place(city))]);
+        let all = [named("first", "Riga"), named("second", "Tartu"), asn_file("asn")];
+        all.into_iter().map(Arc::new).collect::<Vec<_>>()
+    };
+    let asked = |order: &[&str]| {
+        let names = order.iter().map(|name| (*name).to_owned()).collect();
+        let set = DatabaseSet::ordered(files(), [(FactGroup::Geo, names)].into()).unwrap();
+        let set = Arc::new(set);
+        let mut resolver = resolver_of(&["geo", "as"], &set, 1 << 20);
+        let answer = resolver.resolve(&address("1.0.0.1"));
+        assert_eq!(source_of(&answer, FactGroup::As), Some(2), "the order is of places only");
+        let city = city_of(&mut resolver, &answer);
+        // Newer files are asked in the same order.
+        set.replace(files()).unwrap();
+        resolver.refresh(Moment::now());
+        let answer = resolver.resolve(&address("1.0.0.1"));
+        assert_eq!(city_of(&mut resolver, &answer), city);
+        (city, answer.missing)
+    };
+    let (none, geo) = (GroupSet::EMPTY, groups(&["geo"]));
+    assert_eq!(asked(&["first", "second"]), (Some("Riga".into()), none));
+    assert_eq!(asked(&["second", "first"]), (Some("Tartu".into()), none));
+    assert_eq!(asked(&["second"]), (Some("Tartu".into()), none));
+    assert_eq!(asked(&["asn"]), (None, geo), "those that know it are not asked");
+    assert_eq!(asked(&["some-provider"]), (Some("Riga".into()), none), "no file is named");
+}
+
+#[test]
 fn two_files_answer_what_each_of_them_knows() {
     let mut resolver = resolver(
         &["geo", "as"],
@@ -468,6 +498,34 @@ fn an_open_answer_of_one_provider_leaves_the_group_to_the_next() {
     resolver.heard_of(ip.ip());
     let answer = resolver.resolve(&ip);
     assert_eq!(source_of(&answer, FactGroup::Geo), Some(2), "who has what is wanted");
+}
+
+#[test]
+fn a_source_that_comes_later_is_heard_from_the_next_batch_on_and_has_its_name() {
+    let mut resolver = resolver_of(&["geo"], &set([asn_file("asn")]), 1 << 20);
+    let ip = address("8.0.0.1");
+    learn(&mut resolver, &address("8.0.0.2"), groups(&["geo"]), None);
+    let third = resolver.cache.add_source("third").unwrap();
+    let (asked, riga) = (groups(&["geo"]), learned_city("Riga"));
+    put(&resolver, &ip, &Learned { source: third, asked, closes: asked, facts: Some(&riga) });
+    resolver.heard_of(ip.ip());
+    assert!(resolver.resolve(&ip).is_empty(), "it has no name in this epoch");
+    resolver.refresh(resolver.now);
+    let answer = resolver.resolve(&ip);
+    let source = source_of(&answer, FactGroup::Geo).unwrap();
+    assert_eq!(&*resolver.sources()[usize::from(source)].name, "third");
+    assert_eq!(city_of(&mut resolver, &answer).as_deref(), Some("Riga"));
+}
+
+#[test]
+fn what_is_cleared_is_asked_anew_from_the_next_batch_on() {
+    let mut resolver = resolver_of(&["geo"], &set([asn_file("asn")]), 1 << 20);
+    let ip = address("8.0.0.1");
+    learn(&mut resolver, &ip, groups(&["geo"]), Some(&learned_city("Riga")));
+    assert!(!resolver.resolve(&ip).is_empty());
+    assert!(resolver.cache.clear_before(resolver.scope, resolver.now));
+    resolver.refresh(resolver.now);
+    assert_eq!(resolver.resolve(&ip).missing, groups(&["geo"]));
 }
 
 #[test]

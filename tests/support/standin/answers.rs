@@ -43,6 +43,10 @@ pub(super) fn addresses(provider: Provider, request: &Request) -> Vec<IpAddr> {
         return texts.filter_map(|text| text.parse().ok()).collect();
     }
     let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
+    if provider == Provider::Ipbot && path == "/v1/assessment" {
+        let values = query.split('&').filter_map(|pair| pair.split_once('='));
+        return values.filter_map(|(_, text)| text.parse().ok()).collect();
+    }
     let text = match provider {
         Provider::Ipgeolocation => {
             query.split('&').find_map(|pair| pair.strip_prefix("ip=")).unwrap_or_default()
@@ -123,7 +127,10 @@ pub(super) fn of(provider: Provider, request: &Request, addresses: &[IpAddr]) ->
             Answer::json(200, &body).with("x-credits-charged", &credits)
         }
         Provider::Ipbot => {
-            let body = addresses.first().map_or(json!({}), |address| ipbot_of(*address));
+            let body = match addresses {
+                [ipv4, ipv6] => json!({"ipv4": ipv4, "ipv6": ipv6, "verdict": "allow"}),
+                _ => addresses.first().map_or(json!({}), |address| ipbot_of(*address)),
+            };
             Answer::json(200, &body)
                 .with("x-ratelimit-limit", &200)
                 .with("x-ratelimit-remaining", &199)

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 pub(crate) use self::manners::Manner;
@@ -48,6 +48,8 @@ struct State {
     next: Mutex<VecDeque<Manner>>,
     always: Mutex<Manner>,
     seen: Mutex<Vec<Seen>>,
+    stands: Mutex<bool>,
+    goes_on: Condvar,
     faults: Mutex<Vec<String>>,
     over: AtomicBool,
 }
@@ -71,6 +73,8 @@ impl StandIn {
             next: Mutex::default(),
             always: Mutex::new(Manner::Honest),
             seen: Mutex::default(),
+            stands: Mutex::default(),
+            goes_on: Condvar::new(),
             faults: Mutex::default(),
             over: AtomicBool::new(false),
         });
@@ -101,6 +105,17 @@ impl StandIn {
         *self.state.always.lock().unwrap() = manner;
     }
 
+    /// From now on requests are taken, and counted, and not answered until it goes on.
+    pub(crate) fn stand_still(&self) {
+        *self.state.stands.lock().unwrap() = true;
+    }
+
+    /// All that wait are answered.
+    pub(crate) fn go_on(&self) {
+        *self.state.stands.lock().unwrap() = false;
+        self.state.goes_on.notify_all();
+    }
+
     /// What was asked so far.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.state.seen.lock().unwrap().clone()
@@ -120,6 +135,7 @@ impl StandIn {
 impl Drop for StandIn {
     fn drop(&mut self) {
         self.state.over.store(true, Ordering::SeqCst);
+        self.go_on();
         // Wakes the thread that waits for connections.
         drop(TcpStream::connect(self.address));
         let faults = self.faults();
@@ -148,10 +164,12 @@ fn documents(provider: Provider) -> Vec<Document> {
 fn serve(state: &State, stream: &TcpStream) {
     let mut reader = std::io::BufReader::new(stream);
     while let Some(request) = Request::read(&mut reader) {
-        let manner = state.next.lock().unwrap().pop_front();
-        let manner = manner.unwrap_or_else(|| state.always.lock().unwrap().clone());
+        let next = state.next.lock().unwrap().pop_front();
         let answer = answer(state, &request);
         std::thread::sleep(state.delay);
+        let stands = state.stands.lock().unwrap();
+        drop(state.goes_on.wait_while(stands, |stands| *stands).unwrap());
+        let manner = next.unwrap_or_else(|| state.always.lock().unwrap().clone());
         if state.over.load(Ordering::SeqCst) || !manner.answer(answer, stream) {
             return;
         }

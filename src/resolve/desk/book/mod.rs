@@ -142,9 +142,15 @@ impl Book {
         wants: Arc<Wants>,
         cache: Arc<Cache>,
     ) -> Self {
+        // Its number there is its name's, whoever else asks under that name; where the cache does not
+        // know the name, its place in the list.
+        let in_cache = |(settings, place): (LicenceSettings, u8)| {
+            let source = cache.source(&settings.name).unwrap_or(SourceId(place));
+            Licence::new(settings, source)
+        };
         Self {
             flights: Flights::default(),
-            licences: licences.into_iter().map(Licence::new).collect(),
+            licences: licences.into_iter().zip(0..).map(in_cache).collect(),
             routes,
             wants,
             cache,
@@ -167,6 +173,11 @@ impl Book {
         let routes = &self.routes[usize::from(routes.0)];
         let each = routes.all().map(|id| routes.groups_of(id).and(self.licence(id).covers()));
         each.fold(GroupSet::EMPTY, GroupSet::or)
+    }
+
+    /// Whether any of these groups is being asked of an address, or is queued to be.
+    pub(super) fn is_asking(&self, key: Key, groups: GroupSet) -> bool {
+        self.flights.legs(key).any(|leg| !leg.groups.and(groups).is_empty())
     }
 
     /// Calls under way.
@@ -309,7 +320,7 @@ impl Book {
                 continue;
             }
             covered = true;
-            let source = SourceId(id.0 as u8);
+            let source = licence.source;
             if asking.entry.is_some_and(|entry| entry.answered_by(source, moment).contains(group)) {
                 continue;
             }

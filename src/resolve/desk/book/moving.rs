@@ -8,7 +8,6 @@ use super::super::licence::Batch;
 use super::super::{Key, LicenceId};
 use super::{Asking, Book, Choice, FAR, MOST_FAILURES, add};
 use crate::record::{GroupSet, Reason};
-use crate::resolve::SourceId;
 
 impl Book {
     /// Queues an address whose record waits.
@@ -108,7 +107,7 @@ impl Book {
     /// The licence fails on these addresses: they are asked of the next one, and of this one not so
     /// soon.
     pub(super) fn give_up_addresses(&mut self, id: LicenceId, batch: &Batch) {
-        let (source, moment) = (SourceId(id.0 as u8), self.clock.moment());
+        let (source, moment) = (self.licence(id).source, self.clock.moment());
         for key in batch.keys.iter().copied() {
             let Some(leg) = self.flights.remove(key, id, batch.groups) else { continue };
             let lifetimes = &self.licence(id).settings.lifetimes;

@@ -7,7 +7,7 @@ use super::super::licence::Batch;
 use super::super::{Key, LicenceId, RoutesId};
 use super::{Book, Seen};
 use crate::record::{Enrichment, FactGroup, GroupSet, Reason};
-use crate::resolve::{Answered, ItemError, Learned, Modules, Quota, SourceId, Verdict};
+use crate::resolve::{Answered, ItemError, Learned, Modules, Quota, Verdict};
 
 impl Book {
     pub(super) fn replied(&mut self, id: LicenceId, batch: &Batch, verdict: Verdict) {
@@ -130,8 +130,11 @@ impl Book {
     ) {
         let Some(leg) = self.flights.remove(key, id, groups) else { return };
         let closes = asked.iter().filter(|group| self.closes(id, leg.routes, *group)).collect();
-        let source = SourceId(id.0 as u8);
-        let learned = Learned { source, asked, closes, facts };
+        let source = self.licence(id).source;
+        // A reply tells of much that nobody here wants: it would fill the cache, and make answers
+        // differ that are the same otherwise.
+        let wanted = facts.map(|facts| facts.only(self.wants.groups().or(asked)));
+        let learned = Learned { source, asked, closes, facts: wanted.as_ref() };
         let lifetimes = &self.licence(id).settings.lifetimes;
         self.cache.put(key.scope, key.address, &learned, lifetimes, self.clock.moment());
         let answers = facts.map(|facts| self.wants.judge(facts).answers).unwrap_or_default();

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::super::fixtures::{BULK, GEO, PRIVACY, SECURITY, address, facts, key, knows, licence};
 use super::super::{AskerId, Limit};
 use super::*;
-use crate::record::FactGroup;
+use crate::record::{Company, Enrichment, FactGroup};
 use crate::resolve::{Answered, CacheConfig, CacheScope, ItemError, Want};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -144,6 +144,19 @@ fn a_question_for_more_asks_only_the_rest() {
     assert_eq!(desk.told(), [], "it waits for the first too");
     desk.answers(FIRST, first);
     assert_eq!(desk.told(), [(1, None)]);
+}
+
+#[test]
+fn of_a_reply_only_what_is_wanted_is_kept() {
+    let mut desk = Desk::one(1000, &[]);
+    desk.ask(1);
+    let batch = desk.sends(FIRST);
+    let company = Company { name: Some("Example".into()), ..Company::default() };
+    let told = Enrichment { company: Some(company), ..facts(address(1), BOTH) };
+    let reply = Answered { told: vec![Ok(Some(told))], ..Answered::default() };
+    desk.replies(FIRST, batch, Verdict::Answered(reply));
+    let entry = desk.book.cache.get(CacheScope::SHARED, address(1)).unwrap();
+    assert_eq!(entry.iter().map(|told| told.has).collect::<Vec<_>>(), [BOTH]);
 }
 
 #[test]

@@ -20,6 +20,10 @@ pub struct Config {
     /// Ask the older API, which has companies, abuse contacts and detailed privacy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legacy: Option<Legacy>,
+    /// All tenants may use it, but for those that have a licence of IPinfo themselves. Of the main
+    /// configuration and with the plan Lite only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub share: bool,
     /// Where it is. Default: IPinfo's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,

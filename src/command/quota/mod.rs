@@ -1,21 +1,27 @@
-//! `quota`: what of each licence's budget is used, by the ledger that the fleet shares. Reads only.
+//! `quota`: what of each licence's budget is used, by the ledger that the fleet shares, and what is left by
+//! the providers' own count. Reads only.
+
+mod providers;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode as Code;
 use serde::Serialize;
 
+use self::providers::OwnCount;
 use super::output::{Format, print, say};
+use super::tenants::tenants_budgets;
 use super::{Exit, Failure, Source};
 use crate::config::Config;
-use crate::fleet::{LedgerError, read_all};
+use crate::fleet::{Found, LedgerError, read_all};
+use crate::kafka::Fault;
 use crate::record::Day;
 use crate::resolve::budget::{Bound, Limits, PeriodKind, Replay, clock_time, gone_at};
 
-/// Say what of each licence's budget is used
+/// Say what of each licence's budget is used, and what is left by the provider's count
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -23,7 +29,8 @@ Examples:
   ipstamp quota --config ipstamp.yaml --format json
 
 Used is what all processes that share the ledger have claimed and not given back. Calls that are made
-with the licence outside of ipstamp are not in it.
+with the licence outside of ipstamp are not in it. They are in the provider's own count, which is shown
+where the provider says it without being paid for it.
 
 Exit codes: 0 there is something left of every budget, 1 one is spent, 69 no broker answers or there
 is no ledger, 77 the brokers refuse us, 78 the configuration is refused.")]
@@ -51,27 +58,41 @@ struct Quota {
     gone_at: Option<u64>,
 }
 
-/// Reads the ledger and prints it.
+/// What is printed for programs.
+#[derive(Serialize)]
+struct Printed<'q> {
+    /// By the ledger.
+    budgets: &'q [Quota],
+    /// By their own count.
+    providers: &'q [OwnCount],
+}
+
+/// Reads the ledger, asks the providers, and prints what they say.
 pub(super) fn quota(source: &Source, args: &QuotaArgs) -> Result<Exit, Failure> {
     let config = Config::from(source.load()?);
+    let budgets = [config.budgets.clone(), tenants_budgets(&config)].concat();
     let found = match read_all(&config.kafka.client(), &config.ledger.topic) {
-        Err(LedgerError::Missing { .. }) if config.budgets.is_empty() => {
+        Err(LedgerError::Missing { .. }) if budgets.is_empty() => {
             say(
                 "no provider here has a limited budget, so there is no ledger to read; one is set with \
                  providers.NAME.budget",
             );
-            return Ok(Exit::Done);
+            Found { replay: Replay::new(), unreadable: 0 }
         }
         found => found.map_err(failure)?,
     };
+    let own_counts = providers::ask(&config.providers)?;
     if found.unreadable > 0 {
         say(&format!("{} records of the ledger are no entries of this version", found.unreadable));
     }
     let now = SystemTime::now();
-    let quotas = quotas(&found.replay, &config.budgets, now);
+    let quotas = quotas(&found.replay, &budgets, now);
     let text = match args.format {
-        Format::Text => text(&quotas, now),
-        Format::Json => serde_json::to_string(&quotas).unwrap_or_default() + "\n",
+        Format::Text => text(&quotas, now) + &providers::text(&own_counts, now),
+        Format::Json => {
+            let printed = Printed { budgets: &quotas, providers: &own_counts };
+            serde_json::to_string(&printed).unwrap_or_default() + "\n"
+        }
     };
     print(text.as_bytes())?;
     let spent = quotas.iter().any(|quota| quota.remaining == 0);
@@ -145,14 +166,11 @@ fn text(quotas: &[Quota], now: SystemTime) -> String {
 }
 
 fn failure(error: LedgerError) -> Failure {
-    let refused = |source: &KafkaError| {
-        matches!(
-            source.rdkafka_error_code(),
-            Some(RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::Authentication)
-        )
+    let refused = |fault: Fault| {
+        matches!(fault.code(), Code::TopicAuthorizationFailed | Code::Authentication)
     };
     match &error {
-        LedgerError::Silent { source, .. } if refused(source) => {
+        LedgerError::Silent { fault, .. } if refused(*fault) => {
             Failure::new(Exit::NoPermission, error)
         }
         LedgerError::Client(_) => Failure::new(Exit::Config, error),

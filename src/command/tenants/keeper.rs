@@ -1,0 +1,237 @@
+//! Follows the folder of the tenants' files.
+//!
+//! It is looked through every two seconds, and each file is understood anew: what stands in it by way of
+//! variables, secret files and links has changed when the result has. A token alone is handed to the
+//! desk; anything else makes another value of the tenant, which takes the place of the one before in one
+//! step. A file that cannot be used changes nothing for its tenant.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use super::files::budgets_of;
+use super::{Ground, Served};
+use crate::command::Failure;
+use crate::config::{ProcessEnvironment, TenantFile, load, load_tenant};
+use crate::pipeline::{Roster, Tenancy};
+use crate::resolve::budget::Limits;
+use crate::resolve::desk::Desk;
+use crate::telemetry::Problem;
+use crate::tenant::{TenantName, TenantPath, TenantsConfig, tenant_files};
+
+/// How often the folder is looked through.
+const LOOK: Duration = Duration::from_secs(2);
+/// A desk goes on for so much longer than a record may wait: by then every worker has the new one.
+const GOES_ON: Duration = Duration::from_secs(1);
+
+/// See the head of the file.
+pub(super) struct Keeper {
+    ground: Ground,
+    tenants: TenantsConfig,
+    tenancy: Arc<Tenancy>,
+    served: BTreeMap<TenantName, Served>,
+    /// What is wrong, by what it is wrong with, as it was said.
+    troubles: BTreeMap<Problem, String>,
+    /// Desks that are not asked any more, and when they close.
+    closing: Vec<(Instant, Desk)>,
+}
+
+impl Keeper {
+    /// Serves nobody yet.
+    pub(super) fn new(ground: Ground, tenants: TenantsConfig, tenancy: Arc<Tenancy>) -> Self {
+        let (served, troubles, closing) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        Self { ground, tenants, tenancy, served, troubles, closing }
+    }
+
+    /// All desks that are open.
+    pub(super) fn into_desks(self) -> Vec<Desk> {
+        let served = self.served.into_values().filter_map(|served| served.tenant.desk.clone());
+        served.chain(self.closing.into_iter().map(|(_, desk)| desk)).collect()
+    }
+
+    /// Until it is to stop.
+    pub(super) fn follow(mut self, stops: &Receiver<()>) -> Self {
+        while let Err(RecvTimeoutError::Timeout) = stops.recv_timeout(LOOK) {
+            self.look();
+            self.close_old(Instant::now());
+        }
+        self
+    }
+
+    /// Looks through the folder.
+    pub(super) fn look(&mut self) {
+        match tenant_files(&self.tenants.dir) {
+            Ok(files) => {
+                self.mended(&Problem::TenantFolder);
+                self.take_files(files);
+            }
+            Err(error) => {
+                self.trouble(Problem::TenantFolder, format!("{error}; all are served as before"));
+            }
+        }
+        self.follow_lent_token();
+        self.ground.metrics.tenants.set(self.served.len() as i64);
+        self.ground.metrics.tenant_files_refused.set(self.troubles.len() as i64);
+    }
+
+    /// Serves those whose files these are, and nobody else.
+    fn take_files(&mut self, files: Vec<TenantPath>) {
+        let before: BTreeSet<_> = self.troubles.keys().cloned().collect();
+        let (mut wrong, mut found, mut changed) = (BTreeMap::new(), BTreeSet::new(), false);
+        for TenantPath { name, path } in files {
+            let shown = path.display();
+            let Ok(name) = &name else {
+                let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let words = name.err().unwrap_or_default();
+                wrong.insert(Problem::Tenant(file), format!("{shown}: {words}; rename the file"));
+                continue;
+            };
+            let taken = if found.insert(name.clone()) {
+                let known = self.served.get(name).map(|served| &served.file);
+                load_tenant(&path, &ProcessEnvironment, &self.ground.config, known)
+                    .map_err(|error| error.to_string())
+                    .and_then(|file| {
+                        self.take(name, file).map_err(|error| format!("{shown}: {error}"))
+                    })
+            } else {
+                Err(format!("{shown}: a second file of this tenant; remove one"))
+            };
+            match taken {
+                Ok(is_new) => changed |= is_new,
+                Err(words) => drop(wrong.insert(Problem::Tenant(name.to_string()), words)),
+            }
+        }
+        changed |= self.let_go(|name| !found.contains(name));
+        for problem in before.iter().filter(|problem| !wrong.contains_key(*problem)) {
+            self.mended(problem);
+        }
+        for (problem, words) in wrong {
+            self.trouble(problem, words);
+        }
+        if changed {
+            let each = self.served.iter();
+            let roster = each.map(|(name, served)| (name.clone(), Arc::clone(&served.tenant)));
+            self.tenancy.serve(roster.collect::<Roster>());
+            self.keep_limits();
+        }
+    }
+
+    /// Serves these no more; whether there are any.
+    fn let_go(&mut self, is_gone: impl Fn(&TenantName) -> bool) -> bool {
+        let gone: Vec<_> = self.served.keys().filter(|name| is_gone(name)).cloned().collect();
+        for name in &gone {
+            if let Some(served) = self.served.remove(name) {
+                self.retire(&served);
+                tracing::info!(tenant = %name, "the tenant's file has gone: he is served no more");
+            }
+        }
+        !gone.is_empty()
+    }
+
+    /// Serves a tenant as this file says. True when he is another than before.
+    fn take(&mut self, name: &TenantName, file: TenantFile) -> Result<bool, Failure> {
+        if let Some(served) = self.served.get_mut(name) {
+            if served.file == file {
+                return Ok(false);
+            }
+            if served.file.without_tokens() == file.without_tokens() {
+                for licence in file.providers.licences().into_iter().flatten() {
+                    served.offer(licence.name, licence.token);
+                }
+                served.file = file;
+                return Ok(false);
+            }
+        }
+        let served = self.ground.open(name, file)?;
+        let licences = served.licences.join(", ");
+        if let Some(before) = self.served.insert(name.clone(), served) {
+            self.retire(&before);
+            tracing::info!(tenant = %name, licences, "the tenant's file has changed and is in force");
+        } else {
+            tracing::info!(tenant = %name, licences, "the tenant is served");
+        }
+        Ok(true)
+    }
+
+    /// What was asked for him is answered yet, and then his desk closes.
+    fn retire(&mut self, served: &Served) {
+        served.forget(&self.ground.metrics);
+        if let Some(desk) = &served.tenant.desk {
+            let at = Instant::now() + self.ground.config.pipeline.deadline + GOES_ON;
+            self.closing.push((at, desk.clone()));
+        }
+    }
+
+    fn close_old(&mut self, now: Instant) {
+        let due = self.closing.extract_if(.., |(at, _)| *at < now);
+        for (_, desk) in due {
+            // Calls under way end by themselves.
+            self.ground.runtime.spawn(async move { desk.close(Duration::ZERO).await });
+        }
+    }
+
+    /// Hands the desks that use it the main configuration's licence for everybody, when its token has
+    /// changed. A file that cannot be read is said by who follows it for the main desk.
+    fn follow_lent_token(&self) {
+        if self.ground.config.providers.lent().is_none() {
+            return;
+        }
+        let Ok(file) = load(&self.ground.path, &ProcessEnvironment) else { return };
+        let Some(lent) = file.providers.lent() else { return };
+        for served in self.served.values().filter(|served| served.file.providers.ipinfo.is_none()) {
+            served.offer(lent.name, lent.token);
+        }
+    }
+
+    /// Of a budget that several name the narrowest limits are in force, also after one has changed.
+    fn keep_limits(&self) {
+        let Some(ledger) = &self.ground.ledger else { return };
+        let mut limits: BTreeMap<String, Limits> =
+            self.ground.config.budgets.iter().cloned().collect();
+        for (name, served) in &self.served {
+            for (budget, own) in budgets_of(name, &served.file) {
+                limits.entry(budget).and_modify(|all| *all = all.and(own)).or_insert(own);
+            }
+        }
+        for (budget, limits) in limits {
+            // Of one that is open already this would narrow it, and it may have become wider.
+            ledger.open(&budget, limits).change(limits);
+        }
+    }
+
+    /// Says what is wrong, when it was not said before.
+    fn trouble(&mut self, problem: Problem, words: String) {
+        self.ground.health.report(problem.clone(), words.clone());
+        if self.troubles.get(&problem) == Some(&words) {
+            return;
+        }
+        match &problem {
+            Problem::Tenant(name) if self.served.keys().any(|served| served.as_str() == name) => {
+                tracing::error!(
+                    tenant = name,
+                    "the file cannot be used, so that the tenant is served \
+                    as before: {words}"
+                );
+            }
+            Problem::Tenant(name) => {
+                tracing::error!(
+                    tenant = name,
+                    "the file cannot be used, so that records of the tenant \
+                    are of nobody that is known: {words}"
+                );
+            }
+            _ => tracing::error!("{words}"),
+        }
+        self.troubles.insert(problem, words);
+    }
+
+    fn mended(&mut self, problem: &Problem) {
+        if self.troubles.remove(problem).is_some() {
+            self.ground.health.resolve(problem);
+            if let Problem::Tenant(name) = problem {
+                tracing::info!(tenant = name, "the tenant's file can be used again, or has gone");
+            }
+        }
+    }
+}

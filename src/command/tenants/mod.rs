@@ -1,0 +1,160 @@
+//! Serves the tenants that have a file: opens each one's databases and licences, and follows the folder
+//! while the process runs (`keeper`).
+
+mod files;
+mod keeper;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+
+use self::keeper::Keeper;
+use super::asking::{self, OfTenant, Sources};
+use super::databases::{NamedBy, open_all};
+use super::{Exit, Failure};
+use crate::config::{Config, TenantFile};
+use crate::fleet::Ledger;
+use crate::pipeline::{DeskWitness, StampSettings, Tenancy, Tenant};
+use crate::record::Secret;
+use crate::resolve::budget::Budget;
+use crate::resolve::desk::{Desk, LicenceId};
+use crate::resolve::{CacheScope, Database, DatabaseSet, Wants};
+use crate::telemetry::{Health, Metrics, ProviderLabels};
+use crate::tenant::{Selector, TenantName, tenant_files};
+
+pub(in crate::command) use files::{tenant_file, tenants_budgets};
+
+/// What tenants are served with.
+pub(in crate::command) struct Ground {
+    /// The main configuration, and where it was read.
+    pub(in crate::command) config: Config,
+    pub(in crate::command) path: PathBuf,
+    /// How records of no tenant are stamped.
+    pub(in crate::command) stamp: StampSettings,
+    pub(in crate::command) runtime: tokio::runtime::Handle,
+    pub(in crate::command) ledger: Option<Arc<Ledger>>,
+    pub(in crate::command) health: Arc<Health>,
+    pub(in crate::command) metrics: Arc<Metrics>,
+}
+
+/// The tenants, followed until they are closed.
+pub(in crate::command) struct Tenants {
+    pub(in crate::command) tenancy: Arc<Tenancy>,
+    thread: JoinHandle<Keeper>,
+    stop: Sender<()>,
+}
+
+impl Tenants {
+    /// Serves those that have a file now, and follows the folder; None without a section `tenants`. A
+    /// folder that cannot be read is an error, and a file that cannot be used is none.
+    pub(in crate::command) fn start(ground: Ground) -> Result<Option<Self>, Failure> {
+        let Some(config) = ground.config.tenants.clone() else { return Ok(None) };
+        let refused = |error: &dyn std::fmt::Display| Failure::new(Exit::Config, error);
+        let selector = Selector::new(&config.by).map_err(|error| refused(&error))?;
+        let tenancy = Tenancy::new(selector, config.unknown).map_err(|error| refused(&error))?;
+        let tenancy = Arc::new(tenancy);
+        tenant_files(&config.dir).map_err(|error| Failure::new(Exit::Unavailable, error))?;
+        ground.metrics.tenant_labels.limit(config.max_labels);
+        let mut keeper = Keeper::new(ground, config, Arc::clone(&tenancy));
+        keeper.look();
+        let (stop, stops) = channel();
+        let thread = std::thread::Builder::new()
+            .name("tenants".into())
+            .spawn(move || keeper.follow(&stops))
+            .map_err(|error| Failure::new(Exit::Internal, error))?;
+        Ok(Some(Self { tenancy, thread, stop }))
+    }
+
+    /// Follows no more, and gives the desks that are open, to be closed.
+    pub(in crate::command) fn stop(self) -> Vec<Desk> {
+        drop(self.stop);
+        // One that has panicked has said so, and the process ends.
+        let Ok(keeper) = self.thread.join() else { return Vec::new() };
+        keeper.into_desks()
+    }
+}
+
+/// One tenant as he is served.
+struct Served {
+    file: TenantFile,
+    tenant: Arc<Tenant>,
+    /// His licences, as his desk numbers them.
+    licences: Vec<String>,
+}
+
+impl Served {
+    /// What was true of his desk is not true of another, or of none.
+    fn forget(&self, metrics: &Metrics) {
+        for provider in &self.licences {
+            let tenant = self.tenant.label.clone();
+            let labels = ProviderLabels { provider: provider.clone(), tenant };
+            metrics.provider_breaker.remove(&labels);
+            metrics.provider_refused.remove(&labels);
+            metrics.provider_quota.remove(&labels);
+        }
+    }
+
+    fn offer(&self, licence: &str, token: Option<&Secret>) {
+        let at = self.licences.iter().position(|known| known == licence);
+        if let (Some(at), Some(token), Some(desk)) = (at, token, &self.tenant.desk) {
+            desk.set_token(LicenceId(at as u16), token.clone());
+        }
+    }
+}
+
+impl Ground {
+    /// Opens what a file names.
+    fn open(&self, name: &TenantName, file: TenantFile) -> Result<Served, Failure> {
+        let refused = |error: &dyn std::fmt::Display| Failure::new(Exit::Config, error);
+        let label = self.metrics.tenant_labels.of(&name.shared());
+        let cache = Arc::clone(&self.stamp.cache.0);
+        let scope = if file.cache.share { CacheScope::SHARED } else { cache.scope(&name.scope()) };
+        let databases = with_main(
+            open_all(file.networks.as_deref(), &file.databases, NamedBy::Configuration)?,
+            &self.stamp.databases.in_force(),
+        );
+        let wants = match &file.want {
+            Some(want) => Arc::new(Wants::new(want).map_err(|error| refused(&error))?),
+            None => Arc::clone(&self.stamp.wants),
+        };
+        let stamp = StampSettings {
+            wants,
+            databases: Arc::new(
+                DatabaseSet::ordered(databases, file.order.clone())
+                    .map_err(|error| refused(&error))?,
+            ),
+            cache: (cache, scope),
+            ..self.stamp.clone()
+        };
+        let sources = Sources {
+            providers: &file.providers,
+            order: &file.order,
+            cache: &self.config.cache,
+            deadline: self.config.pipeline.deadline,
+            tenant: Some(OfTenant { name, main: &self.config.providers }),
+        };
+        let licences = asking::licences(&sources);
+        let licences = licences.iter().map(|licence| licence.name.to_owned()).collect();
+        let budget = |licence: &str, limits| {
+            self.metrics.tenant_labels.own_budget(licence, label.clone());
+            match &self.ledger {
+                Some(ledger) => ledger.open(licence, limits),
+                None => Budget::unlimited(licence),
+            }
+        };
+        let witness = Arc::new(DeskWitness::of_tenant(Arc::clone(&self.metrics), name));
+        let desk = asking::open(&sources, &stamp, witness, &budget, &self.runtime)?;
+        let (topics, name) = (file.topic_patterns(), name.clone());
+        let tenant = Arc::new(Tenant { name, topics, stamp, desk, label });
+        Ok(Served { file, tenant, licences })
+    }
+}
+
+/// A tenant's own databases, and behind them those of the main configuration. One of his that has the
+/// same name takes the other's place, and so does his table of networks.
+fn with_main(own: Vec<Arc<Database>>, main: &[Arc<Database>]) -> Vec<Arc<Database>> {
+    let further = main.iter().filter(|one| own.iter().all(|own| own.name() != one.name()));
+    let further: Vec<_> = further.cloned().collect();
+    own.into_iter().chain(further).collect()
+}
