@@ -225,14 +225,11 @@ impl Writer {
     fn place_of(&mut self, left: &Left) -> Option<&mut Place> {
         let Some(tenant) = &left.tenant else { return self.main.as_mut() };
         let known = self.tenants.iter().position(|(known, _)| Arc::ptr_eq(known, tenant));
-        let at = match known {
-            Some(at) => at,
-            None => {
-                let place = Place::new(tenant.stamp.clone(), tenant.desk.clone()?);
-                self.tenants.push((Arc::clone(tenant), place));
-                self.tenants.len() - 1
-            }
-        };
+        if known.is_none() {
+            let place = Place::new(tenant.stamp.clone(), tenant.desk.clone()?);
+            self.tenants.push((Arc::clone(tenant), place));
+        }
+        let at = known.unwrap_or(self.tenants.len() - 1);
         Some(&mut self.tenants[at].1)
     }
 
