@@ -13,8 +13,9 @@
 //!
 //! Imports run one way, and `tests/architecture.rs` proves it: stations import `record`, the two at
 //! the rim also `kafka`; `pipeline` imports stations, `kafka`, `tenant` and `telemetry`; `database`
-//! hands files to `resolve`, and `fleet` what other processes have said through Kafka; `admin` shows
-//! what `telemetry` has; `config` composes the rooms' own `Config` types; `command` is on top.
+//! hands files to `resolve` and says what became of them to `telemetry`, and `fleet` hands over what
+//! other processes have said through Kafka; `admin` shows what `telemetry` has; `config` composes
+//! the rooms' own `Config` types; `command` is on top.
 
 // What travels: values only.
 pub mod record;

@@ -88,13 +88,8 @@ fn events(from: u64) -> Vec<Vec<u8>> {
 
 fn stamper(profile: Profile, folder: &Path) -> Stamper {
     let files = Databases::write(folder);
-    let file = |path: &Path| DatabaseConfig {
-        name: None,
-        path: path.to_owned(),
-        on_miss: None,
-        non_global: false,
-    };
-    let databases = database::open_all(None, &[file(&files.city), file(&files.asn)]).unwrap();
+    let configs = [DatabaseConfig::of(&files.city), DatabaseConfig::of(&files.asn)];
+    let databases = database::open_all(None, &configs).unwrap();
     let wants = [Want("geo".into()), Want("as".into())];
     let settings = StampSettings {
         addresses: extract::Config::default(),

@@ -23,13 +23,17 @@ fn may_import() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("kafka", vec!["record"]),
         ("telemetry", vec!["record"]),
         ("tenant", vec!["record"]),
-        ("database", vec!["resolve"]),
+        ("database", vec!["record", "resolve", "telemetry"]),
         ("fleet", vec!["record", "resolve", "kafka", "telemetry"]),
         ("admin", vec!["telemetry"]),
         ("pipeline", [STATIONS, &["record", "kafka", "telemetry", "tenant"]].concat()),
         (
             "config",
-            [STATIONS, &["record", "kafka", "pipeline", "fleet", "telemetry", "tenant"]].concat(),
+            [
+                STATIONS,
+                &["record", "kafka", "pipeline", "fleet", "telemetry", "tenant", "database"],
+            ]
+            .concat(),
         ),
     ]);
     let mut all: Vec<_> = rooms.keys().copied().collect();

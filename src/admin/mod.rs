@@ -48,7 +48,8 @@ async fn livez(State(shown): State<Shown>) -> (StatusCode, &'static str) {
     }
 }
 
-/// 200 when nothing stands in the way. With `?verbose`, or when something does, a line per check.
+/// 200 when nothing stands in the way. With `?verbose`, or when something does, a line per check and
+/// per note.
 async fn readyz(State(shown): State<Shown>, RawQuery(query): RawQuery) -> (StatusCode, String) {
     let checks = shown.health.checks();
     let ready = checks.iter().all(|check| check.problem.is_none() || check.passes);
@@ -63,7 +64,9 @@ async fn readyz(State(shown): State<Shown>, RawQuery(query): RawQuery) -> (Statu
             format!("[{sign}] {}: {problem}\n", check.name)
         }
     });
-    (status, lines.collect())
+    let notes =
+        shown.health.notes().into_iter().map(|(about, text)| format!("[i] {about}: {text}\n"));
+    (status, lines.chain(notes).collect())
 }
 
 async fn metrics(State(shown): State<Shown>) -> impl IntoResponse {

@@ -15,7 +15,7 @@ use crate::config::default_want;
 use crate::encode::Profile;
 use crate::extract::AddressPath;
 use crate::pipeline::{Ask, Missing, Stamp, StampSettings, Stamper};
-use crate::record::{Moment, Outcome, Reason};
+use crate::record::{Day, Moment, Outcome, Reason};
 
 /// What is remembered is looked at after so many events, to keep it within its limit.
 const EVENTS_PER_REFRESH: u32 = 1000;
@@ -28,7 +28,8 @@ One JSON event per line. What is no event comes out as it went in.
 Examples:
   ipstamp enrich --mmdb city.mmdb --mmdb asn.mmdb < events.ndjson > stamped.ndjson
   ipstamp enrich --mmdb city.mmdb --profile native monday.ndjson tuesday.ndjson
-  ipstamp enrich --config ipstamp.yaml - < events.ndjson")]
+  ipstamp enrich --config ipstamp.yaml - < events.ndjson
+  ipstamp enrich --config ipstamp.yaml --as-of 2026-08-21 < august.ndjson")]
 pub(super) struct EnrichArgs {
     /// Files to read, `-` for stdin. Default: stdin
     #[arg(value_name = "FILE")]
@@ -38,11 +39,19 @@ pub(super) struct EnrichArgs {
     /// How facts are written. Default: the configuration's, or ecs
     #[arg(short, long, value_parser = profile_parser())]
     profile: Option<Profile>,
+    /// With the generations of the databases that were in force when this day ended (UTC), from the
+    /// configuration's `database_store`; no provider is asked
+    #[arg(long, value_name = "DATE", value_parser = day, conflicts_with = "mmdb")]
+    as_of: Option<Day>,
+}
+
+fn day(text: &str) -> Result<Day, &'static str> {
+    text.parse().map_err(|()| "expected a day such as 2026-08-21")
 }
 
 /// Stamps all events of all inputs.
 pub(super) fn enrich(source: &Source, args: &EnrichArgs) -> Result<Exit, Failure> {
-    let (mut settings, desk) = settings(source, &args.local, default_want())?;
+    let (mut settings, desk) = settings(source, &args.local, default_want(), args.as_of)?;
     if let Some(profile) = args.profile {
         settings.profile = profile;
     }

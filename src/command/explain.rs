@@ -49,7 +49,7 @@ pub(super) struct ExplainArgs {
 /// Explains each address.
 pub(super) fn explain(source: &Source, args: &ExplainArgs) -> Result<Exit, Failure> {
     let parts = Parts::read(source, &args.local, everything())?;
-    let settings = parts.settings(&args.local)?;
+    let settings = parts.settings(&args.local, None)?;
     let sources = parts.sources();
     let bill = Arc::new(Bill::default());
     // Without --ask there is nobody who could send anything.

@@ -1,7 +1,7 @@
 //! What commands without Kafka work with: settings from a configuration, or from the command line
 //! alone.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +12,14 @@ use serde::de::IntoDeserializer;
 use serde::de::value::Error;
 
 use super::asking::{self, Sources, WaitingDesk};
-use super::databases::{NamedBy, open_all};
+use super::databases::{NamedBy, open_all, open_as_of};
 use super::run::MEMORY_LIMIT_BYTES;
 use super::{Exit, Failure, Source};
 use crate::config::File;
+use crate::database::StoreConfig;
 use crate::encode::{Existing, Profile};
 use crate::pipeline::StampSettings;
-use crate::record::FactGroup;
+use crate::record::{Day, FactGroup};
 use crate::resolve::provider::ProvidersConfig;
 use crate::resolve::{
     CacheConfig, CacheScope, DatabaseConfig, DatabaseSet, Order, ResolveConfigError, Want, Wants,
@@ -45,10 +46,15 @@ pub(super) fn settings(
     source: &Source,
     args: &LocalArgs,
     want: Vec<Want>,
+    as_of: Option<Day>,
 ) -> Result<(StampSettings, Option<WaitingDesk>), Failure> {
     let parts = Parts::read(source, args, want)?;
-    let settings = parts.settings(args)?;
-    let desk = WaitingDesk::open(&parts.sources(), &settings)?;
+    let settings = parts.settings(args, as_of)?;
+    // A provider knows what is so today.
+    let desk = match as_of {
+        None => WaitingDesk::open(&parts.sources(), &settings)?,
+        Some(_) => None,
+    };
     Ok((settings, desk))
 }
 
@@ -65,6 +71,7 @@ pub(super) struct Parts {
     want: Vec<Want>,
     networks: Option<PathBuf>,
     databases: Vec<DatabaseConfig>,
+    store: Option<StoreConfig>,
     profile: Profile,
     existing: Existing,
     pub(super) providers: ProvidersConfig,
@@ -81,6 +88,7 @@ impl From<File> for Parts {
             want: file.want,
             networks: file.networks,
             databases: file.databases,
+            store: file.database_store,
             profile: file.output.profile,
             existing: file.output.existing,
             providers: file.providers,
@@ -102,7 +110,7 @@ impl Parts {
         let wants_config = source.is_named() || (args.mmdb.is_empty() && source.path().exists());
         let mut parts = if wants_config { source.load()?.into() } else { Self::wanting(want) };
         if !args.mmdb.is_empty() {
-            parts.databases = args.mmdb.iter().map(|path| database_config(path)).collect();
+            parts.databases = args.mmdb.iter().map(DatabaseConfig::of).collect();
         }
         let memory = parts.networks.is_some() || !parts.databases.is_empty();
         if !memory && parts.providers.names().is_empty() {
@@ -116,11 +124,19 @@ impl Parts {
         Ok(parts)
     }
 
-    /// Opens the databases.
-    pub(super) fn settings(&self, args: &LocalArgs) -> Result<StampSettings, Failure> {
+    /// Opens the databases, or those generations of them that were in force on a day.
+    pub(super) fn settings(
+        &self,
+        args: &LocalArgs,
+        as_of: Option<Day>,
+    ) -> Result<StampSettings, Failure> {
         let wants = Wants::new(&self.want).map_err(|error| not_wantable(&error))?;
         let named_by = if args.mmdb.is_empty() { NamedBy::Configuration } else { NamedBy::Option };
-        let databases = open_all(self.networks.as_deref(), &self.databases, named_by)?;
+        let networks = self.networks.as_deref();
+        let databases = match as_of {
+            None => open_all(networks, &self.databases, named_by)?,
+            Some(day) => open_as_of(networks, &self.databases, self.store.as_ref(), day)?,
+        };
         let databases = DatabaseSet::ordered(databases, self.order.clone())
             .map_err(|error| Failure::new(Exit::Config, error))?;
         Ok(StampSettings {
@@ -153,6 +169,7 @@ impl Parts {
             want,
             networks: None,
             databases: Vec::new(),
+            store: None,
             profile: Profile::default(),
             existing: Existing::default(),
             providers: ProvidersConfig::default(),
@@ -161,10 +178,6 @@ impl Parts {
             deadline: Duration::from_secs(2),
         }
     }
-}
-
-fn database_config(path: &Path) -> DatabaseConfig {
-    DatabaseConfig { name: None, path: path.into(), on_miss: None, non_global: false }
 }
 
 /// Reads the name of a profile.

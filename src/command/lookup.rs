@@ -52,7 +52,7 @@ pub(super) fn lookup(source: &Source, args: &LookupArgs) -> Result<Exit, Failure
     if let Some(typed) = &args.pair {
         return pair(source, typed, args.format);
     }
-    let (settings, waiting) = settings(source, &args.local, everything())?;
+    let (settings, waiting) = settings(source, &args.local, everything(), None)?;
     let mut lookups = Lookups::new(&settings, waiting);
     each(&args.addresses, |address| {
         let found = lookups.look_up(address);

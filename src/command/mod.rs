@@ -7,6 +7,7 @@ mod check;
 mod config;
 mod asking;
 mod databases;
+mod db;
 pub mod demo;
 mod enrich;
 mod estimate;
@@ -51,6 +52,7 @@ Examples:
   ipstamp enrich --mmdb city.mmdb < events.ndjson
   ipstamp explain --config ipstamp.yaml 81.2.69.160   who would be asked, and why
   ipstamp estimate --config ipstamp.yaml --from events.ndjson   what it would cost
+  ipstamp db info city.mmdb                     what is in a database
   ipstamp check --config ipstamp.yaml           what is missing before it can run
   ipstamp run --config ipstamp.yaml
 
@@ -75,6 +77,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Say what of each licence's budget is used, and what is left by the provider's count
     Quota(quota::QuotaArgs),
+    /// Look after database files: what is in them, whether they are whole, what changed
+    Db(db::DbArgs),
     /// Forget what providers have answered
     Cache(cache::CacheArgs),
     /// Print what is in force, or the schema of the file
@@ -146,6 +150,7 @@ pub fn execute(cli: Cli) -> Result<Exit, Failure> {
         Command::Estimate(args) => estimate::estimate(&config, &args),
         Command::Check(args) => check::check(&config, &args),
         Command::Quota(args) => quota::quota(&config, &args),
+        Command::Db(args) => db::db(&config, &args),
         Command::Cache(args) => cache::cache(&config, &args),
         Command::Config(args) => config::config(&config, &args),
     }

@@ -4,6 +4,7 @@
 use std::io::{self, ErrorKind, Write};
 
 use clap::ValueEnum;
+use serde_json::Value;
 
 use super::{Exit, Failure};
 
@@ -19,6 +20,13 @@ pub(super) enum Format {
 pub(super) fn print(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| cannot_write(&error))
+}
+
+/// A value of a file as a person reads it: text without quotes, and without what would steer a
+/// terminal.
+pub(super) fn shown(value: &Value) -> String {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    text.replace(char::is_control, "\u{fffd}")
 }
 
 /// `1 credit`, `2 credits`.

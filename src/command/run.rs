@@ -4,18 +4,19 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::asking;
-use super::databases::{NamedBy, open_all};
+use super::databases::open_files;
 use super::tenants::{Ground, Tenants};
 use super::{Exit, Failure, say};
 use crate::admin;
 use crate::config::Config;
+use crate::database::Teller;
 use crate::fleet::{Answers, AnswersError, AnswersSettings, Ledger, LedgerSettings};
 use crate::kafka::end_process;
 use crate::pipeline::{
@@ -23,11 +24,10 @@ use crate::pipeline::{
     workers_by_default,
 };
 use crate::publish::TopicTemplate;
-use crate::record::Day;
 use crate::resolve::budget::Budget;
 use crate::resolve::desk::Desk;
 use crate::resolve::{CacheScope, Database, DatabaseSet, Wants};
-use crate::telemetry::{DatabaseLabels, Health, Metrics, init_logging};
+use crate::telemetry::{Health, Metrics, init_logging};
 
 /// How long the last calls to providers, and what is given back after them, may take.
 pub(super) const LAST_CALLS: Duration = Duration::from_secs(2);
@@ -62,11 +62,9 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
     // First of all, so that a stop during the start is a stop like any other.
     let runtime = start_runtime()?;
     let signals = listen_for_signals(&runtime)?;
-    let databases =
-        open_all(config.networks.as_deref(), &config.databases, NamedBy::Configuration)?;
+    let files = open_files(&config)?;
     let workers = config.pipeline.workers.unwrap_or_else(workers_by_default);
     let (health, metrics) = (Arc::new(Health::new(workers)), Arc::new(Metrics::new()));
-    show_databases(&databases, &metrics);
     if let Some(address) = config.admin {
         let shown = admin::Shown { health: Arc::clone(&health), metrics: Arc::clone(&metrics) };
         start_admin(&runtime, address, shown)?;
@@ -77,11 +75,13 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
         topics = ?config.consume.topics,
         group = config.consume.group,
         output = config.publish.topic,
-        databases = databases.len(),
+        databases = files.databases().len(),
         providers = ?config.providers.names(),
         "starting"
     );
-    let stamp = stamp_settings(&config, databases)?;
+    let stamp = stamp_settings(&config, files.databases())?;
+    let teller = Teller { health: Arc::clone(&health), metrics: Arc::clone(&metrics) };
+    let watch = files.watch(Arc::clone(&stamp.databases), config.database_watch, teller);
     let ledger = start_ledger(&config, &runtime, &metrics)?.map(Arc::new);
     let tenants = Tenants::start(Ground {
         config: config.clone(),
@@ -131,6 +131,7 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
         metrics,
     };
     let end = pipeline::run(settings);
+    watch.stop();
     // What is not spent is given back when nobody can spend it any more.
     let desks = desk.into_iter().chain(tenants.into_iter().flat_map(Tenants::stop));
     runtime.block_on(close_all(desks));
@@ -283,16 +284,6 @@ fn start_admin(runtime: &Runtime, address: SocketAddr, shown: admin::Shown) -> R
     })?;
     runtime.spawn(admin::serve(listener, shown));
     Ok(())
-}
-
-fn show_databases(databases: &[Arc<Database>], metrics: &Metrics) {
-    for database in databases {
-        let labels = DatabaseLabels { database: database.name().to_string() };
-        let seconds = database.built().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        metrics.database_built.get_or_create(&labels).set(seconds as i64);
-        tracing::info!(database = %database.name(), kind = database.database_type(),
-            built = %Day::of(database.built()), "opened a database");
-    }
 }
 
 fn conclude(end: RunEnd) -> Result<Exit, Failure> {

@@ -10,7 +10,7 @@ use super::typed::one_of;
 use crate::extract::{AddressPath, Config as Addresses, ExtractConfigError, Extractor, TextAt};
 use crate::kafka::{Protocol, Security};
 use crate::record::{FactGroup, TopicPattern, WritingNeeds};
-use crate::resolve::{DatabaseConfig, NETWORKS, ResolveConfigError, Want, Wants};
+use crate::resolve::{DatabaseConfig, NETWORKS, ResolveConfigError, Want, Wants, is_field};
 use crate::tenant::{Selector, Unknown};
 
 /// Everything that is wrong with a file whose keys and types are right.
@@ -25,6 +25,7 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
     topics(&file.input, &file.output, &mut problems);
     want(&file.want, &mut problems);
     databases(&file.databases, file.networks.is_some(), &mut problems);
+    database_files(file, &mut problems);
     super::providers::main_providers(file, &mut problems);
     tenants(file, &mut problems);
     cache(file, &mut problems);
@@ -329,6 +330,26 @@ pub(super) fn databases(databases: &[DatabaseConfig], networks: bool, problems: 
             problems.push(Problem::with(&["databases", &step, key], message));
         }
         names.insert(name, at);
+        for (address, fields) in &database.canaries {
+            for field in fields.keys().filter(|field| !is_field(field)) {
+                let key = ["databases", &step, "canaries", &address.to_string(), field];
+                let message = "unknown field; write one that `want` may name, such as \
+                               geo.country_iso_code";
+                problems.push(Problem::with(&key, message));
+            }
+        }
+    }
+}
+
+fn database_files(file: &File, problems: &mut Vec<Problem>) {
+    if let Some(store) = &file.database_store
+        && store.dir.as_os_str().is_empty()
+    {
+        problems.push(Problem::with(&["database_store", "dir"], "the path names no folder"));
+    }
+    if file.database_watch.is_zero() {
+        let message = "there would be no end of looking; write a time such as 2s";
+        problems.push(Problem::with(&["database_watch"], message));
     }
 }
 

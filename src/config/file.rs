@@ -12,6 +12,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::consume::{Assignor, OutOfRange, Start};
+use crate::database::StoreConfig;
 use crate::encode::{Existing, Profile};
 use crate::fleet::LedgerConfig;
 use crate::pipeline::{OnUnparsable, Ordering, WindowConfig};
@@ -38,6 +39,14 @@ pub struct File {
     /// The database files. The order of the list is the order of precedence.
     #[serde(default)]
     pub databases: Vec<DatabaseConfig>,
+    /// How often the database files and the table of `networks` are looked at for a change.
+    #[serde(default = "two_seconds", with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub database_watch: Duration,
+    /// Where the generations of databases that were in force are kept: for going back, for a start
+    /// without the files, and for `enrich --as-of`. Without it, nothing is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database_store: Option<StoreConfig>,
     /// A CSV table of one's own networks and what is known of them, which is asked before the
     /// databases, and for private addresses too. The columns: `network`, and fields as `want` names
     /// them, such as `company.name`.

@@ -25,7 +25,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::record::TopicPattern;
-use crate::{consume, encode, extract, fleet, kafka, pipeline, publish, resolve};
+use crate::{consume, database, encode, extract, fleet, kafka, pipeline, publish, resolve};
 
 use crate::resolve::budget::Limits;
 use crate::resolve::provider::ProvidersConfig;
@@ -54,6 +54,10 @@ pub struct Config {
     pub want: Vec<resolve::Want>,
     /// Where answers come from, in the order of precedence.
     pub databases: Vec<resolve::DatabaseConfig>,
+    /// How often they are looked at for a change.
+    pub database_watch: Duration,
+    /// Where their generations are kept, if they are.
+    pub database_store: Option<database::StoreConfig>,
     /// The table of one's own networks, which comes before them.
     pub networks: Option<PathBuf>,
     /// Where the processes of a fleet write down what they spend.
@@ -170,6 +174,8 @@ impl From<File> for Config {
             extract: file.input.addresses,
             want: file.want,
             databases: file.databases,
+            database_watch: file.database_watch,
+            database_store: file.database_store,
             networks: file.networks,
             ledger: file.ledger,
             budgets: budgets(&file.providers),

@@ -1,9 +1,13 @@
 //! What is wanted and where it comes from: the `want` and `databases` sections.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::Expected;
 
 /// One wanted thing: a fact group (`geo`) or a single field of one (`geo.city_name`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
@@ -25,6 +29,19 @@ pub struct DatabaseConfig {
     /// Also ask this file for private and other non-global addresses: for files of one's own.
     #[serde(default)]
     pub non_global: bool,
+    /// Addresses of which something is known for certain, each with its facts by the names that
+    /// `want` may use: `{8.8.8.8: {geo.country_iso_code: US}}`. A file that says otherwise is not
+    /// used.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub canaries: BTreeMap<IpAddr, BTreeMap<String, Expected>>,
+}
+
+impl DatabaseConfig {
+    /// A file with the defaults of all else.
+    pub fn of(path: impl Into<PathBuf>) -> Self {
+        let (name, on_miss, canaries) = (None, None, BTreeMap::new());
+        Self { name, path: path.into(), on_miss, non_global: false, canaries }
+    }
 }
 
 /// What it means that a source which covers a fact group does not know an address.

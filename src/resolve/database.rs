@@ -14,8 +14,9 @@ use super::decode;
 use super::fields::groups_of;
 use super::index::V4Index;
 use super::layout::Reading;
+use super::tree::Tree;
 use super::value::Value;
-use crate::record::{Enrichment, FactGroup, GroupSet};
+use crate::record::{Day, Enrichment, FactGroup, GroupSet};
 
 /// Networks of the tree that are read before a file is used, from its beginning on.
 const SAMPLED_NETWORKS: usize = 2048;
@@ -33,6 +34,7 @@ pub struct Database {
     bytes: FileBytes,
     /// Where the records begin.
     data_start: usize,
+    tree: Option<Tree>,
     index: Option<V4Index>,
     reading: Reading,
     closes: GroupSet,
@@ -87,11 +89,12 @@ impl Database {
         };
         let metadata = reader.metadata();
         let (nodes, record_bits) = (metadata.node_count, metadata.record_size);
-        let index = V4Index::new(bytes.clone(), nodes, record_bits, metadata.ip_version);
+        let tree = Tree::new(bytes.clone(), nodes, record_bits, metadata.ip_version);
         Ok(Self {
             bytes,
             data_start: decode::data_start(nodes, record_bits),
-            index,
+            index: tree.clone().map(V4Index::new),
+            tree,
             closes: reading.covers.and(CLOSED_ON_MISS),
             name,
             reader,
@@ -143,6 +146,21 @@ impl Database {
         UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)
     }
 
+    /// How large it is.
+    pub fn size(&self) -> usize {
+        self.bytes.as_ref().len()
+    }
+
+    /// All bytes of the file.
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.as_ref()
+    }
+
+    /// What the file says of itself.
+    pub fn metadata(&self) -> &maxminddb::Metadata {
+        self.reader.metadata()
+    }
+
     /// The groups that a file of its type can answer; for a file of unknown type, those that a
     /// sample of its records has.
     pub fn covers(&self) -> GroupSet {
@@ -162,6 +180,15 @@ impl Database {
         }
         let place = self.reader.lookup(ip).ok()?;
         Some((place.network().ok()?.to_string(), place.offset()))
+    }
+
+    /// The record of the address as it stands in the file, whatever is read of it; none when the
+    /// file does not know the address, or is broken there.
+    pub fn raw(&self, ip: IpAddr) -> Option<serde_json::Value> {
+        if ip.is_ipv6() && self.reader.metadata().ip_version == 4 {
+            return None;
+        }
+        self.reader.lookup(ip).ok()?.decode().ok()?
     }
 
     /// Whether it is asked for addresses that are not global.
@@ -193,11 +220,50 @@ impl Database {
         place.offset().map_or(Found::Nothing, |offset| Found::Record(offset as u32))
     }
 
+    /// The facts of an address, when the file has any.
+    pub fn facts(&self, ip: IpAddr) -> Option<Enrichment> {
+        match self.find(ip) {
+            Found::Record(offset) => self.enrichment(offset),
+            Found::Nothing | Found::Broken => None,
+        }
+    }
+
+    /// Whether it may take the place of `old`: it was not built before that, and answers all groups
+    /// that it does.
+    pub fn may_follow(&self, old: &Self) -> Result<(), DatabaseError> {
+        let name = Arc::clone(&self.name);
+        if self.built() < old.built() {
+            let [built, in_force] = [self, old].map(|file| Day::of(file.built()));
+            return Err(DatabaseError::Older { name, built, in_force });
+        }
+        match old.covers().without(self.covers()).iter().next() {
+            Some(lost) => {
+                let database_type = self.database_type().to_owned();
+                Err(DatabaseError::OtherKind { name, database_type, lost })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Its tree; none in a file of a size that the format does not have.
+    pub(super) fn tree(&self) -> Option<&Tree> {
+        self.tree.as_ref()
+    }
+
+    /// The records, and what of the file stands behind them.
+    pub(super) fn records(&self) -> &[u8] {
+        self.bytes.as_ref().get(self.data_start..).unwrap_or_default()
+    }
+
+    /// How its records are read.
+    pub(super) fn reading(&self) -> Reading {
+        self.reading
+    }
+
     /// The facts of the record at the offset that [`Database::find`] gave; none when it is broken,
     /// which is counted.
     pub(super) fn enrichment(&self, offset: u32) -> Option<Enrichment> {
-        let section = self.bytes.as_ref().get(self.data_start..).unwrap_or_default();
-        let record = decode::record(section, offset);
+        let record = decode::record(self.records(), offset);
         if record.is_err() {
             self.broken.fetch_add(1, Ordering::Relaxed);
         }
@@ -320,6 +386,48 @@ pub enum DatabaseError {
         /// The type that it gives itself.
         database_type: String,
     },
+    /// An address of which something is known for certain has another fact in it.
+    #[error(
+        "database {name}: a canary says otherwise: {field} is {found}, expected {expected}; fetch the \
+         file again, or change `canaries` if the world has changed"
+    )]
+    Canary {
+        /// The database.
+        name: Arc<str>,
+        /// Of which address; not in the text, which may be logged.
+        address: IpAddr,
+        /// The field, as `want` names it.
+        field: String,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// It was built before the one that it would replace.
+    #[error(
+        "database {name}: built {built}, before the one in force ({in_force}); put a newer one there"
+    )]
+    Older {
+        /// The database.
+        name: Arc<str>,
+        /// When it was built.
+        built: Day,
+        /// When the other one was built.
+        in_force: Day,
+    },
+    /// It cannot answer what the one that it would replace does.
+    #[error(
+        "database {name}: type {database_type:?} has no {lost}, which the one in force answers; put a \
+         file of the same kind there, or restart to change the kind"
+    )]
+    OtherKind {
+        /// The database.
+        name: Arc<str>,
+        /// The type that it gives itself.
+        database_type: String,
+        /// The first fact group that would be lost.
+        lost: FactGroup,
+    },
     /// Four GiB or more.
     #[error("database {name}: 4 GiB or more, which the MMDB format cannot address")]
     TooLarge {
@@ -338,6 +446,23 @@ pub enum DatabaseError {
         /// So many.
         count: usize,
     },
+}
+
+impl DatabaseError {
+    /// Why in one word, of a closed set, for metrics.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::NotAnMmdb { .. } => "not_mmdb",
+            Self::Broken { .. } => "damaged",
+            Self::Empty { .. } => "empty",
+            Self::NoFacts { .. } => "no_facts",
+            Self::Canary { .. } => "canary",
+            Self::Older { .. } => "older",
+            Self::OtherKind { .. } => "other_kind",
+            Self::TooLarge { .. } => "too_large",
+            Self::SameName { .. } | Self::TooMany { .. } => "set",
+        }
+    }
 }
 
 #[cfg(test)]
@@ -361,14 +486,6 @@ mod tests {
     }
 
     impl Database {
-        /// The facts of an address, found and read.
-        pub(in crate::resolve) fn facts(&self, ip: IpAddr) -> Option<Enrichment> {
-            match self.find(ip) {
-                Found::Record(offset) => self.enrichment(offset),
-                Found::Nothing | Found::Broken => None,
-            }
-        }
-
         /// The same file with other bytes: opened whole, damaged after.
         fn with(mut self, bytes: Vec<u8>) -> Option<Self> {
             self.bytes = bytes.into();

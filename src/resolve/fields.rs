@@ -1,5 +1,7 @@
 //! What an enrichment has: its groups, and their fields by the names that `want` may use.
 
+use serde_json::{Map, Value as Json, to_value};
+
 use crate::record::{
     Abuse, AutonomousSystem, Carrier, Company, Crawler, Enrichment, FactGroup, Geo, GroupSet,
     Hostname, Network, Privacy, Threat,
@@ -34,6 +36,35 @@ pub(super) fn groups_of(facts: &Enrichment) -> GroupSet {
     .into_iter()
     .filter_map(|(group, known)| known.then_some(group))
     .collect()
+}
+
+/// All that is known, each by the name that `want` may use: `geo.city_name`.
+pub fn spelled(facts: &Enrichment) -> Vec<(String, Json)> {
+    let of = |group: FactGroup| {
+        let fields = known_of(group, facts).into_iter();
+        fields.map(move |(field, value)| (format!("{group}.{field}"), value))
+    };
+    groups_of(facts).iter().flat_map(of).collect()
+}
+
+/// What is known of the group, field by field.
+pub(super) fn known_of(group: FactGroup, facts: &Enrichment) -> Map<String, Json> {
+    let fields = match group {
+        FactGroup::Geo => to_value(&facts.geo),
+        FactGroup::As => to_value(&facts.autonomous_system),
+        FactGroup::Network => to_value(&facts.network),
+        FactGroup::Company => to_value(&facts.company),
+        FactGroup::Privacy => to_value(&facts.privacy),
+        FactGroup::Threat => to_value(&facts.threat),
+        FactGroup::Crawler => to_value(&facts.crawler),
+        FactGroup::Abuse => to_value(&facts.abuse),
+        FactGroup::Carrier => to_value(&facts.carrier),
+        FactGroup::Hostname => to_value(&facts.hostname),
+    };
+    // Facts are made of what JSON has, so that writing them does not fail.
+    let Ok(Json::Object(mut fields)) = fields else { return Map::new() };
+    fields.retain(|_, value| !value.is_null() && value != &Json::Array(Vec::new()));
+    fields
 }
 
 /// The group's fields, each with whether it is known. The patterns name every field, so that a new

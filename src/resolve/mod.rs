@@ -7,6 +7,7 @@
 
 pub mod budget;
 mod cache;
+mod canary;
 mod config;
 mod database;
 mod decode;
@@ -20,10 +21,14 @@ mod layout;
 mod lenient;
 mod memo;
 mod networks;
+mod paired;
 pub mod provider;
 mod resolver;
 mod set;
 mod step;
+mod survey;
+mod table;
+mod tree;
 mod turns;
 mod value;
 mod wants;
@@ -32,14 +37,19 @@ pub use cache::{
     Adopted, Cache, CacheConfig, CacheScope, Change, Changes, Entry, Learned, Life, Lifetimes,
     SourceId, Told as SourceTold,
 };
+pub use canary::{Expected, is_field};
 pub use config::{DatabaseConfig, OnMiss, Want};
 pub use database::{Database, DatabaseError};
+pub use fields::spelled;
 pub use networks::{NETWORKS, NetworksError, networks};
+pub use paired::{Pair, differences};
 pub use provider::{
     Answered, Api, Call, ItemError, Modules, Quota, Reply, Status, TokenPlace, Verdict,
 };
 pub use resolver::{CacheLookups, Resolver};
 pub use set::DatabaseSet;
 pub use step::{Did, Step};
+pub use survey::{Seen, Survey};
+pub use table::{Row, Table};
 pub use turns::{Order, asked_for};
 pub use wants::{ResolveConfigError, Wants};

@@ -7,44 +7,40 @@
 use std::collections::HashMap;
 use std::time::SystemTime;
 
-use csv::{ReaderBuilder, StringRecord, Trim};
+use csv::{ReaderBuilder, Trim};
 use mmdb_writer::ipnet::IpNet;
 use mmdb_writer::{IpVersion, Ipv4Aliasing, MergeStrategy, Writer};
-use serde_json::{Map, Value as Json, json};
+use serde_json::Value as Json;
 
+use super::OnMiss;
 use super::database::{Database, DatabaseError};
-use super::fields::fields;
 use super::layout::own;
-use super::wants::{field_by_name, nearest_of};
-use super::{OnMiss, wants};
-use crate::record::{Enrichment, FactGroup, GroupSet};
+use super::table::Table;
 
 /// What the table is called in metrics and in the event.
 pub const NETWORKS: &str = "networks";
-
-/// The column that every table has.
-const NETWORK: &str = "network";
 
 /// Makes the database of a table. `built`: when the table was written last.
 pub fn networks(csv: &[u8], built: SystemTime) -> Result<Database, NetworksError> {
     let csv = csv.strip_prefix(b"\xef\xbb\xbf").unwrap_or(csv);
     let mut reader = ReaderBuilder::new().comment(Some(b'#')).trim(Trim::All).from_reader(csv);
-    let columns = columns(reader.headers()?)?;
-    let covers: GroupSet = columns.iter().flatten().map(|(group, _)| *group).collect();
+    let table = Table::own(reader.headers()?)?;
     let mut rows: Vec<(u64, IpNet, Json)> = Vec::new();
     let mut seen: HashMap<IpNet, u64> = HashMap::new();
     for record in reader.records() {
         let record = record?;
         let line = record.position().map_or(0, |start| line_of(csv, start));
-        let (network, facts) = row(&columns, &record, line)?;
-        if let Some(first) = seen.insert(network, line) {
-            return Err(NetworksError::Twice { line, first, network });
+        let row = table.row(&record, line)?;
+        for network in row.networks {
+            if let Some(first) = seen.insert(network, line) {
+                return Err(NetworksError::Twice { line, first, network });
+            }
+            rows.push((line, network, row.record.clone()));
         }
-        rows.push((line, network, facts));
     }
     // The larger ones first: what is put in later lies above.
     rows.sort_by_key(|(_, network, _)| {
-        network.prefix_len() + 96 * u8::from(network_is_v4(*network))
+        network.prefix_len() + 96 * u8::from(matches!(network, IpNet::V4(_)))
     });
     // An address that only contains an IPv4 address is told of by its own networks.
     let mut writer = Writer::builder(table_type())
@@ -59,7 +55,7 @@ pub fn networks(csv: &[u8], built: SystemTime) -> Result<Database, NetworksError
     }
     let bytes = writer.to_bytes().map_err(|error| NetworksError::Table(error.to_string()))?;
     let database = Database::new(NETWORKS, bytes)?;
-    Ok(database.covering(covers).on_miss(Some(OnMiss::Next)).non_global(true))
+    Ok(database.covering(table.covers()).on_miss(Some(OnMiss::Next)).non_global(true))
 }
 
 /// Whether a database was made of a table.
@@ -78,94 +74,6 @@ fn line_of(csv: &[u8], start: &csv::Position) -> u64 {
     let lines = rest.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let left_out = lines.take_while(|line| line.is_empty() || line.starts_with(b"#")).count();
     start.line() + left_out as u64
-}
-
-/// A column: a field, or the network.
-type Column = Option<(FactGroup, &'static str)>;
-
-fn columns(head: &StringRecord) -> Result<Vec<Column>, NetworksError> {
-    let column = |name: &str| {
-        if name == NETWORK {
-            return Ok(None);
-        }
-        field_by_name(name).map(Some).ok_or_else(|| {
-            let known = wants::all_names().into_iter().filter(|known| known.contains('.'));
-            let known = known.chain([NETWORK.to_owned()]);
-            NetworksError::Column { name: name.to_owned(), nearest: nearest_of(name, known) }
-        })
-    };
-    let columns: Vec<Column> = head.iter().map(column).collect::<Result<_, _>>()?;
-    match columns.iter().filter(|column| column.is_none()).count() {
-        1 if columns.len() > 1 => Ok(columns),
-        _ => Err(NetworksError::Head),
-    }
-}
-
-/// The network of a row and its facts: `{"company": {"name": "…"}}`.
-fn row(
-    columns: &[Column],
-    record: &StringRecord,
-    line: u64,
-) -> Result<(IpNet, Json), NetworksError> {
-    let refused = |what: String| NetworksError::Row { line, what };
-    let (mut network, mut facts) = (None, Map::new());
-    for (column, text) in columns.iter().zip(record) {
-        match column {
-            None => network = Some(network_of(text).map_err(refused)?),
-            Some(_) if text.is_empty() => {}
-            Some((group, field)) => {
-                let value = cell(*group, field, text).ok_or_else(|| {
-                    refused(format!("column {group}.{field}: {text:?} is not of the field's kind"))
-                })?;
-                let fields = facts.entry(group.name()).or_insert_with(|| json!({}));
-                fields[*field] = value;
-            }
-        }
-    }
-    let network = network.ok_or(NetworksError::Head)?;
-    Ok((network, Json::Object(facts)))
-}
-
-fn network_of(text: &str) -> Result<IpNet, String> {
-    let network: IpNet = match text.parse::<std::net::IpAddr>() {
-        Ok(address) => address.into(),
-        Err(_) => text.parse().map_err(|_| {
-            format!("{text:?} is no network; expected one such as 10.1.0.0/16, 2001:db8::/32")
-        })?,
-    };
-    let whole = network.trunc();
-    if whole == network {
-        Ok(network)
-    } else {
-        Err(format!("{text} begins at {whole}; write that"))
-    }
-}
-
-fn network_is_v4(network: IpNet) -> bool {
-    matches!(network, IpNet::V4(_))
-}
-
-/// A cell as the field's kind wants it: text, `true`, a number, `latitude;longitude`, or a list
-/// with `;` between its elements. The kinds are asked of the field itself.
-fn cell(group: FactGroup, field: &str, text: &str) -> Option<Json> {
-    let flag = text.to_ascii_lowercase().parse::<bool>().ok().map(Json::Bool);
-    let number = |text: &str| match text.parse::<i64>() {
-        Ok(number) => Some(json!(number)),
-        Err(_) => text.parse::<f64>().ok().filter(|number| number.is_finite()).map(|n| json!(n)),
-    };
-    let parts = || text.split(';').map(str::trim);
-    let numbers = parts().map(number).collect::<Option<Vec<Json>>>().map(Json::Array);
-    let list = Json::Array(parts().map(|part| json!(part)).collect());
-    let kinds = [Some(json!(text)), flag, number(text), numbers, Some(list)];
-    kinds.into_iter().flatten().find(|value| {
-        let mut facts = Enrichment::default();
-        own::put(&mut facts, group, json!({ field: value }));
-        fields(group, &facts).contains(&(static_name(group, field), true))
-    })
-}
-
-fn static_name(group: FactGroup, field: &str) -> &'static str {
-    field_by_name(&format!("{group}.{field}")).map_or("", |(_, name)| name)
 }
 
 /// Why a table of networks cannot be used.
@@ -221,6 +129,7 @@ pub enum NetworksError {
 mod tests {
     use super::super::fixtures::address;
     use super::*;
+    use crate::record::FactGroup;
 
     fn table(csv: &str) -> Result<Database, NetworksError> {
         networks(csv.as_bytes(), SystemTime::UNIX_EPOCH)
@@ -282,19 +191,6 @@ mod tests {
         ] {
             let error = refusal(csv);
             assert!(error.contains(word), "{csv:?}: {error}");
-        }
-    }
-
-    #[test]
-    fn every_field_but_those_with_parts_can_be_given() {
-        for group in FactGroup::ALL {
-            for (field, _) in fields(group, &Enrichment::default()) {
-                let has_parts = matches!(field, "raw_scores" | "signals");
-                let given = ["x", "true", "7", "1.5;2"]
-                    .iter()
-                    .any(|text| cell(group, field, text).is_some());
-                assert_ne!(given, has_parts, "{group}.{field}");
-            }
         }
     }
 }

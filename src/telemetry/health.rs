@@ -74,6 +74,7 @@ pub struct Health {
     draining: AtomicBool,
     workers: Vec<WorkerHealth>,
     problems: Mutex<BTreeMap<Problem, String>>,
+    notes: Mutex<BTreeMap<String, String>>,
     counts: Mutex<Vec<WorkerCounts>>,
 }
 
@@ -124,6 +125,7 @@ impl Health {
             draining: AtomicBool::new(false),
             workers: (0..workers).map(|_| WorkerHealth::default()).collect(),
             problems: Mutex::default(),
+            notes: Mutex::default(),
             counts: Mutex::new(vec![WorkerCounts::default(); usize::from(workers)]),
         }
     }
@@ -206,6 +208,18 @@ impl Health {
         checks
     }
 
+    /// Notes how it stands about something, in the place of what was noted of it before. It makes
+    /// nothing ready or not.
+    pub fn note(&self, about: String, text: String) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).insert(about, text);
+    }
+
+    /// What is noted, by what it is about.
+    pub fn notes(&self) -> Vec<(String, String)> {
+        let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.iter().map(|(about, text)| (about.clone(), text.clone())).collect()
+    }
+
     /// The output topics that refuse some worker everything.
     pub fn refusing(&self) -> BTreeSet<String> {
         let problems = self.problems();
@@ -258,6 +272,8 @@ mod tests {
         assert!(!health.is_ready());
         assert!(health.resolve(&problem));
         assert!(health.is_ready());
+        health.note("database city".into(), "an older file is refused".into());
+        assert!(health.is_ready(), "a note is no problem");
         health.drain();
         assert!(!health.is_ready());
     }

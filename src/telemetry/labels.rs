@@ -84,6 +84,24 @@ pub struct DatabaseLabels {
     pub database: String,
 }
 
+/// A generation of a database.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct GenerationLabels {
+    /// Its configured name.
+    pub database: String,
+    /// The beginning of its hash. The series of one that is no longer in force is taken away.
+    pub generation: String,
+}
+
+/// A file that was refused.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct RefusalLabels {
+    /// The database's configured name.
+    pub database: String,
+    /// Why, in one word.
+    pub reason: &'static str,
+}
+
 /// A limit of a licence.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct BudgetLabels {

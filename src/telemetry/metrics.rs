@@ -12,8 +12,9 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use super::labels::{
-    BudgetLabels, CodeLabels, DatabaseLabels, KindLabels, OutcomeLabels, PartitionLabels,
-    ProviderCodeLabels, ProviderLabels, ReasonLabels, ResultLabels, RoleLabels, TenantRecordLabels,
+    BudgetLabels, CodeLabels, DatabaseLabels, GenerationLabels, KindLabels, OutcomeLabels,
+    PartitionLabels, ProviderCodeLabels, ProviderLabels, ReasonLabels, RefusalLabels, ResultLabels,
+    RoleLabels, TenantRecordLabels,
 };
 use super::tenant_labels::TenantLabels;
 
@@ -56,6 +57,15 @@ pub const METRICS: &[Described] = &[
     ("ipstamp_producers_replaced_total", "Producers that had to be made anew."),
     ("ipstamp_kafka_errors_total", "Errors reported by the Kafka clients, by code."),
     ("ipstamp_database_build_timestamp_seconds", "When each database was built."),
+    (
+        "ipstamp_database_generation",
+        "1 for the generation of each database that is in force, by the beginning of its SHA-256.",
+    ),
+    ("ipstamp_database_swaps_total", "Generations put in force since the start."),
+    (
+        "ipstamp_database_refusals_total",
+        "Files that were not put in force, by reason: gone, not_mmdb, damaged, older, canary … The log has the remedy.",
+    ),
     (
         "ipstamp_database_broken_total",
         "Lookups that met a broken place of a database file, and so went without its answer.",
@@ -168,6 +178,12 @@ pub struct Metrics {
     /// See [`METRICS`].
     pub database_built: Family<DatabaseLabels, Gauge>,
     /// See [`METRICS`].
+    pub database_generation: Family<GenerationLabels, Gauge>,
+    /// See [`METRICS`].
+    pub database_swaps: Family<DatabaseLabels, Counter>,
+    /// See [`METRICS`].
+    pub database_refusals: Family<RefusalLabels, Counter>,
+    /// See [`METRICS`].
     pub database_broken: Family<DatabaseLabels, Counter>,
     /// See [`METRICS`].
     pub offsets_lost: Counter,
@@ -257,6 +273,9 @@ impl Metrics {
             producers_replaced: Counter::default(),
             kafka_errors: Family::default(),
             database_built: Family::default(),
+            database_generation: Family::default(),
+            database_swaps: Family::default(),
+            database_refusals: Family::default(),
             database_broken: Family::default(),
             offsets_lost: Counter::default(),
             budget_limit: Family::default(),
@@ -331,6 +350,21 @@ impl Metrics {
             "ipstamp_database_broken",
             total("ipstamp_database_broken"),
             self.database_broken.clone(),
+        );
+        registry.register(
+            "ipstamp_database_generation",
+            help("ipstamp_database_generation"),
+            self.database_generation.clone(),
+        );
+        registry.register(
+            "ipstamp_database_swaps",
+            total("ipstamp_database_swaps"),
+            self.database_swaps.clone(),
+        );
+        registry.register(
+            "ipstamp_database_refusals",
+            total("ipstamp_database_refusals"),
+            self.database_refusals.clone(),
         );
         registry.register("ipstamp_commits", total("ipstamp_commits"), self.commits.clone());
         registry.register(
@@ -443,6 +477,11 @@ mod tests {
         metrics.cache_lookups.get_or_create(&ResultLabels { result: "hit" }).inc();
         metrics.database_built.get_or_create(&DatabaseLabels { database: "city".into() }).set(1);
         metrics.database_broken.get_or_create(&DatabaseLabels { database: "city".into() }).inc();
+        metrics.database_swaps.get_or_create(&DatabaseLabels { database: "city".into() }).inc();
+        let labels = GenerationLabels { database: "city".into(), generation: "ba78".into() };
+        metrics.database_generation.get_or_create(&labels).set(1);
+        let labels = RefusalLabels { database: "city".into(), reason: "older" };
+        metrics.database_refusals.get_or_create(&labels).inc();
         let labels =
             BudgetLabels { licence: "main".into(), period: "day", tenant: TenantLabel::default() };
         metrics.budget_limit.get_or_create(&labels).set(1);

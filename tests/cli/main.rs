@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test starts is there, or the test fails")]
 
 mod check;
+mod db;
 mod demo;
 mod enrich;
 mod estimate;

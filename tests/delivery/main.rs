@@ -29,4 +29,5 @@ mod shutdown;
 mod spending;
 mod spoilt;
 mod storm;
+mod swaps;
 mod topics;

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use super::report::Report;
 use crate::command::databases::key;
 use crate::config::Config;
-use crate::database::{open, open_networks, stem};
+use crate::database::{open_networks, stem, verify};
 use crate::kafka::Security;
 use crate::record::{Day, FactGroup, GroupSet};
 use crate::resolve::{Database, DatabaseConfig, Order, Want, Wants, asked_for};
@@ -88,7 +88,7 @@ pub(super) fn covered_by(
     let all: Vec<&str> = names.iter().map(String::as_str).collect();
     for (at, (database, name)) in databases.iter().zip(&names).enumerate() {
         let subject = format!("database {prefix}{name}");
-        match open(database) {
+        match verify(database) {
             Ok(opened) => {
                 covered = covered.or(opened.covers().and(asked_for(name, &all, order)));
                 if let Some(now) = now {

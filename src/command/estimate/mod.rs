@@ -75,7 +75,7 @@ pub(super) struct EstimateArgs {
 /// Reads the events and prints what they would cost.
 pub(super) fn estimate(source: &Source, args: &EstimateArgs) -> Result<Exit, Failure> {
     let parts = Parts::read(source, &args.local, default_want())?;
-    let settings = parts.settings(&args.local)?;
+    let settings = parts.settings(&args.local, None)?;
     let topics = Topics {
         client: parts.kafka.as_ref().map(crate::kafka::Config::client),
         portion: Portion { records: args.records, oldest: args.oldest },

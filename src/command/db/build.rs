@@ -1,0 +1,74 @@
+//! `db build`: a file of a CSV table.
+
+use std::fs::{self, File};
+use std::io::{BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use clap::Args;
+use flate2::read::MultiGzDecoder;
+
+use crate::command::output::{counted, say};
+use crate::command::{Exit, Failure};
+use crate::database::{self, Built};
+
+/// Make a file of a CSV table
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The first line names the columns: `network`, or `start_ip` and `end_ip`, and what is known. With a
+type that begins with `ipstamp` these are fields as `want` names them; with any other type they are
+the members of that layout's records, a dot leads into a member, and every value is text. Networks
+stand in the order of addresses, larger ones before the smaller ones in them.
+
+Examples:
+  ipstamp db build --from lite.csv.gz --to lite.mmdb --type ipinfo_lite
+  ipstamp db build --from offices.csv --to offices.mmdb --type 'ipstamp offices'")]
+pub(super) struct BuildArgs {
+    /// The table; one that ends in .gz is unpacked
+    #[arg(long, value_name = "FILE")]
+    from: PathBuf,
+    /// The file to make; what is there is replaced at once, when all went well
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+    /// The type that the file gives itself, which decides how it is read
+    #[arg(long = "type", value_name = "TYPE")]
+    kind: String,
+}
+
+/// Makes it.
+pub(super) fn build(args: &BuildArgs) -> Result<Exit, Failure> {
+    let unreadable = |error| unavailable(&args.from, "cannot be read", &error);
+    let file = File::open(&args.from).map_err(unreadable)?;
+    let written = file.metadata().and_then(|file| file.modified()).unwrap_or(SystemTime::now());
+    let packed = args.from.extension().is_some_and(|extension| extension == "gz");
+    let file = BufReader::with_capacity(1 << 16, file);
+    let table: Box<dyn Read> =
+        if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+    let Built { database, rows } =
+        database::build(table, &args.kind, written).map_err(|error| {
+            Failure::new(Exit::Config, format_args!("{}: {error}", args.from.display()))
+        })?;
+    put(&args.to, database.bytes())
+        .map_err(|error| unavailable(&args.to, "cannot be written", &error))?;
+    let rows = counted(rows, "row", "rows");
+    say(&format!("{}: {rows}, {} bytes", args.to.display(), database.size()));
+    Ok(Exit::Done)
+}
+
+/// Under another name first: nobody sees a part of it.
+fn put(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".unfinished");
+    let unfinished = PathBuf::from(name);
+    let written = || {
+        let mut file = File::create(&unfinished)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&unfinished, path)
+    };
+    written().inspect_err(|_| drop(fs::remove_file(&unfinished)))
+}
+
+fn unavailable(path: &Path, what: &str, error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Unavailable, format_args!("{}: {what} ({error})", path.display()))
+}

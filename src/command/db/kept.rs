@@ -1,0 +1,116 @@
+//! `db ls`, `db rollback`, `db prune`: the generations that are kept.
+
+use std::time::SystemTime;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::command::databases::{no_store, open_store, store_failure};
+use crate::command::output::{Format, counted, print, say};
+use crate::command::{Exit, Failure, Source};
+use crate::database::{Kept, Store};
+use crate::record::Day;
+
+/// Say which generations are kept
+#[derive(Debug, Args)]
+pub(super) struct LsArgs {
+    /// How it is printed: text for people, json for programs (a line per generation)
+    #[arg(short, long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Take the generation in force out of it, and put the one before, or another one, in
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Whoever runs with this store takes the other generation within `database_watch`, and does not take
+the one that was rolled back from the path again; a newer file it takes.
+
+Examples:
+  ipstamp db rollback --config ipstamp.yaml city
+  ipstamp db rollback --config ipstamp.yaml city --to 5f3a    forward again")]
+pub(super) struct RollbackArgs {
+    /// The database's name
+    #[arg(value_name = "NAME")]
+    database: String,
+    /// The beginning of the generation to put in force. Default: the one before
+    #[arg(long, value_name = "GENERATION")]
+    to: Option<String>,
+}
+
+fn store(source: &Source) -> Result<Store, Failure> {
+    let file = source.load()?;
+    open_store(file.database_store.as_ref().ok_or_else(no_store)?)
+}
+
+/// Prints what is kept.
+pub(super) fn ls(source: &Source, args: &LsArgs) -> Result<Exit, Failure> {
+    let kept = store(source)?.list().map_err(|error| store_failure(&error))?;
+    let lines = kept.iter().enumerate().map(|(at, one)| {
+        let next = kept[at + 1..].iter().find(|next| next.database == one.database);
+        let state = match (next, one.rolled_back) {
+            (_, true) => "rolled back",
+            (None, false) => "in force",
+            (Some(_), false) => "past",
+        };
+        match args.format {
+            Format::Text => line(one, next, state),
+            Format::Json => {
+                let line = json!({
+                    "database": one.database,
+                    "generation": one.generation.to_string(),
+                    "type": one.kind,
+                    "built": Day::of(one.built()).to_string(),
+                    "size": one.size,
+                    "since": one.since,
+                    "until": next.map(|next| next.since),
+                    "by_hand": one.by_hand,
+                    "state": state,
+                });
+                format!("{line}\n")
+            }
+        }
+    });
+    let text: String = lines.collect();
+    if text.is_empty() {
+        say("nothing is kept yet; `run` keeps what it puts in force");
+    }
+    print(text.as_bytes())?;
+    Ok(Exit::Done)
+}
+
+fn line(kept: &Kept, next: Option<&Kept>, state: &str) -> String {
+    let until = next.map_or_else(|| "today".to_owned(), |next| Day::of(next.since()).to_string());
+    format!(
+        "{:<20}{}  built {}  {} to {until:<10}  {:>12} bytes  {state}\n",
+        kept.database,
+        kept.generation.short(),
+        Day::of(kept.built()),
+        Day::of(kept.since()),
+        kept.size,
+    )
+}
+
+/// Goes back, or to the generation that is named.
+pub(super) fn roll_back(source: &Source, args: &RollbackArgs) -> Result<Exit, Failure> {
+    let store = store(source)?;
+    let target = store
+        .roll_back(&args.database, args.to.as_deref(), SystemTime::now())
+        .map_err(|error| store_failure(&error))?;
+    say(&format!(
+        "database {}: generation {}, built {}, is to be in force",
+        target.database,
+        target.generation.short(),
+        Day::of(target.built())
+    ));
+    Ok(Exit::Done)
+}
+
+/// Takes away what is too much or too old.
+pub(super) fn prune(source: &Source) -> Result<Exit, Failure> {
+    let gone = store(source)?.prune(SystemTime::now()).map_err(|error| store_failure(&error))?;
+    for kept in &gone {
+        say(&format!("database {}: generation {}", kept.database, kept.generation.short()));
+    }
+    say(&format!("{} taken away", counted(gone.len() as u64, "generation", "generations")));
+    Ok(Exit::Done)
+}

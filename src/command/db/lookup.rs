@@ -1,0 +1,89 @@
+//! `db lookup`: the record of an address as it stands in a file, and what is read of it.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::open_named;
+use crate::command::output::{Format, print, shown};
+use crate::command::{Exit, Failure};
+use crate::resolve::{Database, spelled};
+
+/// Show the record of an address as it stands in files, and what is read of it
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ipstamp db lookup 81.2.69.160 city.mmdb
+  ipstamp db lookup --format json 81.2.69.160 city.mmdb asn.mmdb | jq .record")]
+pub(super) struct LookupArgs {
+    /// The address
+    #[arg(value_name = "ADDRESS")]
+    address: IpAddr,
+    /// The files
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// How it is printed: text for people, json for programs (a line per file)
+    #[arg(short, long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Shows it for each file.
+pub(super) fn lookup(args: &LookupArgs) -> Result<Exit, Failure> {
+    for path in &args.files {
+        let found = Found::of(&open_named(path)?, args.address);
+        let path = path.display().to_string();
+        let text = match args.format {
+            Format::Text => found.as_text(&path),
+            Format::Json => {
+                let facts: Map<String, Value> = found.facts.into_iter().collect();
+                let (network, record) = (found.network, found.record);
+                let line = json!({
+                    "path": path, "network": network, "record": record, "facts": facts
+                });
+                format!("{line}\n")
+            }
+        };
+        print(text.as_bytes())?;
+    }
+    Ok(Exit::Done)
+}
+
+struct Found {
+    network: Option<String>,
+    record: Option<Value>,
+    facts: Vec<(String, Value)>,
+}
+
+impl Found {
+    fn of(database: &Database, address: IpAddr) -> Self {
+        let facts = database.facts(address).map(|facts| spelled(&facts)).unwrap_or_default();
+        let network = database.network(address).map(|(network, _)| network);
+        Self { network, record: database.raw(address), facts }
+    }
+
+    fn as_text(&self, path: &str) -> String {
+        let network = self.network.as_deref().unwrap_or("no network");
+        let mut text = format!("{path}: {network}\n");
+        match &self.record {
+            // Writing a value as text does not fail; control characters are escaped in it.
+            Some(record) => {
+                let record = serde_json::to_string_pretty(record).unwrap_or_default();
+                let lines = record.lines().map(|line| format!("  {line}\n"));
+                text.extend(lines.map(|line| line.replace(is_steering, "\u{fffd}")));
+            }
+            None => text.push_str("  no record\n"),
+        }
+        if !self.facts.is_empty() {
+            text.push_str("  read as:\n");
+        }
+        let facts = self.facts.iter();
+        text.extend(facts.map(|(name, value)| format!("    {name}: {}\n", shown(value))));
+        text
+    }
+}
+
+fn is_steering(char: char) -> bool {
+    char.is_control() && char != '\n'
+}

@@ -1,0 +1,68 @@
+//! A generation: one version of a database, by the hash of its bytes.
+
+use std::fmt;
+use std::str::FromStr;
+
+use openssl::sha::sha256;
+
+/// So many digits are enough to tell the generations of a database apart.
+const SHORT: usize = 12;
+
+/// The SHA-256 of a file's bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Generation([u8; 32]);
+
+impl Generation {
+    /// Of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(sha256(bytes))
+    }
+
+    /// The beginning of it, for people.
+    pub fn short(&self) -> String {
+        let mut text = self.to_string();
+        text.truncate(SHORT);
+        text
+    }
+}
+
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.short())
+    }
+}
+
+impl FromStr for Generation {
+    type Err = ();
+
+    /// From all 64 digits.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut hash = [0; 32];
+        if text.len() != 64 || !text.is_ascii() {
+            return Err(());
+        }
+        for (at, byte) in hash.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(drop)?;
+        }
+        Ok(Self(hash))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generation_is_the_sha_256_and_is_read_as_it_was_written() {
+        let generation = Generation::of(b"abc");
+        assert_eq!(generation.short(), "ba7816bf8f01");
+        assert_eq!(generation.to_string().parse(), Ok(generation));
+        assert_eq!("ba7816bf8f01".parse::<Generation>(), Err(()));
+    }
+}

@@ -1,0 +1,258 @@
+//! Opens database files and the table of one's own networks as configured.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::file;
+use super::store::{Store, StoreError};
+use crate::resolve::{Database, DatabaseConfig, DatabaseError, NETWORKS, NetworksError, networks};
+
+/// Opens the table of networks, where there is one, and the configured files in their order. The
+/// first that cannot be used comes with its place in the list; the table has none.
+pub fn open_all(
+    networks: Option<&Path>,
+    configs: &[DatabaseConfig],
+) -> Result<Vec<Arc<Database>>, (Option<usize>, OpenError)> {
+    let table = networks.into_iter().map(|path| open_networks(path).map_err(|error| (None, error)));
+    let files = configs.iter().enumerate();
+    let files = files.map(|(at, config)| open(config).map_err(|error| (Some(at), error)));
+    table.chain(files).map(|opened| opened.map(Arc::new)).collect()
+}
+
+/// Opens a table of networks.
+pub fn open_networks(path: &Path) -> Result<Database, OpenError> {
+    let source = Source::Networks(path.into());
+    source.read().and_then(|content| source.opened(content.bytes, content.written))
+}
+
+/// Opens one file and treats it as configured.
+pub fn open(config: &DatabaseConfig) -> Result<Database, OpenError> {
+    let source = Source::Mmdb(config.clone());
+    source.read().and_then(|content| source.opened(content.bytes, content.written))
+}
+
+/// The same, read whole and held against its canaries.
+pub fn verify(config: &DatabaseConfig) -> Result<Database, OpenError> {
+    let source = Source::Mmdb(config.clone());
+    source.read().and_then(|content| source.verified(content.bytes, content.written, None))
+}
+
+/// Opens the kept generations that were in force at a moment, in the order of precedence.
+pub fn open_as_of(
+    networks: Option<&Path>,
+    configs: &[DatabaseConfig],
+    store: &Store,
+    moment: SystemTime,
+) -> Result<Vec<Arc<Database>>, AsOfError> {
+    let sources = Source::all(networks, configs).into_iter();
+    let opened = sources.map(|source| {
+        let (kept, bytes) = store.as_of(&source.name(), moment)?;
+        Ok(Arc::new(source.opened(bytes, kept.built())?))
+    });
+    opened.collect()
+}
+
+/// Why the generations of a moment cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum AsOfError {
+    /// They are not kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What is kept cannot be used.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
+/// Where a database comes from.
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    /// A table of networks.
+    Networks(PathBuf),
+    /// A file.
+    Mmdb(DatabaseConfig),
+}
+
+impl Source {
+    /// All of them, in the order of precedence.
+    pub(super) fn all(networks: Option<&Path>, configs: &[DatabaseConfig]) -> Vec<Self> {
+        let table = networks.map(|path| Self::Networks(path.into()));
+        table.into_iter().chain(configs.iter().cloned().map(Self::Mmdb)).collect()
+    }
+
+    /// What it is called in metrics and in the event.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Networks(_) => NETWORKS.into(),
+            Self::Mmdb(config) => config.name.clone().unwrap_or_else(|| stem(&config.path)),
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::Networks(path) => path,
+            Self::Mmdb(config) => &config.path,
+        }
+    }
+
+    /// Reads the file.
+    pub(super) fn read(&self) -> Result<file::Content, OpenError> {
+        file::read(self.path()).map_err(|source| {
+            let path = self.path().into();
+            match source.kind() {
+                std::io::ErrorKind::IsADirectory => OpenError::Directory { path },
+                _ => OpenError::Unreadable { path, source },
+            }
+        })
+    }
+
+    /// The database that is made of these bytes, which were written last at `written`.
+    pub(super) fn opened(
+        &self,
+        bytes: Vec<u8>,
+        written: SystemTime,
+    ) -> Result<Database, OpenError> {
+        match self {
+            Self::Networks(path) => networks(&bytes, written).map_err(|source| OpenError::Table {
+                path: path.clone(),
+                source: Box::new(source),
+            }),
+            Self::Mmdb(config) => Database::new(&self.name(), bytes)
+                .map(|file| file.on_miss(config.on_miss).non_global(config.non_global))
+                .map_err(|source| self.refused(source)),
+        }
+    }
+
+    /// The same, read whole, held against the canaries, and against the one that it would replace.
+    pub(super) fn verified(
+        &self,
+        bytes: Vec<u8>,
+        written: SystemTime,
+        in_force: Option<&Database>,
+    ) -> Result<Database, OpenError> {
+        let database = self.opened(bytes, written)?;
+        let Self::Mmdb(config) = self else { return Ok(database) };
+        let holds = || {
+            database.verify()?;
+            database.agrees(&config.canaries)?;
+            in_force.map_or(Ok(()), |old| database.may_follow(old))
+        };
+        holds().map_err(|source| self.refused(source))?;
+        Ok(database)
+    }
+
+    /// That a person took out of force what stands at the path.
+    pub(super) fn rolled_back(&self) -> OpenError {
+        OpenError::RolledBack { path: self.path().into() }
+    }
+
+    /// Whether it is a table of networks.
+    pub(super) fn is_table(&self) -> bool {
+        matches!(self, Self::Networks(_))
+    }
+
+    fn refused(&self, source: DatabaseError) -> OpenError {
+        OpenError::Refused { path: self.path().into(), source: Box::new(source) }
+    }
+}
+
+/// The name of a database whose configuration does not give one: `city` of `/data/city.mmdb`.
+pub fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+/// Why a database file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file cannot be read.
+    #[error("{}: cannot be read ({source}); check the name and the file's rights", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// It is no file.
+    #[error("{}: is a directory; name the file in it", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The table of networks cannot be used.
+    #[error("{}: {source}", path.display())]
+    Table {
+        /// The file.
+        path: PathBuf,
+        /// Where, why, and the remedy.
+        source: Box<NetworksError>,
+    },
+    /// A person took this generation out of force.
+    #[error(
+        "{}: this generation was rolled back; put another file there, or take it back with `ipstamp \
+         db rollback --to`",
+        path.display()
+    )]
+    RolledBack {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What is in it cannot be used.
+    #[error("{}: {source}", path.display())]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<DatabaseError>,
+    },
+}
+
+impl OpenError {
+    /// Why in one word, of a closed set, for metrics.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Directory { .. } => "unreadable",
+            Self::Unreadable { source, .. } => match source.kind() {
+                std::io::ErrorKind::NotFound => "gone",
+                _ => "unreadable",
+            },
+            Self::Table { .. } => "table",
+            Self::RolledBack { .. } => "rolled_back",
+            Self::Refused { source, .. } => source.reason(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_file_is_named_with_its_remedy() {
+        let error = open(&DatabaseConfig::of("/nowhere/city.mmdb")).unwrap_err().to_string();
+        assert!(error.starts_with("/nowhere/city.mmdb: cannot be read"), "{error}");
+        assert!(error.ends_with("check the name and the file's rights"), "{error}");
+    }
+
+    #[test]
+    fn a_directory_is_said_to_be_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (at, error) = open_all(None, &[DatabaseConfig::of(folder.path())]).unwrap_err();
+        assert_eq!(at, Some(0));
+        assert!(error.to_string().ends_with(": is a directory; name the file in it"));
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_refused_with_its_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("city.mmdb");
+        std::fs::write(&path, "<html>sign in</html>").unwrap();
+        let config = DatabaseConfig::of(path);
+        let error = open(&config).unwrap_err().to_string();
+        assert!(error.contains("database city: not a whole MMDB file"), "{error}");
+    }
+
+    #[test]
+    fn the_default_name_is_the_stem() {
+        assert_eq!(stem(Path::new("/data/GeoLite2-City.mmdb")), "GeoLite2-City");
+    }
+}

@@ -1,0 +1,33 @@
+//! The section `database_store`.
+
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Where generations of databases are kept, and how long.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StoreConfig {
+    /// The folder. It is made, for its owner alone, when it is not there; one that others may write
+    /// to is refused. Processes may share it.
+    pub dir: PathBuf,
+    /// So many generations of each database, the one in force among them.
+    #[serde(default = "three")]
+    pub keep: NonZeroU16,
+    /// A generation goes when it has not been in force for so long. The default is what the terms of
+    /// MaxMind allow for their free files.
+    #[serde(default = "thirty_days", with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub max_age: Duration,
+}
+
+fn three() -> NonZeroU16 {
+    NonZeroU16::MIN.saturating_add(2)
+}
+
+fn thirty_days() -> Duration {
+    Duration::from_secs(30 * 24 * 60 * 60)
+}

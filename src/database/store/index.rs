@@ -1,0 +1,240 @@
+//! The store's index: which generation of which database was in force from when on. Pure.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::database::Generation;
+
+/// A generation that was put in force. One that was so twice stands in the index twice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The database's configured name.
+    pub database: String,
+    /// Which generation.
+    #[serde(with = "digits")]
+    pub generation: Generation,
+    /// The type that it gives itself.
+    pub kind: String,
+    /// When it was built, in seconds since 1970.
+    pub built: u64,
+    /// Its bytes.
+    pub size: u64,
+    /// From when on it was in force, in seconds since 1970.
+    pub since: u64,
+    /// Whether a person put it in force.
+    #[serde(default)]
+    pub by_hand: bool,
+    /// Whether a person took it out of force: it is not used again.
+    #[serde(default)]
+    pub rolled_back: bool,
+}
+
+/// All that is kept, in the order in which it was put in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Index {
+    pub(super) generations: Vec<Kept>,
+}
+
+/// Why nothing can be rolled back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoTarget {
+    /// Nothing is kept of the database.
+    NoDatabase,
+    /// No other generation of it is kept.
+    NoOther,
+}
+
+impl Index {
+    /// Those of one database.
+    fn of<'a, 'n>(
+        &'a self,
+        database: &'n str,
+    ) -> impl DoubleEndedIterator<Item = &'a Kept> + use<'a, 'n> {
+        self.generations.iter().filter(move |kept| kept.database == database)
+    }
+
+    /// The generation in force.
+    pub(super) fn last(&self, database: &str) -> Option<&Kept> {
+        self.of(database).next_back()
+    }
+
+    /// The newest one that may be used.
+    pub(super) fn usable(&self, database: &str) -> Option<&Kept> {
+        self.of(database).rfind(|kept| !kept.rolled_back)
+    }
+
+    /// The one that was in force at this moment.
+    pub(super) fn as_of(&self, database: &str, moment: SystemTime) -> Option<&Kept> {
+        let moment = seconds(moment);
+        self.of(database).rfind(|kept| kept.since <= moment)
+    }
+
+    /// The first moment of which something is known.
+    pub(super) fn first(&self, database: &str) -> Option<&Kept> {
+        self.of(database).next()
+    }
+
+    /// Whether a person took this generation out of force.
+    pub(super) fn is_rolled_back(&self, database: &str, generation: Generation) -> bool {
+        self.of(database).any(|kept| kept.generation == generation && kept.rolled_back)
+    }
+
+    /// Takes the last generation out of force and puts another one in: the one that is named, or the
+    /// one before it. One that was taken out is welcome again when it is named.
+    pub(super) fn roll_back(
+        &mut self,
+        database: &str,
+        to: Option<&str>,
+        now: SystemTime,
+    ) -> Result<Kept, NoTarget> {
+        let last = self.last(database).ok_or(NoTarget::NoDatabase)?.generation;
+        let is_target = |kept: &Kept| match to {
+            Some(to) => kept.generation.to_string().starts_with(to),
+            None => !kept.rolled_back,
+        };
+        let target = self.of(database).rfind(|kept| kept.generation != last && is_target(kept));
+        let target = target.ok_or(NoTarget::NoOther)?.clone();
+        let forward = target.rolled_back;
+        for kept in self.generations.iter_mut().filter(|kept| kept.database == database) {
+            if kept.generation == target.generation {
+                kept.rolled_back = false;
+            } else if kept.generation == last && !forward {
+                kept.rolled_back = true;
+            }
+        }
+        let target = Kept { since: seconds(now), by_hand: true, rolled_back: false, ..target };
+        self.generations.push(target.clone());
+        Ok(target)
+    }
+
+    /// Takes away what is more than `keep` generations of a database, and what has not been in
+    /// force for `max_age`; the one in force stays. What was taken away is returned.
+    pub(super) fn prune(&mut self, keep: usize, max_age: Duration, now: SystemTime) -> Vec<Kept> {
+        let oldest = seconds(now).saturating_sub(max_age.as_secs());
+        let mut gone = Vec::new();
+        for database in self.databases() {
+            let mut kept: Vec<Generation> = Vec::new();
+            // It ended when its successor came.
+            let mut ended = u64::MAX;
+            for entry in self.of(&database).rev() {
+                let is_known = kept.contains(&entry.generation);
+                if !is_known && (kept.len() >= keep || ended < oldest) {
+                    gone.push(entry.clone());
+                } else if !is_known {
+                    kept.push(entry.generation);
+                }
+                ended = entry.since;
+            }
+        }
+        self.generations.retain(|entry| !gone.contains(entry));
+        gone
+    }
+
+    fn databases(&self) -> Vec<String> {
+        let mut names: Vec<_> = self.generations.iter().map(|kept| kept.database.clone()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+pub(super) fn seconds(moment: SystemTime) -> u64 {
+    moment.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// A generation as its digits.
+mod digits {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::database::Generation;
+
+    pub(super) fn serialize<S: Serializer>(
+        generation: &Generation,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(generation)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Generation, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(|()| D::Error::custom("expected 64 hexadecimal digits"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    /// The generations of a city database, each with the moment from which on it was in force.
+    fn index(entries: &[(&str, u64)]) -> Index {
+        let kept = |(bytes, since): &(&str, u64)| Kept {
+            database: "city".into(),
+            generation: Generation::of(bytes.as_bytes()),
+            kind: "GeoLite2-City".into(),
+            built: 0,
+            size: 1,
+            since: *since,
+            by_hand: false,
+            rolled_back: false,
+        };
+        Index { generations: entries.iter().map(kept).collect() }
+    }
+
+    fn of(bytes: &str) -> Generation {
+        Generation::of(bytes.as_bytes())
+    }
+
+    #[test]
+    fn the_generation_of_a_moment_is_the_last_one_before_it() {
+        let index = index(&[("one", 100), ("two", 200), ("one", 300)]);
+        let found = |moment| index.as_of("city", at(moment)).map(|kept| kept.generation);
+        assert_eq!(found(99), None);
+        assert_eq!(
+            [found(100), found(199), found(200)],
+            [of("one"), of("one"), of("two")].map(Some)
+        );
+        assert_eq!(found(1000), Some(of("one")));
+        assert_eq!(index.as_of("asn", at(1000)), None);
+    }
+
+    #[test]
+    fn a_roll_back_goes_to_the_one_before_and_the_way_forward_is_named() {
+        let mut index = index(&[("one", 100), ("two", 200), ("three", 300)]);
+        assert_eq!(index.roll_back("city", None, at(400)).unwrap().generation, of("two"));
+        assert!(index.is_rolled_back("city", of("three")));
+        assert_eq!(index.last("city").unwrap().generation, of("two"));
+        assert_eq!(index.roll_back("city", None, at(500)).unwrap().generation, of("one"));
+        assert_eq!(index.usable("city").unwrap().generation, of("one"));
+        assert_eq!(index.roll_back("city", None, at(600)), Err(NoTarget::NoOther));
+        let three = &of("three").to_string()[..8];
+        assert_eq!(index.roll_back("city", Some(three), at(700)).unwrap().generation, of("three"));
+        assert!(!index.is_rolled_back("city", of("three")));
+        assert!(!index.is_rolled_back("city", of("one")), "to go forward condemns nothing");
+        assert_eq!(index.roll_back("asn", None, at(800)), Err(NoTarget::NoDatabase));
+    }
+
+    #[test]
+    fn the_last_ones_stay_and_the_one_in_force_however_old_it_is() {
+        let day = Duration::from_secs(86_400);
+        let all = [("one", 100), ("two", 200), ("one", 300), ("three", 400)];
+        let left = |keep, now| {
+            let mut index = index(&all);
+            let gone = index.prune(keep, day, at(now)).len();
+            assert_eq!(gone + index.generations.len(), all.len());
+            index.generations.iter().map(|kept| kept.since).collect::<Vec<_>>()
+        };
+        assert_eq!(left(3, 500), [100, 200, 300, 400]);
+        assert_eq!(left(2, 500), [100, 300, 400], "its past is kept with a generation");
+        assert_eq!(left(1, 500), [400]);
+        assert_eq!(left(3, 86_400 + 350), [100, 300, 400], "two ended at 300");
+        assert_eq!(left(3, 999_999), [400]);
+    }
+}

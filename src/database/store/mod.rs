@@ -1,0 +1,288 @@
+//! The store: each generation that was in force is kept by the hash of its bytes, for going back,
+//! for a start without the file, and for asking what was known on a day.
+//!
+//! Files in it are written once, under another name first, and never again. Processes may share a
+//! store: whoever changes the index holds the lock.
+
+mod config;
+mod index;
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+pub use config::StoreConfig;
+pub use index::Kept;
+
+use self::index::{Index, NoTarget, seconds};
+use super::file::Standing;
+use super::generation::Generation;
+use crate::resolve::Database;
+
+/// A folder with generations.
+#[derive(Clone, Debug)]
+pub struct Store {
+    dir: PathBuf,
+    keep: usize,
+    max_age: Duration,
+}
+
+impl Store {
+    /// Opens the store, and makes it when it is not there.
+    pub fn open(config: &StoreConfig) -> Result<Self, StoreError> {
+        let dir = config.dir.clone();
+        let at_dir = |source| StoreError::System { path: config.dir.clone(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(at_dir)?;
+        let mode = std::fs::metadata(&dir).map_err(at_dir)?.permissions().mode();
+        if mode & 0o022 != 0 {
+            return Err(StoreError::WritableByOthers { dir });
+        }
+        Ok(Self { dir, keep: usize::from(config.keep.get()), max_age: config.max_age })
+    }
+
+    /// All that is kept, in the order in which it was put in force.
+    pub fn list(&self) -> Result<Vec<Kept>, StoreError> {
+        Ok(self.index()?.generations)
+    }
+
+    /// Keeps a generation that is in force from now on, and takes away what is too much or too old.
+    /// Returns what was taken away.
+    pub fn put(
+        &self,
+        database: &Database,
+        generation: Generation,
+        bytes: &[u8],
+        now: SystemTime,
+    ) -> Result<Vec<Kept>, StoreError> {
+        let name = database.name().to_string();
+        let path = self.path(generation);
+        if !path.exists() {
+            self.write(&path, bytes)?;
+        }
+        self.change(|index| {
+            if index.last(&name).is_none_or(|last| last.generation != generation) {
+                index.generations.push(Kept {
+                    database: name.clone(),
+                    generation,
+                    kind: database.database_type().to_owned(),
+                    built: seconds(database.built()),
+                    size: bytes.len() as u64,
+                    since: seconds(now),
+                    by_hand: false,
+                    rolled_back: false,
+                });
+            }
+            Ok(index.prune(self.keep, self.max_age, now))
+        })
+    }
+
+    /// Takes away what is too much or too old, and files of which the index knows nothing. Returns
+    /// what was taken away.
+    pub fn prune(&self, now: SystemTime) -> Result<Vec<Kept>, StoreError> {
+        self.change(|index| Ok(index.prune(self.keep, self.max_age, now)))
+    }
+
+    /// Takes the generation in force out of it and puts another one in; see `db rollback`.
+    pub fn roll_back(
+        &self,
+        database: &str,
+        to: Option<&str>,
+        now: SystemTime,
+    ) -> Result<Kept, StoreError> {
+        self.change(|index| {
+            index.roll_back(database, to, now).map_err(|error| match error {
+                NoTarget::NoDatabase => {
+                    StoreError::NothingKept { database: database.into(), dir: self.dir.clone() }
+                }
+                NoTarget::NoOther => StoreError::NoOther { database: database.into() },
+            })
+        })
+    }
+
+    /// The generation that was in force at a moment, with its bytes.
+    pub fn as_of(&self, database: &str, moment: SystemTime) -> Result<(Kept, Vec<u8>), StoreError> {
+        let index = self.index()?;
+        let kept = index.as_of(database, moment).ok_or_else(|| match index.first(database) {
+            Some(first) => StoreError::TooEarly { database: database.into(), since: first.since() },
+            None => StoreError::NothingKept { database: database.into(), dir: self.dir.clone() },
+        })?;
+        Ok((kept.clone(), self.read(kept.generation)?))
+    }
+
+    /// The newest generation that may be used, with its bytes.
+    pub(super) fn usable(&self, database: &str) -> Result<Option<(Kept, Vec<u8>)>, StoreError> {
+        let index = self.index()?;
+        let Some(kept) = index.usable(database) else { return Ok(None) };
+        Ok(Some((kept.clone(), self.read(kept.generation)?)))
+    }
+
+    /// What persons have said of a database.
+    pub(super) fn said(&self, database: &str) -> Result<Said, StoreError> {
+        let index = self.index()?;
+        let by_hand = index.last(database).filter(|last| last.by_hand).map(|last| last.generation);
+        let taken_out = index.generations.iter().map(|kept| kept.generation);
+        let taken_out = taken_out.filter(|one| index.is_rolled_back(database, *one)).collect();
+        Ok(Said { by_hand, taken_out })
+    }
+
+    /// Tells one state of the index from the next.
+    pub(super) fn standing(&self) -> Standing {
+        Standing::at(&self.index_path())
+    }
+
+    /// The bytes of a generation, as they were put there.
+    pub(super) fn read(&self, generation: Generation) -> Result<Vec<u8>, StoreError> {
+        let path = self.path(generation);
+        let bytes = std::fs::read(&path).map_err(|error| system(&path, error))?;
+        if Generation::of(&bytes) == generation {
+            Ok(bytes)
+        } else {
+            Err(StoreError::Spoilt { path })
+        }
+    }
+
+    fn path(&self, generation: Generation) -> PathBuf {
+        self.dir.join(generation.to_string())
+    }
+
+    fn index_path(&self) -> PathBuf {
+        self.dir.join("index.json")
+    }
+
+    fn index(&self) -> Result<Index, StoreError> {
+        let path = self.index_path();
+        match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| StoreError::Spoilt { path }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Index::default()),
+            Err(error) => Err(system(&path, error)),
+        }
+    }
+
+    /// Changes the index alone, and takes away the files that it no longer knows.
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Index) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let path = self.dir.join("lock");
+        let lock = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
+        let lock = lock.map_err(|error| system(&path, error))?;
+        // Let go of when the file is closed, also by a process that is killed.
+        lock.lock().map_err(|error| system(&path, error))?;
+        let before = self.index()?;
+        let mut index = before.clone();
+        let done = change(&mut index)?;
+        if index != before {
+            let text = serde_json::to_vec_pretty(&index).unwrap_or_default();
+            self.write(&self.index_path(), &text)?;
+            let gone = before.generations.iter().map(|kept| kept.generation);
+            for generation in gone {
+                if !index.generations.iter().any(|kept| kept.generation == generation) {
+                    // What cannot be taken away costs its room and nothing else.
+                    drop(std::fs::remove_file(self.path(generation)));
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    /// Writes a file under another name, and gives it its own when it is on the disk.
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+        let unfinished = self.dir.join(format!("unfinished-{}", uuid::Uuid::new_v4()));
+        let written = || {
+            let mut file =
+                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            std::fs::rename(&unfinished, path)?;
+            File::open(&self.dir)?.sync_all()
+        };
+        written().map_err(|error| {
+            drop(std::fs::remove_file(&unfinished));
+            system(path, error)
+        })
+    }
+}
+
+impl Kept {
+    /// From when on it was in force.
+    pub fn since(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(self.since)
+    }
+
+    /// When it was built.
+    pub fn built(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(self.built)
+    }
+}
+
+/// What persons have said of a database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Said {
+    /// They put this generation in force.
+    pub(super) by_hand: Option<Generation>,
+    /// They took these out of force.
+    pub(super) taken_out: Vec<Generation>,
+}
+
+fn system(path: &Path, source: io::Error) -> StoreError {
+    StoreError::System { path: path.into(), source }
+}
+
+/// Why the store cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Others than the owner may write to it.
+    #[error("{}: others may write to it, and so decide about facts; `chmod go-w` it", dir.display())]
+    WritableByOthers {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// The system refuses something.
+    #[error("{}: {source}; check `database_store.dir`, its rights, and the room on its disk", path.display())]
+    System {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A file is not what was put there.
+    #[error("{}: not what was put there; remove it", path.display())]
+    Spoilt {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Nothing is kept of the database.
+    #[error("{}: nothing is kept of a database {database}; `ipstamp db ls` shows what is", dir.display())]
+    NothingKept {
+        /// The database.
+        database: String,
+        /// The store.
+        dir: PathBuf,
+    },
+    /// No other generation may be put in force.
+    #[error(
+        "database {database}: no such generation is kept beside the one in force; `ipstamp db ls` \
+         shows what is"
+    )]
+    NoOther {
+        /// The database.
+        database: String,
+    },
+    /// Nothing is kept of so early a moment.
+    #[error(
+        "database {database}: what is kept begins {}; choose a later day, or keep more by \
+         `database_store.keep` and `max_age`",
+        crate::record::Day::of(*since)
+    )]
+    TooEarly {
+        /// The database.
+        database: String,
+        /// When what is kept begins.
+        since: SystemTime,
+    },
+}
+
+#[cfg(test)]
+mod tests;

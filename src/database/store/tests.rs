@@ -1,0 +1,76 @@
+//! What the store keeps, from whom, and what it gives back.
+
+use std::fs;
+use std::time::UNIX_EPOCH;
+
+use mmdb_writer::Writer;
+use mmdb_writer::ipnet::IpNet;
+use serde_json::json;
+
+use super::*;
+
+fn at(day: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(day * 86_400)
+}
+
+fn city(day: u64) -> Database {
+    let mut writer = Writer::builder("GeoLite2-City").build_epoch(at(day)).build();
+    let record = json!({"city": {"names": {"en": format!("Town {day}")}}});
+    writer.insert("1.0.0.0/24".parse::<IpNet>().unwrap(), &record).unwrap();
+    Database::new("city", writer.to_bytes().unwrap()).unwrap()
+}
+
+fn store(folder: &Path, keep: u16) -> Store {
+    let text = format!("{{\"dir\": {:?}, \"keep\": {keep}}}", folder.join("store"));
+    Store::open(&serde_json::from_str(&text).unwrap()).unwrap()
+}
+
+fn put(store: &Store, day: u64) -> Generation {
+    let file = city(day);
+    let generation = Generation::of(file.bytes());
+    store.put(&file, generation, file.bytes(), at(day)).unwrap();
+    generation
+}
+
+#[test]
+fn what_was_in_force_is_given_back_byte_by_byte_and_only_its_owner_sees_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), 3);
+    let [first, second] = [10, 20].map(|day| put(&store, day));
+    put(&store, 20);
+    assert_eq!(store.list().unwrap().len(), 2, "the same one again is nothing new");
+    let (kept, bytes) = store.as_of("city", at(15)).unwrap();
+    assert_eq!((kept.generation, kept.built()), (first, at(10)));
+    assert_eq!(bytes, city(10).bytes());
+    assert_eq!(store.usable("city").unwrap().unwrap().0.generation, second);
+    let early = store.as_of("city", at(9)).unwrap_err().to_string();
+    assert!(early.contains("what is kept begins 1970-01-11"), "{early}");
+    let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(store.dir.clone()), 0o700);
+    assert_eq!([mode(store.path(first)), mode(store.index_path())], [0o600, 0o600]);
+}
+
+#[test]
+fn more_than_is_to_be_kept_goes_from_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), 2);
+    let [first, second, third] = [10, 11, 12].map(|day| put(&store, day));
+    assert!(!store.path(first).exists() && store.path(second).exists());
+    assert_eq!(store.prune(at(13)).unwrap(), []);
+    let gone = store.prune(at(50)).unwrap();
+    assert_eq!(gone.iter().map(|kept| kept.generation).collect::<Vec<_>>(), [second]);
+    assert!(!store.path(second).exists() && store.path(third).exists());
+}
+
+#[test]
+fn a_store_that_others_may_write_to_is_refused_and_so_is_what_was_changed_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = store(folder.path(), 3);
+    let generation = put(&kept, 10);
+    fs::write(kept.path(generation), "something else").unwrap();
+    assert!(matches!(kept.read(generation), Err(StoreError::Spoilt { .. })));
+    fs::set_permissions(&kept.dir, fs::Permissions::from_mode(0o777)).unwrap();
+    let text = format!("{{\"dir\": {:?}}}", kept.dir);
+    let error = Store::open(&serde_json::from_str(&text).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("chmod go-w"), "{error}");
+}

@@ -1,0 +1,66 @@
+//! Who makes databases of a type, and what they ask of those who use them. A reminder, and not the
+//! licence: that is the paper that came with the file.
+
+/// What the makers of a database ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Who makes it.
+    pub vendor: &'static str,
+    /// Under which terms.
+    pub licence: &'static str,
+    /// What is to be said where its facts are shown.
+    pub attribution: Option<&'static str>,
+}
+
+const COMMERCIAL: &str = "by contract with the vendor";
+
+/// What is known by the type that a file gives itself.
+pub fn notice(database_type: &str) -> Option<Notice> {
+    let lower = database_type.to_ascii_lowercase();
+    let mut words = lower.split(|char: char| !char.is_ascii_alphanumeric());
+    let first = words.next()?;
+    let lite = words.any(|word| word == "lite");
+    let (vendor, licence, attribution) = match (first, lite) {
+        ("geolite2", _) => (
+            "MaxMind",
+            "GeoLite End User License Agreement; old files go within 30 days of a newer one",
+            Some(
+                "This product includes GeoLite Data created by MaxMind, available from \
+                 https://www.maxmind.com",
+            ),
+        ),
+        ("geoip2" | "geoip", _) => ("MaxMind", COMMERCIAL, None),
+        ("ipinfo", _) if lower.contains("_lite") => {
+            ("IPinfo", "CC BY-SA 4.0", Some("IP address data powered by IPinfo, https://ipinfo.io"))
+        }
+        ("ipinfo", _) => ("IPinfo", COMMERCIAL, None),
+        ("dbip", true) => {
+            ("DB-IP", "CC BY 4.0", Some("IP Geolocation by DB-IP, https://db-ip.com"))
+        }
+        ("dbip", false) => ("DB-IP", COMMERCIAL, None),
+        _ => return None,
+    };
+    Some(Notice { vendor, licence, attribution })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_type_says_whose_it_is_and_who_wants_to_be_named() {
+        for (database_type, vendor, named) in [
+            ("GeoLite2-City", "MaxMind", true),
+            ("GeoIP2-Anonymous-IP", "MaxMind", false),
+            ("ipinfo bundle_location_lite.mmdb", "IPinfo", true),
+            ("ipinfo bundle_location_plus.mmdb", "IPinfo", false),
+            ("DBIP-ASN-Lite (compat=GeoLite2-ASN)", "DB-IP", true),
+            ("DBIP-City", "DB-IP", false),
+        ] {
+            let notice = notice(database_type).unwrap();
+            assert_eq!((notice.vendor, notice.attribution.is_some()), (vendor, named));
+        }
+        assert_eq!(notice("ipstamp networks"), None);
+        assert_eq!(notice(""), None);
+    }
+}

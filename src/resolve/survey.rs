@@ -1,0 +1,256 @@
+//! A file read whole: every node of its tree, every data record once. What is found broken anywhere
+//! is found here, and not by a record on its way.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use maxminddb::MaxMindDbError;
+use serde_json::Value as Json;
+
+use super::database::{Database, DatabaseError};
+use super::decode;
+use super::fields::{groups_of, known_of};
+use super::tree::{Place, Tree};
+use crate::record::FactGroup;
+
+/// Stands before the metadata, which is the end of the records.
+const METADATA_MARK: &[u8] = b"\xab\xcd\xefMaxMind.com";
+
+/// What a file has in it.
+#[derive(Clone, Debug, Default)]
+pub struct Survey {
+    /// Networks that have a record. A part of the tree that is entered at several places counts once.
+    pub networks: u64,
+    /// Different records.
+    pub records: u64,
+    /// Of these, records without any fact.
+    pub factless: u64,
+    /// By group: how many records say something of it.
+    pub groups: BTreeMap<FactGroup, u64>,
+    /// Each field of which a record says something.
+    pub fields: BTreeMap<(FactGroup, String), Seen>,
+}
+
+/// How often a field was seen.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// In so many records.
+    pub records: u64,
+    /// The first value.
+    pub example: Json,
+}
+
+impl Database {
+    /// Reads the file whole. It is refused when a node or a record is broken, or when no record
+    /// says anything of what its type covers.
+    pub fn verify(&self) -> Result<(), DatabaseError> {
+        let found = self.visit(|_| {})?;
+        if found.facts { Ok(()) } else { Err(self.has_no_facts()) }
+    }
+
+    /// The same, with what was seen. It takes several times as long.
+    pub fn survey(&self) -> Result<Survey, DatabaseError> {
+        let mut survey = Survey::default();
+        let found = self.visit(|facts| {
+            let groups = groups_of(facts);
+            survey.records += 1;
+            survey.factless += u64::from(groups.is_empty());
+            for group in groups.iter() {
+                *survey.groups.entry(group).or_default() += 1;
+                for (field, example) in known_of(group, facts) {
+                    let seen = survey.fields.entry((group, field));
+                    seen.or_insert(Seen { records: 0, example }).records += 1;
+                }
+            }
+        })?;
+        survey.networks = found.networks;
+        if found.facts { Ok(survey) } else { Err(self.has_no_facts()) }
+    }
+
+    fn visit(
+        &self,
+        mut tell: impl FnMut(&crate::record::Enrichment),
+    ) -> Result<Found, DatabaseError> {
+        let broken = |text: &str, offset: usize| DatabaseError::Broken {
+            name: Arc::clone(self.name()),
+            source: MaxMindDbError::invalid_database_at(text, offset).into(),
+        };
+        let tree = self.tree().ok_or_else(|| broken("the tree is no tree", 0))?;
+        let records = self.records();
+        let end = memchr::memmem::rfind(records, METADATA_MARK).unwrap_or(records.len());
+        let mut leaves = Leaves::new(tree, end);
+        leaves.visit(0, 0).map_err(|node| broken("the tree is broken at a node", node as usize))?;
+        let mut found = Found { networks: leaves.networks, facts: false };
+        for offset in leaves.offsets() {
+            let record = decode::record(&records[..end], offset);
+            let record = record.map_err(|_| broken("a record is broken", offset as usize))?;
+            let facts = self.reading().enrichment(&record);
+            found.facts = found.facts || !groups_of(&facts).is_empty();
+            tell(&facts);
+        }
+        Ok(found)
+    }
+
+    fn has_no_facts(&self) -> DatabaseError {
+        let database_type = self.database_type().to_owned();
+        DatabaseError::NoFacts { name: Arc::clone(self.name()), database_type }
+    }
+}
+
+struct Found {
+    networks: u64,
+    facts: bool,
+}
+
+/// Where a tree ends, found by going everywhere once.
+struct Leaves<'a> {
+    tree: &'a Tree,
+    /// By node: how many steps the longest way down from it has; 0 while that is not known. A tree
+    /// enters its IPv4 part at several places, so that a node has more than one way to it.
+    heights: Vec<u8>,
+    /// A bit for each byte of the records: whether a record begins there.
+    begins: Vec<u64>,
+    networks: u64,
+    /// The records end here.
+    end: usize,
+}
+
+impl<'a> Leaves<'a> {
+    fn new(tree: &'a Tree, end: usize) -> Self {
+        let heights = vec![0; tree.node_count() as usize];
+        Self { tree, heights, begins: vec![0; end.div_ceil(64)], networks: 0, end }
+    }
+
+    /// How far down it goes from this node, which so many steps lead to. The error is the node where
+    /// it goes on for longer than an address has bits, or leads nowhere. A circle ends so, too.
+    fn visit(&mut self, node: u32, depth: u8) -> Result<u8, u32> {
+        let bits = self.tree.address_bits();
+        if depth >= bits {
+            return Err(node);
+        }
+        let known = self.heights.get(node as usize).copied().ok_or(node)?;
+        if known > 0 {
+            return if depth + known <= bits { Ok(known) } else { Err(node) };
+        }
+        let mut height = 1;
+        for bit in 0..2 {
+            match self.tree.place(self.tree.step(node, bit)) {
+                Place::Node(next) => height = height.max(1 + self.visit(next, depth + 1)?),
+                Place::Nothing => {}
+                Place::Record(offset) if (offset as usize) < self.end => {
+                    self.networks += 1;
+                    self.begins[offset as usize / 64] |= 1 << (offset % 64);
+                }
+                Place::Record(_) | Place::Broken => return Err(node),
+            }
+        }
+        self.heights[node as usize] = height;
+        Ok(height)
+    }
+
+    /// Where records begin, in the order of the file.
+    fn offsets(&self) -> impl Iterator<Item = u32> {
+        let words = self.begins.iter().enumerate().filter(|(_, word)| **word != 0);
+        words.flat_map(|(at, word)| {
+            (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| at as u32 * 64 + bit)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::fixtures::{self, bytes, database};
+    use super::*;
+
+    fn city(name: &str) -> Json {
+        json!({"city": {"names": {"en": name}}, "country": {"iso_code": "LV"}})
+    }
+
+    #[test]
+    fn a_survey_counts_networks_records_and_fields() {
+        let records = [
+            ("1.0.0.0/24", city("Riga")),
+            ("1.0.2.0/24", city("Riga")),
+            ("2a00::/16", json!({"city": {"names": {"en": "Daugavpils"}}})),
+            ("2b00::/16", json!({"postal": {}})),
+        ];
+        let survey = database("city", "GeoLite2-City", &records).survey().unwrap();
+        assert_eq!((survey.networks, survey.records, survey.factless), (4, 3, 1));
+        assert_eq!(survey.groups, BTreeMap::from([(FactGroup::Geo, 2)]));
+        let seen = |field: &str| &survey.fields[&(FactGroup::Geo, field.to_owned())];
+        assert_eq!((seen("city_name").records, seen("country_iso_code").records), (2, 1));
+        assert_eq!(seen("country_iso_code").example, "LV");
+    }
+
+    #[test]
+    fn damage_that_no_sample_reaches_is_found() {
+        let networks: Vec<_> = (1..40)
+            .flat_map(|second| (0..=255).map(move |third| format!("1.{second}.{third}.0/24")))
+            .collect();
+        let records: Vec<_> = networks
+            .iter()
+            .enumerate()
+            .map(|(number, network)| (network.as_str(), city(&format!("City {number}"))))
+            .collect();
+        let whole = bytes("GeoLite2-City", &records);
+        Database::new("city", whole.clone()).unwrap().verify().unwrap();
+        let mut damaged = whole;
+        let at = memchr::memmem::find(&damaged, b"City 7777").unwrap();
+        damaged[at] = 0xff;
+        let error = Database::new("city", damaged).unwrap().verify().unwrap_err();
+        assert_eq!(error.reason(), "damaged", "{error}");
+    }
+
+    #[test]
+    fn a_tree_that_goes_in_a_circle_ends_the_survey_and_not_the_process() {
+        let whole = bytes("GeoLite2-City", &[("2a00::/16", city("Riga"))]);
+        let file = Database::new("city", whole.clone()).unwrap();
+        let nodes = file.metadata().node_count;
+        assert_eq!(file.metadata().record_size, 24);
+        // The last node leads back to the first one.
+        let mut circle = whole;
+        let last = (nodes as usize - 1) * 6;
+        circle[last..last + 3].copy_from_slice(&[0, 0, 0]);
+        let error = Database::new("city", circle).and_then(|file| file.verify()).unwrap_err();
+        assert_eq!(error.reason(), "damaged", "{error}");
+    }
+
+    #[test]
+    fn a_type_whose_records_say_nothing_of_it_is_refused() {
+        let records = [("1.0.0.0/24", json!({"word": "hello"}))];
+        let error = database("city", "GeoLite2-City", &records).verify().unwrap_err();
+        assert_eq!(error.reason(), "no_facts", "{error}");
+    }
+
+    #[test]
+    fn the_makers_own_files_are_whole_and_their_broken_ones_are_not() {
+        let Some(folder) = fixtures::sample_data() else { return };
+        let files = |folder: &str, into: &mut Vec<std::path::PathBuf>, root: &std::path::Path| {
+            for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+                let path = entry.unwrap().path();
+                if path.extension().is_some_and(|extension| extension == "mmdb") {
+                    into.push(path);
+                }
+            }
+        };
+        let verified = |path: &std::path::Path| {
+            let bytes = std::fs::read(path).unwrap();
+            Database::new("file", bytes).and_then(|file| file.verify())
+        };
+        let mut bad = Vec::new();
+        for maker in ["maxminddb-golang", "maxminddb-python"] {
+            files(&format!("maxmind-mmdb/bad-data/{maker}"), &mut bad, &folder);
+        }
+        for path in &bad {
+            assert!(verified(path).is_err(), "{} is broken", path.display());
+        }
+        let mut good = Vec::new();
+        files("ipinfo-samples", &mut good, &folder);
+        for path in &good {
+            verified(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        }
+        assert!(bad.len() >= 6 && good.len() >= 6, "{} and {} files", bad.len(), good.len());
+    }
+}

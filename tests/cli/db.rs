@@ -1,0 +1,228 @@
+//! `db`.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use ipstamp::database::{Generation, Store};
+use ipstamp::resolve::Database;
+use mmdb_writer::ipnet::IpNet;
+
+use super::{Folder, ipstamp};
+
+#[test]
+fn info_says_what_is_in_a_file_for_people_and_for_programs() {
+    let folder = Folder::new();
+    let ended = ipstamp(&["db", "info", folder.city()], b"");
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    for line in [
+        "  type        GeoLite2-City\n",
+        "  networks    4, in ",
+        "  answers     geo (4)\n",
+        "  licence     GeoLite End User License Agreement",
+        "  attribution This product includes GeoLite Data created by MaxMind",
+        "    geo.country_iso_code                        4  ",
+    ] {
+        assert!(ended.out.contains(line), "{line:?} in {}", ended.out);
+    }
+    let ended = ipstamp(&["db", "info", "--format", "json", folder.city(), folder.asn()], b"");
+    let lines: Vec<serde_json::Value> =
+        ended.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!((&lines[0]["networks"], &lines[0]["answers"]["geo"]), (&4.into(), &4.into()));
+    assert_eq!(lines[0]["generation"].as_str().unwrap().len(), 64);
+    assert_eq!(lines[1]["fields"]["as.number"]["records"], 5);
+}
+
+#[test]
+fn verify_finds_what_cannot_be_used_and_says_why() {
+    let folder = Folder::new();
+    let mut bytes = std::fs::read(folder.city()).unwrap();
+    let at = bytes.windows(7).position(|window| window == b"Bristol").unwrap();
+    bytes[at] = 0xff;
+    let damaged = folder.path().join("damaged.mmdb");
+    std::fs::write(&damaged, bytes).unwrap();
+    let damaged = damaged.to_str().unwrap();
+    let ended = ipstamp(&["db", "verify", folder.city(), damaged, "/no/such.mmdb"], b"");
+    assert_eq!(ended.code, 1, "{}", ended.err);
+    let lines: Vec<&str> = ended.out.lines().collect();
+    assert!(lines[0].starts_with("ok       ") && lines[0].ends_with("has geo"), "{}", lines[0]);
+    assert!(lines[1].starts_with("refused  ") && lines[1].contains("damaged ("), "{}", lines[1]);
+    assert!(lines[2].contains("/no/such.mmdb: cannot be read"), "{}", lines[2]);
+    assert_eq!(lines.len(), 3);
+}
+
+#[test]
+fn verify_holds_the_configured_files_against_their_canaries() {
+    let folder = Folder::new();
+    let config = |country: &str| {
+        let text = format!(
+            "kafka: {{brokers: ['a:1']}}\ninput: {{topics: [logs], group: g}}\n\
+             output: {{topic: out}}\ndatabases:\n  - path: {}\n    canaries: \
+             {{81.2.3.4: {{geo.country_iso_code: {country}}}}}\n",
+            folder.city()
+        );
+        folder.file("ipstamp.yaml", &text)
+    };
+    let ended = ipstamp(&["db", "verify", "--config", &config("GB")], b"");
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{}", ended.out);
+    let arguments = ["db", "verify", "--config", &config("SE"), "--format", "json"];
+    let ended = ipstamp(&arguments, b"");
+    assert_eq!(ended.code, 1);
+    let line: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(line["reason"], "canary");
+    let message = line["message"].as_str().unwrap();
+    assert!(message.contains("is GB, expected SE") && message.contains("81.2.3.4"), "{message}");
+}
+
+#[test]
+fn lookup_shows_the_record_and_what_is_read_of_it() {
+    let folder = Folder::new();
+    let ended = ipstamp(&["db", "lookup", "81.2.3.4", folder.city()], b"");
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    assert!(ended.out.contains(": 81.2.0.0/16\n"), "{}", ended.out);
+    assert!(ended.out.contains("\"iso_code\": \"GB\""), "{}", ended.out);
+    assert!(ended.out.contains("    geo.city_name: Bristol\n"), "{}", ended.out);
+    let arguments = ["db", "lookup", "--format", "json", "9.9.9.9", folder.city()];
+    let line: serde_json::Value = serde_json::from_str(&ipstamp(&arguments, b"").out).unwrap();
+    assert_eq!(
+        (&line["record"], &line["facts"]),
+        (&serde_json::Value::Null, &serde_json::json!({}))
+    );
+}
+
+#[test]
+fn diff_reads_like_a_report() {
+    let folder = Folder::new();
+    let ended = ipstamp(&["db", "diff", folder.city(), folder.city()], b"");
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    assert!(
+        ended.out.contains("same                   4          262144  100.00 %\n"),
+        "{}",
+        ended.out
+    );
+    assert!(ended.out.contains("changed                0"), "{}", ended.out);
+    let ended = ipstamp(&["db", "diff", "--limit", "1", folder.city(), folder.asn()], b"");
+    assert!(
+        ended.out.contains("geo                    0           0           4"),
+        "{}",
+        ended.out
+    );
+    assert!(
+        ended.out.contains("SE                     0           1           0"),
+        "{}",
+        ended.out
+    );
+    assert!(
+        ended.out.contains("the first 1:\n+ 2.125.160.216/32  as.number: 64505"),
+        "{}",
+        ended.out
+    );
+    let arguments = ["db", "diff", "--format", "json", folder.city(), folder.asn()];
+    let report: serde_json::Value = serde_json::from_str(&ipstamp(&arguments, b"").out).unwrap();
+    assert_eq!(report["all"]["changed"]["ipv4_addresses"], 4 * 65_536);
+    assert_eq!(report["groups"]["as"]["added"]["networks"], 5);
+    assert_eq!(report["countries"]["GB"]["removed"], 1);
+    assert_eq!(report["first"][1]["new"]["as.number"], 64_501);
+}
+
+/// A configuration with a store in which the city file of the folder was in force on 2 January 1970,
+/// and one that knows nothing but Oslo on 6 January.
+fn kept(folder: &Folder) -> String {
+    let dir = folder.path().join("store");
+    let config = serde_json::json!({"dir": dir, "max_age": "100000d"});
+    let store = Store::open(&serde_json::from_value(config).unwrap()).unwrap();
+    let day = Duration::from_secs(86_400);
+    let put = |bytes: Vec<u8>, days: u32| {
+        let generation = Generation::of(&bytes);
+        let file = Database::new("city", bytes.clone()).unwrap();
+        store.put(&file, generation, &bytes, UNIX_EPOCH + day * days).unwrap();
+    };
+    put(std::fs::read(folder.city()).unwrap(), 1);
+    let mut later = mmdb_writer::Writer::new("GeoLite2-City");
+    let names = mmdb_writer::Value::map([("en", mmdb_writer::Value::from("Oslo"))]);
+    let city = mmdb_writer::Value::map([("city", mmdb_writer::Value::map([("names", names)]))]);
+    later.insert_value("81.2.0.0/16".parse::<IpNet>().unwrap(), city).unwrap();
+    put(later.to_bytes().unwrap(), 5);
+    let text = format!(
+        "kafka: {{brokers: ['a:1']}}\ninput: {{topics: [logs], group: g}}\noutput: {{topic: out}}\n\
+         want: [geo]\ndatabases: [{{path: {}}}]\ndatabase_store: {{dir: {}}}\n",
+        folder.city(),
+        dir.display()
+    );
+    folder.file("ipstamp.yaml", &text)
+}
+
+#[test]
+fn what_is_kept_is_listed_and_rolled_back() {
+    let folder = Folder::new();
+    let config = kept(&folder);
+    let states = || {
+        let arguments = ["db", "ls", "--config", &config, "--format", "json"];
+        let lines = ipstamp(&arguments, b"").out;
+        let lines =
+            lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        lines.map(|line| line["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(states(), ["past", "in force"]);
+    let ended = ipstamp(&["db", "rollback", "--config", &config, "city"], b"");
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    assert!(ended.err.contains("is to be in force"), "{}", ended.err);
+    assert_eq!(states(), ["past", "rolled back", "in force"]);
+    let ended = ipstamp(&["db", "rollback", "--config", &config, "asn"], b"");
+    assert_eq!(ended.code, 1);
+    assert!(ended.err.contains("nothing is kept of a database asn"), "{}", ended.err);
+    let ended = ipstamp(&["db", "prune", "--config", &config], b"");
+    assert_eq!(ended.err, "0 generations taken away\n", "what was in force today is not old");
+    assert_eq!(states().len(), 3);
+}
+
+#[test]
+fn events_of_a_day_are_stamped_with_what_was_known_then() {
+    let folder = Folder::new();
+    let config = kept(&folder);
+    let city = |day: &str| {
+        let arguments = ["enrich", "--config", &config, "--as-of", day];
+        let ended = ipstamp(&arguments, br#"{"source":{"ip":"81.2.3.4"}}"#);
+        assert_eq!(ended.code, 0, "{}", ended.err);
+        let event: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+        event["source"]["geo"]["city_name"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(city("1970-01-02"), "Bristol");
+    assert_eq!(city("1970-01-05"), "Bristol");
+    assert_eq!(city("1970-01-06"), "Oslo");
+    let ended = ipstamp(&["enrich", "--config", &config, "--as-of", "1970-01-01"], b"");
+    assert_eq!(ended.code, 1);
+    assert!(ended.err.contains("what is kept begins 1970-01-02"), "{}", ended.err);
+}
+
+#[test]
+fn without_a_store_it_is_said_how_to_have_one() {
+    let folder = Folder::new();
+    let config = folder.config("a:1", "logs", "");
+    let ended = ipstamp(&["db", "ls", "--config", &config], b"");
+    assert_eq!(ended.code, 78);
+    assert!(ended.err.contains("database_store"), "{}", ended.err);
+}
+
+#[test]
+fn a_table_becomes_a_file_that_answers() {
+    let folder = Folder::new();
+    let csv = "network,country_code,asn\n81.2.0.0/16,GB,AS64501\n2a00::/16,SE,\n";
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, csv.as_bytes()).unwrap();
+    let from = folder.path().join("lite.csv.gz");
+    std::fs::write(&from, packed.finish().unwrap()).unwrap();
+    let to = folder.path().join("lite.mmdb");
+    let [from, to] = [&from, &to].map(|path| path.to_str().unwrap());
+    let kind = "ipinfo bundle_location_lite.mmdb";
+    let ended = ipstamp(&["db", "build", "--from", from, "--to", to, "--type", kind], b"");
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    assert!(ended.err.contains("lite.mmdb: 2 rows, "), "{}", ended.err);
+    let ended = ipstamp(&["lookup", "--mmdb", to, "81.2.3.4"], b"");
+    assert!(ended.out.contains("country_iso_code: GB") && ended.out.contains("number: 64501"));
+    let bad = folder.file("bad.csv", "network,country_code\n81.2.0.0/16,GB\nx,SE\n");
+    let ended = ipstamp(&["db", "build", "--from", &bad, "--to", to, "--type", kind], b"");
+    assert_eq!(ended.code, 78);
+    assert!(ended.err.contains("bad.csv: line 3: \"x\" is no network"), "{}", ended.err);
+    let ended = ipstamp(&["db", "verify", to], b"");
+    assert_eq!(ended.code, 0, "what was there stays: {}", ended.out);
+}
