@@ -107,7 +107,8 @@ mod tests {
 
     #[test]
     fn an_alternative_is_of_the_whole_name_as_well() {
-        let selector = Selector::new(&by(Some("^(?:logs|events)-([a-z]+)|([a-z]+)-logs$"), None, None));
+        let selector =
+            Selector::new(&by(Some("^(?:logs|events)-([a-z]+)|([a-z]+)-logs$"), None, None));
         let selector = selector.unwrap();
         assert_eq!(selector.in_topic("events-acme"), Some("acme"));
         for other in ["logs-acme.enriched", "x.acme-logs", "acme-logs"] {
