@@ -68,10 +68,10 @@ impl TenantLabels {
     }
 
     /// Notes whose a budget is. One that several tenants name is nobody's.
-    pub fn own_budget(&self, name: &str, label: TenantLabel) {
+    pub fn own_budget(&self, name: &str, label: &TenantLabel) {
         let mut given = self.given();
         let whose = given.budgets.entry(name.to_owned()).or_insert_with(|| label.clone());
-        if *whose != label {
+        if &*whose != label {
             *whose = TenantLabel::default();
         }
     }
@@ -106,9 +106,9 @@ mod tests {
         labels.limit(3);
         let of = |name: &str| labels.of(&Arc::from(name));
         for tenant in ["a", "a", "b", "a"] {
-            labels.own_budget("common", of(tenant));
+            labels.own_budget("common", &of(tenant));
         }
-        labels.own_budget("a/own", of("a"));
+        labels.own_budget("a/own", &of("a"));
         assert_eq!(labels.of_budget("common"), TenantLabel::default());
         assert_eq!(labels.of_budget("a/own"), of("a"));
     }
