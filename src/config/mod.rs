@@ -39,6 +39,7 @@ pub use show::show;
 pub use tenant::{TenantCache, TenantFile};
 pub use tree::Place;
 
+use environment::read_whole;
 use topics::Template;
 
 /// What is in force, room by room.
@@ -109,7 +110,7 @@ pub fn load_tenant(
     config: &Config,
     known: Option<&TenantFile>,
 ) -> Result<TenantFile, ConfigError> {
-    let bytes = std::fs::read(path)
+    let bytes = read_whole(path)
         .map_err(|source| ConfigError::UnreadableTenant { path: path.into(), source })?;
     parse_tenant(&bytes, environment, config, known)
         .map_err(|problems| ConfigError::Refused { path: path.into(), problems })

@@ -220,9 +220,8 @@ impl ClientContext for Listener {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let nothing = matches!(error, KafkaError::PartitionEOF(_))
-            || error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown);
-        if !nothing {
+        let nothing = error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown);
+        if !nothing && !is_end(&error) {
             self.note(reason);
         }
     }
@@ -230,9 +229,25 @@ impl ClientContext for Listener {
 
 impl ConsumerContext for Listener {}
 
+/// Whether it says only that a partition was read to its end, which librdkafka tells as an error.
+pub fn is_end(error: &KafkaError) -> bool {
+    matches!(error, KafkaError::PartitionEOF(_))
+        || error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_end_of_a_partition_is_no_trouble() {
+        let listener = Listener::default();
+        listener.error(KafkaError::Global(RDKafkaErrorCode::PartitionEOF), "at the end");
+        listener.error(KafkaError::PartitionEOF(0), "at the end");
+        assert!(listener.words().is_empty());
+        listener.error(KafkaError::Global(RDKafkaErrorCode::Authentication), "refused");
+        assert_eq!(listener.words(), ["refused"]);
+    }
 
     #[test]
     fn the_words_of_librdkafka_are_understood() {

@@ -27,7 +27,7 @@ mod wake;
 pub use client::{ClientError, Fault, Notice};
 pub use client_settings::{ClientSettings, Scalar, set_by_default};
 pub use consumer::{Committed, Consumer, Place, Rebalance};
-pub use contact::{Listener, Obstacle, Unreached, answering_broker, reach};
+pub use contact::{Listener, Obstacle, Unreached, answering_broker, is_end, reach};
 pub use embedded::EmbeddedKafka;
 pub use fetched::{Fetched, PartitionTag};
 pub use headers::Headers;

@@ -38,6 +38,9 @@ pub fn networks(csv: &[u8], built: SystemTime) -> Result<Database, NetworksError
             rows.push((line, network, row.record.clone()));
         }
     }
+    if rows.is_empty() {
+        return Err(NetworksError::Empty);
+    }
     // The larger ones first: what is put in later lies above.
     rows.sort_by_key(|(_, network, _)| {
         network.prefix_len() + 96 * u8::from(matches!(network, IpNet::V4(_)))
@@ -99,6 +102,12 @@ pub enum NetworksError {
         /// The nearest name that is one.
         nearest: Option<String>,
     },
+    /// A field has two columns.
+    #[error("line 1: {0:?} stands there twice; one column speaks for a field")]
+    ColumnTwice(String),
+    /// There is no row.
+    #[error("no network stands in it; add a row, or take `networks` out of the configuration")]
+    Empty,
     /// A row that says nothing sound.
     #[error("line {line}: {what}")]
     Row {
@@ -187,7 +196,11 @@ mod tests {
                 "line 3: 10.0.0.0/8 stands in line 2",
             ),
             ("network,company.name\n10.0.0.0/8,A,B\n", "line: 2"),
-            ("network,company.name\n", "no address in it has a record"),
+            ("network,company.name\n", "add a row"),
+            (
+                "network,company.name,company.name\n10.0.0.0/8,A,B\n",
+                "line 1: \"company.name\" stands there twice",
+            ),
         ] {
             let error = refusal(csv);
             assert!(error.contains(word), "{csv:?}: {error}");

@@ -1,6 +1,7 @@
 //! The rows of a CSV table of networks: which networks a row is about, and the data record that it
 //! makes.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use csv::StringRecord;
@@ -46,6 +47,10 @@ impl Table {
     /// A table of ipstamp's own layout: columns are fields as `want` names them, records group by
     /// group.
     pub fn own(head: &StringRecord) -> Result<Self, NetworksError> {
+        let mut seen = BTreeSet::new();
+        if let Some(name) = head.iter().find(|name| *name != NETWORK && !seen.insert(*name)) {
+            return Err(NetworksError::ColumnTwice(name.to_owned()));
+        }
         Self::of(head, |name| {
             let field = field_by_name(name).map(|(group, field)| Column::Field(group, field));
             field.ok_or_else(|| {

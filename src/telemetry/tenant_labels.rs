@@ -67,9 +67,13 @@ impl TenantLabels {
         label
     }
 
-    /// Notes whose a budget is.
-    pub fn own_budget(&self, name: &str, label: TenantLabel) {
-        self.given().budgets.insert(name.to_owned(), label);
+    /// Notes whose a budget is. One that several tenants name is nobody's.
+    pub fn own_budget(&self, name: &str, label: &TenantLabel) {
+        let mut given = self.given();
+        let whose = given.budgets.entry(name.to_owned()).or_insert_with(|| label.clone());
+        if &*whose != label {
+            *whose = TenantLabel::default();
+        }
     }
 
     /// Whose a budget is; nobody's label where nobody has said so.
@@ -94,5 +98,18 @@ mod tests {
         let (first, second, third) = (of("a"), of("b"), of("c"));
         assert!(first != second && !second.is_shared() && third.is_shared());
         assert_eq!((of("a"), of("d")), (first, third));
+    }
+
+    #[test]
+    fn a_budget_that_several_tenants_name_has_the_label_of_none() {
+        let labels = TenantLabels::default();
+        labels.limit(3);
+        let of = |name: &str| labels.of(&Arc::from(name));
+        for tenant in ["a", "a", "b", "a"] {
+            labels.own_budget("common", &of(tenant));
+        }
+        labels.own_budget("a/own", &of("a"));
+        assert_eq!(labels.of_budget("common"), TenantLabel::default());
+        assert_eq!(labels.of_budget("a/own"), of("a"));
     }
 }

@@ -69,7 +69,9 @@ fn by_topic(pattern: &str) -> Result<Selector, SelectorError> {
                                that only has it somewhere within would be the tenant's",
         );
     }
-    let compiled = regex::RegexBuilder::new(pattern).size_limit(LARGEST_PATTERN).build();
+    // Of `^a|b$` each half holds one end only.
+    let whole = format!("^(?:{pattern})$");
+    let compiled = regex::RegexBuilder::new(&whole).size_limit(LARGEST_PATTERN).build();
     match compiled {
         Ok(compiled) if compiled.captures_len() < 2 => wrong(
             "topic",
@@ -99,6 +101,17 @@ mod tests {
         let selector = Selector::new(&by(Some(r"^logs\.([a-z]+)$"), None, None)).unwrap();
         assert_eq!(selector.in_topic("logs.acme"), Some("acme"));
         for other in ["logs.acme.enriched", "x.logs.acme", "logs.", "logs.ACME"] {
+            assert_eq!(selector.in_topic(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn an_alternative_is_of_the_whole_name_as_well() {
+        let selector =
+            Selector::new(&by(Some("^(?:logs|events)-([a-z]+)|([a-z]+)-logs$"), None, None));
+        let selector = selector.unwrap();
+        assert_eq!(selector.in_topic("events-acme"), Some("acme"));
+        for other in ["logs-acme.enriched", "x.acme-logs", "acme-logs"] {
             assert_eq!(selector.in_topic(other), None, "{other}");
         }
     }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use ipstamp::record::{Enrichment, FactGroup, GroupSet};
+use ipstamp::resolve::desk::{Http, HttpSettings};
 use ipstamp::resolve::provider::{
     Api, ItemError, Reply, TokenPlace, Verdict, ipbot::IpBot, ipgeolocation::IpGeolocation,
     ipinfo::Ipinfo,
@@ -176,4 +177,21 @@ fn however_it_misbehaves_nobody_gets_anothers_facts() {
         server.always(Manner::Status(500));
         assert!(matches!(ask(&*api, &server, TOKEN, &asked), Some(Verdict::Retry(_))));
     }
+}
+
+/// Scenario: three hundred tenants with a licence each.
+/// Guarantees: P5: TLS with its root certificates, most of a megabyte, is there once, not once for each.
+#[test]
+fn many_licences_have_one_set_up_of_tls() {
+    let open = || Http::new("https://api.example.com", &HttpSettings::default()).unwrap();
+    let (first, before) = (open(), resident_bytes());
+    let others: Vec<Http> = (0..300).map(|_| open()).collect();
+    let each = resident_bytes().saturating_sub(before) / others.len();
+    assert!(each < 300_000, "{each} bytes for each");
+    drop((first, others));
+}
+
+fn resident_bytes() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
 }

@@ -137,7 +137,7 @@ impl Ground {
         let licences = asking::licences(&sources);
         let licences = licences.iter().map(|licence| licence.name.to_owned()).collect();
         let budget = |licence: &str, limits| {
-            self.metrics.tenant_labels.own_budget(licence, label.clone());
+            self.metrics.tenant_labels.own_budget(licence, &label);
             match &self.ledger {
                 Some(ledger) => ledger.open(licence, limits),
                 None => Budget::unlimited(licence),

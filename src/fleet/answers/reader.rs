@@ -3,14 +3,15 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rdkafka::Offset;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::{ClientContext, Offset};
 
 use super::wire::{self, Damaged};
 use super::{AnswersSettings, client};
+use crate::kafka::is_end;
 use crate::record::Moment;
 use crate::resolve::Adopted;
 use crate::telemetry::ResultLabels;
@@ -22,7 +23,21 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a topic that is not there is left alone.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
-pub(super) fn consumer(settings: &AnswersSettings) -> Result<BaseConsumer, KafkaError> {
+/// What the reader says of its client's troubles: the end of a partition, which comes after each answer, is
+/// none.
+pub(super) struct Saying;
+
+impl ClientContext for Saying {
+    fn error(&self, error: KafkaError, reason: &str) {
+        if !is_end(&error) {
+            tracing::warn!(%error, reason, "the answers topic is being read, with trouble that may pass");
+        }
+    }
+}
+
+impl ConsumerContext for Saying {}
+
+pub(super) fn consumer(settings: &AnswersSettings) -> Result<BaseConsumer<Saying>, KafkaError> {
     client(settings)
         // Nothing is joined and nothing committed: the partitions are named by hand.
         .set("group.id", "ipstamp-answers")
@@ -31,11 +46,15 @@ pub(super) fn consumer(settings: &AnswersSettings) -> Result<BaseConsumer, Kafka
         .set("auto.offset.reset", "earliest")
         .set("enable.partition.eof", "true")
         .set("queued.max.messages.kbytes", "4096")
-        .create()
+        .create_with_context(Saying)
 }
 
 /// Until it is to stop.
-pub(super) fn follow(consumer: &BaseConsumer, settings: &AnswersSettings, stopping: &AtomicBool) {
+pub(super) fn follow(
+    consumer: &BaseConsumer<Saying>,
+    settings: &AnswersSettings,
+    stopping: &AtomicBool,
+) {
     let stops = || stopping.load(Ordering::Acquire);
     let (mut said, mut behind) = (false, 0);
     let mut next_look = Instant::now();
@@ -90,7 +109,7 @@ fn far_away() -> Instant {
 }
 
 /// Begins at the beginning of each partition, and says how many there are.
-fn begin(consumer: &BaseConsumer, topic: &str) -> Result<usize, KafkaError> {
+fn begin(consumer: &BaseConsumer<Saying>, topic: &str) -> Result<usize, KafkaError> {
     let metadata = consumer.fetch_metadata(Some(topic), PATIENCE)?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     let unknown = rdkafka::error::RDKafkaErrorCode::UnknownTopicOrPartition;

@@ -2,11 +2,12 @@
 //! here and nowhere else, and no error says where it was sent.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, header};
+use native_tls::{Protocol, TlsConnector};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Request, Url};
 
@@ -97,6 +98,19 @@ pub enum HttpConfigError {
     Tls,
 }
 
+/// TLS as it is for everybody, 1.2 at least. It is set up once: the root certificates take most of a
+/// megabyte and milliseconds, and each licence of each tenant has a client of its own.
+fn tls() -> Result<TlsConnector, HttpConfigError> {
+    static TLS: OnceLock<TlsConnector> = OnceLock::new();
+    if let Some(made) = TLS.get() {
+        return Ok(made.clone());
+    }
+    let mut made = TlsConnector::builder();
+    made.min_protocol_version(Some(Protocol::Tlsv12)).request_alpns(&["h2", "http/1.1"]);
+    let made = made.build().map_err(|_| HttpConfigError::Tls)?;
+    Ok(TLS.get_or_init(|| made).clone())
+}
+
 /// Where one provider is, and how it is called. Clones share their connections.
 #[derive(Clone)]
 pub struct Http {
@@ -125,7 +139,7 @@ impl Http {
             .referer(false)
             .no_proxy()
             .https_only(encrypted)
-            .tls_version_min(reqwest::tls::Version::TLS_1_2)
+            .tls_backend_preconfigured(tls()?)
             .dns_resolver(Arc::new(Guarded { encrypted }))
             .connect_timeout(settings.connect)
             .read_timeout(settings.idle)

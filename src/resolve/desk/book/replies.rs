@@ -57,6 +57,11 @@ impl Book {
 
     /// Sends a batch as two. Nobody has refused these yet, so they are no repetition.
     pub(super) fn halve(&mut self, id: LicenceId, batch: &Batch) {
+        if self.licence(id).breaker.state() != BreakerState::Closed {
+            // Nothing but probes goes out, and these are made of what is asked for the cache.
+            self.give_up(id, batch, Reason::Breaker);
+            return;
+        }
         let now = self.clock.now;
         for keys in batch.keys.chunks(batch.keys.len().div_ceil(2)) {
             let part = Batch { keys: keys.to_vec(), probe: false, ..batch.clone() };

@@ -333,6 +333,22 @@ fn a_pause_is_kept_and_lets_go_whoever_cannot_wait_for_its_end() {
     }
 }
 
+/// Otherwise its addresses would be under way for as long as no others are asked for the cache.
+#[test]
+fn a_call_that_is_to_be_parted_while_the_breaker_is_open_is_left_to_the_probes() {
+    let mut desk = Desk::one(1000, &[]);
+    (0..3).for_each(|number| assert_eq!(desk.ask(number), Asked::Waits(None)));
+    let dear = desk.sends(FIRST);
+    (3..13).for_each(|number| assert_eq!(desk.ask(number), Asked::Waits(None)));
+    let batch = desk.sends(FIRST);
+    desk.back(FIRST, batch, CameBack::Failed(Failed::TimedOut, "why".into()));
+    assert!(desk.seen.contains(&Seen::Breaker(BreakerState::Open)));
+    desk.back(FIRST, dear, CameBack::TooDear(desk.clock.now));
+    let legs = desk.book.flights.of(FIRST);
+    assert_eq!(legs.len(), 13);
+    assert!(legs.iter().all(|(_, leg)| leg.stage == Stage::ForCache), "{legs:?}");
+}
+
 #[test]
 fn a_call_that_is_too_large_goes_out_in_parts_and_so_do_those_after_it() {
     let mut desk = Desk::one(1000, &[]);
