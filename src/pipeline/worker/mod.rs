@@ -156,6 +156,8 @@ pub(super) struct Worker {
     resets: Vec<(Topic, Partition, Place)>,
     /// Until when librdkafka may still be stopping the partitions that were begun again.
     beginning_until: Option<Instant>,
+    /// Since when nothing was committed though there was something.
+    uncommitted_since: Option<Instant>,
     /// Why the last commit failed, which has been said.
     commit_fault: Option<Fault>,
     /// By when the rebalance in front must be answered.
@@ -250,6 +252,7 @@ impl Worker {
             rebalances: VecDeque::new(),
             resets: Vec::new(),
             beginning_until: None,
+            uncommitted_since: None,
             commit_fault: None,
             revoke_until: None,
             stopping: None,

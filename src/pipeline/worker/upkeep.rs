@@ -31,6 +31,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// whose records are not acknowledged for so long.
 const STALL_LIMIT: Duration = Duration::from_secs(60);
 
+/// Commits come five times a second; where none has come for so long, that is worth a word.
+const COMMIT_OVERDUE: Duration = Duration::from_secs(10);
+
 impl Worker {
     /// Does what is due.
     pub(super) fn tick(&mut self, now: Instant) {
@@ -49,6 +52,7 @@ impl Worker {
         if now >= self.next_look {
             self.next_look = now + LOOK;
             self.look(now);
+            self.look_at_commits(now);
             self.look_at_refusal(now);
         }
     }
@@ -73,6 +77,28 @@ impl Worker {
                 tracing::debug!(topic = entry.topic, partition = %entry.partition, error = %fault,
                     "an offset was not stored");
             }
+        }
+    }
+
+    /// Says when commits are overdue. While the group waits for a member that is gone, the coordinator
+    /// answers nothing else on this connection: nobody's fault here, and nothing to be done about it.
+    fn look_at_commits(&mut self, now: Instant) {
+        let mut owned = self.lanes.iter().filter(|lane| lane.ownership == Ownership::Owned);
+        if owned.all(Lane::is_committed) {
+            self.uncommitted_since = None;
+            return;
+        }
+        let since = *self.uncommitted_since.get_or_insert(now);
+        // Once, and again when it goes on.
+        if now.duration_since(since) >= COMMIT_OVERDUE {
+            self.uncommitted_since = Some(now);
+            tracing::warn!(
+                worker = self.number,
+                "nothing was committed for {} s: the group \
+                waits for a member that is gone, until its session ends, or its coordinator is \
+                away; a crash now would repeat what was published since",
+                COMMIT_OVERDUE.as_secs()
+            );
         }
     }
 
@@ -162,6 +188,7 @@ impl Worker {
                 }
                 Some(fault) => tracing::warn!(error = %fault, "a commit failed; it is repeated"),
                 None => {
+                    self.uncommitted_since = None;
                     self.health.resolve(&Problem::Brokers(self.number));
                 }
             }
