@@ -11,6 +11,7 @@ use super::database::{Database, DatabaseError};
 use super::decode;
 use super::fields::{groups_of, known_of};
 use super::tree::{Place, Tree};
+use super::value::Value;
 use crate::record::FactGroup;
 
 /// Stands before the metadata, which is the end of the records.
@@ -44,33 +45,34 @@ impl Database {
     /// Reads the file whole. It is refused when a node or a record is broken, or when no record
     /// says anything of what its type covers.
     pub fn verify(&self) -> Result<(), DatabaseError> {
-        let found = self.visit(|_| {})?;
-        if found.facts { Ok(()) } else { Err(self.has_no_facts()) }
+        let mut has_facts = false;
+        self.visit(|record| {
+            has_facts = has_facts || !groups_of(&self.reading().enrichment(record)).is_empty();
+        })?;
+        if has_facts { Ok(()) } else { Err(self.has_no_facts()) }
     }
 
     /// The same, with what was seen. It takes several times as long.
     pub fn survey(&self) -> Result<Survey, DatabaseError> {
         let mut survey = Survey::default();
-        let found = self.visit(|facts| {
-            let groups = groups_of(facts);
+        survey.networks = self.visit(|record| {
+            let facts = self.reading().enrichment(record);
+            let groups = groups_of(&facts);
             survey.records += 1;
             survey.factless += u64::from(groups.is_empty());
             for group in groups.iter() {
                 *survey.groups.entry(group).or_default() += 1;
-                for (field, example) in known_of(group, facts) {
+                for (field, example) in known_of(group, &facts) {
                     let seen = survey.fields.entry((group, field));
                     seen.or_insert(Seen { records: 0, example }).records += 1;
                 }
             }
         })?;
-        survey.networks = found.networks;
-        if found.facts { Ok(survey) } else { Err(self.has_no_facts()) }
+        if survey.groups.is_empty() { Err(self.has_no_facts()) } else { Ok(survey) }
     }
 
-    fn visit(
-        &self,
-        mut tell: impl FnMut(&crate::record::Enrichment),
-    ) -> Result<Found, DatabaseError> {
+    /// Goes through all, and says how many networks have a record.
+    fn visit(&self, mut tell: impl FnMut(&Value<'_>)) -> Result<u64, DatabaseError> {
         let broken = |text: &str, offset: usize| DatabaseError::Broken {
             name: Arc::clone(self.name()),
             source: MaxMindDbError::invalid_database_at(text, offset).into(),
@@ -80,26 +82,17 @@ impl Database {
         let end = memchr::memmem::rfind(records, METADATA_MARK).unwrap_or(records.len());
         let mut leaves = Leaves::new(tree, end);
         leaves.visit(0, 0).map_err(|node| broken("the tree is broken at a node", node as usize))?;
-        let mut found = Found { networks: leaves.networks, facts: false };
         for offset in leaves.offsets() {
             let record = decode::record(&records[..end], offset);
-            let record = record.map_err(|_| broken("a record is broken", offset as usize))?;
-            let facts = self.reading().enrichment(&record);
-            found.facts = found.facts || !groups_of(&facts).is_empty();
-            tell(&facts);
+            tell(&record.map_err(|_| broken("a record is broken", offset as usize))?);
         }
-        Ok(found)
+        Ok(leaves.networks)
     }
 
     fn has_no_facts(&self) -> DatabaseError {
         let database_type = self.database_type().to_owned();
         DatabaseError::NoFacts { name: Arc::clone(self.name()), database_type }
     }
-}
-
-struct Found {
-    networks: u64,
-    facts: bool,
 }
 
 /// Where a tree ends, found by going everywhere once.
