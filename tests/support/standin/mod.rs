@@ -46,6 +46,8 @@ struct State {
     delay: Duration,
     documents: Vec<Document>,
     next: Mutex<VecDeque<Manner>>,
+    /// Of those for more than one address.
+    next_bulk: Mutex<VecDeque<Manner>>,
     always: Mutex<Manner>,
     seen: Mutex<Vec<Seen>>,
     stands: Mutex<bool>,
@@ -71,6 +73,7 @@ impl StandIn {
             delay,
             documents: documents(provider),
             next: Mutex::default(),
+            next_bulk: Mutex::default(),
             always: Mutex::new(Manner::Honest),
             seen: Mutex::default(),
             stands: Mutex::default(),
@@ -98,6 +101,11 @@ impl StandIn {
     /// How the next requests are answered, one after the other; then as always.
     pub(crate) fn next(&self, manners: impl IntoIterator<Item = Manner>) {
         self.state.next.lock().unwrap().extend(manners);
+    }
+
+    /// How the next request in bulk is answered, whatever comes before it.
+    pub(crate) fn next_bulk(&self, manner: Manner) {
+        self.state.next_bulk.lock().unwrap().push_back(manner);
     }
 
     /// How requests are answered from now on.
@@ -164,7 +172,9 @@ fn documents(provider: Provider) -> Vec<Document> {
 fn serve(state: &State, stream: &TcpStream) {
     let mut reader = std::io::BufReader::new(stream);
     while let Some(request) = Request::read(&mut reader) {
-        let next = state.next.lock().unwrap().pop_front();
+        let bulk = request.method == "POST";
+        let next = bulk.then(|| state.next_bulk.lock().unwrap().pop_front()).flatten();
+        let next = next.or_else(|| state.next.lock().unwrap().pop_front());
         let answer = answer(state, &request);
         std::thread::sleep(state.delay);
         let stands = state.stands.lock().unwrap();
