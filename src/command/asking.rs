@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::output::say;
 use super::{Exit, Failure};
-use crate::config::{ProcessEnvironment, load};
+use crate::config::{Config, ProcessEnvironment, load};
 use crate::fleet::LocalLedger;
 use crate::pipeline::{DeskWitness, StampSettings};
 use crate::record::{FactGroup, GroupSet, Reason, Secret};
@@ -39,6 +39,19 @@ pub(super) struct Sources<'c> {
     pub(super) deadline: Duration,
     /// Whose they are, when they are a tenant's.
     pub(super) tenant: Option<OfTenant<'c>>,
+}
+
+impl<'c> Sources<'c> {
+    /// Those of the main configuration.
+    pub(super) fn of_main(config: &'c Config) -> Self {
+        Self {
+            providers: &config.providers,
+            order: &config.order,
+            cache: &config.cache,
+            deadline: config.pipeline.deadline,
+            tenant: None,
+        }
+    }
 }
 
 /// Of which tenant providers are.

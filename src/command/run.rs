@@ -95,13 +95,7 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
     // Behind the tenants, so that theirs are read with the others.
     let answers = share_answers(&config, &stamp, &metrics)?;
     let desk = asking::open(
-        &asking::Sources {
-            providers: &config.providers,
-            order: &config.order,
-            cache: &config.cache,
-            deadline: config.pipeline.deadline,
-            tenant: None,
-        },
+        &asking::Sources::of_main(&config),
         &stamp,
         Arc::new(DeskWitness::new(Arc::clone(&metrics))),
         &|licence, limits| match &ledger {

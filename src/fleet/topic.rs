@@ -169,7 +169,8 @@ fn missing(topic: &str, brokers: usize) -> TopicProblem {
     TopicProblem { found: "does not exist".into(), remedy: ("kafka-topics", arguments) }
 }
 
-fn forbidden(topic: &str) -> TopicProblem {
+/// We may not even see the topic.
+pub(super) fn forbidden(topic: &str) -> TopicProblem {
     let arguments = format!(
         "--add --allow-principal User:NAME --operation Read --operation Write --operation Describe \
          --operation DescribeConfigs --topic {topic}"

@@ -69,13 +69,7 @@ impl Stage {
         let databases = databases().map_err(|error| Failure::new(Exit::Internal, error))?;
         let stamp = stamp_settings(&config, databases)?;
         let desk = asking::open(
-            &asking::Sources {
-                providers: &config.providers,
-                order: &config.order,
-                cache: &config.cache,
-                deadline: config.pipeline.deadline,
-                tenant: None,
-            },
+            &asking::Sources::of_main(&config),
             &stamp,
             Arc::new(DeskWitness::new(Arc::clone(&metrics))),
             &|licence, _| Budget::unlimited(licence),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::fleet::topic::replication;
+use crate::fleet::topic::{forbidden, replication};
 use crate::fleet::{LedgerTopic, TopicProblem};
 
 /// What is wrong with the topic; `longest` is how long the longest-lived answer may be used.
@@ -39,14 +39,6 @@ fn missing(topic: &str, retention: u128, brokers: usize) -> TopicProblem {
         replication(brokers)
     );
     TopicProblem { found: "does not exist".into(), remedy: ("kafka-topics", arguments) }
-}
-
-fn forbidden(topic: &str) -> TopicProblem {
-    let arguments = format!(
-        "--add --allow-principal User:NAME --operation Read --operation Write --operation Describe \
-         --operation DescribeConfigs --topic {topic}"
-    );
-    TopicProblem { found: "no right to see it".into(), remedy: ("kafka-acls", arguments) }
 }
 
 #[cfg(test)]
