@@ -38,6 +38,10 @@ pub(super) struct Bench {
     pub(super) tenant: Option<Arc<Tenant>>,
     /// When it goes.
     until: Option<Instant>,
+    /// The batch for which its stamper was refreshed last.
+    batch: u64,
+    /// Whether events were looked at there before their turn.
+    looks_ahead: bool,
 }
 
 /// Whose a record is.
@@ -63,6 +67,12 @@ pub(super) struct Benches {
     choice: Option<Choice>,
     /// Records that are nobody's.
     pub(super) nobodys: u64,
+    /// The number of this batch, and its time of day. Whoever has a record in it is refreshed for it;
+    /// of a thousand tenants the others cost it nothing.
+    batch: u64,
+    now: Moment,
+    /// Where events were looked at before their turn.
+    ahead: Vec<Seat>,
 }
 
 /// How it is told whose a record is.
@@ -100,13 +110,20 @@ impl Benches {
         let mut main = making.bench(Seat::MAIN, &making.stamp, desk)?;
         // Of the tenants' configurations only those are stamped there that no tenant is known of.
         main.label = choice.as_ref().map(|_| TenantLabel::unknown());
-        Ok(Self { seats: vec![Some(Box::new(main))], making, choice, nobodys: 0 })
+        let seats = vec![Some(Box::new(main))];
+        let (batch, now, ahead) = (0, Moment(0), Vec::new());
+        Ok(Self { seats, making, choice, nobodys: 0, batch, now, ahead })
     }
 
     /// The bench at a seat; none when it has gone.
     #[inline]
     pub(super) fn at(&mut self, seat: Seat) -> Option<&mut Bench> {
-        self.seats.get_mut(seat.0 as usize)?.as_deref_mut()
+        let bench = self.seats.get_mut(seat.0 as usize)?.as_deref_mut()?;
+        if bench.batch != self.batch {
+            bench.batch = self.batch;
+            bench.stamper.refresh(self.now);
+        }
+        Some(bench)
     }
 
     /// The same, to be looked at.
@@ -121,13 +138,19 @@ impl Benches {
 
     /// Between two batches: newer databases, the time of day, and the tenants that are served now.
     pub(super) fn refresh(&mut self, now: Moment) {
+        self.batch += 1;
+        self.now = now;
         self.take_roster();
-        self.all().for_each(|bench| bench.stamper.refresh(now));
     }
 
     /// Forgets the events that were looked at before their turn.
     pub(super) fn forget_ahead(&mut self) {
-        self.all().for_each(|bench| bench.stamper.forget_ahead());
+        for seat in self.ahead.drain(..) {
+            if let Some(Some(bench)) = self.seats.get_mut(seat.0 as usize) {
+                bench.looks_ahead = false;
+                bench.stamper.forget_ahead();
+            }
+        }
     }
 
     /// The bench for the records of a lane, where that can be said without looking at them: then
@@ -141,6 +164,10 @@ impl Benches {
             },
             (Some(_), None) => return None,
         };
+        let is_new = !std::mem::replace(&mut self.at(seat)?.looks_ahead, true);
+        if is_new {
+            self.ahead.push(seat);
+        }
         self.at(seat).map(|bench| &mut bench.stamper)
     }
 
@@ -289,12 +316,12 @@ impl Benches {
         Some(seat)
     }
 
-    /// Takes up the tenants that are served now, and lets benches go whose time is over.
+    /// Takes up the tenants that are served now.
     pub(super) fn take_roster(&mut self) {
         let Some(choice) = &mut self.choice else { return };
-        let now = Instant::now();
         let roster = choice.tenancy.roster();
         if !Arc::ptr_eq(&roster, &choice.roster) {
+            let now = Instant::now();
             choice.lanes.clear();
             for (name, seat) in std::mem::take(&mut choice.seats) {
                 let Some(Some(bench)) = self.seats.get_mut(seat.0 as usize) else { continue };
@@ -310,12 +337,19 @@ impl Benches {
             }
             choice.roster = roster;
         }
+    }
+
+    /// Between two batches, once in a while: lets benches go whose time is over, and has those without
+    /// a record let go of databases that have been swapped.
+    pub(super) fn sweep(&mut self, now: Instant) {
         for seat in &mut self.seats {
             let over = |bench: &mut Box<Bench>| {
                 bench.records == 0 && bench.until.is_some_and(|until| until < now)
             };
             drop(seat.take_if(over));
         }
+        let time = self.now;
+        self.all().for_each(|bench| bench.stamper.refresh(time));
     }
 }
 
@@ -334,6 +368,8 @@ impl Making {
             label: None,
             tenant: None,
             until: None,
+            batch: 0,
+            looks_ahead: false,
         })
     }
 }

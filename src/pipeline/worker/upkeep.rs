@@ -51,6 +51,7 @@ impl Worker {
         self.report_finished();
         if now >= self.next_look {
             self.next_look = now + LOOK;
+            self.benches.sweep(now);
             self.look(now);
             self.look_at_commits(now);
             self.look_at_refusal(now);
