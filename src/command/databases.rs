@@ -55,8 +55,16 @@ fn exit_of(error: &OpenError) -> Exit {
 /// Opens and verifies those of the configuration, to be followed.
 pub(super) fn open_files(config: &Config) -> Result<Files, Failure> {
     let store = config.database_store.as_ref().map(open_store).transpose()?;
-    let opened = Files::open(config.networks.as_deref(), &config.databases, store);
-    opened.map_err(|(at, error)| {
+    open_verified(config.networks.as_deref(), &config.databases, store)
+}
+
+/// The same of those that a file names, main or a tenant's.
+pub(super) fn open_verified(
+    networks: Option<&Path>,
+    configs: &[DatabaseConfig],
+    store: Option<Store>,
+) -> Result<Files, Failure> {
+    Files::open(networks, configs, store).map_err(|(at, error)| {
         let key = at.map_or_else(|| "networks".into(), key);
         Failure::new(exit_of(&error), format!("{key}: {error}"))
     })

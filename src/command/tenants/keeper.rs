@@ -15,6 +15,7 @@ use super::{Ground, Served};
 use crate::command::Failure;
 use crate::config::{ProcessEnvironment, TenantFile, load, load_tenant};
 use crate::pipeline::{Roster, Tenancy};
+use crate::resolve::Database;
 use crate::resolve::budget::Limits;
 use crate::resolve::desk::Desk;
 use crate::telemetry::Problem;
@@ -31,6 +32,8 @@ pub(super) struct Keeper {
     tenants: TenantsConfig,
     tenancy: Arc<Tenancy>,
     served: BTreeMap<TenantName, Served>,
+    /// The main configuration's databases that they are served with.
+    main: Arc<Vec<Arc<Database>>>,
     /// What is wrong, by what it is wrong with, as it was said.
     troubles: BTreeMap<Problem, String>,
     /// Desks that are not asked any more, and when they close.
@@ -41,7 +44,8 @@ impl Keeper {
     /// Serves nobody yet.
     pub(super) fn new(ground: Ground, tenants: TenantsConfig, tenancy: Arc<Tenancy>) -> Self {
         let (served, troubles, closing) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        Self { ground, tenants, tenancy, served, troubles, closing }
+        let main = ground.stamp.databases.in_force();
+        Self { ground, tenants, tenancy, served, main, troubles, closing }
     }
 
     /// All desks that are open.
@@ -59,6 +63,15 @@ impl Keeper {
         self
     }
 
+    /// Has the tenants follow what was swapped in the main configuration.
+    fn follow_main(&mut self) {
+        let main = self.ground.stamp.databases.in_force();
+        if !Arc::ptr_eq(&main, &self.main) {
+            self.served.values().for_each(|served| served.follow_main(&main));
+            self.main = main;
+        }
+    }
+
     /// Looks through the folder.
     pub(super) fn look(&mut self) {
         match tenant_files(&self.tenants.dir) {
@@ -70,6 +83,8 @@ impl Keeper {
                 self.trouble(Problem::TenantFolder, format!("{error}; all are served as before"));
             }
         }
+        // Behind the files: one that was read just now may have what is in force already.
+        self.follow_main();
         self.follow_lent_token();
         self.ground.metrics.tenants.set(self.served.len() as i64);
         self.ground.metrics.tenant_files_refused.set(self.troubles.len() as i64);

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 
 use self::keeper::Keeper;
 use super::asking::{self, OfTenant, Sources};
-use super::databases::{NamedBy, open_all};
+use super::databases::open_verified;
 use super::{Exit, Failure};
 use crate::config::{Config, TenantFile};
 use crate::fleet::Ledger;
@@ -81,6 +81,8 @@ struct Served {
     tenant: Arc<Tenant>,
     /// His licences, as his desk numbers them.
     licences: Vec<String>,
+    /// The databases of his own file.
+    own: Vec<Arc<Database>>,
 }
 
 impl Served {
@@ -92,6 +94,15 @@ impl Served {
             metrics.provider_breaker.remove(&labels);
             metrics.provider_refused.remove(&labels);
             metrics.provider_quota.remove(&labels);
+        }
+    }
+
+    /// What is behind his own databases is this now.
+    fn follow_main(&self, main: &[Arc<Database>]) {
+        let databases = with_main(self.own.clone(), main);
+        if let Err(error) = self.tenant.stamp.databases.replace(databases) {
+            tracing::error!(tenant = %self.tenant.name, %error, "the main configuration's databases \
+                cannot be put in force for the tenant; he is served as before");
         }
     }
 
@@ -110,10 +121,8 @@ impl Ground {
         let label = self.metrics.tenant_labels.of(&name.shared());
         let cache = Arc::clone(&self.stamp.cache.0);
         let scope = if file.cache.share { CacheScope::SHARED } else { cache.scope(&name.scope()) };
-        let databases = with_main(
-            open_all(file.networks.as_deref(), &file.databases, NamedBy::Configuration)?,
-            &self.stamp.databases.in_force(),
-        );
+        let own = open_verified(file.networks.as_deref(), &file.databases, None)?.databases();
+        let databases = with_main(own.clone(), &self.stamp.databases.in_force());
         let wants = match &file.want {
             Some(want) => Arc::new(Wants::new(want).map_err(|error| refused(&error))?),
             None => Arc::clone(&self.stamp.wants),
@@ -147,7 +156,7 @@ impl Ground {
         let desk = asking::open(&sources, &stamp, witness, &budget, &self.runtime)?;
         let (topics, name) = (file.topic_patterns(), name.clone());
         let tenant = Arc::new(Tenant { name, topics, stamp, desk, label });
-        Ok(Served { file, tenant, licences })
+        Ok(Served { file, tenant, licences, own })
     }
 }
 

@@ -178,3 +178,37 @@ fn check_looks_at_each_tenants_file() {
     let Ended { code, err, .. } = command(&stage.settings, &["check", "--tenant", "nobody"]);
     assert_eq!(code, Some(64), "{err}");
 }
+
+/// Scenario: the main configuration's table of networks is replaced while a tenant without one is
+/// served.
+/// Guarantees: P14: what is put in force for the main configuration is so for its tenants.
+#[test]
+fn what_is_swapped_in_the_main_configuration_is_swapped_for_its_tenants() {
+    let mut stage = Stage::new(&["logs.acme"], BY_TOPIC);
+    let table = stage.home.path().join("networks.csv");
+    let put = |city: &str| {
+        let new = table.with_extension("new");
+        std::fs::write(&new, format!("network,geo.city_name\n8.8.4.0/24,{city}\n")).unwrap();
+        std::fs::rename(new, &table).unwrap();
+    };
+    put("Before");
+    stage.also(&format!("networks: '{}'\ndatabase_watch: 20ms\n", table.display()));
+    stage.tenant("acme", "want: [geo.city_name]\n");
+    let worker = Worker::start(&stage.settings);
+    stage.write("logs.acme", [1]);
+    stage.settle(&worker);
+    assert_eq!(stage.cities("logs.acme"), [Some("Before".to_owned())], "{}", worker.whole_log());
+    put("After");
+    wait_for(
+        "the tenant is served with it",
+        seconds(20),
+        || worker.whole_log(),
+        || {
+            stage.write("logs.acme", [1]);
+            stage.settle(&worker);
+            let last = stage.cities("logs.acme").pop().flatten();
+            (last.as_deref() == Some("After")).then_some(())
+        },
+    );
+    worker.stop();
+}
