@@ -61,10 +61,14 @@ pub(super) fn cache(source: &Source, args: &CacheArgs) -> Result<Exit, Failure> 
 fn scope_of(config: &Config, name: &str) -> Result<String, Failure> {
     let usage = |text: &str| Failure::new(Exit::Usage, text);
     let tenant = TenantName::new(name).map_err(usage)?;
-    let file = tenant_file(config, name);
-    if let Ok(path) = file
-        && load_tenant(&path, &ProcessEnvironment, config, None).is_ok_and(|file| file.cache.share)
-    {
+    let path = match tenant_file(config, name) {
+        Ok(path) => path,
+        Err(why) => {
+            say(&format!("{why}; if the name is misspelt, nothing is forgotten by this"));
+            return Ok(tenant.scope());
+        }
+    };
+    if load_tenant(&path, &ProcessEnvironment, config, None).is_ok_and(|file| file.cache.share) {
         return Err(usage(
             "this tenant shares answers with others (cache.share), so none are his alone; without \
              --tenant all that is shared is forgotten",

@@ -2,6 +2,7 @@
 //! nought where that makes no sense. All that is found is said at once.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use super::error::Problem;
 use super::file::{File, Input, Output};
@@ -24,7 +25,7 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
     input(&file.input, &mut problems);
     topics(&file.input, &file.output, &mut problems);
     want(&file.want, &mut problems);
-    databases(&file.databases, file.networks.is_some(), &mut problems);
+    databases(&file.databases, file.networks.as_deref(), &mut problems);
     database_files(file, &mut problems);
     super::providers::main_providers(file, &mut problems);
     tenants(file, &mut problems);
@@ -313,7 +314,14 @@ pub(super) fn name_of(database: &DatabaseConfig) -> String {
     database.name.clone().or(stem).unwrap_or_default()
 }
 
-pub(super) fn databases(databases: &[DatabaseConfig], networks: bool, problems: &mut Vec<Problem>) {
+pub(super) fn databases(
+    databases: &[DatabaseConfig],
+    networks: Option<&Path>,
+    problems: &mut Vec<Problem>,
+) {
+    if networks.is_some_and(|path| path.as_os_str().is_empty()) {
+        problems.push(Problem::with(&["networks"], "the path names no file"));
+    }
     let mut names: HashMap<String, usize> = HashMap::new();
     for (at, database) in databases.iter().enumerate() {
         let step = at.to_string();
@@ -321,7 +329,7 @@ pub(super) fn databases(databases: &[DatabaseConfig], networks: bool, problems: 
         if name.is_empty() {
             let message = "the path names no file";
             problems.push(Problem::with(&["databases", &step, "path"], message));
-        } else if name == NETWORKS && networks {
+        } else if name == NETWORKS && networks.is_some() {
             let message = "this is what the table of `networks` is called; set another `name`";
             problems.push(Problem::with(&["databases", &step, "name"], message));
         } else if names.contains_key(&name) {

@@ -71,8 +71,7 @@ impl TenantFile {
         if let Some(want) = &self.want {
             checks::want(want, &mut problems);
         }
-        let networks = self.networks.is_some();
-        checks::databases(&self.databases, networks, &mut problems);
+        checks::databases(&self.databases, self.networks.as_deref(), &mut problems);
         let own = self.databases.iter().map(checks::name_of);
         let further = main.iter().map(checks::name_of);
         let further: Vec<_> = further.filter(|name| own.clone().all(|own| own != *name)).collect();

@@ -147,8 +147,8 @@ impl<'input> Builder<'input> {
             match self.next()? {
                 (Event::StreamEnd, marker) => {
                     let place = Place::at(&marker);
-                    let text =
-                        "the file is empty; `ipstamp config schema` says what can stand in it";
+                    let text = "the file is empty; `ipstamp config schema` says what can stand in \
+                                it (with --tenant, in a tenant's file, which may be `{}`)";
                     return Err(Problem::at(place, text));
                 }
                 (Event::StreamStart | Event::DocumentStart(_), _) => {}

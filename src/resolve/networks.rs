@@ -84,7 +84,7 @@ fn line_of(csv: &[u8], start: &csv::Position) -> u64 {
 pub enum NetworksError {
     /// It is no CSV.
     #[error("{0}")]
-    Csv(#[from] csv::Error),
+    Csv(csv::Error),
     /// The first line is not what it should be.
     #[error(
         "line 1: expected the names of the columns: `network` once, and at least one field such as \
@@ -93,7 +93,8 @@ pub enum NetworksError {
     Head,
     /// A column that is no field.
     #[error(
-        "line 1: {name:?} is no field{}",
+        "line 1: {name:?} is no field{}{}",
+        if name.contains([';', '\t']) { "; columns are separated by commas" } else { "" },
         nearest.as_ref().map_or_else(String::new, |near| format!("; did you mean {near:?}?"))
     )]
     Column {
@@ -132,6 +133,21 @@ pub enum NetworksError {
     /// The whole cannot be used.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+}
+
+impl From<csv::Error> for NetworksError {
+    fn from(error: csv::Error) -> Self {
+        match error.kind() {
+            csv::ErrorKind::UnequalLengths { pos: Some(at), expected_len, len } => Self::Row {
+                line: at.line(),
+                what: format!(
+                    "{len} cells, where the first line has {expected_len}; put quotes around one \
+                     with a comma in it"
+                ),
+            },
+            _ => Self::Csv(error),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -184,6 +200,8 @@ mod tests {
             ("", "line 1: expected the names of the columns"),
             ("network\n10.0.0.0/8\n", "at least one field"),
             ("network,company.nam\n", "did you mean \"company.name\"?"),
+            ("network;company.name\n", "columns are separated by commas"),
+            ("net,company.name\n", "did you mean \"network\"?"),
             ("network,company\n", "line 1: \"company\" is no field"),
             ("network,company.name\n10.0.0.0/33,A\n", "line 2: \"10.0.0.0/33\" is no network"),
             (
@@ -195,7 +213,10 @@ mod tests {
                 "network,company.name\n10.0.0.0/8,A\n10.0.0.0/8,B\n",
                 "line 3: 10.0.0.0/8 stands in line 2",
             ),
-            ("network,company.name\n10.0.0.0/8,A,B\n", "line: 2"),
+            (
+                "network,company.name\n10.0.0.0/8,A,B\n",
+                "line 2: 3 cells, where the first line has 2",
+            ),
             ("network,company.name\n", "add a row"),
             (
                 "network,company.name,company.name\n10.0.0.0/8,A,B\n",

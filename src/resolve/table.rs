@@ -55,7 +55,7 @@ impl Table {
             let field = field_by_name(name).map(|(group, field)| Column::Field(group, field));
             field.ok_or_else(|| {
                 let known = wants::all_names().into_iter().filter(|known| known.contains('.'));
-                let known = known.chain([NETWORK.to_owned()]);
+                let known = [NETWORK.to_owned()].into_iter().chain(known);
                 NetworksError::Column { name: name.to_owned(), nearest: nearest_of(name, known) }
             })
         })

@@ -168,6 +168,7 @@ fn what_is_wrong_is_said_with_its_place_its_key_and_a_remedy() {
         ("databases: [{path: a/x.mmdb}, {path: b/x.mmdb}]", "databases[1].path: another database"),
         ("database_store: {dir: ''}", "4:18 database_store.dir: the path names no folder"),
         ("database_store: {dir: a, keep: 0}", "4:32 database_store.keep: expected a"),
+        ("networks: ''", "4:1 networks: the path names no file"),
         ("database_watch: 0s", "4:1 database_watch: there would be no end of looking"),
         (
             "databases: [{path: a.mmdb, canaries: {8.8.8.8: {geo.contry: US}}}]",

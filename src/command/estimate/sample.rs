@@ -1,7 +1,6 @@
 //! The addresses of a sample of events: read as `run` reads them, kept each once.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::net::IpAddr;
@@ -30,13 +29,14 @@ pub(super) enum Origin {
 }
 
 impl FromStr for Origin {
-    type Err = Infallible;
+    type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(match text.strip_prefix("topic:") {
-            Some(name) => Self::Topic(name.into()),
-            None => Self::File(text.into()),
-        })
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        match text.strip_prefix("topic:") {
+            Some("") => Err("the topic's name is missing; write topic:NAME"),
+            Some(name) => Ok(Self::Topic(name.into())),
+            None => Ok(Self::File(text.into())),
+        }
     }
 }
 
