@@ -280,7 +280,7 @@ impl WaitingDesk {
         sources: &Sources<'_>,
         stamp: &StampSettings,
     ) -> Result<Option<Self>, Failure> {
-        if !cheapest_first(sources.providers).is_empty() {
+        if !licences(sources).is_empty() {
             // What goes wrong with providers is said as `run` says it, from the first call on.
             init_logging(LogLevel::Warn, LogFormat::Pretty);
         }
@@ -299,7 +299,7 @@ impl WaitingDesk {
         let budget = |licence: &str, limits| ledger.open(licence, limits);
         let opened = open(sources, stamp, witness, &budget, runtime.handle())?;
         let Some(desk) = opened else { return Ok(None) };
-        let licences = cheapest_first(sources.providers);
+        let licences = licences(sources);
         if licences.iter().any(|licence| licence.budget.is_some_and(|it| it.limits().is_some())) {
             say("budgets count what this command alone spends, and not what the fleet does");
         }

@@ -74,11 +74,15 @@ impl Onlooker {
             unsafe { sys::rd_kafka_topic_new(client.ptr(), name.as_ptr(), std::ptr::null_mut()) };
         let topic = NonNull::new(topic)
             .ok_or_else(|| ClientError::Create("the topic's name is not valid".into()))?;
-        // SAFETY: the client is alive. librdkafka ends the process itself when it gets no memory.
-        let queue = unsafe { sys::rd_kafka_queue_new(client.ptr()) };
+        // SAFETY: the client is alive.
+        let Some(queue) = NonNull::new(unsafe { sys::rd_kafka_queue_new(client.ptr()) }) else {
+            // SAFETY: owned, and not used again.
+            unsafe { sys::rd_kafka_topic_destroy(topic.as_ptr()) };
+            return Err(ClientError::Create("the client has no queue".into()));
+        };
         Ok(Self {
             topic,
-            queue: NonNull::new(queue).unwrap_or(NonNull::dangling()),
+            queue,
             begun: Vec::new(),
             array: vec![std::ptr::null_mut(); Consumer::BATCH],
             patience,
