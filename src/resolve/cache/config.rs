@@ -64,7 +64,7 @@ impl Default for CacheConfig {
 }
 
 impl CacheConfig {
-    /// How long answers hold, where a licence does not say otherwise.
+    /// How long answers hold, whatever the licence that they were given for.
     pub fn lifetimes(&self) -> Lifetimes {
         let mut lifetimes =
             Lifetimes { unknown: self.unknown_ttl, error: self.error_ttl, ..Lifetimes::default() };
