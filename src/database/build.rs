@@ -172,7 +172,7 @@ mod tests {
                 "line 3: 1.0.0.0/16 stands behind",
             ),
             ("country_code\nLV\n", lite, "line 1: expected"),
-            ("network,country_code\n1.0.0.0/24\n", lite, "line: 2"),
+            ("network,country_code\n1.0.0.0/24\n", lite, "line 2: 1 cells"),
             ("network,colour\n1.0.0.0/24,red\n", lite, "--type"),
             (
                 "network,company.nam\n1.0.0.0/24,A\n",
