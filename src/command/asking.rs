@@ -163,7 +163,7 @@ fn settings(licence: &Licence<'_>, sources: &Sources<'_>) -> LicenceSettings {
         parallel: licence.calls.parallel.unwrap_or(PARALLEL),
         most_per_call: None,
         closes,
-        lifetimes: sources.cache.lifetimes(),
+        lifetimes: sources.cache.lifetimes(licence.ttl),
         // Waiting for company costs a record no more than an eighth of what it may wait.
         batch: BatchSettings { age: batch.age.min(sources.deadline / 8), ..batch },
         http: HttpSettings { total: licence.calls.timeout.unwrap_or(http.total), ..http },

@@ -3,9 +3,9 @@
 use clap::{Args, Subcommand};
 
 use super::output::print;
-use super::tenants::tenant_file;
+use super::tenants::load_named_tenant;
 use super::{Exit, Failure, Source};
-use crate::config::{Config, ProcessEnvironment, load_tenant, schema, show, tenant_schema};
+use crate::config::{Config, schema, show, tenant_schema};
 
 /// Print what is in force, or the schema of the file
 #[derive(Debug, Args)]
@@ -41,7 +41,7 @@ pub(super) fn config(source: &Source, args: &ConfigArgs) -> Result<Exit, Failure
         What::Show { tenant: None } => show(&source.load()?),
         What::Show { tenant: Some(name) } => {
             let config = Config::from(source.load()?);
-            show(&load_tenant(&tenant_file(&config, name)?, &ProcessEnvironment, &config, None)?)
+            show(&load_named_tenant(&config, name)?.1)
         }
         What::Schema { tenant: false } => schema(),
         What::Schema { tenant: true } => tenant_schema(),

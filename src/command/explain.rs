@@ -14,7 +14,7 @@ use super::plan::{NotAsked, Plan, price};
 use super::{Exit, Failure, Source};
 use crate::record::{Address, Day, Facts as _, GroupSet, Moment, Reason};
 use crate::resolve::desk::{Called, Seen, Witness};
-use crate::resolve::provider::Licence;
+use crate::resolve::provider::{Licence, Money};
 use crate::resolve::{Did, Resolver, Step};
 
 /// What is remembered between addresses.
@@ -150,6 +150,9 @@ struct Tier {
     cost: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unit: Option<&'static str>,
+    /// What the cost is in money, or what its calls have cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<Money>,
     /// A provider that was asked: its calls.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     calls: Vec<Call>,
@@ -262,7 +265,9 @@ impl Tiers<'_> {
             tier.asks = names(leg.asks);
             tier.then = names(leg.then);
             let groups = if leg.asks.is_empty() { leg.then } else { leg.asks };
-            tier.cost = Some(price(licence, &[address.ip()], groups));
+            let cost = price(licence, &[address.ip()], groups);
+            tier.cost = Some(cost);
+            tier.price = licence.unit_price.map(|price| price.of(cost));
             tier
         });
         each.collect()
@@ -272,10 +277,14 @@ impl Tiers<'_> {
     fn take_answers(&self, providers: &mut [Tier], steps: &[Step]) {
         let calls = self.bill.take();
         let sources = self.resolver.sources();
-        for tier in providers {
+        for (tier, licence) in providers.iter_mut().zip(&self.plan.licences) {
             let own = calls.iter().filter(|(licence, _)| *licence == tier.source);
             tier.calls = own.map(|(_, call)| *call).collect();
             tier.asked = !tier.calls.is_empty();
+            if tier.asked {
+                let cost = tier.calls.iter().map(|call| call.cost).sum();
+                tier.price = licence.unit_price.map(|price| price.of(cost));
+            }
             let source = |step: &&Step| *sources[usize::from(step.source)].name == tier.source;
             if let Some(step) = steps.iter().find(source) {
                 tier.take(step.did);
@@ -356,7 +365,7 @@ impl Tier {
     }
 
     fn would(&self) -> String {
-        let cost = units(self.cost.unwrap_or(0), self.unit.unwrap_or_default()) + " at most";
+        let cost = self.costs(self.cost.unwrap_or(0)) + " at most";
         match (self.asks.is_empty(), self.then.is_empty()) {
             (false, true) => format!("would be asked for {}: {cost}", self.asks.join(", ")),
             (false, false) => format!(
@@ -371,10 +380,16 @@ impl Tier {
         }
     }
 
+    /// `3 credits (0.03 EUR)`.
+    fn costs(&self, cost: u64) -> String {
+        let price = self.price.as_ref().map(|price| format!(" ({price})"));
+        units(cost, self.unit.unwrap_or_default()) + &price.unwrap_or_default()
+    }
+
     fn bought(&self) -> String {
         let codes: Vec<_> = self.calls.iter().map(|call| call.code).collect();
         let cost: u64 = self.calls.iter().map(|call| call.cost).sum();
-        let cost = units(cost, self.unit.unwrap_or_default());
+        let cost = self.costs(cost);
         let (codes, said) = (codes.join(", "), self.said());
         format!("asked: replied {codes}: {said}; it cost {cost}")
     }

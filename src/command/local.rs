@@ -1,7 +1,7 @@
 //! What commands without Kafka work with: settings from a configuration, or from the command line
 //! alone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +11,12 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::Error;
 
-use super::asking::{self, Sources, WaitingDesk};
+use super::asking::{self, OfTenant, Sources, WaitingDesk};
 use super::databases::{NamedBy, open_all, open_as_of};
 use super::run::MEMORY_LIMIT_BYTES;
+use super::tenants::{load_named_tenant, with_main};
 use super::{Exit, Failure, Source};
-use crate::config::File;
+use crate::config::{Config, File, TenantFile};
 use crate::database::StoreConfig;
 use crate::encode::{Existing, Profile};
 use crate::pipeline::StampSettings;
@@ -24,6 +25,7 @@ use crate::resolve::provider::ProvidersConfig;
 use crate::resolve::{
     CacheConfig, CacheScope, DatabaseConfig, DatabaseSet, Order, ResolveConfigError, Want, Wants,
 };
+use crate::tenant::TenantName;
 use crate::{extract, kafka};
 
 /// Where answers come from.
@@ -37,6 +39,10 @@ pub(super) struct LocalArgs {
     /// the configuration's; without one, geo,as for events and all groups for a lookup
     #[arg(short, long, value_name = "GROUP,…", value_delimiter = ',')]
     want: Vec<String>,
+    /// As for a record of this tenant of the configuration: with his databases, networks, providers
+    /// and wants
+    #[arg(long, value_name = "NAME")]
+    pub(super) tenant: Option<String>,
 }
 
 /// Settings that need no Kafka. A configuration is read when one is named, or when no database is
@@ -78,6 +84,17 @@ pub(super) struct Parts {
     pub(super) order: Order,
     pub(super) cache: CacheConfig,
     deadline: Duration,
+    tenant: Option<OfOne>,
+}
+
+/// What a tenant has beside what is put in the place of the main configuration's.
+struct OfOne {
+    name: TenantName,
+    /// Before those of the main configuration.
+    networks: Option<PathBuf>,
+    databases: Vec<DatabaseConfig>,
+    /// The main configuration's, of which one may be for everybody.
+    main: ProvidersConfig,
 }
 
 impl From<File> for Parts {
@@ -95,6 +112,7 @@ impl From<File> for Parts {
             order: file.order,
             cache: file.cache,
             deadline: file.deadline,
+            tenant: None,
         }
     }
 }
@@ -107,13 +125,22 @@ impl Parts {
         args: &LocalArgs,
         want: Vec<Want>,
     ) -> Result<Self, Failure> {
-        let wants_config = source.is_named() || (args.mmdb.is_empty() && source.path().exists());
+        let wants_config = source.is_named()
+            || args.tenant.is_some()
+            || (args.mmdb.is_empty() && source.path().exists());
         let mut parts = if wants_config { source.load()?.into() } else { Self::wanting(want) };
+        if let Some(name) = &args.tenant {
+            parts = parts.of_tenant(&Config::from(source.load()?), name)?;
+        }
         if !args.mmdb.is_empty() {
             parts.databases = args.mmdb.iter().map(DatabaseConfig::of).collect();
+            parts.tenant.iter_mut().for_each(|tenant| tenant.databases.clear());
         }
-        let memory = parts.networks.is_some() || !parts.databases.is_empty();
-        if !memory && parts.providers.names().is_empty() {
+        let own = parts.tenant.as_ref();
+        let memory = parts.networks.is_some()
+            || !parts.databases.is_empty()
+            || own.is_some_and(|own| own.networks.is_some() || !own.databases.is_empty());
+        if !memory && asking::licences(&parts.sources()).is_empty() {
             let message = "no database is given; name a file with --mmdb city.mmdb, or a \
                            configuration that lists databases or providers with --config";
             return Err(Failure::new(Exit::Usage, message));
@@ -124,6 +151,15 @@ impl Parts {
         Ok(parts)
     }
 
+    /// The same as it is for records of a tenant.
+    fn of_tenant(self, config: &Config, name: &str) -> Result<Self, Failure> {
+        let (name, file) = load_named_tenant(config, name)?;
+        let TenantFile { want, networks, databases, providers, order, .. } = file;
+        let main = self.providers;
+        let tenant = Some(OfOne { name, networks, databases, main });
+        Ok(Self { want: want.unwrap_or(self.want), providers, order, tenant, ..self })
+    }
+
     /// Opens the databases, or those generations of them that were in force on a day.
     pub(super) fn settings(
         &self,
@@ -132,11 +168,14 @@ impl Parts {
     ) -> Result<StampSettings, Failure> {
         let wants = Wants::new(&self.want).map_err(|error| not_wantable(&error))?;
         let named_by = if args.mmdb.is_empty() { NamedBy::Configuration } else { NamedBy::Option };
-        let networks = self.networks.as_deref();
-        let databases = match as_of {
-            None => open_all(networks, &self.databases, named_by)?,
-            Some(day) => open_as_of(networks, &self.databases, self.store.as_ref(), day)?,
+        let open = |networks: Option<&Path>, databases: &[DatabaseConfig]| match as_of {
+            None => open_all(networks, databases, named_by),
+            Some(day) => open_as_of(networks, databases, self.store.as_ref(), day),
         };
+        let mut databases = open(self.networks.as_deref(), &self.databases)?;
+        if let Some(OfOne { networks, databases: own, .. }) = &self.tenant {
+            databases = with_main(open(networks.as_deref(), own)?, &databases);
+        }
         let databases = DatabaseSet::ordered(databases, self.order.clone())
             .map_err(|error| Failure::new(Exit::Config, error))?;
         Ok(StampSettings {
@@ -157,7 +196,7 @@ impl Parts {
             order: &self.order,
             cache: &self.cache,
             deadline: self.deadline,
-            tenant: None,
+            tenant: self.tenant.as_ref().map(|own| OfTenant { name: &own.name, main: &own.main }),
         }
     }
 
@@ -176,6 +215,7 @@ impl Parts {
             order: Order::new(),
             cache: CacheConfig::default(),
             deadline: Duration::from_secs(2),
+            tenant: None,
         }
     }
 }

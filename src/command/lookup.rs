@@ -10,6 +10,7 @@ use super::asking::{WaitingDesk, in_words};
 use super::local::{LocalArgs, settings};
 use super::output::{Format, print, say};
 use super::pair::pair;
+use super::systems::{number, systems};
 use super::{Exit, Failure, Source};
 use crate::encode::{Encoder, Existing, Profile};
 use crate::pipeline::StampSettings;
@@ -29,11 +30,14 @@ Examples:
   ipstamp lookup --mmdb city.mmdb 81.2.69.160 2001:db8::1
   ipstamp lookup --mmdb city.mmdb --format json - < addresses.txt
   ipstamp lookup --config ipstamp.yaml 81.2.69.160
+  ipstamp lookup --config ipstamp.yaml --tenant acme 81.2.69.160
+  ipstamp lookup --config ipstamp.yaml AS64500
   ipstamp lookup --config ipstamp.yaml --pair 81.2.69.160 2001:4860:4860::8888
 
 What is no address is named on stderr, and the exit code is 1.")]
 pub(super) struct LookupArgs {
-    /// Addresses, `-` for lines of stdin
+    /// Addresses, `-` for lines of stdin; AS64500 for an autonomous system, which IPBot is asked for:
+    /// one call, with the configuration's licence
     #[arg(value_name = "ADDRESS", required_unless_present = "pair")]
     addresses: Vec<String>,
     /// The IPv4 and the IPv6 address of one device, which IPBot judges together: one call, with the
@@ -49,12 +53,22 @@ pub(super) struct LookupArgs {
 
 /// Prints what is known of each address.
 pub(super) fn lookup(source: &Source, args: &LookupArgs) -> Result<Exit, Failure> {
+    let tenant = args.local.tenant.as_deref();
     if let Some(typed) = &args.pair {
-        return pair(source, typed, args.format);
+        return pair(source, tenant, typed, args.format);
+    }
+    let (by_number, addresses): (Vec<_>, Vec<_>) =
+        args.addresses.iter().cloned().partition(|text| number(text.trim()).is_some());
+    if !by_number.is_empty() {
+        let numbers: Vec<_> = by_number.iter().filter_map(|text| number(text.trim())).collect();
+        systems(source, tenant, &numbers, args.format)?;
+        if addresses.is_empty() {
+            return Ok(Exit::Done);
+        }
     }
     let (settings, waiting) = settings(source, &args.local, everything(), None)?;
     let mut lookups = Lookups::new(&settings, waiting);
-    each(&args.addresses, |address| {
+    each(&addresses, |address| {
         let found = lookups.look_up(address);
         let text = match args.format {
             Format::Text => as_text(address, &found),

@@ -1,5 +1,6 @@
 //! What a person types: one file per subcommand. Data goes to stdout, words go to stderr.
 
+mod account;
 mod addresses;
 mod cache;
 mod calling;
@@ -12,6 +13,7 @@ pub mod demo;
 mod enrich;
 mod estimate;
 mod explain;
+mod ipbot;
 mod lines;
 mod local;
 mod lookup;
@@ -21,6 +23,7 @@ mod plan;
 mod quota;
 pub mod run;
 mod status;
+mod systems;
 mod tenants;
 
 use std::fmt;

@@ -4,42 +4,24 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde_json::{Value, json};
 
-use super::calling::{is_off, send};
+use super::ipbot::Ipbot;
 use super::lookup::flatten;
-use super::output::{Format, print, say};
-use super::run::start_runtime;
+use super::output::{Format, print};
 use super::{Exit, Failure, Source};
 use crate::extract::{Reading, read};
-use crate::resolve::Verdict;
 use crate::resolve::provider::ipbot::IpBot;
 
 /// Asks for both and prints the answer, whose form the provider does not promise.
-pub(super) fn pair(source: &Source, typed: &[String], format: Format) -> Result<Exit, Failure> {
+pub(super) fn pair(
+    source: &Source,
+    tenant: Option<&str>,
+    typed: &[String],
+    format: Format,
+) -> Result<Exit, Failure> {
     let (ipv4, ipv6) = both(typed)?;
-    let file = source.load()?;
-    let licences = file.providers.licences().into_iter().flatten();
-    let asked = file.providers.ipbot.as_ref().and_then(|_| {
-        let mut named = licences.filter(|licence| licence.key == "providers.ipbot");
-        named.next()
-    });
-    let Some(licence) = asked else {
-        let message = "pairs are judged by IPBot, which this configuration does not name; add \
-                       `providers: {ipbot: {}}`";
-        return Err(Failure::new(Exit::Config, message));
-    };
-    if is_off(&licence) {
-        let message = format!("{}.token is empty, so IPBot is switched off", licence.key);
-        return Err(Failure::new(Exit::Config, message));
-    }
-    if licence.budget.is_some_and(|budget| budget.limits().is_some()) {
-        say("this call costs one unit, which the fleet's budget does not count");
-    }
+    let ipbot = Ipbot::of(source, tenant, "pairs are judged by")?;
     let call = IpBot::pair_call(ipv4, ipv6);
-    let sent = send(&licence, &call, &start_runtime()?, IpBot::read_pair);
-    let answer = sent.map_err(|trouble| {
-        Failure::new(Exit::Unavailable, format!("IPBot cannot be asked: {trouble}"))
-    })?;
-    let judged = answer.map_err(|verdict| refusal(&verdict))?;
+    let judged = ipbot.ask(&[call], |_, reply| IpBot::read_pair(reply))?.pop().unwrap_or_default();
     let text = match format {
         Format::Text => as_text(ipv4, ipv6, &judged),
         Format::Json => {
@@ -74,25 +56,6 @@ fn both(typed: &[String]) -> Result<(Ipv4Addr, Ipv6Addr), Failure> {
     match found {
         (Some(ipv4), Some(ipv6)) => Ok((ipv4, ipv6)),
         _ => Err(refused("wants the IPv4 and the IPv6 address of one device")),
-    }
-}
-
-fn refusal(verdict: &Verdict) -> Failure {
-    match verdict {
-        Verdict::CredentialRefused(why) => {
-            Failure::new(Exit::NoPermission, format!("IPBot refuses the token: {why}"))
-        }
-        Verdict::Pause(Some(wait)) => {
-            let seconds = wait.as_secs();
-            Failure::new(Exit::Unavailable, format!("IPBot asks for a pause of {seconds} s"))
-        }
-        Verdict::Pause(None) => Failure::new(Exit::Unavailable, "IPBot asks for a pause"),
-        Verdict::Rejected(why) | Verdict::Retry(why) | Verdict::ModuleRefused { why, .. } => {
-            Failure::new(Exit::Unavailable, format!("IPBot does not answer this: {why}"))
-        }
-        Verdict::Answered(_) | Verdict::Split => {
-            Failure::new(Exit::Unavailable, "IPBot does not answer this")
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::asking::{Sources, cheapest_first};
+use super::asking::{Sources, licences};
 use crate::record::{FactGroup, GroupSet};
 use crate::resolve::budget::BudgetConfig;
 use crate::resolve::provider::Licence;
@@ -75,7 +75,7 @@ impl NotAsked {
 
 impl<'c> Plan<'c> {
     pub(super) fn new(sources: &Sources<'c>) -> Self {
-        Self { licences: cheapest_first(sources.providers), order: sources.order }
+        Self { licences: licences(sources), order: sources.order }
     }
 
     /// What each licence would be asked of a global address of which this is missing.

@@ -14,6 +14,10 @@ use crate::record::{FactGroup, TopicPattern, WritingNeeds};
 use crate::resolve::{DatabaseConfig, NETWORKS, ResolveConfigError, Want, Wants, is_field};
 use crate::tenant::{Selector, Unknown};
 
+/// Of a life of no second.
+pub(super) const TOO_SHORT_A_LIFE: &str =
+    "every sighting would be asked for anew; write a time such as 1h";
+
 /// Everything that is wrong with a file whose keys and types are right.
 pub(super) fn check(file: &File) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -369,14 +373,11 @@ fn cache(file: &File, problems: &mut Vec<Problem>) {
     if cache.size.as_u64() < 1 << 20 {
         say(&["size"], "hardly anything could be kept; write a size such as 256 MiB".into());
     }
-    let never = || "every sighting would be asked for anew; write a time such as 1h".to_owned();
-    for (group, life) in &cache.ttl {
-        if life.0.as_secs() == 0 {
-            say(&["ttl", group.name()], never());
-        }
+    for group in cache.ttl.too_short() {
+        say(&[&["ttl"], group.map(FactGroup::name).as_slice()].concat(), TOO_SHORT_A_LIFE.into());
     }
     if cache.unknown_ttl.as_secs() == 0 {
-        say(&["unknown_ttl"], never());
+        say(&["unknown_ttl"], TOO_SHORT_A_LIFE.into());
     }
     let Some(topic) = &cache.topic else { return };
     if let Err(message) = TopicPattern::check_name(topic) {

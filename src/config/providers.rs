@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use http::HeaderValue;
 
-use super::checks::name_of;
+use super::checks::{TOO_SHORT_A_LIFE, name_of};
 use super::error::Problem;
 use super::file::File;
 
@@ -85,6 +85,9 @@ fn one(licence: &Licence<'_>, providers: &ProvidersConfig, problems: &mut Vec<Pr
     let is_writable = |token: &Secret| HeaderValue::from_str(token.expose()).is_ok();
     if in_header && !licence.token.is_none_or(is_writable) {
         say(&["token"], "cannot be sent in a header: it has a line break or is not plain ASCII");
+    }
+    for group in licence.ttl.too_short() {
+        say(&[&["ttl"], group.map(FactGroup::name).as_slice()].concat(), TOO_SHORT_A_LIFE);
     }
     match licence.budget {
         None if licence.api.overage_costs() => {

@@ -50,6 +50,7 @@ pub(super) fn on_metrics(metrics: &Metrics, budgets: &[Budget], now: SystemTime)
             metrics.budget_limit.get_or_create(&labels).set(units(standing.limit));
             metrics.budget_used.get_or_create(&labels).set(units(standing.used));
             let gone = standing.gone_at.map_or(0, seconds);
+            metrics.budget_mark.get_or_create(&labels).set(f64::from(standing.mark) / 100.0);
             metrics.budget_gone.get_or_create(&labels).set(units(gone));
         }
     }

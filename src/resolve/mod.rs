@@ -35,7 +35,7 @@ mod wants;
 
 pub use cache::{
     Adopted, Cache, CacheConfig, CacheScope, Change, Changes, Entry, Learned, Life, Lifetimes,
-    SourceId, Told as SourceTold,
+    SourceId, Told as SourceTold, Ttl,
 };
 pub use canary::{Expected, is_field};
 pub use config::{DatabaseConfig, OnMiss, Want};

@@ -3,6 +3,8 @@
 //! Counters of the hot path are added up by each worker and taken over ten times a second, so that
 //! no record pays for them. Labels come from closed sets; no address and no secret is one.
 
+use std::sync::atomic::AtomicU64;
+
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -81,6 +83,10 @@ pub const METRICS: &[Described] = &[
     (
         "ipstamp_budget_used_units",
         "Of that, what all processes together have claimed. At the limit records are partial.",
+    ),
+    (
+        "ipstamp_budget_mark_ratio",
+        "The highest mark that is reached in the present period: 0, 0.5, 0.8, 0.95 or 1. The log has a line at each.",
     ),
     (
         "ipstamp_budget_gone_timestamp_seconds",
@@ -192,6 +198,8 @@ pub struct Metrics {
     /// See [`METRICS`].
     pub budget_used: Family<BudgetLabels, Gauge>,
     /// See [`METRICS`].
+    pub budget_mark: Family<BudgetLabels, Gauge<f64, AtomicU64>>,
+    /// See [`METRICS`].
     pub budget_gone: Family<BudgetLabels, Gauge>,
     /// See [`METRICS`].
     pub cache_entries: Gauge,
@@ -280,6 +288,7 @@ impl Metrics {
             offsets_lost: Counter::default(),
             budget_limit: Family::default(),
             budget_used: Family::default(),
+            budget_mark: Family::default(),
             budget_gone: Family::default(),
             cache_entries: Gauge::default(),
             cache_bytes: Gauge::default(),
@@ -398,6 +407,11 @@ impl Metrics {
             registry.register(name, help(name), family.clone());
         }
         registry.register(
+            "ipstamp_budget_mark_ratio",
+            help("ipstamp_budget_mark_ratio"),
+            self.budget_mark.clone(),
+        );
+        registry.register(
             "ipstamp_provider_requests",
             total("ipstamp_provider_requests"),
             self.provider_requests.clone(),
@@ -486,6 +500,7 @@ mod tests {
             BudgetLabels { licence: "main".into(), period: "day", tenant: TenantLabel::default() };
         metrics.budget_limit.get_or_create(&labels).set(1);
         metrics.budget_used.get_or_create(&labels).set(1);
+        metrics.budget_mark.get_or_create(&labels).set(0.5);
         metrics.budget_gone.get_or_create(&labels).set(1);
         let labels = PartitionLabels::of(&Topic::new("logs"), Partition(0));
         metrics.consumer_lag.get_or_create(&labels).set(1);

@@ -67,7 +67,7 @@ fn addresses_hits_calls_and_units_are_counted_and_nothing_is_sent() {
     assert_eq!(
         found["providers"],
         json!([{
-            "provider": "own", "groups": ["geo"], "addresses": 2, "calls": 1, "most_per_call": 2,
+            "provider": "own", "turn": "first", "groups": ["geo"], "addresses": 2, "calls": 1, "most_per_call": 2,
             "units": 6, "unit": "units"
         }])
     );
@@ -110,6 +110,58 @@ fn a_day_that_costs_more_than_its_budget_is_said_aloud() {
     let expected = "    a day of 600 events: about 200 addresses, 100 calls, 600 units\n  \
                     own: 600 units a day, MORE than its budget of 100\n";
     assert!(ended.out.contains(expected), "{}", ended.out);
+}
+
+#[test]
+fn each_provider_is_listed_with_what_it_answers_its_calls_its_units_and_its_price() {
+    let folder = Folder::new();
+    let service = |more: &str| format!("{{url: 'http://127.0.0.1:1/{{ip}}', {more}}}");
+    let lines = format!(
+        "want: [geo, as, privacy]\nproviders:\n  generic:\n    cheap: {}\n    dear: {}\n    other: {}\n",
+        service("price: 2, unit_price: 0.0003 EUR, fields: {geo.city_name: /c}"),
+        service(
+            "price: 5, unit_price: 0.01 EUR, fields: {geo.city_name: /c, privacy.vpn: /v}, \
+             budget: {day: 100}"
+        ),
+        service("price: 7, unit_price: 1 USD, fields: {privacy.vpn: /v}"),
+    );
+    let config = folder.config("a:1", "logs", &lines);
+    let arguments = ["estimate", "-c", &config, "--from", "-", "--events-per-day", "6"];
+    let ended = ipstamp(&arguments, EVENTS);
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    let first = ended.out.matches(", first: ").count();
+    let next = ended.out.matches(", next, if those before it do not know: ").count();
+    assert!(first >= 2 && next >= 2, "{}", ended.out);
+    println!("{}", ended.out);
+    for expected in [
+        "  cheap, first: geo of 2 addresses, 2 calls of up to 1, 4 units at most (0.0012 EUR)\n",
+        "  other, next, if those before it do not know: privacy of ",
+        "  the sample in money: ",
+        "  a day in money: ",
+        " EUR at most\n",
+    ] {
+        assert!(ended.out.contains(expected), "{expected}\n{}", ended.out);
+    }
+    let json = ipstamp(&[&arguments[..], &["-f", "json"]].concat(), EVENTS).out;
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let cheap = &json["providers"][0];
+    assert_eq!(cheap["price"], json!({"amount": "0.0012", "currency": "EUR"}), "{json}");
+    assert_eq!(cheap["per_day"]["price"]["currency"], "EUR");
+}
+
+#[test]
+fn a_price_that_is_not_written_is_said_to_be_unknown() {
+    let folder = Folder::new();
+    let lines = "want: [geo, as]\nproviders: {ipinfo: {token: t, plan: core, budget: {day: 9}}}\n";
+    let config = folder.config("a:1", "logs", lines);
+    let ended = ipstamp(&["estimate", "-c", &config, "--from", "-"], EVENTS);
+    assert!(
+        ended
+            .out
+            .contains("in money it is not known: providers.ipinfo.unit_price says what a unit"),
+        "{}",
+        ended.out
+    );
 }
 
 #[test]

@@ -26,6 +26,7 @@ mod handover;
 mod late;
 mod outlet;
 mod providers;
+mod single_calls;
 mod tenants;
 mod tiers;
 mod unavailable;

@@ -15,7 +15,7 @@ use std::time::SystemTime;
 use clap::Args;
 
 use super::output::{Format, print};
-use super::tenants::tenants_budgets;
+use super::tenants::{tenants_budgets, tenants_lives};
 use super::{Exit, Failure, Source};
 use crate::config::Config;
 use crate::fleet::{LedgerTopic, retention_wanted};
@@ -102,7 +102,10 @@ fn ask(config: &Config, args: &CheckArgs, report: &mut Report) -> Result<(), Sil
     });
     if let Some(topic) = &config.cache.topic {
         ask_of(config, "answers", topic, report, |topic, found, report| {
-            answers::judge(&config.cache, topic, found, start, report);
+            let mut lives = tenants_lives(config);
+            let main = config.providers.licences().into_iter().flatten();
+            lives.extend(main.map(|licence| licence.ttl.clone()));
+            answers::judge(&config.cache, &lives, topic, found, start, report);
         });
     }
     Ok(())

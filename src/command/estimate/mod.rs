@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::Args;
 
 use self::growth::Growth;
-use self::report::{Asked, Day, Hits, Missing, Report};
+use self::report::{Asked, Day, Hits, Missing, Report, Turn};
 use self::sample::{Origin, Sample, Topics};
 use self::topic::Portion;
 use super::enrich::no_address;
@@ -25,7 +25,7 @@ use crate::config::default_want;
 use crate::record::{FactGroup, Facts as _, GroupSet, Moment};
 use crate::resolve::budget::{BudgetConfig, Limits};
 use crate::resolve::provider::Licence;
-use crate::resolve::{Lifetimes, Resolver};
+use crate::resolve::{CacheConfig, Lifetimes, Resolver};
 
 const DAY: Duration = Duration::from_secs(86_400);
 /// What is remembered is looked at after so many addresses, to keep it within its limit.
@@ -90,12 +90,12 @@ pub(super) fn estimate(source: &Source, args: &EstimateArgs) -> Result<Exit, Fai
     let plan = Plan::new(&parts.sources());
     let mut count = Count::default();
     count.all(&sample, resolver, &plan);
-    let money = Money {
+    let bill = Bill {
         events: sample.tally.events,
         events_per_day: args.events_per_day,
         // One that another has paid for is paid for.
         payers: if parts.cache.topic.is_some() { 1 } else { args.processes },
-        lifetimes: parts.cache.lifetimes(),
+        cache: &parts.cache,
     };
     let report = Report {
         events: sample.tally.events,
@@ -105,7 +105,7 @@ pub(super) fn estimate(source: &Source, args: &EstimateArgs) -> Result<Exit, Fai
         databases: count.databases(),
         missing: count.missing(),
         asked: count.asked,
-        providers: money.providers(&plan, &count),
+        providers: bill.providers(&plan, &count),
         processes: args.processes,
         cache_topic: parts.cache.topic.clone(),
         events_per_day: args.events_per_day,
@@ -132,9 +132,9 @@ struct Count {
     hits: BTreeMap<(usize, FactGroup), u64>,
     missing: BTreeMap<FactGroup, u64>,
     asked: u64,
-    /// By licence and the groups that it is asked for in one call: the addresses, and the event in
-    /// which each came first.
-    asks: BTreeMap<(usize, u16), Vec<(IpAddr, u64)>>,
+    /// By licence, its turn, and the groups that it is asked for in one call: the addresses, and the
+    /// event in which each came first.
+    asks: BTreeMap<(usize, Turn, u16), Vec<(IpAddr, u64)>>,
 }
 
 impl Count {
@@ -169,9 +169,12 @@ impl Count {
     fn ask(&mut self, plan: &Plan<'_>, address: IpAddr, missing: GroupSet, first: u64) {
         let mut any = false;
         for (licence, leg) in plan.legs(address, missing).into_iter().enumerate() {
-            if !leg.asks.is_empty() {
-                any = true;
-                self.asks.entry((licence, leg.asks.bits())).or_default().push((address, first));
+            for (turn, groups) in [(Turn::First, leg.asks), (Turn::Next, leg.then)] {
+                if !groups.is_empty() {
+                    any |= turn == Turn::First;
+                    let asked = self.asks.entry((licence, turn, groups.bits())).or_default();
+                    asked.push((address, first));
+                }
             }
         }
         self.asked += u64::from(any);
@@ -207,56 +210,71 @@ fn of_a_day(limits: Limits) -> Option<u64> {
 }
 
 /// What decides how dear a day is.
-struct Money {
+struct Bill<'c> {
     events: u64,
     events_per_day: Option<u64>,
     payers: u32,
-    lifetimes: Lifetimes,
+    cache: &'c CacheConfig,
 }
 
-impl Money {
+impl Bill<'_> {
     fn providers(&self, plan: &Plan<'_>, count: &Count) -> Vec<Asked> {
-        let asks = count.asks.iter().map(|((licence, groups), addresses)| {
-            self.asked(&plan.licences[*licence], GroupSet::from_bits(*groups), addresses)
+        let asks = count.asks.iter().map(|((licence, turn, groups), addresses)| {
+            let groups = GroupSet::from_bits(*groups);
+            self.asked(&plan.licences[*licence], *turn, groups, addresses)
         });
         asks.collect()
     }
 
-    fn asked(&self, licence: &Licence<'_>, groups: GroupSet, addresses: &[(IpAddr, u64)]) -> Asked {
+    fn asked(
+        &self,
+        licence: &Licence<'_>,
+        turn: Turn,
+        groups: GroupSet,
+        addresses: &[(IpAddr, u64)],
+    ) -> Asked {
         let most = licence.api.most_per_call(licence.api.first_modules()).max(1);
         let ips: Vec<IpAddr> = addresses.iter().map(|(ip, _)| *ip).collect();
         let units: u64 = ips.chunks(most).map(|chunk| price(licence, chunk, groups)).sum();
         let early = addresses.iter().filter(|(_, first)| *first <= self.events / 2).count();
         let growth = Growth::of(self.events, ips.len() as u64, early as u64);
+        let price = |units| licence.unit_price.map(|price| price.of(units));
         let per_day = self.events_per_day.map(|events| {
-            let addresses = growth.in_a_day(events, self.windows(groups), self.payers);
+            let windows = windows(&self.cache.lifetimes(licence.ttl), groups);
+            let addresses = growth.in_a_day(events, windows, self.payers);
             let each = units as f64 / ips.len().max(1) as f64;
             let limits = licence.budget.and_then(BudgetConfig::limits);
+            let units = (addresses as f64 * each).ceil() as u64;
             Day {
                 addresses,
                 calls: addresses.div_ceil(most as u64),
-                units: (addresses as f64 * each).ceil() as u64,
+                units,
+                price: price(units),
                 budget: limits.and_then(of_a_day),
             }
         });
         Asked {
             provider: licence.name.to_owned(),
+            turn,
             groups: groups.iter().map(FactGroup::name).collect(),
             addresses: ips.len() as u64,
             calls: ips.len().div_ceil(most) as u64,
             most_per_call: most as u64,
             units,
             unit: licence.api.unit(),
+            price: price(units),
+            unpriced: (licence.unit_price.is_none() && licence.api.overage_costs())
+                .then(|| format!("{}.unit_price", licence.key)),
             per_day,
         }
     }
+}
 
-    /// How often in a day an answer ends: with the first of its groups.
-    fn windows(&self, groups: GroupSet) -> f64 {
-        /// Nothing is thought of that holds for longer.
-        const LONGEST: Duration = Duration::from_secs(30 * 86_400);
-        let shortest = groups.iter().map(|group| self.lifetimes.of(group)).min();
-        let life = shortest.unwrap_or(DAY).clamp(Duration::from_secs(1), LONGEST);
-        DAY.as_secs_f64() / life.as_secs_f64()
-    }
+/// How often in a day an answer ends: with the first of its groups.
+fn windows(lifetimes: &Lifetimes, groups: GroupSet) -> f64 {
+    /// Nothing is thought of that holds for longer.
+    const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+    let shortest = groups.iter().map(|group| lifetimes.of(group)).min();
+    let life = shortest.unwrap_or(DAY).clamp(Duration::from_secs(1), LONGEST);
+    DAY.as_secs_f64() / life.as_secs_f64()
 }

@@ -1,11 +1,12 @@
 //! What an estimate says, for people and for programs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
 use crate::command::output::{counted, units};
+use crate::resolve::provider::Money;
 
 /// The whole estimate.
 #[derive(Debug, Serialize)]
@@ -48,10 +49,21 @@ pub(super) struct Missing {
     pub(super) rate: f64,
 }
 
-/// What a provider is asked first.
+/// When a provider is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Turn {
+    /// In any case.
+    First,
+    /// If those before it know nothing or cannot be asked.
+    Next,
+}
+
+/// What a provider is asked.
 #[derive(Debug, PartialEq, Serialize)]
 pub(super) struct Asked {
     pub(super) provider: String,
+    pub(super) turn: Turn,
     pub(super) groups: Vec<&'static str>,
     pub(super) addresses: u64,
     /// With full batches.
@@ -59,16 +71,24 @@ pub(super) struct Asked {
     pub(super) most_per_call: u64,
     pub(super) units: u64,
     pub(super) unit: &'static str,
+    /// In money, where it is written what a unit costs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) price: Option<Money>,
+    /// Where that is to be written, if it charges for what goes beyond its plan and it is not.
+    #[serde(skip)]
+    pub(super) unpriced: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) per_day: Option<Day>,
 }
 
 /// What a day is expected to bring.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct Day {
     pub(super) addresses: u64,
     pub(super) calls: u64,
     pub(super) units: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) price: Option<Money>,
     /// The budget of a day, or the thirtieth of a month's, for all that the provider is asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) budget: Option<u64>,
@@ -114,8 +134,11 @@ impl Report {
             asked.text(self.events_per_day, &mut text);
         }
         self.budgets(&mut text);
-        text += "  each provider is counted as if it knew what it is asked first; what it does not know \
-                 goes on to the next\n";
+        self.money(&mut text);
+        if self.providers.iter().any(|asked| asked.turn == Turn::Next) {
+            text += "  who is asked next is counted as if those before it knew nothing; the sums are of \
+                     what is asked first\n";
+        }
         let shared = match &self.cache_topic {
             Some(topic) => format!("answers are shared in {topic}: an address is paid for once\n"),
             None => format!(
@@ -132,7 +155,7 @@ impl Report {
     /// Whether a day's budget reaches, for each provider that has one.
     fn budgets(&self, text: &mut String) {
         let mut totals: BTreeMap<&str, (u64, u64, &str)> = BTreeMap::new();
-        for asked in &self.providers {
+        for asked in self.first() {
             if let Some(Day { units, budget: Some(budget), .. }) = asked.per_day {
                 totals.entry(&asked.provider).or_insert((0, budget, asked.unit)).0 += units;
             }
@@ -143,28 +166,64 @@ impl Report {
             let _ = writeln!(text, "  {provider}: {total} a day, {stands} its budget of {budget}");
         }
     }
+
+    /// What that is in money, by currency.
+    fn money(&self, text: &mut String) {
+        let mut sums = |prices: Vec<&Money>, what: &str| {
+            let currencies: BTreeSet<_> = prices.iter().map(|price| price.currency()).collect();
+            for currency in currencies {
+                let own = prices.iter().filter(|price| price.currency() == currency);
+                if let Some(sum) = Money::sum(own.copied()) {
+                    let _ = writeln!(text, "  {what}: {sum} at most");
+                }
+            }
+        };
+        let of_sample = self.first().filter_map(|asked| asked.price.as_ref());
+        sums(of_sample.collect(), "the sample in money");
+        let days = self.first().filter_map(|asked| asked.per_day.as_ref());
+        sums(days.filter_map(|day| day.price.as_ref()).collect(), "a day in money");
+        let unpriced: BTreeSet<_> =
+            self.providers.iter().filter_map(|asked| asked.unpriced.as_ref()).collect();
+        for key in unpriced {
+            let _ = writeln!(text, "  in money it is not known: {key} says what a unit costs");
+        }
+    }
+
+    fn first(&self) -> impl Iterator<Item = &Asked> {
+        self.providers.iter().filter(|asked| asked.turn == Turn::First)
+    }
 }
 
 impl Asked {
     fn text(&self, events_per_day: Option<u64>, text: &mut String) {
+        let turn = match self.turn {
+            Turn::First => "first",
+            Turn::Next => "next, if those before it do not know",
+        };
         let _ = writeln!(
             text,
-            "  {}, {}: {}, {} of up to {}, {} at most",
+            "  {}, {turn}: {} of {}, {} of up to {}, {} at most{}",
             self.provider,
             self.groups.join(", "),
             counted(self.addresses, "address", "addresses"),
             counted(self.calls, "call", "calls"),
             self.most_per_call,
-            units(self.units, self.unit)
+            units(self.units, self.unit),
+            in_money(self.price.as_ref()),
         );
-        if let (Some(day), Some(events)) = (self.per_day, events_per_day) {
+        if let (Some(day), Some(events)) = (&self.per_day, events_per_day) {
             let _ = writeln!(
                 text,
-                "    a day of {events} events: about {}, {}, {}",
+                "    a day of {events} events: about {}, {}, {}{}",
                 counted(day.addresses, "address", "addresses"),
                 counted(day.calls, "call", "calls"),
-                units(day.units, self.unit)
+                units(day.units, self.unit),
+                in_money(day.price.as_ref()),
             );
         }
     }
+}
+
+fn in_money(price: Option<&Money>) -> String {
+    price.map_or_else(String::new, |price| format!(" ({price})"))
 }

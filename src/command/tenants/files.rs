@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::command::{Exit, Failure, asking};
 use crate::config::{Config, ProcessEnvironment, TenantFile, load_tenant};
+use crate::resolve::Ttl;
 use crate::resolve::budget::Limits;
 use crate::tenant::{TenantName, TenantPath, tenant_files};
 
@@ -23,17 +24,37 @@ pub(in crate::command) fn tenant_file(config: &Config, name: &str) -> Result<Pat
     })
 }
 
+/// The tenant of this name, with what his file says.
+pub(in crate::command) fn load_named_tenant(
+    config: &Config,
+    name: &str,
+) -> Result<(TenantName, TenantFile), Failure> {
+    let path = tenant_file(config, name)?;
+    let name = TenantName::new(name).map_err(|words| Failure::new(Exit::Usage, words))?;
+    Ok((name, load_tenant(&path, &ProcessEnvironment, config, None)?))
+}
+
 /// The limited budgets of all tenants, as far as their files can be used, by their names in the ledger.
 pub(in crate::command) fn tenants_budgets(config: &Config) -> Vec<(String, Limits)> {
+    usable(config).iter().flat_map(|(name, file)| budgets_of(name, file)).collect()
+}
+
+/// How long what their providers say is used, likewise.
+pub(in crate::command) fn tenants_lives(config: &Config) -> Vec<Ttl> {
+    let files = usable(config);
+    let licences = files.iter().flat_map(|(_, file)| file.providers.licences()).flatten();
+    licences.map(|licence| licence.ttl.clone()).collect()
+}
+
+/// The files that can be used.
+fn usable(config: &Config) -> Vec<(TenantName, TenantFile)> {
     let Some(tenants) = &config.tenants else { return Vec::new() };
-    let mut budgets = Vec::new();
-    for TenantPath { name, path } in tenant_files(&tenants.dir).unwrap_or_default() {
-        let file = load_tenant(&path, &ProcessEnvironment, config, None);
-        if let (Ok(name), Ok(file)) = (name, file) {
-            budgets.extend(budgets_of(&name, &file));
-        }
-    }
-    budgets
+    let files = tenant_files(&tenants.dir).unwrap_or_default().into_iter();
+    let read = |TenantPath { name, path }| {
+        let file = load_tenant(&path, &ProcessEnvironment, config, None).ok()?;
+        Some((name.ok()?, file))
+    };
+    files.filter_map(read).collect()
 }
 
 /// Those of one tenant.

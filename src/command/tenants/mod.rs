@@ -23,7 +23,9 @@ use crate::resolve::{CacheScope, Database, DatabaseSet, Wants};
 use crate::telemetry::{Health, Metrics, ProviderLabels};
 use crate::tenant::{Selector, TenantName, tenant_files};
 
-pub(in crate::command) use files::{tenant_file, tenants_budgets};
+pub(in crate::command) use files::{
+    load_named_tenant, tenant_file, tenants_budgets, tenants_lives,
+};
 
 /// What tenants are served with.
 pub(in crate::command) struct Ground {
@@ -162,7 +164,10 @@ impl Ground {
 
 /// A tenant's own databases, and behind them those of the main configuration. One of his that has the
 /// same name takes the other's place, and so does his table of networks.
-fn with_main(own: Vec<Arc<Database>>, main: &[Arc<Database>]) -> Vec<Arc<Database>> {
+pub(in crate::command) fn with_main(
+    own: Vec<Arc<Database>>,
+    main: &[Arc<Database>],
+) -> Vec<Arc<Database>> {
     let further = main.iter().filter(|one| own.iter().all(|own| own.name() != one.name()));
     let further: Vec<_> = further.cloned().collect();
     own.into_iter().chain(further).collect()

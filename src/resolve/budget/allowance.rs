@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::calendar::Period;
 use super::config::{Limits, PeriodKind};
 use super::forecast::gone_at;
-use super::purse::{Crossed, Purse, Reservation, Reserve};
+use super::purse::{Crossed, Purse, Reservation, Reserve, mark};
 use super::replay::Bound;
 use crate::record::Day;
 
@@ -44,6 +44,8 @@ pub struct Standing {
     /// Units claimed by all processes together and not given back. All of them, where the ledger
     /// does not say.
     pub used: u64,
+    /// The highest of 50, 80, 95 and 100 percent that is reached; 0 before.
+    pub mark: u8,
     /// When nothing will be left at the pace of the last hour; None when it lasts.
     pub gone_at: Option<SystemTime>,
 }
@@ -245,6 +247,7 @@ impl Standing {
             period: bound.period,
             limit: bound.limit,
             used: bound.limit - bound.remaining().min(bound.limit),
+            mark: mark(bound).unwrap_or(0),
             gone_at: gone_at(now, bound, units, span),
         }
     }

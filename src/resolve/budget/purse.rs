@@ -59,6 +59,14 @@ pub struct Crossed {
     pub bound: Bound,
 }
 
+/// The highest of the percentages that is used of a limit, if any is.
+pub(super) fn mark(bound: &Bound) -> Option<u8> {
+    let used = if bound.whole { bound.used } else { bound.limit };
+    let reached =
+        |mark: &&u8| u128::from(used) * 100 >= u128::from(bound.limit) * u128::from(**mark);
+    MARKS.iter().rev().find(reached).copied()
+}
+
 /// Units of one day that nobody has spent.
 #[derive(Clone, Copy, Debug)]
 struct Chunk {
@@ -285,10 +293,7 @@ impl Purse {
         let mut crossed = Vec::new();
         let bounds = self.view.iter().flat_map(|view| view.bounds.iter());
         for bound in bounds {
-            let used = if bound.whole { bound.used } else { bound.limit };
-            let reached =
-                |mark: &&u8| u128::from(used) * 100 >= u128::from(bound.limit) * u128::from(**mark);
-            let Some(percent) = MARKS.iter().rev().find(reached).copied() else { continue };
+            let Some(percent) = mark(bound) else { continue };
             let of = |said: &&mut (PeriodKind, Period, u8)| {
                 (said.0, said.1) == (bound.kind, bound.period)
             };

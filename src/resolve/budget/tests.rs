@@ -355,16 +355,19 @@ fn a_limit_that_is_raised_is_in_force_for_all_when_all_have_raised_it() {
 }
 
 #[test]
-fn each_mark_is_said_once_in_a_period() {
+fn each_mark_is_said_once_in_a_period_and_shown_until_its_end() {
     let (mut books, budget) = alone(limits(Some(100), None));
     let mut new_id = ids(0);
-    let mut said = Vec::new();
+    let (mut said, mut shown) = (Vec::new(), vec![0]);
     for _ in 0..40 {
         if let Reserve::Granted(_) = budget.reserve(5, noon()) {}
         serve(&mut books, noon(), &mut new_id);
         said.extend(books.crossed().into_iter().map(|(_, crossed)| crossed.percent));
+        shown.extend(budget.standings(noon()).iter().map(|standing| standing.mark));
     }
     assert_eq!(said, [50, 80, 95, 100]);
+    shown.dedup();
+    assert_eq!(shown, [0, 50, 80, 95, 100], "and each is shown from then on");
 }
 
 /// What can happen to a fleet.

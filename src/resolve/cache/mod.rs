@@ -16,6 +16,7 @@ mod names;
 mod packing;
 #[cfg(test)]
 mod tests;
+mod ttl;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,10 +29,11 @@ use std::time::Duration;
 use moka::ops::compute::Op;
 use moka::policy::EvictionPolicy;
 
-pub use self::config::{CacheConfig, Life};
+pub use self::config::CacheConfig;
 pub use self::entry::{Entry, Told};
 pub use self::lifetimes::Lifetimes;
 pub(super) use self::packing::unpack;
+pub use self::ttl::{Life, Ttl};
 
 use self::entry::Telling;
 use self::lifetimes::Jitter;
@@ -170,7 +172,7 @@ impl Cache {
             scopes: ScopeNames::new(CacheScope::SHARED_NAME),
             floors: Mutex::default(),
             jitter: Jitter::default(),
-            lifetimes: config.lifetimes(),
+            lifetimes: config.lifetimes(&Ttl::default()),
             stale: config.serve_stale.unwrap_or_default(),
             watchers: RwLock::default(),
             version: AtomicU64::new(0),

@@ -7,10 +7,12 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Api, ProviderConfigError, generic, ipbot, ipgeolocation, ipinfo, unusable, within};
+use super::{
+    Api, ProviderConfigError, UnitPrice, generic, ipbot, ipgeolocation, ipinfo, unusable, within,
+};
 use crate::record::Secret;
-use crate::resolve::OnMiss;
 use crate::resolve::budget::BudgetConfig;
+use crate::resolve::{OnMiss, Ttl};
 
 /// Who may be asked over the network.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -107,6 +109,10 @@ pub struct Licence<'c> {
     pub on_miss: Option<OnMiss>,
     /// What may be spent.
     pub budget: Option<&'c BudgetConfig>,
+    /// What one unit costs in money, where that is written.
+    pub unit_price: Option<&'c UnitPrice>,
+    /// How long what it says is used, as far as the licence has its own say.
+    pub ttl: &'c Ttl,
 }
 
 impl Licence<'_> {
@@ -177,15 +183,21 @@ impl ProvidersConfig {
     }
 }
 
-/// What every licence has: where, how often, what a miss means, and what may be spent.
-pub(super) type Terms<'c> =
-    (Option<&'c String>, &'c Calls, Option<OnMiss>, Option<&'c BudgetConfig>);
+/// What every licence has: see [`Licence`].
+pub(super) struct Terms<'c> {
+    pub(super) base_url: Option<&'c str>,
+    pub(super) calls: &'c Calls,
+    pub(super) on_miss: Option<OnMiss>,
+    pub(super) budget: Option<&'c BudgetConfig>,
+    pub(super) unit_price: Option<&'c UnitPrice>,
+    pub(super) ttl: &'c Ttl,
+}
 
 fn licence<'c, A: Api>(
     name: &'c str,
     api: Result<A, ProviderConfigError>,
     token: Option<&'c Secret>,
-    (base_url, calls, on_miss, budget): Terms<'c>,
+    Terms { base_url, calls, on_miss, budget, unit_price, ttl }: Terms<'c>,
 ) -> Result<Licence<'c>, Refused> {
     let checked = calls.check().and(api).map_err(|error| (name.to_owned(), error))?;
     Ok(Licence {
@@ -193,10 +205,12 @@ fn licence<'c, A: Api>(
         key: format!("providers.{name}"),
         api: Arc::new(checked),
         token,
-        base_url: base_url.map(String::as_str),
+        base_url,
         calls,
         on_miss,
         budget,
+        unit_price,
+        ttl,
     })
 }
 

@@ -10,6 +10,7 @@ pub mod ipgeolocation;
 pub mod ipinfo;
 #[cfg(test)]
 mod matching;
+mod price;
 mod reply;
 
 use std::fmt::Display;
@@ -19,6 +20,7 @@ pub use self::api::{
     Answered, Api, Call, ItemError, Modules, Quota, Reply, Status, TokenPlace, Verdict,
 };
 pub use self::config::{Calls, Licence, ProvidersConfig, Refused};
+pub use self::price::{Money, UnitPrice};
 
 /// Why a provider's section cannot be used: the key below the provider's own, and what is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

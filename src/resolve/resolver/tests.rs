@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use super::super::OnMiss;
-use super::super::cache::{CacheConfig, Learned, Life, Lifetimes, SourceId};
+use super::super::cache::{CacheConfig, Learned, Life, Lifetimes, SourceId, Ttl};
 use super::super::fixtures::{address, bytes_v4, database, groups, resolver, set, wants};
 use super::*;
 use crate::record::{FactGroup, Geo, Privacy};
@@ -50,7 +50,7 @@ fn resolver_of(want: &[&str], set: &Arc<DatabaseSet>, memory_limit_bytes: usize)
 
 /// A cache for the answers of two, where a place lives for some hours.
 fn cache(serve_stale: Option<Duration>) -> Cache {
-    let ttl = [(FactGroup::Geo, Life(HOUR * 10))].into();
+    let ttl = Ttl::Each([(FactGroup::Geo, Life(HOUR * 10))].into());
     let config = CacheConfig { ttl, serve_stale, ..CacheConfig::default() };
     Cache::new(&config, &["first".into(), "second".into()])
 }

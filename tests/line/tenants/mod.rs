@@ -4,4 +4,4 @@
 mod files;
 mod keeping;
 mod serving;
-mod stage;
+pub(crate) mod stage;

@@ -129,6 +129,7 @@ pub(super) fn of(provider: Provider, request: &Request, addresses: &[IpAddr]) ->
         Provider::Ipbot => {
             let body = match addresses {
                 [ipv4, ipv6] => json!({"ipv4": ipv4, "ipv6": ipv6, "verdict": "allow"}),
+                [] => system_of(&request.target),
                 _ => addresses.first().map_or(json!({}), |address| ipbot_of(*address)),
             };
             Answer::json(200, &body)
@@ -155,6 +156,13 @@ fn credits(target: &str) -> u64 {
         _ if include == ["abuse"] && fields == ["abuse"] => 1,
         _ => 1 + 2 * has("security") + has("abuse"),
     }
+}
+
+/// What is said of a system whose number ends the path.
+fn system_of(target: &str) -> Value {
+    let Some(number) = target.strip_prefix("/asn/") else { return json!({}) };
+    json!({"asn": format!("AS{number}"), "org": format!("Holder of {number}"),
+        "country_code": "SE", "registry": "RIPE"})
 }
 
 fn lite_of(address: IpAddr) -> Value {

@@ -6,9 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::record::Secret;
-use crate::resolve::OnMiss;
 use crate::resolve::budget::BudgetConfig;
+use crate::resolve::provider::UnitPrice;
 use crate::resolve::provider::config::{Calls, Terms};
+use crate::resolve::{OnMiss, Ttl};
 
 /// A service that answers over HTTP in JSON. Places in JSON are written as JSON pointers:
 /// `/data/city`; an empty one is the whole.
@@ -50,12 +51,26 @@ pub struct Config {
     /// What it means that it does not know an address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_miss: Option<OnMiss>,
+    /// What one unit that it bills costs in money, such as `0.0004 EUR`: for `estimate` and `explain`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit_price: Option<UnitPrice>,
+    /// How long what it says is used, where that is not as `cache.ttl` has it: one time, or a time
+    /// for each fact group. Where both name a group the shorter holds.
+    #[serde(default, skip_serializing_if = "Ttl::is_empty")]
+    pub ttl: Ttl,
 }
 
 impl Config {
     /// What all licences have alike.
     pub(in crate::resolve::provider) fn terms(&self) -> Terms<'_> {
-        (None, &self.calls, self.on_miss, self.budget.as_ref())
+        Terms {
+            base_url: None,
+            calls: &self.calls,
+            on_miss: self.on_miss,
+            budget: self.budget.as_ref(),
+            unit_price: self.unit_price.as_ref(),
+            ttl: &self.ttl,
+        }
     }
 }
 

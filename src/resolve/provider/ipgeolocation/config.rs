@@ -1,12 +1,14 @@
 //! How a licence of IPGeolocation is configured.
 
 use schemars::JsonSchema;
+use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 
 use crate::record::Secret;
-use crate::resolve::OnMiss;
 use crate::resolve::budget::BudgetConfig;
+use crate::resolve::provider::UnitPrice;
 use crate::resolve::provider::config::{Calls, Terms};
+use crate::resolve::{OnMiss, Ttl};
 
 /// A licence of IPGeolocation, by a key or by a request origin.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -24,6 +26,9 @@ pub struct Config {
     /// The language of the names of places.
     #[serde(default)]
     pub lang: Lang,
+    /// In which format it answers: JSON only.
+    #[serde(default, skip_serializing_if = "Output::is_json")]
+    pub output: Output,
     /// Look host names up in DNS at the moment of asking, which is slow, where `hostname` is wanted.
     #[serde(default)]
     pub live_hostnames: bool,
@@ -42,12 +47,26 @@ pub struct Config {
     /// What it means that it does not know an address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_miss: Option<OnMiss>,
+    /// What one unit that it bills costs in money, such as `0.0004 EUR`: for `estimate` and `explain`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit_price: Option<UnitPrice>,
+    /// How long what it says is used, where that is not as `cache.ttl` has it: one time, or a time
+    /// for each fact group. Where both name a group the shorter holds.
+    #[serde(default, skip_serializing_if = "Ttl::is_empty")]
+    pub ttl: Ttl,
 }
 
 impl Config {
     /// What all licences have alike.
     pub(in crate::resolve::provider) fn terms(&self) -> Terms<'_> {
-        (self.base_url.as_ref(), &self.calls, self.on_miss, self.budget.as_ref())
+        Terms {
+            base_url: self.base_url.as_deref(),
+            calls: &self.calls,
+            on_miss: self.on_miss,
+            budget: self.budget.as_ref(),
+            unit_price: self.unit_price.as_ref(),
+            ttl: &self.ttl,
+        }
     }
 }
 
@@ -60,6 +79,33 @@ pub enum Plan {
     /// Everything, by credits.
     #[default]
     Paid,
+}
+
+/// In which format a provider answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Output {
+    /// JSON.
+    #[default]
+    Json,
+}
+
+impl Output {
+    const fn is_json(&self) -> bool {
+        matches!(self, Self::Json)
+    }
+}
+
+/// By hand, for the sake of who writes `xml`, which the provider has.
+impl<'de> Deserialize<'de> for Output {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "json" => Ok(Self::Json),
+            _ => Err(D::Error::custom(
+                "JSON only: answers in XML are not read; write json, or remove the key",
+            )),
+        }
+    }
 }
 
 /// The languages that there are.

@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::record::Secret;
-use crate::resolve::OnMiss;
 use crate::resolve::budget::BudgetConfig;
+use crate::resolve::provider::UnitPrice;
 use crate::resolve::provider::config::{Calls, Terms};
+use crate::resolve::{OnMiss, Ttl};
 
 /// A licence of IPinfo.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -39,12 +40,26 @@ pub struct Config {
     /// What it means that it does not know an address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_miss: Option<OnMiss>,
+    /// What one unit that it bills costs in money, such as `0.0004 EUR`: for `estimate` and `explain`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit_price: Option<UnitPrice>,
+    /// How long what it says is used, where that is not as `cache.ttl` has it: one time, or a time
+    /// for each fact group. Where both name a group the shorter holds.
+    #[serde(default, skip_serializing_if = "Ttl::is_empty")]
+    pub ttl: Ttl,
 }
 
 impl Config {
     /// What all licences have alike.
     pub(in crate::resolve::provider) fn terms(&self) -> Terms<'_> {
-        (self.base_url.as_ref(), &self.calls, self.on_miss, self.budget.as_ref())
+        Terms {
+            base_url: self.base_url.as_deref(),
+            calls: &self.calls,
+            on_miss: self.on_miss,
+            budget: self.budget.as_ref(),
+            unit_price: self.unit_price.as_ref(),
+            ttl: &self.ttl,
+        }
     }
 }
 
