@@ -232,6 +232,7 @@ fn publish_late_answers(
         topic: TopicTemplate::new(topic),
         stamp: stamp.clone(),
         desk: desk.cloned(),
+        shared: config.cache.topic.is_some(),
         metrics: Arc::clone(metrics),
     };
     Late::start(settings).map(Some).map_err(|error| {

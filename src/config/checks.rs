@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::error::Problem;
+use super::error::{Problem, shown_unknown_key};
 use super::file::{File, Input, Output};
 use super::topics::{Loop, Template, find_loop};
 use super::typed::one_of;
@@ -24,7 +24,9 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
     brokers(&file.kafka.brokers, &mut problems);
     security(&file.kafka.security, &mut problems);
     for (setting, message) in file.kafka.client.problems() {
-        problems.push(Problem::with(&["kafka", "client", &setting], message));
+        let shown = shown_unknown_key(&setting);
+        let known = if message.contains("did you mean") { &setting } else { &shown };
+        problems.push(Problem::with(&["kafka", "client", known], message));
     }
     input(&file.input, &mut problems);
     topics(&file.input, &file.output, &mut problems);

@@ -44,6 +44,14 @@ pub(super) fn shown_key(key: &str) -> String {
     if fits && !key.is_empty() { key.into() } else { "(unreadable key)".into() }
 }
 
+/// A key that is not known here. It is shown if it is made like one of ours, in small letters: what has
+/// digits or capitals or no end may be a token that was written in the place of a key.
+pub(super) fn shown_unknown_key(key: &str) -> String {
+    const LONGEST: usize = 32;
+    let is_word = key.bytes().all(|byte| byte.is_ascii_lowercase() || b"_-.".contains(&byte));
+    if is_word && key.len() <= LONGEST { shown_key(key) } else { "(unknown key)".into() }
+}
+
 /// Writes `input.topics[0]`.
 fn write_key(f: &mut fmt::Formatter<'_>, key: &[String]) -> fmt::Result {
     for (at, step) in key.iter().enumerate() {

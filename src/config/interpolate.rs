@@ -52,6 +52,8 @@ impl Filler<'_> {
         }
         match self.filled(&scalar.text) {
             Ok((text, interpolated)) => {
+                // An empty file of a token is an empty token, and not as if none were named.
+                scalar.plain &= !(text.is_empty() && scalar.text.contains("${file:"));
                 scalar.text = text;
                 scalar.interpolated = interpolated;
             }

@@ -64,6 +64,11 @@ impl Scalar {
     pub(super) fn is_null(&self) -> bool {
         self.plain && matches!(self.text.as_str(), "" | "~" | "null" | "Null" | "NULL")
     }
+
+    /// Whether nothing was written at all.
+    pub(super) fn is_left_out(&self) -> bool {
+        self.plain && !self.interpolated && self.text.is_empty()
+    }
 }
 
 /// A key and its value.

@@ -9,8 +9,11 @@ use serde::de::{
     SeqAccess, Unexpected, VariantAccess, Visitor,
 };
 
-use super::error::{Problem, shown_key};
+use super::error::{Problem, shown_key, shown_unknown_key};
 use super::tree::{Kind, Node, Place, Scalar};
+
+/// Before the name that was meant, by its looks.
+const DID_YOU_MEAN: &str = "did you mean";
 
 /// Reads a `T` from the tree.
 pub(super) fn read<'de, T: serde::Deserialize<'de>>(root: &'de Node) -> Result<T, Problem> {
@@ -56,6 +59,25 @@ impl ReadError {
         self.key.push(shown_key(key));
         self
     }
+
+    /// Of a key that is none here. One that is near to one of ours is shown, as it cannot be a secret.
+    fn of_key(mut self, key: &str, place: Place) -> Self {
+        self.place.get_or_insert(place);
+        let is_near = self.message.contains(DID_YOU_MEAN);
+        self.key.push(if is_near { shown_key(key) } else { shown_unknown_key(key) });
+        self
+    }
+
+    /// Of a key that may be left out and stands there without a value: whoever wrote it meant something.
+    fn of_nothing(mut self) -> Self {
+        let advice = if self.message.starts_with("expected a map") {
+            "; write {} for its defaults, or remove the key"
+        } else {
+            "; write it, or remove the key"
+        };
+        self.message.push_str(advice);
+        self
+    }
 }
 
 impl Display for ReadError {
@@ -82,7 +104,7 @@ impl serde::de::Error for ReadError {
 
     fn unknown_field(field: &str, known: &'static [&'static str]) -> Self {
         match nearest(field, known.iter().copied()) {
-            Some(near) => Self::custom(format_args!("unknown key; did you mean `{near}`?")),
+            Some(near) => Self::custom(format_args!("unknown key; {DID_YOU_MEAN} `{near}`?")),
             None => Self::custom(format_args!("unknown key; known here: {}", one_of(known))),
         }
     }
@@ -90,9 +112,9 @@ impl serde::de::Error for ReadError {
     fn unknown_variant(variant: &str, known: &'static [&'static str]) -> Self {
         let known_names = one_of(known);
         match nearest(variant, known.iter().copied()) {
-            Some(near) => {
-                Self::custom(format_args!("expected one of {known_names}; did you mean `{near}`?"))
-            }
+            Some(near) => Self::custom(format_args!(
+                "expected one of {known_names}; {DID_YOU_MEAN} `{near}`?"
+            )),
             None => Self::custom(format_args!("expected one of {known_names}")),
         }
     }
@@ -112,6 +134,7 @@ impl serde::de::Error for ReadError {
 fn in_words(expected: &dyn Expected) -> String {
     let words = expected.to_string();
     match words.as_str() {
+        "a nonzero u16" | "a nonzero usize" => "a whole number, at least 1".into(),
         "a duration" => "a time such as 500ms, 2s or 1m".into(),
         "parsable string" | "an integer or string" => "a size such as 512 KiB or 8 MiB".into(),
         _ => words,
@@ -231,6 +254,9 @@ impl<'de> Deserializer<'de> for Reader<'de> {
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         match &self.0.kind {
+            Kind::Scalar(scalar) if scalar.is_left_out() => {
+                visitor.visit_some(self).map_err(ReadError::of_nothing)
+            }
             Kind::Scalar(scalar) if scalar.is_null() => visitor.visit_none(),
             _ => visitor.visit_some(self),
         }
@@ -318,7 +344,7 @@ impl<'de> MapAccess<'de> for Entries<'de> {
     ) -> Result<Option<K::Value>, ReadError> {
         let Some(entry) = self.entries.get(self.at) else { return Ok(None) };
         let key: StrDeserializer<'de, ReadError> = entry.key.as_str().into_deserializer();
-        seed.deserialize(key).map(Some).map_err(|error| error.inside(&entry.key, entry.key_place))
+        seed.deserialize(key).map(Some).map_err(|error| error.of_key(&entry.key, entry.key_place))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, ReadError> {

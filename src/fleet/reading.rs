@@ -10,9 +10,6 @@ use super::log::{ONLY, written_at};
 use crate::kafka::{Fault, Onlooker, Stretch};
 use crate::resolve::budget::{Entry, Replay, Unreadable};
 
-/// How long the brokers may be silent.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// What stands in the ledger.
 #[derive(Debug)]
 pub struct Found {
@@ -22,15 +19,20 @@ pub struct Found {
     pub unreadable: u64,
 }
 
-/// Reads the topic from its beginning to where it ends now. Blocks.
-pub fn read_all(client: &ClientConfig, topic: &str) -> Result<Found, LedgerError> {
+/// Reads the topic from its beginning to where it ends now. Blocks, while the brokers are silent for at
+/// most `patience`.
+pub fn read_all(
+    client: &ClientConfig,
+    topic: &str,
+    patience: Duration,
+) -> Result<Found, LedgerError> {
     let silent = |fault: Fault| match fault.code() {
         Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => {
             LedgerError::Missing { topic: topic.into() }
         }
         _ => LedgerError::Silent { topic: topic.into(), fault },
     };
-    let mut onlooker = Onlooker::new(client, topic, PATIENCE)?;
+    let mut onlooker = Onlooker::new(client, topic, patience)?;
     let Stretch { begin, end, .. } = onlooker.stretch(ONLY).map_err(silent)?;
     let mut found = Found { replay: Replay::new(), unreadable: 0 };
     if begin.0 >= end.0 {

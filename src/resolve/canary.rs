@@ -105,7 +105,7 @@ mod tests {
         ] {
             let error = agrees(address, field, expected).unwrap_err();
             assert!(error.to_string().contains(found), "{error}");
-            assert!(!error.to_string().contains(address), "no address where it may be logged");
+            assert!(error.to_string().contains(address), "it is of the configuration: {error}");
         }
     }
 }

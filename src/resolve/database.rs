@@ -388,13 +388,13 @@ pub enum DatabaseError {
     },
     /// An address of which something is known for certain has another fact in it.
     #[error(
-        "database {name}: a canary says otherwise: {field} is {found}, expected {expected}; fetch the \
-         file again, or change `canaries` if the world has changed"
+        "database {name}: the canary {address} says otherwise: {field} is {found}, expected {expected}; fetch \
+         the file again, or change `canaries` if the world has changed"
     )]
     Canary {
         /// The database.
         name: Arc<str>,
-        /// Of which address; not in the text, which may be logged.
+        /// Of which address. It is in the text: it is of the configuration, and of no record.
         address: IpAddr,
         /// The field, as `want` names it.
         field: String,

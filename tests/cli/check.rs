@@ -133,3 +133,37 @@ fn a_path_that_no_event_can_be_read_by_is_refused_before_anything_runs() {
         assert!(ended.err.contains("is no part of a path; write member names"), "{}", ended.err);
     }
 }
+
+#[test]
+fn columns_of_the_own_networks_that_nobody_wants_are_named() {
+    let folder = Folder::new();
+    let table =
+        folder.file("n.csv", "network,company.name,geo.city_name,as.number\n10.0.0.0/8,A,B,7\n");
+    let config =
+        |want: &str| folder.config("a:1", "logs", &format!("want: [{want}]\nnetworks: {table}"));
+    let said = |want: &str| ipstamp(&["check", "--offline", "-c", &config(want)], b"").out;
+    let warned = said("geo, as");
+    let expected = "warning  networks: it has company, which nobody wants, so that it is not written\n         \
+                    > add company to want, or take the columns away";
+    assert!(warned.contains(expected), "{warned}");
+    let content = said("geo, as, company");
+    assert!(!content.contains("nobody wants"), "{content}");
+}
+
+#[test]
+fn what_inputs_that_are_not_there_yet_would_be_written_to_is_named_too() {
+    let folder = Folder::new();
+    let cluster = MockCluster::new(1).unwrap();
+    let brokers = cluster.bootstrap_servers();
+    let ended = ipstamp(&["check", "-c", &folder.config(&brokers, "logs.new", "")], b"");
+    assert_eq!(ended.code, 1, "{}{}", ended.out, ended.err);
+    let create = format!("         > kafka-topics --bootstrap-server {brokers} --create --topic");
+    for line in [
+        "missing  input logs.new: no such topic".to_owned(),
+        "missing  output logs.new.enriched: no such topic".to_owned(),
+        format!("{create} logs.new.enriched --partitions 1 --replication-factor 1"),
+        "missing  dead letters dead: no such topic".to_owned(),
+    ] {
+        assert!(ended.out.lines().any(|said| said == line), "{line}\nis not in\n{}", ended.out);
+    }
+}

@@ -133,3 +133,15 @@ fn a_database_that_is_not_there_ends_every_command_with_the_same_code() {
         assert_eq!(ended.code, 78, "{arguments:?}: {}", ended.err);
     }
 }
+
+#[test]
+fn a_quota_where_nothing_is_limited_does_not_wait_for_brokers() {
+    let folder = Folder::new();
+    // Port 1 is nobody's.
+    let config = folder.config("127.0.0.1:1", "logs", "");
+    let begun = std::time::Instant::now();
+    let ended = ipstamp(&["quota", "-c", &config], b"");
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    assert!(ended.err.contains("no provider here has a limited budget"), "{}", ended.err);
+    assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+}

@@ -140,6 +140,39 @@ fn what_is_wrong_is_said_with_its_place_its_key_and_a_remedy() {
         ),
         ("cache: {ttl: {geo: 0s}}", "cache.ttl.geo: every sighting would be asked for anew"),
         ("cache: {ttl: {goe: 1h}}", "goe"),
+        ("cache: {ttl: 0s}", "cache.ttl: every sighting would be asked for anew"),
+        (
+            "cache: {ttl: [1h]}",
+            "cache.ttl: expected a time such as 24h, or one for each fact group",
+        ),
+        ("cache: {ttl: soon}", "4:14 cache.ttl: expected a time"),
+        ("cache: {ttl: {geo: soon}}", "4:20 cache.ttl.geo: expected a time"),
+        (
+            "providers: {ipbot: {ttl: {geo: 0s}}}",
+            "providers.ipbot.ttl.geo: every sighting would be asked for anew",
+        ),
+        (
+            "providers: {generic: {own: {url: 'https://a.b/{ip}', fields: {geo.city_name: /c}, ttl: 0s}}}",
+            "providers.generic.own.ttl: every sighting would be asked for anew",
+        ),
+        (
+            "providers: {ipbot: {unit_price: 4}}",
+            "providers.ipbot.unit_price: expected an amount and a currency, such as 0.0004 EUR",
+        ),
+        (
+            "providers: {ipgeolocation: {token: t, budget: none, output: xml}}",
+            "providers.ipgeolocation.output: JSON only: answers in XML are not read",
+        ),
+        // Nothing, where something was meant.
+        ("networks:", "4:9 networks: expected text, found nothing; write it, or remove the key"),
+        ("tenants:", "found nothing; write {} for its defaults, or remove the key"),
+        ("database_store:", "4:15 database_store: expected a map of keys (dir, keep, max_age), fo"),
+        ("workers:", "4:8 workers: expected a whole number from 0 to 65535, found nothing; write"),
+        (
+            "providers: {ipbot: }",
+            "providers.ipbot: expected a map of keys (token, plan, base_url, calls",
+        ),
+        ("providers:", "4:10 providers: expected a map of keys"),
         ("cache: {size: 1 KiB}", "cache.size: hardly anything could be kept"),
         ("cache: {topic: logs}", "cache.topic: input.topics would read it"),
         ("cache: {topic: stamped}", "cache.topic: records go there"),
@@ -167,7 +200,10 @@ fn what_is_wrong_is_said_with_its_place_its_key_and_a_remedy() {
         ),
         ("databases: [{path: a/x.mmdb}, {path: b/x.mmdb}]", "databases[1].path: another database"),
         ("database_store: {dir: ''}", "4:18 database_store.dir: the path names no folder"),
-        ("database_store: {dir: a, keep: 0}", "4:32 database_store.keep: expected a"),
+        (
+            "database_store: {dir: a, keep: 0}",
+            "4:32 database_store.keep: expected a whole number, at least 1",
+        ),
         ("networks: ''", "4:1 networks: the path names no file"),
         ("database_watch: 0s", "4:1 database_watch: there would be no end of looking"),
         (
@@ -454,6 +490,14 @@ workers: ${N}
 }
 
 #[test]
+fn an_empty_file_is_an_empty_token_and_not_as_if_none_were_named() {
+    let environment = Table { files: HashMap::from([("/t", "\n")]), ..Table::default() };
+    let text = with("providers:\n  ipbot:\n    token: ${file:/t}\n");
+    let file = parse(text.as_bytes(), &environment).map_err(|problems| said(&problems)).unwrap();
+    assert_eq!(file.providers.ipbot.unwrap().token.unwrap().expose(), "");
+}
+
+#[test]
 fn a_quoted_value_stays_text_after_it_was_put_in() {
     let environment = Table { variables: HashMap::from([("N", "3")]), files: HashMap::new() };
     let said = refused(&with("workers: \"${N}\""), &environment);
@@ -530,6 +574,13 @@ fn no_error_repeats_a_secret_or_a_value_beside_it() {
         "input: {topics: [a], group: g, start: c4n4ry-T0ken}".into(),
         "input: {topics: ['^(${SECRET}'], group: g}".into(),
         "output: {topic: '{x}${SECRET}'}".into(),
+        // In the place of a key.
+        "c4n4ry-T0ken: x".into(),
+        "c4n4ry-T0ken:".into(),
+        "providers: {ipinfo: {c4n4ry-T0ken: }}".into(),
+        "providers: {c4n4ry-T0ken: {}}".into(),
+        "order: {c4n4ry-T0ken: [a]}".into(),
+        kafka("client: {c4n4ry-T0ken: x}"),
         "password: \"c4n4ry-T0ken".into(),
         "password: c4n4ry-T0ken: x: y".into(),
     ];

@@ -171,3 +171,41 @@ fn a_process_does_not_wait_for_the_topic_and_uses_it_when_it_is_there() {
         (1..=number).any(|number| two.knows(CacheScope::SHARED, address(number)))
     });
 }
+
+/// Scenario: a process reads a topic with answers of its own and of a tenant that it does not know; then
+/// tenants come that have none there, then the one who has, by whom further answers are given meanwhile.
+/// Guarantees: whoever has none costs no reading; of him who has, his answers are known from then on, and
+/// what stands before them is not read again.
+#[test]
+fn a_tenant_who_comes_costs_no_reading_of_what_is_not_his() {
+    let _turn = turn::together();
+    let Some(brokers) = broker::shared() else { return };
+    Client::new(brokers).create_topic("answers-coming", 1, KEPT);
+    let other = Process::start(brokers, "answers-coming", &["acme"]);
+    for number in 0..20 {
+        other.is_told(CacheScope::SHARED, address(number));
+    }
+    until("the shared are written", seconds(30), || other.counted("written") == 40);
+    other.is_told(tenant(&other), address(100));
+    until("the tenant's is written", seconds(30), || other.counted("written") == 42);
+
+    let reads = Process::start(brokers, "answers-coming", &[]);
+    until("it has read them", seconds(30), || reads.counted("foreign") == 2);
+    let all = |process: &Process| {
+        ["read", "known", "foreign"].map(|result| process.counted(result)).iter().sum::<u64>()
+    };
+    assert_eq!((reads.counted("read"), all(&reads)), (40, 42));
+    for name in ["new", "another"] {
+        reads.cache.scope(name);
+    }
+    other.is_told(CacheScope::SHARED, address(50));
+    until("it reads on", seconds(30), || reads.knows(CacheScope::SHARED, address(50)));
+    assert_eq!(all(&reads), 44, "nothing was read twice");
+    let acme = tenant(&reads);
+    until("his answers are known", seconds(30), || reads.knows(acme, address(100)));
+    other.is_told(tenant(&other), address(101));
+    until("those that come are, too", seconds(30), || reads.knows(acme, address(101)));
+    assert_eq!(all(&reads), 44 + 4 + 2, "from his first on, and not from the beginning");
+    other.answers.stop();
+    reads.answers.stop();
+}

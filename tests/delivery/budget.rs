@@ -310,7 +310,7 @@ fn until_granted(budget: &Budget, units: u64) {
 
 /// What the ledger says is left of the budget.
 fn remaining(brokers: &str, topic: &str) -> u64 {
-    let Found { replay, .. } = read_all(&kafka(brokers), topic).unwrap();
+    let Found { replay, .. } = read_all(&kafka(brokers), topic, seconds(10)).unwrap();
     replay.remaining(LICENCE, monthly(BUDGET), Day::of(SystemTime::now()))
 }
 

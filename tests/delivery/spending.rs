@@ -149,7 +149,7 @@ fn processes_of_two_groups_keep_to_one_budget_when_one_of_them_is_killed() {
     let asked = provider.addresses_asked() as u64;
     let mut kafka = ClientConfig::new();
     kafka.set("bootstrap.servers", brokers);
-    let Found { replay, .. } = read_all(&kafka, LEDGER).unwrap();
+    let Found { replay, .. } = read_all(&kafka, LEDGER, seconds(10)).unwrap();
     let used = BUDGET - replay.remaining(LICENCE, limits(), Day::of(SystemTime::now()));
     let inputs = client.read(INPUT);
     let mut enriched = 0;

@@ -201,3 +201,43 @@ fn a_topic_that_is_missing_costs_the_late_answers_and_nothing_else() {
     assert_eq!(stage.out().len(), 50);
     worker.stop();
 }
+
+/// Scenario: two processes of two groups share answers; the provider of the one is switched off, and the
+/// other's answers after both have published the record.
+/// Guarantees: what the other is told comes late for the record that left here, once, as if it had been
+/// asked here; for a record that the other was asked for in time nothing comes.
+#[test]
+fn what_another_process_was_told_comes_late_for_the_record_that_left_here() {
+    let _turn = turn::together();
+    let Some(brokers) = broker::shared() else { return };
+    let [mut off, mut on] = ["late-off", "late-on"].map(|name| Stage::new(brokers, name));
+    off.client.create_topic("late-answers", 1, &[("cleanup.policy", "compact")]);
+    off.settings.more = off.settings.more.replace("url:", "token: '', url:");
+    for stage in [&mut off, &mut on] {
+        stage.settings.more += "cache: {topic: late-answers}\n";
+        stage.client.write(&stage.input, [event(Some("k"), 1, 2)]);
+    }
+    let workers = [&off, &on].map(|stage| Worker::start(&stage.settings));
+    for (stage, worker) in [&off, &on].iter().zip(&workers) {
+        stage.settle(worker);
+    }
+    let reasons: Vec<_> =
+        [&off, &on].map(|stage| json_of(&stage.out()[0])["ipstamp"]["reason"].clone()).into();
+    assert_eq!(reasons, ["disabled", "deadline"]);
+    on.double.open();
+    for (stage, worker) in [&off, &on].iter().zip(&workers) {
+        stage.until_late(worker, 2);
+        let mut cities: Vec<_> = stage.client.read(&stage.late).iter().map(json_of).collect();
+        cities.sort_by_key(|value| value["ipstamp"]["addresses"][0]["ip"].to_string());
+        let cities =
+            cities.iter().map(|value| &value["ipstamp"]["addresses"][0]["geo"]["city_name"]);
+        assert_eq!(cities.collect::<Vec<_>>(), [&city(address(1)), &city(address(2))]);
+    }
+    assert!(off.double.asked().is_empty(), "{}", workers[0].whole_log());
+    // What is known in time has left with it.
+    off.client.write(&off.input, [event(Some("k"), 2, 1)]);
+    off.settle(&workers[0]);
+    assert_eq!(json_of(&off.out()[1])["ipstamp"]["outcome"], "enriched");
+    workers.into_iter().for_each(Worker::stop);
+    assert_eq!(off.client.count(&off.late), 2);
+}

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use super::report::Report;
 use crate::command::databases::key;
+use crate::command::tenants::usable_tenants;
 use crate::config::Config;
 use crate::database::{open_networks, stem, verify};
 use crate::kafka::Security;
@@ -53,6 +54,12 @@ fn databases(config: &Config, now: SystemTime, report: &mut Report) {
     let networks = config.networks.as_deref();
     let covered = covered_by(networks, &config.databases, &config.order, "", Some(now), report);
     let covered = covered.or(super::providers::cover(&config.providers, &config.order));
+    // A tenant without a table of his own has this one.
+    let tenants = usable_tenants(config);
+    let without = tenants.iter().filter(|(_, file)| file.networks.is_none());
+    let theirs = without.filter_map(|(_, file)| file.want.as_deref());
+    let wanted: Vec<&[Want]> = std::iter::once(&config.want[..]).chain(theirs).collect();
+    unwanted_columns(networks, "", &wanted, report);
     let needed = config.tenants.is_none();
     want(&Answering { wanted: &config.want, prefix: "", covered, needed }, report);
 }
@@ -158,6 +165,27 @@ fn judge(subject: &str, database: &Database, now: SystemTime, report: &mut Repor
         report.warning(subject, format!("{found}; {days} days old"), remedy);
     } else {
         report.ok(subject, found);
+    }
+}
+
+/// Says which columns of a table of networks are not wanted by anybody whose records it is asked for.
+pub(super) fn unwanted_columns(
+    networks: Option<&Path>,
+    prefix: &str,
+    wanted: &[&[Want]],
+    report: &mut Report,
+) {
+    // One that cannot be read was said.
+    let Some(Ok(table)) = networks.map(open_networks) else { return };
+    let wants = wanted.iter().filter_map(|wanted| Wants::new(wanted).ok());
+    let wanted = wants.fold(GroupSet::EMPTY, |all, wants| all.or(wants.groups()));
+    let unwanted = table.covers().without(wanted);
+    if !unwanted.is_empty() {
+        report.warning(
+            format!("{prefix}networks"),
+            format!("it has {}, which nobody wants, so that it is not written", joined(unwanted)),
+            format!("add {} to want, or take the columns away", joined(unwanted)),
+        );
     }
 }
 

@@ -24,6 +24,15 @@ pub(super) fn inputs(config: &Config, cluster: &Cluster) -> Vec<String> {
     present.map(|(name, _)| name.clone()).filter(|name| config.reads(name)).collect()
 }
 
+/// The same with those that are named and not there yet: what they would be written to is known.
+pub(super) fn inputs_to_come(config: &Config, cluster: &Cluster) -> Vec<String> {
+    let mut inputs = inputs(config, cluster);
+    let absent = |name: &&str| matches!(cluster.topics.get(*name), None | Some(Topic::Absent));
+    let to_come = config.consume.topics.exact().filter(absent).map(str::to_owned);
+    inputs.extend(to_come.collect::<Vec<_>>());
+    inputs
+}
+
 /// The topics that it would write to, each with the inputs that feed it and what it is for.
 pub(super) fn outputs(config: &Config, inputs: &[String]) -> BTreeMap<String, Feed> {
     let mut outputs: BTreeMap<String, Feed> = BTreeMap::new();
@@ -122,8 +131,9 @@ pub(super) fn judge(config: &Config, replicas: u16, workers: u16, cluster: &Clus
     report.ok("brokers", format!("{brokers} {noun}"));
     let inputs = inputs(config, cluster);
     judge_inputs(config, cluster, &inputs, &commands, &mut report);
-    judge_outputs(config, cluster, &inputs, &commands, &mut report);
-    judge_rights(config, cluster, &inputs, &commands, &mut report);
+    let to_come = inputs_to_come(config, cluster);
+    judge_outputs(config, cluster, &to_come, &commands, &mut report);
+    judge_rights(config, cluster, &to_come, &commands, &mut report);
     judge_members(config, cluster, &inputs, replicas, workers, &mut report);
     report
 }
@@ -233,7 +243,7 @@ fn judge_outputs(
                 report.missing(
                     subject,
                     "no such topic",
-                    commands.create(&name, most, replication.unwrap_or(1)),
+                    commands.create(&name, most, replication.unwrap_or(cluster.brokers.min(3))),
                 );
             }
         }

@@ -82,7 +82,7 @@ fn ask(config: &Config, args: &CheckArgs, report: &mut Report) -> Result<(), Sil
     let mut cluster = asker.topics()?;
     let exact = config.consume.topics.exact().map(str::to_owned);
     asker.add(&exact.collect::<Vec<_>>(), &mut cluster)?;
-    let inputs = judge::inputs(config, &cluster);
+    let inputs = judge::inputs_to_come(config, &cluster);
     let outputs = judge::outputs(config, &inputs);
     let names: Vec<_> = inputs.iter().chain(outputs.keys()).cloned().collect();
     asker.add(&names, &mut cluster)?;

@@ -3,7 +3,7 @@
 
 use std::time::SystemTime;
 
-use super::files::{Answering, covered_by, want};
+use super::files::{Answering, covered_by, unwanted_columns, want};
 use super::providers;
 use super::report::Report;
 use crate::command::Failure;
@@ -94,6 +94,7 @@ fn one(
     let covered = [own, main, asked].into_iter().chain(lent).fold(GroupSet::EMPTY, GroupSet::or);
     let wanted = file.want.as_ref().unwrap_or(&config.want);
     want(&Answering { wanted, prefix: &prefix, covered, needed: true }, report);
+    unwanted_columns(networks, &prefix, &[wanted], report);
     providers::each(providers, &prefix, offline, report)
 }
 

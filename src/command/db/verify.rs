@@ -7,9 +7,9 @@ use serde_json::json;
 
 use crate::command::output::{Format, print};
 use crate::command::{Exit, Failure, Source};
-use crate::database::{OpenError, verify as verified};
+use crate::database::verify as verified;
 use crate::record::{Day, FactGroup};
-use crate::resolve::{DatabaseConfig, DatabaseError};
+use crate::resolve::DatabaseConfig;
 
 /// Read files whole, as `run` does before it puts one in force
 #[derive(Debug, Args)]
@@ -51,7 +51,7 @@ pub(super) fn verify(source: &Source, args: &VerifyArgs) -> Result<Exit, Failure
             (Ok(_), Format::Json) => format!("{}\n", json!({"path": path, "usable": true})),
             (Err(error), format) => {
                 exit = Exit::Findings;
-                let text = in_full(&error);
+                let text = error.to_string();
                 match format {
                     Format::Text => format!("refused  {text}\n"),
                     Format::Json => {
@@ -67,14 +67,4 @@ pub(super) fn verify(source: &Source, args: &VerifyArgs) -> Result<Exit, Failure
         print(line.as_bytes())?;
     }
     Ok(exit)
-}
-
-/// With the canary's address, which is not said where it may be logged.
-fn in_full(error: &OpenError) -> String {
-    if let OpenError::Refused { source, .. } = error
-        && let DatabaseError::Canary { address, .. } = source.as_ref()
-    {
-        return format!("{error} (the canary {address})");
-    }
-    error.to_string()
 }

@@ -5,7 +5,7 @@ mod providers;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use rdkafka::error::RDKafkaErrorCode as Code;
@@ -20,6 +20,11 @@ use crate::fleet::{Found, LedgerError, read_all};
 use crate::kafka::Fault;
 use crate::record::Day;
 use crate::resolve::budget::{Bound, Limits, PeriodKind, Replay, clock_time, gone_at};
+
+/// How long the brokers may be silent.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The same where nothing here is in their ledger.
+const SHORT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Say what of each licence's budget is used, and what is left by the provider's count
 #[derive(Debug, Args)]
@@ -71,11 +76,12 @@ struct Printed<'q> {
 pub(super) fn quota(source: &Source, args: &QuotaArgs) -> Result<Exit, Failure> {
     let config = Config::from(source.load()?);
     let budgets = [config.budgets.clone(), tenants_budgets(&config)].concat();
-    let found = match read_all(&config.kafka.client(), &config.ledger.topic) {
-        Err(LedgerError::Missing { .. }) if budgets.is_empty() => {
+    let patience = if budgets.is_empty() { SHORT_PATIENCE } else { PATIENCE };
+    let found = match read_all(&config.kafka.client(), &config.ledger.topic, patience) {
+        Err(LedgerError::Missing { .. } | LedgerError::Silent { .. }) if budgets.is_empty() => {
             say(
-                "no provider here has a limited budget, so there is no ledger to read; one is set with \
-                 providers.NAME.budget",
+                "no provider here has a limited budget, and there is no ledger that can be read; a budget \
+                 is set with providers.NAME.budget",
             );
             Found { replay: Replay::new(), unreadable: 0 }
         }
@@ -149,7 +155,7 @@ fn text(quotas: &[Quota], now: SystemTime) -> String {
             _ if !quota.known => "spent: the ledger does not go back so far".into(),
             _ if quota.remaining == 0 => format!("spent until {}", quota.end),
             Some(at) => {
-                let gone = UNIX_EPOCH + std::time::Duration::from_secs(at);
+                let gone = UNIX_EPOCH + Duration::from_secs(at);
                 format!("gone at {}", clock_time(gone, now))
             }
             None => "lasts".into(),
@@ -187,8 +193,6 @@ fn failure(error: LedgerError) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use uuid::Uuid;
 
     use super::*;

@@ -36,18 +36,18 @@ pub(in crate::command) fn load_named_tenant(
 
 /// The limited budgets of all tenants, as far as their files can be used, by their names in the ledger.
 pub(in crate::command) fn tenants_budgets(config: &Config) -> Vec<(String, Limits)> {
-    usable(config).iter().flat_map(|(name, file)| budgets_of(name, file)).collect()
+    usable_tenants(config).iter().flat_map(|(name, file)| budgets_of(name, file)).collect()
 }
 
 /// How long what their providers say is used, likewise.
 pub(in crate::command) fn tenants_lives(config: &Config) -> Vec<Ttl> {
-    let files = usable(config);
+    let files = usable_tenants(config);
     let licences = files.iter().flat_map(|(_, file)| file.providers.licences()).flatten();
     licences.map(|licence| licence.ttl.clone()).collect()
 }
 
 /// The files that can be used.
-fn usable(config: &Config) -> Vec<(TenantName, TenantFile)> {
+pub(in crate::command) fn usable_tenants(config: &Config) -> Vec<(TenantName, TenantFile)> {
     let Some(tenants) = &config.tenants else { return Vec::new() };
     let files = tenant_files(&tenants.dir).unwrap_or_default().into_iter();
     let read = |TenantPath { name, path }| {

@@ -7,6 +7,7 @@
 //! ask for in the same instant is paid for twice.
 
 mod clear;
+mod passed;
 mod reader;
 mod topic;
 mod wire;

@@ -1,14 +1,17 @@
 //! Reads the answers topic from its beginning and follows it.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
+use rdkafka::metadata::MetadataPartition;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::{ClientContext, Offset};
 
+use super::passed::{Passed, Places};
 use super::wire::{self, Damaged};
 use super::{AnswersSettings, client};
 use crate::kafka::is_end;
@@ -56,18 +59,24 @@ pub(super) fn follow(
     stopping: &AtomicBool,
 ) {
     let stops = || stopping.load(Ordering::Acquire);
-    let (mut said, mut behind) = (false, 0);
+    let (mut said, mut behind) = (false, BTreeSet::new());
     let mut next_look = Instant::now();
     let start = Instant::now();
     let mut adopted: u64 = 0;
-    let mut scopes = settings.cache.scopes();
+    let mut known = Known::of(settings);
+    let mut passed = Passed::default();
     while !stops() {
-        if settings.cache.scopes() != scopes && behind == 0 {
-            // What was passed over as nobody's is somebody's now: it is read again from the beginning.
-            scopes = settings.cache.scopes();
-            next_look = Instant::now();
+        if behind.is_empty() && Known::of(settings) != known {
+            known = Known::of(settings);
+            // What was passed over as nobody's may be somebody's now.
+            let from = passed.take(|scope| settings.cache.known_scope(scope).is_some());
+            match read_again(consumer, &settings.topic, &from) {
+                Ok(()) => behind.extend(from.into_keys()),
+                // From the beginning, then.
+                Err(_) => next_look = Instant::now(),
+            }
         }
-        if behind == 0 && next_look <= Instant::now() {
+        if behind.is_empty() && next_look <= Instant::now() {
             next_look = Instant::now() + LOOK_AGAIN;
             match begin(consumer, &settings.topic) {
                 Ok(partitions) => (behind, next_look) = (partitions, far_away()),
@@ -83,13 +92,15 @@ pub(super) fn follow(
         match consumer.poll(ROUND) {
             Some(Ok(message)) => {
                 let taken = take(settings, message.key(), message.payload());
-                adopted += u64::from(taken == Ok("read"));
-                let result = taken.unwrap_or("damaged");
+                if let Ok(Taken { foreign: Some(scope), .. }) = taken {
+                    passed.note(scope, message.partition(), message.offset());
+                }
+                let result = taken.map_or("damaged", |taken| taken.result);
+                adopted += u64::from(result == "read");
                 settings.metrics.answers.get_or_create(&ResultLabels { result }).inc();
             }
-            Some(Err(KafkaError::PartitionEOF(_))) if behind > 0 => {
-                behind -= 1;
-                if behind == 0 {
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                if behind.remove(&partition) && behind.is_empty() {
                     tracing::info!(
                         topic = settings.topic,
                         answers = adopted,
@@ -108,8 +119,8 @@ fn far_away() -> Instant {
     Instant::now() + Duration::from_secs(u64::from(u32::MAX))
 }
 
-/// Begins at the beginning of each partition, and says how many there are.
-fn begin(consumer: &BaseConsumer<Saying>, topic: &str) -> Result<usize, KafkaError> {
+/// Begins at the beginning of each partition, and says which there are.
+fn begin(consumer: &BaseConsumer<Saying>, topic: &str) -> Result<BTreeSet<i32>, KafkaError> {
     let metadata = consumer.fetch_metadata(Some(topic), PATIENCE)?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     let unknown = rdkafka::error::RDKafkaErrorCode::UnknownTopicOrPartition;
@@ -122,48 +133,98 @@ fn begin(consumer: &BaseConsumer<Saying>, topic: &str) -> Result<usize, KafkaErr
         list.add_partition_offset(topic, partition.id(), Offset::Beginning)?;
     }
     consumer.assign(&list)?;
-    Ok(found.partitions().len())
+    Ok(found.partitions().iter().map(MetadataPartition::id).collect())
+}
+
+/// Reads on from these places, where there are any.
+fn read_again(
+    consumer: &BaseConsumer<Saying>,
+    topic: &str,
+    from: &Places,
+) -> Result<(), KafkaError> {
+    from.iter().try_for_each(|(partition, offset)| {
+        consumer.seek(topic, *partition, Offset::Offset(*offset), PATIENCE)
+    })
+}
+
+/// Whose answers are taken: it only grows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Known {
+    scopes: usize,
+    sources: usize,
+}
+
+impl Known {
+    fn of(settings: &AnswersSettings) -> Self {
+        let cache = &settings.cache;
+        Self { scopes: cache.scopes(), sources: cache.sources().len() }
+    }
+}
+
+/// What came of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Taken<'a> {
+    /// The label in metrics.
+    result: &'static str,
+    /// Its scope, where that is nobody's here, or where nobody here asks who has said some of it.
+    foreign: Option<&'a str>,
+}
+
+impl<'a> Taken<'a> {
+    const KNOWN: Self = Self { result: "known", foreign: None };
+
+    fn foreign(scope: &'a str) -> Self {
+        Self { result: "foreign", foreign: Some(scope) }
+    }
 }
 
 /// Forgets what was told of a scope before somebody has cleared it.
-fn clear(
+fn clear<'a>(
     settings: &AnswersSettings,
-    scope: &str,
+    scope: &'a str,
     value: Option<&[u8]>,
-) -> Result<&'static str, Damaged> {
-    let Some(value) = value else { return Ok("known") };
+) -> Result<Taken<'a>, Damaged> {
+    let Some(value) = value else { return Ok(Taken::KNOWN) };
     let at = wire::read_cleared(value)?;
-    let Some(known) = settings.cache.known_scope(scope) else { return Ok("foreign") };
+    let Some(known) = settings.cache.known_scope(scope) else { return Ok(Taken::foreign(scope)) };
     if !settings.cache.clear_before(known, at) {
-        return Ok("known");
+        return Ok(Taken::KNOWN);
     }
     tracing::info!(scope, "answers of this scope were cleared; they are asked for anew");
-    Ok("cleared")
+    Ok(Taken { result: "cleared", foreign: None })
 }
 
 /// Keeps what is new in a record, and says what came of it.
-fn take(
+fn take<'a>(
     settings: &AnswersSettings,
-    key: Option<&[u8]>,
+    key: Option<&'a [u8]>,
     value: Option<&[u8]>,
-) -> Result<&'static str, Damaged> {
+) -> Result<Taken<'a>, Damaged> {
     let key = key.ok_or(Damaged)?;
     if let Some(scope) = wire::read_cleared_key(key) {
         return clear(settings, scope, value);
     }
-    let (scope, address, group) = wire::read_key(key)?;
+    let (name, address, group) = wire::read_key(key)?;
     // A tombstone: somebody has tidied up.
-    let Some(value) = value else { return Ok("known") };
+    let Some(value) = value else { return Ok(Taken::KNOWN) };
     let words = wire::read_value(value)?;
     let (cache, now) = (&settings.cache, Moment::now());
-    let Some(scope) = cache.known_scope(scope) else { return Ok("foreign") };
-    let mut any = false;
+    let Some(scope) = cache.known_scope(name) else { return Ok(Taken::foreign(name)) };
+    let (mut any, mut strange) = (false, false);
     for word in words {
         let facts = word.facts(group)?;
-        let Some(source) = cache.source(&word.by) else { continue };
+        let Some(source) = cache.source(&word.by) else {
+            strange = true;
+            continue;
+        };
         let (retrieved, end, closes) = (word.at, word.until, word.closes);
         let adopted = Adopted { source, retrieved, end, group, closes, facts };
         any |= cache.adopt(scope, address, &adopted, now);
     }
-    Ok(if any { "read" } else { "known" })
+    let result = match (any, strange) {
+        (true, _) => "read",
+        (false, true) => "foreign",
+        (false, false) => "known",
+    };
+    Ok(Taken { result, foreign: strange.then_some(name) })
 }

@@ -44,6 +44,8 @@ pub struct LateSettings {
     pub stamp: StampSettings,
     /// Who asks providers for these, if anybody does.
     pub desk: Option<Desk>,
+    /// Whether answers also come from other processes, so that what nobody asks here may come.
+    pub shared: bool,
     /// Where it is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -108,7 +110,7 @@ impl Late {
         let (send, lefts) = sync_channel(MOST_WAITING);
         let leavers = Leavers { send, metrics: Arc::clone(&settings.metrics) };
         let stopping = Arc::new(AtomicBool::new(false));
-        let changes = settings.stamp.cache.0.watch(MOST_CHANGES);
+        let changes = settings.stamp.cache.0.watch_all(MOST_CHANGES);
         let (mut writer, until) = (Writer::new(settings)?, Arc::clone(&stopping));
         let thread = std::thread::Builder::new()
             .name("late-answers".into())

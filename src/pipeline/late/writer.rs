@@ -114,6 +114,8 @@ pub(super) struct Writer {
     /// For those of tenants, each as he was when they left.
     tenants: Vec<(Arc<Tenant>, Place)>,
     remembered: Remembered,
+    /// What nobody asks here may be answered elsewhere.
+    shared: bool,
     /// When all that is remembered was last looked at.
     looked: Instant,
     metrics: Arc<Metrics>,
@@ -129,6 +131,7 @@ impl Writer {
             main: desk.map(|desk| Place::new(stamp, desk)),
             tenants: Vec::new(),
             remembered: Remembered::new(Bounds::default()),
+            shared: settings.shared,
             looked: Instant::now(),
             metrics: settings.metrics,
         })
@@ -202,6 +205,7 @@ impl Writer {
 
     /// Publishes what has come for a record. Given back while more may come.
     fn settle(&mut self, mut left: Left) -> Option<Left> {
+        let shared = self.shared;
         let place = self.place_of(&left)?;
         // Asked first: what is not under way any more has come by now, or never will.
         let asking = place.desk.is_asking(left.scope, left.address.ip(), left.missing);
@@ -214,7 +218,7 @@ impl Writer {
             let value = value(place, &left, answer);
             self.publish(&left, &value);
         }
-        if asking && !left.missing.is_empty() {
+        if (asking || shared) && !left.missing.is_empty() {
             return Some(left);
         }
         count(&self.metrics, "unanswered", u64::from(came.is_empty()));

@@ -96,7 +96,7 @@ pub struct Cache {
     cleared: AtomicU64,
 }
 
-/// An answer that was put in here, and did not come from somebody else's cache.
+/// An answer that was put in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
     /// Whose.
@@ -110,6 +110,8 @@ pub struct Change {
 /// Somebody who is told of changes.
 struct Watcher {
     send: SyncSender<Change>,
+    /// Also of what came from somebody else's cache.
+    adopted: bool,
     untold: Arc<AtomicU64>,
 }
 
@@ -214,8 +216,12 @@ impl Cache {
         if !self.merge(scope, address, telling, now) {
             return;
         }
-        let change = Change { scope, address: Address::new(address).ip(), groups: asked };
-        for watcher in self.watchers.read().unwrap_or_else(PoisonError::into_inner).iter() {
+        self.tell(Change { scope, address: Address::new(address).ip(), groups: asked }, false);
+    }
+
+    fn tell(&self, change: Change, is_adopted: bool) {
+        let watchers = self.watchers.read().unwrap_or_else(PoisonError::into_inner);
+        for watcher in watchers.iter().filter(|watcher| watcher.adopted || !is_adopted) {
             if watcher.send.try_send(change).is_err() {
                 watcher.untold.fetch_add(1, Ordering::Relaxed);
             }
@@ -258,14 +264,28 @@ impl Cache {
             closes: if adopted.closes { groups } else { GroupSet::EMPTY },
             facts: adopted.facts.as_ref().filter(|_| !has.is_empty()).map(pack).unwrap_or_default(),
         };
-        self.merge(scope, address, telling, now)
+        let is_new = self.merge(scope, address, telling, now);
+        if is_new {
+            self.tell(Change { scope, address, groups }, true);
+        }
+        is_new
     }
 
-    /// The changes from now on, of which at most so many wait to be taken; those beyond are counted.
+    /// What is answered here from now on, and not what comes from somebody else's cache. At most so
+    /// many changes wait to be taken; those beyond are counted.
     pub fn watch(&self, most_waiting: usize) -> Changes {
+        self.watch_for(most_waiting, false)
+    }
+
+    /// The same, with what comes from somebody else's cache.
+    pub fn watch_all(&self, most_waiting: usize) -> Changes {
+        self.watch_for(most_waiting, true)
+    }
+
+    fn watch_for(&self, most_waiting: usize, adopted: bool) -> Changes {
         let (send, receive) = sync_channel(most_waiting);
         let untold = Arc::new(AtomicU64::new(0));
-        let watcher = Watcher { send, untold: Arc::clone(&untold) };
+        let watcher = Watcher { send, adopted, untold: Arc::clone(&untold) };
         self.watchers.write().unwrap_or_else(PoisonError::into_inner).push(watcher);
         Changes { receive, untold }
     }

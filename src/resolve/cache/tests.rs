@@ -426,9 +426,9 @@ fn groups_of_one_reply_that_come_one_by_one_are_one_reply_again() {
 }
 
 #[test]
-fn who_watches_is_told_of_answers_and_not_of_what_was_adopted_nor_waited_for() {
+fn who_watches_is_told_of_answers_and_of_what_was_adopted_if_he_wants_and_is_not_waited_for() {
     let cache = cache(&CacheConfig::default());
-    let (changes, others) = (cache.watch(2), cache.watch(9));
+    let (changes, others, all_changes) = (cache.watch(2), cache.watch(9), cache.watch_all(9));
     let asked = GROUPS.into_iter().collect();
     let adopted = Adopted {
         source: SourceId(0),
@@ -451,4 +451,9 @@ fn who_watches_is_told_of_answers_and_not_of_what_was_adopted_nor_waited_for() {
     assert_eq!((changes.take_untold(), changes.take_untold()), (1, 0));
     assert_eq!(all(&others), [change(0), change(1), change(2)], "each has a queue of his own");
     assert_eq!(others.take_untold(), 0);
+    let geo = GroupSet::EMPTY.with(FactGroup::Geo);
+    let from_others = Change { scope: CacheScope::SHARED, address: address(1), groups: geo };
+    assert_eq!(all(&all_changes), [from_others, change(0), change(1), change(2)]);
+    assert!(!cache.adopt(CacheScope::SHARED, address(1), &adopted, Moment(1)), "it is known");
+    assert_eq!(all(&all_changes), []);
 }

@@ -27,7 +27,7 @@ pub struct Config {
     #[serde(default)]
     pub lang: Lang,
     /// In which format it answers: JSON only.
-    #[serde(default, skip_serializing_if = "Output::is_json")]
+    #[serde(default)]
     pub output: Output,
     /// Look host names up in DNS at the moment of asking, which is slow, where `hostname` is wanted.
     #[serde(default)]
@@ -88,12 +88,6 @@ pub enum Output {
     /// JSON.
     #[default]
     Json,
-}
-
-impl Output {
-    const fn is_json(&self) -> bool {
-        matches!(self, Self::Json)
-    }
 }
 
 /// By hand, for the sake of who writes `xml`, which the provider has.
