@@ -12,7 +12,7 @@ use super::{Exit, Failure, Source};
 use crate::config::Config;
 use crate::resolve::budget::BudgetConfig;
 use crate::resolve::provider::{Licence, ProvidersConfig};
-use crate::resolve::{Call, Reply, Verdict};
+use crate::resolve::{Api, Call, Reply, Verdict};
 use crate::tenant::TenantName;
 
 /// The licence, as far as it can be used.
@@ -49,6 +49,7 @@ impl Ipbot {
         Ok(ipbot)
     }
 
+    /// The licence, which is there.
     fn licence(&self) -> Option<Licence<'_>> {
         let providers = self.tenant.as_ref().map_or(&self.config.providers, |(_, own)| own);
         let mut licences = providers.licences().into_iter().flatten();
@@ -59,8 +60,8 @@ impl Ipbot {
     /// first that fails it ends.
     pub(super) fn ask<T>(
         &self,
-        calls: &[Call],
-        read: impl Fn(usize, &Reply<'_>) -> Result<T, Verdict>,
+        calls: impl FnOnce(&dyn Api) -> Vec<Call>,
+        read: impl Fn(&dyn Api, usize, &Reply<'_>) -> Result<T, Verdict>,
     ) -> Result<Vec<T>, Failure> {
         let Some(licence) = self.licence() else { return Ok(Vec::new()) };
         let tenant = self.tenant.as_ref().map(|(name, _)| name);
@@ -69,14 +70,14 @@ impl Ipbot {
         let account = Account::open(&self.config, &name, limits, &self.runtime)?;
         let one = |(at, call): (usize, &Call)| {
             let sent = account.pay(call.dearest, || {
-                send(&licence, call, &self.runtime, |reply| read(at, reply))
+                send(&licence, call, &self.runtime, |reply| read(&*licence.api, at, reply))
             })?;
             let told = sent.map_err(|trouble| {
                 Failure::new(Exit::Unavailable, format!("IPBot cannot be asked: {trouble}"))
             })?;
             told.map_err(|verdict| refusal(&verdict))
         };
-        let answers = calls.iter().enumerate().map(one).collect();
+        let answers = calls(&*licence.api).iter().enumerate().map(one).collect();
         account.close();
         answers
     }

@@ -21,7 +21,8 @@ pub(super) fn pair(
     let (ipv4, ipv6) = both(typed)?;
     let ipbot = Ipbot::of(source, tenant, "pairs are judged by")?;
     let call = IpBot::pair_call(ipv4, ipv6);
-    let judged = ipbot.ask(&[call], |_, reply| IpBot::read_pair(reply))?.pop().unwrap_or_default();
+    let answers = ipbot.ask(|_| vec![call], |_, _, reply| IpBot::read_pair(reply))?;
+    let judged = answers.into_iter().next().unwrap_or_default();
     let text = match format {
         Format::Text => as_text(ipv4, ipv6, &judged),
         Format::Json => {

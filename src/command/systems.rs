@@ -9,7 +9,6 @@ use super::lookup::flatten;
 use super::output::{Format, print};
 use super::{Failure, Source};
 use crate::record::AutonomousSystem;
-use crate::resolve::provider::ipbot::IpBot;
 
 /// The number of a system that is written as `AS64500`.
 pub(super) fn number(text: &str) -> Option<u32> {
@@ -30,8 +29,10 @@ pub(super) fn systems(
     let mut distinct = numbers.to_vec();
     distinct.sort_unstable();
     distinct.dedup();
-    let calls: Vec<_> = distinct.iter().map(|number| IpBot::asn_call(*number)).collect();
-    let answers = ipbot.ask(&calls, |at, reply| IpBot::read_asn(distinct[at], reply))?;
+    let answers = ipbot.ask(
+        |api| distinct.iter().filter_map(|number| api.system_call(*number)).collect(),
+        |api, at, reply| api.read_system(distinct[at], reply),
+    )?;
     let known: BTreeMap<u32, Option<AutonomousSystem>> =
         distinct.into_iter().zip(answers).collect();
     let written = |number: &u32| {

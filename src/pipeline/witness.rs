@@ -40,6 +40,9 @@ impl Witness for DeskWitness {
         let metrics = &self.metrics;
         metrics.provider_requests.get_or_create(&code).inc();
         metrics.provider_seconds.get_or_create(&labels).observe(call.took.as_secs_f64());
+        if call.addresses == 0 {
+            return;
+        }
         metrics.provider_addresses.get_or_create(&labels).inc_by(call.addresses as u64);
         metrics.provider_batch_size.get_or_create(&labels).observe(call.addresses as f64);
         metrics.provider_batch_wait.get_or_create(&labels).observe(call.waited.as_secs_f64());

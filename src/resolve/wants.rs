@@ -52,6 +52,17 @@ impl Wants {
         Judgement { has, answers }
     }
 
+    /// The single fields that are wanted of a group and that `facts` do not have.
+    pub(super) fn lacks(
+        &self,
+        group: FactGroup,
+        facts: &Enrichment,
+    ) -> impl Iterator<Item = &'static str> {
+        let known = fields(group, facts);
+        let wanted = self.fields.iter().filter(move |(of, _)| *of == group);
+        wanted.map(|(_, field)| *field).filter(move |field| !known.contains(&(*field, true)))
+    }
+
     fn is_answered(&self, group: FactGroup, facts: &Enrichment) -> bool {
         let mut wanted = self.fields.iter().filter(|(of, _)| *of == group).peekable();
         if wanted.peek().is_none() {

@@ -27,6 +27,7 @@ mod late;
 mod outlet;
 mod providers;
 mod single_calls;
+mod systems;
 mod tenants;
 mod tiers;
 mod unavailable;

@@ -129,9 +129,18 @@ impl Flights {
 
     /// Until when somebody waits for one of these groups; None when nobody does.
     pub(super) fn latest_deadline(&self, key: Key, groups: GroupSet) -> Option<Instant> {
-        let flight = self.flights.get(&key)?;
-        let waiting = flight.waiters.iter().filter(|waiter| !waiter.open.and(groups).is_empty());
-        waiting.map(|waiter| waiter.deadline).max()
+        self.deadlines(key, groups).max()
+    }
+
+    /// When the first who waits for one of these groups goes on.
+    pub(super) fn earliest_deadline(&self, key: Key, groups: GroupSet) -> Option<Instant> {
+        self.deadlines(key, groups).min()
+    }
+
+    fn deadlines(&self, key: Key, groups: GroupSet) -> impl Iterator<Item = Instant> {
+        let waiters = self.flights.get(&key).into_iter().flat_map(|flight| &flight.waiters);
+        let waiting = waiters.filter(move |waiter| !waiter.open.and(groups).is_empty());
+        waiting.map(|waiter| waiter.deadline)
     }
 
     /// The asking of a licence for just these groups is over.

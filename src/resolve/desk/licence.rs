@@ -170,6 +170,19 @@ impl Licence {
         if answered < deadline { Ok(()) } else { Err(Reason::Pace) }
     }
 
+    /// Takes the turn of a call that no batch stands for; if it is not its turn, when it may be.
+    pub(super) fn take_turn(&mut self, now: Instant) -> Result<(), Option<Instant>> {
+        if self.unavailable(now).is_some() {
+            return Err(None);
+        }
+        let turn = self.pace.turn(0, now);
+        if turn > now {
+            return Err(Some(turn));
+        }
+        self.pace.take(now);
+        Ok(())
+    }
+
     /// Whether the pace alone keeps the next call from going out now.
     pub(super) fn is_paced(&self, now: Instant) -> bool {
         self.pace.turn(0, now) > now

@@ -6,6 +6,8 @@
 //! `retry`) and its budget allow. A question that would not be answered before its record's
 //! deadline is refused at once, and its address is asked for the cache when there is room.
 //!
+//! What an answer lacks of an address's system is asked by its number (`systems`).
+//!
 //! `book` puts these together and decides everything, without I/O. `sender` does what it says,
 //! through `http`, on the threads of the runtime.
 
@@ -23,6 +25,7 @@ mod retry;
 mod routes;
 mod sender;
 mod settings;
+mod systems;
 mod token;
 
 use std::net::IpAddr;
@@ -103,7 +106,7 @@ pub trait Hear: Send + Sync {
 pub struct Called {
     /// The HTTP status, or what kept one from coming: `timeout`, `connect` …
     pub code: &'static str,
-    /// How many addresses it was for.
+    /// How many addresses it was for; none when it was for a system.
     pub addresses: usize,
     /// From the first address's queueing to the sending.
     pub waited: Duration,

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::book::{CameBack, Clock};
 use super::breaker::Failed;
 use super::licence::{Batch, Step};
+use super::systems::Systems;
 use super::token::{Offer, Refusal, Tokens};
 use super::{
     Called, Http, HttpConfigError, LicenceId, LicenceSettings, Opened, Received, Shared, Trouble,
@@ -26,12 +27,13 @@ const AFTER_DEADLINE: Duration = Duration::from_millis(100);
 
 /// Sends one licence's calls.
 pub(super) struct Sender {
-    id: LicenceId,
-    settings: LicenceSettings,
-    http: Http,
-    budget: Budget,
+    pub(super) id: LicenceId,
+    pub(super) settings: LicenceSettings,
+    pub(super) http: Http,
+    pub(super) budget: Budget,
     tokens: Mutex<Tokens>,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) systems: Systems,
     runtime: Mutex<Option<tokio::runtime::Handle>>,
 }
 
@@ -60,7 +62,8 @@ impl Sender {
         let base = settings.base_url.as_deref().unwrap_or(settings.api.default_base_url());
         let http = Http::new(base, &settings.http)?;
         let tokens = Mutex::new(Tokens::new(token));
-        Ok(Self { id, settings, http, budget, tokens, shared, runtime: Mutex::default() })
+        let (systems, runtime) = (Systems::default(), Mutex::default());
+        Ok(Self { id, settings, http, budget, tokens, shared, systems, runtime })
     }
 
     /// Begins to send, until the runtime ends.
@@ -147,7 +150,7 @@ impl Sender {
             let left = limit.saturating_sub(began.elapsed());
             sent = self.send(&batch, &addresses, token.as_ref(), left).await;
         }
-        let clock = Clock::read();
+        let mut clock = Clock::read();
         let came = match sent {
             Sent::TooDear(until) => CameBack::TooDear(until),
             Sent::Unsure => CameBack::Unsure,
@@ -162,7 +165,7 @@ impl Sender {
                 }
             }
             Sent::Reply(received, reservation) => {
-                let verdict = self.read(&batch, &addresses, &received, clock.wall);
+                let mut verdict = self.read(&batch, &addresses, &received, clock.wall);
                 let charged = match &verdict {
                     Verdict::Answered(answered) => answered.charged,
                     _ => None,
@@ -170,6 +173,11 @@ impl Sender {
                 let units = units_before + charged.unwrap_or(reservation.units());
                 self.count(&batch, code(received.status), began, units);
                 self.budget.settle(reservation, charged, clock.wall);
+                if let Verdict::Answered(answered) = &mut verdict
+                    && self.add_systems(answered, &batch, token.as_ref()).await
+                {
+                    clock = Clock::read();
+                }
                 self.judge_token(token.as_ref(), verdict)
             }
         };
@@ -323,7 +331,7 @@ impl Sender {
 }
 
 /// The status as a label: a closed set.
-fn code(status: u16) -> &'static str {
+pub(super) fn code(status: u16) -> &'static str {
     match status {
         200 => "200",
         207 => "207",

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, Method};
 
-use crate::record::{Enrichment, GroupSet};
+use crate::record::{AutonomousSystem, Enrichment, GroupSet};
 
 /// One provider's API, as one licence may use it.
 pub trait Api: Send + Sync + 'static {
@@ -55,6 +55,22 @@ pub trait Api: Send + Sync + 'static {
         modules: Modules,
         reply: &Reply<'_>,
     ) -> Verdict;
+
+    /// What it knows of an autonomous system that is asked by its number: fields of `as`, as `want`
+    /// names them. Nothing where it cannot be asked so.
+    fn system_fields(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The call that asks for a system by its number; None where there is no such.
+    fn system_call(&self, _: u32) -> Option<Call> {
+        None
+    }
+
+    /// What the reply to [`Api::system_call`] says; None when it does not know the system.
+    fn read_system(&self, _: u32, _: &Reply<'_>) -> Result<Option<AutonomousSystem>, Verdict> {
+        Ok(None)
+    }
 
     /// A call that costs nothing and says what the licence may do; None where there is no such.
     fn status_call(&self) -> Option<Call>;

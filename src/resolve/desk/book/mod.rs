@@ -14,7 +14,7 @@ use super::flights::{Flights, Landed, Leg, Stage};
 use super::licence::{Batch, Licence, Step};
 use super::routes::Routes;
 use super::{Key, LicenceId, LicenceSettings, Question, RoutesId};
-use crate::record::{FactGroup, GroupSet, Moment, Reason};
+use crate::record::{Enrichment, FactGroup, GroupSet, Moment, Reason};
 use crate::resolve::{Cache, Entry, Modules, Quota, SourceId, Verdict, Wants};
 
 /// An address that so many calls in a row failed on is given up until it is wanted again.
@@ -180,6 +180,14 @@ impl Book {
         self.flights.legs(key).any(|leg| !leg.groups.and(groups).is_empty())
     }
 
+    /// The number of an address's system, when something is wanted of it that facts lack and that is
+    /// among these fields.
+    pub(super) fn lacks_of_system(&self, facts: &Enrichment, fields: &[&str]) -> Option<u32> {
+        let number = facts.autonomous_system.as_ref()?.number?;
+        let mut lacks = self.wants.lacks(FactGroup::As, facts);
+        lacks.any(|field| fields.contains(&field)).then_some(number)
+    }
+
     /// Calls under way.
     pub(super) fn calls(&self) -> usize {
         self.licences.iter().map(|licence| licence.calls).sum()
@@ -189,6 +197,12 @@ impl Book {
     pub(super) fn latest_deadline(&self, batch: &Batch) -> Option<Instant> {
         let keys = batch.keys.iter();
         keys.filter_map(|key| self.flights.latest_deadline(*key, batch.groups)).max()
+    }
+
+    /// When the first goes on of those who wait for one of a batch's addresses.
+    pub(super) fn earliest_deadline(&self, batch: &Batch) -> Option<Instant> {
+        let keys = batch.keys.iter();
+        keys.filter_map(|key| self.flights.earliest_deadline(*key, batch.groups)).min()
     }
 
     /// What is to be done for a licence now.

@@ -50,33 +50,6 @@ impl IpBot {
         }
     }
 
-    /// The call that asks for an autonomous system by its number.
-    pub fn asn_call(number: u32) -> Call {
-        get(format!("/asn/{number}"))
-    }
-
-    /// What the reply to [`IpBot::asn_call`] says: None when the system is not known.
-    pub fn read_asn(number: u32, reply: &Reply<'_>) -> Result<Option<AutonomousSystem>, Verdict> {
-        let body = match meaning(reply, Modules::default()) {
-            Some(Meaning::NothingKnown) => return Ok(None),
-            Some(Meaning::Do(verdict)) => return Err(verdict),
-            None => json(reply)?,
-        };
-        let value = Value::of_json(&body);
-        let fields = Fields(&value);
-        if fields.as_number(&["asn", "number"]) != Some(number) {
-            return Err(Verdict::Retry("the reply is about something else".to_owned()));
-        }
-        Ok(unless_empty(AutonomousSystem {
-            number: Some(number),
-            organization: fields.text(&["org", "organization", "name"]),
-            domain: fields.text(&["domain"]),
-            country_iso_code: fields.two_letters(&["country_code", "country"]),
-            registry: fields.text(&["registry", "rir"]).map(|registry| registry.to_lowercase()),
-            ..AutonomousSystem::default()
-        }))
-    }
-
     /// The call that judges the two addresses of one device together.
     pub fn pair_call(ipv4: Ipv4Addr, ipv6: Ipv6Addr) -> Call {
         get(format!("/v1/assessment?ipv4={ipv4}&ipv6={ipv6}"))
@@ -206,6 +179,39 @@ impl Api for IpBot {
             _ => Err(ItemError::NotInReply),
         };
         Self::answered(told, reply, modules)
+    }
+
+    fn system_fields(&self) -> &'static [&'static str] {
+        &["organization", "domain", "country_iso_code", "registry"]
+    }
+
+    fn system_call(&self, number: u32) -> Option<Call> {
+        Some(get(format!("/asn/{number}")))
+    }
+
+    fn read_system(
+        &self,
+        number: u32,
+        reply: &Reply<'_>,
+    ) -> Result<Option<AutonomousSystem>, Verdict> {
+        let body = match meaning(reply, Modules::default()) {
+            Some(Meaning::NothingKnown) => return Ok(None),
+            Some(Meaning::Do(verdict)) => return Err(verdict),
+            None => json(reply)?,
+        };
+        let value = Value::of_json(&body);
+        let fields = Fields(&value);
+        if fields.as_number(&["asn", "number"]) != Some(number) {
+            return Err(Verdict::Retry("the reply is about something else".to_owned()));
+        }
+        Ok(unless_empty(AutonomousSystem {
+            number: Some(number),
+            organization: fields.text(&["org", "organization", "name"]),
+            domain: fields.text(&["domain"]),
+            country_iso_code: fields.two_letters(&["country_code", "country"]),
+            registry: fields.text(&["registry", "rir"]).map(|registry| registry.to_lowercase()),
+            ..AutonomousSystem::default()
+        }))
     }
 
     fn status_call(&self) -> Option<Call> {

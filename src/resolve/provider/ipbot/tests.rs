@@ -189,14 +189,14 @@ fn an_answer_about_somebody_else_is_none() {
 
 #[test]
 fn a_system_is_asked_by_its_number_and_a_pair_as_one() {
-    assert_eq!(IpBot::asn_call(64_500).path, "/asn/64500");
+    assert_eq!(pro().system_call(64_500).unwrap().path, "/asn/64500");
     let body = json!({"asn": "AS64500", "org": "Example", "country_code": "SE"});
     let came = Came::new(200, &body);
-    let system = IpBot::read_asn(64_500, &came.reply()).unwrap().unwrap();
+    let system = pro().read_system(64_500, &came.reply()).unwrap().unwrap();
     assert_eq!((system.organization, system.country_iso_code), (text("Example"), text("SE")));
-    assert!(matches!(IpBot::read_asn(64_501, &came.reply()), Err(Verdict::Retry(_))));
+    assert!(matches!(pro().read_system(64_501, &came.reply()), Err(Verdict::Retry(_))));
     let none = Came::new(404, &json!({"error": "x", "code": "NOT_FOUND"}));
-    assert_eq!(IpBot::read_asn(64_500, &none.reply()), Ok(None));
+    assert_eq!(pro().read_system(64_500, &none.reply()), Ok(None));
     let call = IpBot::pair_call([192, 0, 2, 1].into(), "2001:db8::1".parse().unwrap());
     assert_eq!(call.path, "/v1/assessment?ipv4=192.0.2.1&ipv6=2001:db8::1");
     assert_eq!(IpBot::read_pair(&came.reply()), Ok(body));
