@@ -14,16 +14,18 @@ pub(super) fn is_off(licence: &Licence<'_>) -> bool {
     needs_token && licence.token.is_none_or(|token| token.expose().trim().is_empty())
 }
 
-/// Sends it and gives the reply to `read`. Waits for the answer.
+/// Sends it and gives the reply to `read`. Waits for the answer. `elsewhere`: where it goes, if the
+/// configuration does not name a place.
 pub(super) fn send<T>(
     licence: &Licence<'_>,
+    elsewhere: Option<&str>,
     call: &Call,
     runtime: &Runtime,
     read: impl FnOnce(&Reply<'_>) -> T,
 ) -> Result<T, Trouble> {
     let mut settings = HttpSettings::default();
     settings.total = licence.calls.timeout.unwrap_or(settings.total);
-    let base = licence.base_url.unwrap_or(licence.api.default_base_url());
+    let base = licence.base_url.or(elsewhere).unwrap_or(licence.api.default_base_url());
     let http = Http::new(base, &settings).map_err(|_| Trouble::Unwritable)?;
     let place = licence.api.token_place();
     let sent = http.send(call, &place, licence.token, settings.total);

@@ -70,7 +70,7 @@ impl Ipbot {
         let account = Account::open(&self.config, &name, limits, &self.runtime)?;
         let one = |(at, call): (usize, &Call)| {
             let sent = account.pay(call.dearest, || {
-                send(&licence, call, &self.runtime, |reply| read(&*licence.api, at, reply))
+                send(&licence, None, call, &self.runtime, |reply| read(&*licence.api, at, reply))
             })?;
             let told = sent.map_err(|trouble| {
                 Failure::new(Exit::Unavailable, format!("IPBot cannot be asked: {trouble}"))

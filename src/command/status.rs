@@ -29,7 +29,9 @@ pub(super) fn ask(licence: &Licence<'_>, runtime: &Runtime) -> Told {
         return Told::Off;
     }
     let Some(call) = licence.api.status_call() else { return Told::NoCall };
-    match send(licence, &call, runtime, |reply| licence.api.read_status(reply)) {
+    match send(licence, licence.api.status_base_url(), &call, runtime, |reply| {
+        licence.api.read_status(reply)
+    }) {
         Ok(Ok(status)) => Told::Status(status),
         Ok(Err(Verdict::CredentialRefused(why))) => Told::Refused(why),
         Ok(Err(_)) => Told::Unclear,

@@ -154,6 +154,11 @@ impl Http {
         Ok(Self { client, base, settings, began, kept_until: Arc::default() })
     }
 
+    /// The same client for another base URL.
+    pub fn at(&self, base: &str) -> Result<Self, HttpConfigError> {
+        Ok(Self { base: checked(base)?, ..self.clone() })
+    }
+
     /// Sends a request and reads its reply, in `limit` at most.
     pub async fn send(
         &self,

@@ -30,6 +30,8 @@ pub(super) struct Sender {
     pub(super) id: LicenceId,
     pub(super) settings: LicenceSettings,
     pub(super) http: Http,
+    /// The same for the question what the licence may do.
+    status_http: Http,
     pub(super) budget: Budget,
     tokens: Mutex<Tokens>,
     pub(super) shared: Arc<Shared>,
@@ -61,9 +63,11 @@ impl Sender {
         let Opened { settings, budget, token } = opened;
         let base = settings.base_url.as_deref().unwrap_or(settings.api.default_base_url());
         let http = Http::new(base, &settings.http)?;
+        let status_base = settings.api.status_base_url().filter(|_| settings.base_url.is_none());
+        let status_http = status_base.map_or_else(|| Ok(http.clone()), |base| http.at(base))?;
         let tokens = Mutex::new(Tokens::new(token));
         let (systems, runtime) = (Systems::default(), Mutex::default());
-        Ok(Self { id, settings, http, budget, tokens, shared, systems, runtime })
+        Ok(Self { id, settings, http, status_http, budget, tokens, shared, systems, runtime })
     }
 
     /// Begins to send, until the runtime ends.
@@ -323,7 +327,8 @@ impl Sender {
         let call = self.settings.api.status_call()?;
         let token = self.tokens().current().cloned();
         let place = self.settings.api.token_place();
-        let sent = self.http.send(&call, &place, token.as_ref(), self.settings.http.total).await;
+        let total = self.settings.http.total;
+        let sent = self.status_http.send(&call, &place, token.as_ref(), total).await;
         let Received { status, headers, body } = sent.ok()?;
         let reply = Reply { status, headers: &headers, body: &body, now: SystemTime::now() };
         Some((token, self.settings.api.read_status(&reply)))

@@ -75,6 +75,12 @@ pub trait Api: Send + Sync + 'static {
     /// A call that costs nothing and says what the licence may do; None where there is no such.
     fn status_call(&self) -> Option<Call>;
 
+    /// Where [`Api::status_call`] goes, when that is another place of the provider's than the rest and the
+    /// configuration does not name one.
+    fn status_base_url(&self) -> Option<&'static str> {
+        None
+    }
+
     /// What the reply to [`Api::status_call`] says.
     fn read_status(&self, reply: &Reply<'_>) -> Result<Status, Verdict>;
 }

@@ -290,6 +290,11 @@ impl Api for Ipinfo {
         })
     }
 
+    /// The contract names it at the older host alone.
+    fn status_base_url(&self) -> Option<&'static str> {
+        Some("https://ipinfo.io")
+    }
+
     fn read_status(&self, reply: &Reply<'_>) -> Result<Status, Verdict> {
         if reply.status == 400 {
             // Its body repeats the token.

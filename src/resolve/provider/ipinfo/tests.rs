@@ -288,3 +288,12 @@ fn me_says_what_is_left() {
     assert_eq!(legacy.covers(status.modules), groups("geo as hostname company"));
     assert_eq!(auto().status_call().unwrap().path, "/me");
 }
+
+#[test]
+fn what_a_token_may_is_asked_where_the_contract_has_it() {
+    for config in [json!({}), json!({"legacy": "api"}), json!({"legacy": "host"})] {
+        let api = api(&config);
+        let call = api.status_call().unwrap();
+        assert_eq!((api.status_base_url(), call.path.as_str()), (Some("https://ipinfo.io"), "/me"));
+    }
+}
