@@ -1,10 +1,11 @@
-//! Books what a command's single calls cost in the ledger of the fleet, where the licence has a budget.
+//! Books what a command's calls cost in the ledger of the fleet, where a licence has a budget.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant, SystemTime};
 
-use tokio::runtime::Runtime;
+use rdkafka::ClientConfig;
+use tokio::runtime::{Handle, Runtime};
 
 use super::run::LAST_CALLS;
 use super::{Exit, Failure, say};
@@ -16,6 +17,70 @@ use crate::telemetry::{LogFormat, LogLevel, Metrics, init_logging};
 
 /// How long the ledger has for its answer: it is read from its beginning before that.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it is looked whether it has a fault.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// The ledger of the configuration, for the time of a command. What is wrong with it is said as `run`
+/// says it.
+pub(super) fn start_ledger(
+    client: ClientConfig,
+    topic: &str,
+    runtime: &Handle,
+) -> Result<Ledger, Failure> {
+    init_logging(LogLevel::Warn, LogFormat::Pretty);
+    let settings = LedgerSettings {
+        client,
+        topic: topic.to_owned(),
+        runtime: runtime.clone(),
+        metrics: Arc::new(Metrics::new()),
+    };
+    Ledger::start(settings).map_err(|error| Failure::new(Exit::Unavailable, error))
+}
+
+/// Gives back what was claimed and not spent.
+pub(super) fn stop_ledger(ledger: &Ledger) {
+    if !ledger.stop(LAST_CALLS) {
+        say("what is left of the budget here could not be given back; it stays spent");
+    }
+}
+
+/// Waits until it is known how these budgets stand; why not, when that takes too long.
+pub(super) fn until_known(ledger: &Ledger, budgets: &[Budget]) -> Result<(), String> {
+    let (changed, changes) = channel();
+    for budget in budgets {
+        let changed = changed.clone();
+        // Who does not wait any more needs not be told.
+        budget.on_change(Arc::new(move || {
+            let _ = changed.send(());
+        }));
+    }
+    let until = Instant::now() + PATIENCE;
+    while budgets.iter().any(|budget| budget.standings(SystemTime::now()).is_empty()) {
+        until_news(ledger, &changes, until)?;
+    }
+    Ok(())
+}
+
+/// Waits until budgets may answer otherwise; why they will not, when the ledger has a fault or the time
+/// is over.
+fn until_news(ledger: &Ledger, changes: &Receiver<()>, until: Instant) -> Result<(), String> {
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let news = changes.recv_timeout(left.min(LOOK));
+        let problem = ledger.problem();
+        match (news, &problem) {
+            (Ok(()), _) => return Ok(()),
+            (Err(_), None) if left > LOOK => {}
+            (Err(_), _) => {
+                let problem = problem.unwrap_or_else(|| "it does not answer".into());
+                return Err(format!(
+                    "what it costs is booked in the ledger of the fleet, and that cannot be used: \
+                     {problem}; `ipstamp check` finds out more"
+                ));
+            }
+        }
+    }
+}
 
 /// What one licence's calls are booked in.
 pub(super) struct Account {
@@ -37,16 +102,7 @@ impl Account {
         let Some(limits) = limits else {
             return Ok(Self { budget: Budget::unlimited(name), ledger: None, changes });
         };
-        // What is wrong with the ledger is said as `run` says it.
-        init_logging(LogLevel::Warn, LogFormat::Pretty);
-        let settings = LedgerSettings {
-            client: config.kafka.client(),
-            topic: config.ledger.topic.clone(),
-            runtime: runtime.handle().clone(),
-            metrics: Arc::new(Metrics::new()),
-        };
-        let ledger =
-            Ledger::start(settings).map_err(|error| Failure::new(Exit::Unavailable, error))?;
+        let ledger = start_ledger(config.kafka.client(), &config.ledger.topic, runtime.handle())?;
         let budget = ledger.open(name, limits);
         // Who does not wait any more needs not be told.
         budget.on_change(Arc::new(move || {
@@ -89,25 +145,19 @@ impl Account {
                 }
                 Reserve::Later => {}
             }
-            let left = until.saturating_duration_since(Instant::now());
-            if self.changes.recv_timeout(left).is_err() {
-                let problem = self.ledger.as_ref().and_then(Ledger::problem);
-                let why = problem.unwrap_or_else(|| "it does not answer".into());
-                let text = format!(
-                    "nothing was asked: what it costs is booked in the ledger of the fleet, and that \
-                     cannot be used: {why}; `ipstamp check` finds out more"
-                );
-                return Err(Failure::new(Exit::Unavailable, text));
+            // Without limits nothing is waited for.
+            if let Some(ledger) = &self.ledger {
+                until_news(ledger, &self.changes, until).map_err(|why| {
+                    Failure::new(Exit::Unavailable, format!("nothing was asked: {why}"))
+                })?;
             }
         }
     }
 
     /// Gives back what was claimed and not spent.
     pub(super) fn close(self) {
-        if let Some(ledger) = self.ledger
-            && !ledger.stop(LAST_CALLS)
-        {
-            say("what is left of the budget here could not be given back; it stays spent");
+        if let Some(ledger) = &self.ledger {
+            stop_ledger(ledger);
         }
     }
 }

@@ -4,14 +4,16 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::account::{start_ledger, stop_ledger, until_known};
 use super::output::say;
+use super::run::LAST_CALLS;
 use super::{Exit, Failure};
 use crate::config::{Config, ProcessEnvironment, load};
-use crate::fleet::LocalLedger;
+use crate::fleet::Ledger;
 use crate::pipeline::{DeskWitness, StampSettings};
 use crate::record::{FactGroup, GroupSet, Reason, Secret};
 use crate::resolve::budget::{Budget, BudgetConfig, Limits};
@@ -245,9 +247,25 @@ pub(super) const fn in_words(reason: Reason) -> &'static str {
     }
 }
 
-/// A desk for a command that has nothing else to do until it is answered. Its budget is its own.
+/// Where the fleet's budgets are written down.
+pub(super) struct FleetLedger {
+    pub(super) client: rdkafka::ClientConfig,
+    pub(super) topic: String,
+}
+
+/// What a command's calls are booked in.
+enum Booking {
+    /// With all processes of the fleet.
+    Fleet(Ledger),
+    /// No licence has a limit.
+    Nowhere,
+}
+
+/// A desk for a command that has nothing else to do until it is answered. What it spends is in the
+/// budgets of the fleet.
 pub(super) struct WaitingDesk {
     desk: Desk,
+    booking: Booking,
     asker: AskerId,
     heard: Receiver<Vec<Heard>>,
     scope: CacheScope,
@@ -258,10 +276,14 @@ pub(super) struct WaitingDesk {
 
 impl Drop for WaitingDesk {
     fn drop(&mut self) {
-        // What is being written down is waited for, and a name server that does not answer is not.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_timeout(LAST_WORDS);
+        let Some(runtime) = self.runtime.take() else { return };
+        if let Booking::Fleet(ledger) = &self.booking {
+            // Behind the last call, so that nobody spends what is given back.
+            runtime.block_on(self.desk.close(LAST_CALLS));
+            stop_ledger(ledger);
         }
+        // What is being written down is waited for, and a name server that does not answer is not.
+        runtime.shutdown_timeout(LAST_WORDS);
     }
 }
 
@@ -279,34 +301,53 @@ impl WaitingDesk {
     pub(super) fn open(
         sources: &Sources<'_>,
         stamp: &StampSettings,
+        fleet: Option<FleetLedger>,
     ) -> Result<Option<Self>, Failure> {
         if !licences(sources).is_empty() {
             // What goes wrong with providers is said as `run` says it, from the first call on.
             init_logging(LogLevel::Warn, LogFormat::Pretty);
         }
         let witness = Arc::new(DeskWitness::new(Arc::new(Metrics::new())));
-        Self::watched(sources, stamp, witness)
+        Self::watched(sources, stamp, fleet, witness)
     }
 
     /// The same, with its calls told to `witness`.
     pub(super) fn watched(
         sources: &Sources<'_>,
         stamp: &StampSettings,
+        fleet: Option<FleetLedger>,
         witness: Arc<dyn Witness>,
     ) -> Result<Option<Self>, Failure> {
         let runtime = super::run::start_runtime()?;
-        let ledger = LocalLedger::new();
-        let budget = |licence: &str, limits| ledger.open(licence, limits);
+        let limited =
+            |licence: &Licence<'_>| licence.budget.is_some_and(|budget| budget.limits().is_some());
+        let booking = match fleet.filter(|_| licences(sources).iter().any(limited)) {
+            Some(FleetLedger { client, topic }) => {
+                Booking::Fleet(start_ledger(client, &topic, runtime.handle())?)
+            }
+            None => Booking::Nowhere,
+        };
+        let budgets = Mutex::new(Vec::new());
+        let budget = |licence: &str, limits| match &booking {
+            Booking::Fleet(ledger) => {
+                let budget = ledger.open(licence, limits);
+                budgets.lock().unwrap_or_else(PoisonError::into_inner).push(budget.clone());
+                budget
+            }
+            Booking::Nowhere => Budget::unlimited(licence),
+        };
         let opened = open(sources, stamp, witness, &budget, runtime.handle())?;
         let Some(desk) = opened else { return Ok(None) };
-        let licences = licences(sources);
-        if licences.iter().any(|licence| licence.budget.is_some_and(|it| it.limits().is_some())) {
-            say("budgets count what this command alone spends, and not what the fleet does");
+        if let Booking::Fleet(ledger) = &booking {
+            let budgets = budgets.into_inner().unwrap_or_else(PoisonError::into_inner);
+            if let Err(why) = until_known(ledger, &budgets) {
+                say(&format!("providers with a budget are not asked: {why}"));
+            }
         }
         let (send, heard) = channel();
         let asker = desk.join(Arc::new(Ear(send)));
         let (scope, deadline) = (stamp.cache.1, sources.deadline);
-        Ok(Some(Self { desk, asker, heard, scope, deadline, runtime: Some(runtime) }))
+        Ok(Some(Self { desk, booking, asker, heard, scope, deadline, runtime: Some(runtime) }))
     }
 
     /// Asks for all of it, and waits until the answers are in the cache or the deadline has come.

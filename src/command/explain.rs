@@ -55,7 +55,7 @@ pub(super) fn explain(source: &Source, args: &ExplainArgs) -> Result<Exit, Failu
     // Without --ask there is nobody who could send anything.
     let desk = if args.ask {
         let witness: Arc<dyn Witness> = Arc::clone(&bill) as _;
-        WaitingDesk::watched(&sources, &settings, witness)?
+        WaitingDesk::watched(&sources, &settings, parts.fleet(), witness)?
     } else {
         None
     };

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::Error;
 
-use super::asking::{self, OfTenant, Sources, WaitingDesk};
+use super::asking::{self, FleetLedger, OfTenant, Sources, WaitingDesk};
 use super::databases::{NamedBy, open_all, open_as_of};
 use super::run::MEMORY_LIMIT_BYTES;
 use super::tenants::{load_named_tenant, with_main};
@@ -19,6 +19,7 @@ use super::{Exit, Failure, Source};
 use crate::config::{Config, File, TenantFile};
 use crate::database::StoreConfig;
 use crate::encode::{Existing, Profile};
+use crate::fleet::LedgerConfig;
 use crate::pipeline::StampSettings;
 use crate::record::{Day, FactGroup};
 use crate::resolve::provider::ProvidersConfig;
@@ -58,7 +59,7 @@ pub(super) fn settings(
     let settings = parts.settings(args, as_of)?;
     // A provider knows what is so today.
     let desk = match as_of {
-        None => WaitingDesk::open(&parts.sources(), &settings)?,
+        None => WaitingDesk::open(&parts.sources(), &settings, parts.fleet())?,
         Some(_) => None,
     };
     Ok((settings, desk))
@@ -73,6 +74,7 @@ fn not_wantable(error: &ResolveConfigError) -> Failure {
 pub(super) struct Parts {
     /// None without a configuration.
     pub(super) kafka: Option<kafka::Config>,
+    ledger: LedgerConfig,
     pub(super) addresses: extract::Config,
     want: Vec<Want>,
     networks: Option<PathBuf>,
@@ -101,6 +103,7 @@ impl From<File> for Parts {
     fn from(file: File) -> Self {
         Self {
             kafka: Some(file.kafka),
+            ledger: file.ledger,
             addresses: file.input.addresses,
             want: file.want,
             networks: file.networks,
@@ -200,10 +203,17 @@ impl Parts {
         }
     }
 
+    /// Where budgets are kept; without a configuration there are none.
+    pub(super) fn fleet(&self) -> Option<FleetLedger> {
+        let client = self.kafka.as_ref()?.client();
+        Some(FleetLedger { client, topic: self.ledger.topic.clone() })
+    }
+
     /// What holds without a configuration.
     fn wanting(want: Vec<Want>) -> Self {
         Self {
             kafka: None,
+            ledger: LedgerConfig::default(),
             addresses: extract::Config::default(),
             want,
             networks: None,

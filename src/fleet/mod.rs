@@ -1,9 +1,9 @@
-//! What the processes of a fleet share through Kafka, and the same for a process alone.
+//! What the processes of a fleet share through Kafka.
 //!
 //! [`Ledger`]: what all processes together have spent of each licence, in a topic of one partition
 //! whose order decides who may spend: see [`crate::resolve::budget`]. Nothing else is needed, no
 //! server and no transactions. While the brokers cannot be reached, a process spends what it holds
-//! and is told `Later` for more. [`LocalLedger`] keeps the same books for one process without Kafka.
+//! and is told `Later` for more.
 //!
 //! [`Answers`]: what providers have answered, in a compacted topic, so that a fleet pays once for an
 //! address and a restart not again. Nothing waits for it: a process without it only asks more.
@@ -12,7 +12,6 @@ mod answers;
 mod config;
 mod error;
 mod ledger;
-mod local;
 mod log;
 mod reading;
 mod show;
@@ -24,6 +23,5 @@ pub use answers::{
 pub use config::LedgerConfig;
 pub use error::LedgerError;
 pub use ledger::{Ledger, LedgerSettings};
-pub use local::LocalLedger;
 pub use reading::{Found, read_all};
 pub use topic::{LedgerTopic, TopicProblem, TopicSettings, retention_wanted};

@@ -477,25 +477,6 @@ fn commands_say_once_that_a_token_is_refused() {
     assert_silent("the check", &format!("{}{}", ended.out, ended.err));
 }
 
-/// Scenario: `enrich` with a budget of ten and more addresses than that, each in several events.
-/// Guarantees: P12: ten are asked for, each once, and it is said that this command alone is counted.
-#[test]
-fn a_command_keeps_to_its_budget() {
-    let server = stand_in(Provider::Ipinfo);
-    let stage = Stage::new(&section("ipinfo", &server, ", plan: core, budget: {day: 10}"));
-    let events: Vec<String> = (0..90)
-        .map(|number| format!("{{\"source\":{{\"ip\":\"{}\"}}}}\n", address(number % 30)))
-        .collect();
-    let events = events.concat();
-    let path = stage.home.path().join("events");
-    std::fs::write(&path, events).unwrap();
-    let ended = command(&stage.settings, &["enrich", path.to_str().unwrap()]);
-    assert_eq!(ended.code, Some(0), "{}", ended.err);
-    assert_eq!(server.addresses_asked(), 10);
-    assert!(ended.err.contains("30 enriched, 60 partial (budget)"), "{}", ended.err);
-    assert_eq!(ended.err.matches("this command alone").count(), 1, "{}", ended.err);
-}
-
 /// Scenario: the token's file gets what cannot be sent, while it is in use and before the start.
 /// Guarantees: P11: at the start it is refused by its key; later it is said once, and the old one is
 /// used on.

@@ -1,5 +1,5 @@
-//! Commands that put one question to a provider: what it costs is booked in the budget of the fleet, and
-//! with a tenant's name everything is as for his records.
+//! Commands that ask providers: what that costs is booked in the budget of the fleet, and with a tenant's
+//! name everything is as for his records.
 
 use serde_json::Value;
 use std::time::Duration;
@@ -71,10 +71,45 @@ fn single_calls_are_booked_in_the_budget_of_the_fleet() {
     assert_eq!(targets(&server).last().map(String::as_str), Some("/v1/data/status"));
 }
 
-/// Scenario: a budget, and no topic for its ledger.
-/// Guarantees: P12: nothing is asked, and it is said what is missing.
+/// Scenario: a budget of ten; a lookup of three addresses, then `enrich` with thirty others, each in
+/// several events, and `explain` for one more.
+/// Guarantees: P12: they spend ten together, each address once, and the others go on as `partial`; what one
+/// of them has claimed and not spent is there for the next.
 #[test]
-fn a_single_call_that_cannot_be_booked_is_not_made() {
+fn commands_that_ask_for_addresses_keep_to_the_budget_of_the_fleet_together() {
+    let _turn = turn::together();
+    let Some(brokers) = broker::shared() else { return };
+    let client = Client::new(brokers);
+    client.create_topic("sca-ledger", 1, &[("retention.ms", "7776000000")]);
+    let server = StandIn::start(Provider::Ipinfo, None, Duration::ZERO);
+    let mut stage = Stage::at(brokers, &["sca.acme"], r"by: {topic: '^sca\.([a-z]+)$'}");
+    stage.also(&format!(
+        "ledger: {{topic: sca-ledger}}\nproviders: {{ipinfo: {{token: k, plan: core, base_url: '{}', budget: \
+         {{day: 10}}}}}}\n",
+        server.base_url()
+    ));
+    let three = command(&stage.settings, &["lookup", "8.8.4.201", "8.8.4.202", "8.8.4.203"]);
+    assert_eq!(three.code, Some(0), "{}", three.err);
+    assert_eq!(three.out.matches("city_name: City of").count(), 3, "{}{}", three.out, three.err);
+    let event = |number| format!("{{\"source\":{{\"ip\":\"8.8.4.{}\"}}}}\n", number % 30);
+    let path = stage.home.path().join("events");
+    std::fs::write(&path, (0..90).map(event).collect::<String>()).unwrap();
+    let enriched = command(&stage.settings, &["enrich", path.to_str().unwrap()]);
+    assert_eq!(enriched.code, Some(0), "{}", enriched.err);
+    assert_eq!(server.addresses_asked(), 10, "{}", enriched.err);
+    assert!(enriched.err.contains("21 enriched, 69 partial (budget)"), "{}", enriched.err);
+    let explained = command(&stage.settings, &["explain", "--ask", "8.8.4.99"]);
+    assert!(explained.out.contains("not all could be asked: budget"), "{}", explained.out);
+    assert_eq!(server.addresses_asked(), 10);
+    let quota = command(&stage.settings, &["quota", "--format", "json"]);
+    let printed: Value = serde_json::from_str(&quota.out).unwrap();
+    assert_eq!(printed["budgets"][0]["used"], 10, "{printed}");
+}
+
+/// Scenario: a budget, and no topic for its ledger.
+/// Guarantees: P12: nothing is asked, and it is said what is missing; what the databases know is shown.
+#[test]
+fn what_cannot_be_booked_is_not_asked() {
     let server = ipbot();
     let mut stage = Stage::new(&["logs.acme"], BY_TOPIC);
     let section = format!("ipbot: {{base_url: '{}', budget: {{day: 3}}}}", server.base_url());
@@ -82,7 +117,16 @@ fn a_single_call_that_cannot_be_booked_is_not_made() {
     let ended = command(&stage.settings, &["lookup", "AS64500"]);
     assert_eq!(ended.code, Some(69), "{}", ended.err);
     assert!(ended.err.contains("booked in the ledger of the fleet"), "{}", ended.err);
-    assert_eq!(targets(&server), [""; 0]);
+    let ended = command(&stage.settings, &["lookup", "81.2.0.9", "8.8.4.1"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(
+        ended.err.contains("providers with a budget are not asked: what it costs"),
+        "{}",
+        ended.err
+    );
+    assert!(ended.out.contains("city_name: Bristol"), "{}", ended.out);
+    let asked = targets(&server);
+    assert!(asked.iter().all(|target| target == "/v1/data/status"), "{asked:?}");
 }
 
 /// Scenario: a tenant with a provider, a database, a table of networks and a want of his own; the main

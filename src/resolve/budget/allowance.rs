@@ -84,15 +84,10 @@ impl Budget {
         let answer = purse.reserve(units, now);
         let wants = purse.wants();
         drop(purse);
-        if !wants {
-            return answer;
+        if wants {
+            self.call_ledger();
         }
-        self.call_ledger();
-        // A ledger in memory has answered already.
-        match (answer, self.purse()) {
-            (Reserve::Later, Some(mut purse)) => purse.reserve(units, now),
-            (answer, _) => answer,
-        }
+        answer
     }
 
     /// Until when so many units are not to be had; None when they are, or when it is not known yet.
