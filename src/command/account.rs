@@ -119,12 +119,11 @@ impl Account {
     ) -> Result<Result<T, Trouble>, Failure> {
         let reserved = self.reserve(units)?;
         let called = call();
-        match &called {
-            Err(Trouble::Connect | Trouble::Forbidden | Trouble::Unwritable) => {
-                self.budget.give_back(reserved, SystemTime::now());
-            }
+        if called.as_ref().is_err_and(|trouble| trouble.is_before_sending()) {
+            self.budget.give_back(reserved, SystemTime::now());
+        } else {
             // Whatever came of it, it may have been charged.
-            Ok(_) | Err(_) => self.budget.settle(reserved, None, SystemTime::now()),
+            self.budget.settle(reserved, None, SystemTime::now());
         }
         Ok(called)
     }

@@ -1,11 +1,12 @@
 //! Opens the desk by the configuration, for all commands that ask providers: those that go on while
 //! they are answered, and those that wait.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::account::{start_ledger, stop_ledger, until_known};
@@ -253,19 +254,12 @@ pub(super) struct FleetLedger {
     pub(super) topic: String,
 }
 
-/// What a command's calls are booked in.
-enum Booking {
-    /// With all processes of the fleet.
-    Fleet(Ledger),
-    /// No licence has a limit.
-    Nowhere,
-}
-
 /// A desk for a command that has nothing else to do until it is answered. What it spends is in the
 /// budgets of the fleet.
 pub(super) struct WaitingDesk {
     desk: Desk,
-    booking: Booking,
+    /// None where no licence has a limit.
+    ledger: Option<Ledger>,
     asker: AskerId,
     heard: Receiver<Vec<Heard>>,
     scope: CacheScope,
@@ -277,7 +271,7 @@ pub(super) struct WaitingDesk {
 impl Drop for WaitingDesk {
     fn drop(&mut self) {
         let Some(runtime) = self.runtime.take() else { return };
-        if let Booking::Fleet(ledger) = &self.booking {
+        if let Some(ledger) = &self.ledger {
             // Behind the last call, so that nobody spends what is given back.
             runtime.block_on(self.desk.close(LAST_CALLS));
             stop_ledger(ledger);
@@ -321,33 +315,28 @@ impl WaitingDesk {
         let runtime = super::run::start_runtime()?;
         let limited =
             |licence: &Licence<'_>| licence.budget.is_some_and(|budget| budget.limits().is_some());
-        let booking = match fleet.filter(|_| licences(sources).iter().any(limited)) {
-            Some(FleetLedger { client, topic }) => {
-                Booking::Fleet(start_ledger(client, &topic, runtime.handle())?)
-            }
-            None => Booking::Nowhere,
-        };
-        let budgets = Mutex::new(Vec::new());
-        let budget = |licence: &str, limits| match &booking {
-            Booking::Fleet(ledger) => {
-                let budget = ledger.open(licence, limits);
-                budgets.lock().unwrap_or_else(PoisonError::into_inner).push(budget.clone());
-                budget
-            }
-            Booking::Nowhere => Budget::unlimited(licence),
+        let ledger = fleet.filter(|_| licences(sources).iter().any(limited));
+        let start = |FleetLedger { client, topic }| start_ledger(client, &topic, runtime.handle());
+        let ledger = ledger.map(start).transpose()?;
+        let budgets = RefCell::new(Vec::new());
+        let budget = |licence: &str, limits| {
+            // Without a ledger there is no licence with a limit.
+            let Some(ledger) = &ledger else { return Budget::unlimited(licence) };
+            let budget = ledger.open(licence, limits);
+            budgets.borrow_mut().push(budget.clone());
+            budget
         };
         let opened = open(sources, stamp, witness, &budget, runtime.handle())?;
         let Some(desk) = opened else { return Ok(None) };
-        if let Booking::Fleet(ledger) = &booking {
-            let budgets = budgets.into_inner().unwrap_or_else(PoisonError::into_inner);
-            if let Err(why) = until_known(ledger, &budgets) {
-                say(&format!("providers with a budget are not asked: {why}"));
-            }
+        if let Some(ledger) = &ledger
+            && let Err(why) = until_known(ledger, &budgets.into_inner())
+        {
+            say(&format!("providers with a budget are not asked: {why}"));
         }
         let (send, heard) = channel();
         let asker = desk.join(Arc::new(Ear(send)));
         let (scope, deadline) = (stamp.cache.1, sources.deadline);
-        Ok(Some(Self { desk, booking, asker, heard, scope, deadline, runtime: Some(runtime) }))
+        Ok(Some(Self { desk, ledger, asker, heard, scope, deadline, runtime: Some(runtime) }))
     }
 
     /// Asks for all of it, and waits until the answers are in the cache or the deadline has come.
