@@ -8,7 +8,7 @@ use crate::mock::Mock;
 use crate::standin::{Provider, StandIn};
 use crate::support::broker;
 use crate::support::client::{Client, Outgoing};
-use crate::support::patience::seconds;
+use crate::support::patience::{seconds, wait_for};
 use crate::support::turn;
 use crate::support::worker::{Settings, Worker};
 
@@ -114,6 +114,9 @@ fn what_is_asked_of_a_system_is_in_the_budget() {
     stage.client.create_topic("sysbudget-ledger", 1, &[("retention.ms", "7776000000")]);
     stage.settings.more += "ledger: {topic: sysbudget-ledger}\ndeadline: 5s\n";
     let worker = Worker::start(&stage.settings);
+    // Who asks before that goes on without an answer when the ledger is slow.
+    let known = || worker.metric("ipstamp_budget_limit_units", "").map(drop);
+    wait_for("the ledger is read", seconds(60), || worker.whole_log(), known);
     for number in 1..4 {
         stage.write(addresses(number..number + 1));
         stage.settle(&worker);

@@ -23,7 +23,7 @@ const MOST: usize = 1 << 17;
 const BUDGET_LOOK: Duration = Duration::from_millis(20);
 
 /// An answer lands so long before its first record's deadline.
-const BEFORE_DEADLINE: Duration = Duration::from_millis(100);
+const BEFORE_DEADLINE: Duration = Duration::from_millis(200);
 /// And a call of one's own has ended by itself so long before it is given up.
 const AFTER: Duration = Duration::from_millis(20);
 /// With less time than that nothing is asked.
