@@ -25,6 +25,7 @@ mod paired;
 pub mod provider;
 mod resolver;
 mod set;
+mod sound;
 mod step;
 mod survey;
 mod table;
