@@ -33,7 +33,7 @@ use crate::telemetry::{Health, Metrics, init_logging};
 pub(super) const LAST_CALLS: Duration = Duration::from_secs(2);
 
 /// What all workers together may remember of addresses and rendered facts.
-pub(super) const MEMORY_LIMIT_BYTES: usize = 64 << 20;
+pub(super) const MEMORY_LIMIT_BYTES: usize = 80 << 20;
 
 /// Read from Kafka, stamp, and publish, until told to stop
 #[derive(Clone, Debug, Args)]
