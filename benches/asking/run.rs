@@ -1,11 +1,12 @@
 //! Runs the program over a topic and measures it between two moments of its work, so that neither its
 //! start nor its first questions count.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::DEADLINE;
-use crate::processes::{running_nanos, running_ticks, ticks_as_seconds};
+use crate::processes::{running_ticks, ticks_as_seconds};
 use crate::support::client::Client;
 use crate::support::patience::seconds;
 use crate::support::small_databases::Databases;
@@ -147,4 +148,15 @@ pub(crate) fn measure(settings: &Settings, span: Span, records: usize) -> Measur
         partial: partial / records as f64,
         bytes: written as usize / records,
     }
+}
+
+/// Nanoseconds that the threads of a running process whose names begin so were on a CPU.
+fn running_nanos(pid: u32, name: &str) -> u64 {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let of = |thread: PathBuf| {
+        let is_one = fs::read_to_string(thread.join("comm")).ok()?.starts_with(name);
+        let spent = fs::read_to_string(thread.join("schedstat")).ok()?;
+        spent.split(' ').next()?.parse::<u64>().ok().filter(|_| is_one)
+    };
+    threads.filter_map(|thread| of(thread.ok()?.path())).sum()
 }
