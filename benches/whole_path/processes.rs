@@ -1,7 +1,6 @@
 //! Runs one process over a topic and takes its measure.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -164,17 +163,6 @@ fn ended_children_ticks() -> u64 {
 /// User and system time of a running process.
 pub(crate) fn running_ticks(pid: u32) -> u64 {
     stat_fields(&pid.to_string())[11..13].iter().sum()
-}
-
-/// Nanoseconds that the threads of a running process whose names begin so were on a CPU.
-pub(crate) fn running_nanos(pid: u32, name: &str) -> u64 {
-    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-    let of = |thread: PathBuf| {
-        let is_one = fs::read_to_string(thread.join("comm")).ok()?.starts_with(name);
-        let spent = fs::read_to_string(thread.join("schedstat")).ok()?;
-        spent.split(' ').next()?.parse::<u64>().ok().filter(|_| is_one)
-    };
-    threads.filter_map(|thread| of(thread.ok()?.path())).sum()
 }
 
 /// Seconds of CPU.
