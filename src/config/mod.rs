@@ -162,6 +162,7 @@ impl From<File> for Config {
     fn from(file: File) -> Self {
         // An entry that cannot be read is a problem of the file, which was checked.
         let topics = file.input.topics.iter().filter_map(|text| TopicPattern::new(text).ok());
+        let databases = file.placed_databases();
         Self {
             kafka: file.kafka,
             consume: consume::Config {
@@ -174,7 +175,7 @@ impl From<File> for Config {
             },
             extract: file.input.addresses,
             want: file.want,
-            databases: file.databases,
+            databases,
             database_watch: file.database_watch,
             database_store: file.database_store,
             networks: file.networks,

@@ -8,7 +8,7 @@ mod tenant_labels;
 
 pub use health::{Check, Health, Problem, WorkerCounts};
 pub use labels::{
-    BudgetLabels, CodeLabels, DatabaseLabels, GenerationLabels, KindLabels, OutcomeLabels,
+    BudgetLabels, CodeLabels, DatabaseLabels, FetchLabels, GenerationLabels, KindLabels, OutcomeLabels,
     PartitionLabels, ProviderCodeLabels, ProviderLabels, ReasonLabels, RefusalLabels, ResultLabels,
     RoleLabels, TenantRecordLabels, TopicLabel,
 };
