@@ -345,6 +345,11 @@ pub(super) fn databases(
             problems.push(Problem::with(&["databases", &step, key], message));
         }
         names.insert(name, at);
+        if database.source.is_some() && !database.path.as_os_str().is_empty() {
+            let message = "what is fetched stands in `database_store.dir`; remove `path`, or \
+                           `source` if something else puts the file there";
+            problems.push(Problem::with(&["databases", &step, "path"], message));
+        }
         for (key, message) in Origin::of(database).err().unwrap_or_default() {
             problems.push(Problem::with(&["databases", &step, key], message));
         }

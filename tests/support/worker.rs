@@ -173,9 +173,19 @@ impl Worker {
     pub(crate) fn start_with(settings: &Settings, arguments: &[&str]) -> Self {
         let home = Folder::new(Path::new(env!("CARGO_TARGET_TMPDIR")), "worker-");
         let databases = settings.databases.clone().unwrap_or_else(|| Databases::write(home.path()));
+        Self::begin(home, arguments, |admin| settings.yaml(&databases, Some(admin)))
+    }
+
+    /// Starts it with a configuration of the test's own, which is told the admin port.
+    pub(crate) fn start_as(config: impl FnOnce(u16) -> String) -> Self {
+        let home = Folder::new(Path::new(env!("CARGO_TARGET_TMPDIR")), "worker-");
+        Self::begin(home, &[], config)
+    }
+
+    fn begin(home: Folder, arguments: &[&str], text: impl FnOnce(u16) -> String) -> Self {
         let admin = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let config = home.path().join("ipstamp.yaml");
-        fs::write(&config, settings.yaml(&databases, Some(admin))).unwrap();
+        fs::write(&config, text(admin)).unwrap();
         let log = File::create(Self::log_path(home.path())).unwrap();
         let process = Leashed::start(env!("CARGO_BIN_EXE_ipstamp"), |command| {
             command.args(["run", "--config"]).arg(&config).args(arguments);

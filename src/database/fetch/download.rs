@@ -154,7 +154,11 @@ impl Downloader {
         let response = match self.send(call, &headers).await {
             Ok(response) => response,
             Err(error) => {
-                if matches!(&error, FetchError::Trouble(trouble) if trouble.is_before_sending()) {
+                let came_to_nothing = match &error {
+                    FetchError::Trouble(trouble) => trouble.is_before_sending(),
+                    _ => true,
+                };
+                if came_to_nothing {
                     witness.was_none().map_err(alone)?;
                 }
                 return Err(alone(error));

@@ -286,11 +286,6 @@ fn misplaced(config: &DatabaseConfig) -> Vec<Wrong> {
         }
         return wrong;
     };
-    if !config.path.as_os_str().is_empty() {
-        let message = "what is fetched stands in `database_store.dir`; remove `path`, or `source` if \
-                       something else puts the file there";
-        wrong.push(("path", message.into()));
-    }
     let name = source.name();
     for (key, given, needed, allowed) in keys {
         if needed.contains(&source) && !given {
@@ -388,7 +383,6 @@ mod tests {
             (r#"{"source": "url", "url": "https://169.254.169.254/x"}"#, "url: link-local and"),
             (r#"{"source": "url", "url": "https://u:p@a.example/x"}"#, "url: write the token to"),
             (r#"{"source": "dbip", "file": "../x"}"#, "file: expected a name of letters"),
-            (r#"{"source": "dbip", "file": "a", "path": "/x"}"#, "path: what is fetched stands in"),
             (r#"{"source": "mirror", "url": "/mnt/mirror"}"#, "file: is missing: which database"),
             (r#"{"path": "/x", "every": "day"}"#, "every: is for files that are fetched"),
             (r#"{"path": "/x", "token": "t"}"#, "token: is for files that are fetched"),

@@ -11,7 +11,7 @@ use crate::database::tell::Teller;
 use crate::resolve::DatabaseSet;
 
 /// What others have done in a folder that is shared is noticed in this time.
-const LONGEST: Duration = Duration::from_secs(30);
+const LONGEST: Duration = Duration::from_secs(5);
 /// And this often, while another process holds a lease.
 const SHORTEST: Duration = Duration::from_secs(1);
 

@@ -33,7 +33,7 @@ impl Validators {
     }
 }
 
-/// See the head of the file. Times are seconds since 1970.
+/// See the head of the file. Times are seconds since 1970 where nothing else is said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct State {
@@ -47,8 +47,8 @@ pub(super) struct State {
     /// Why it was refused, if it was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) refused: Option<String>,
-    /// When it was last known to be the newest.
-    pub(super) current_at: u64,
+    /// When it was last known to be the newest, in milliseconds.
+    pub(super) current_at_ms: u64,
     /// When the next look is.
     pub(super) next_at: u64,
     /// Looks that failed since the last one that did not.
@@ -62,6 +62,10 @@ pub(super) struct State {
 
 fn seconds(moment: SystemTime) -> u64 {
     moment.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+fn millis(moment: SystemTime) -> u64 {
+    moment.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
 }
 
 impl State {
@@ -82,7 +86,7 @@ impl State {
 
     /// Whether somebody has looked since.
     pub(super) fn is_current_since(&self, moment: SystemTime) -> bool {
-        self.current_at > seconds(moment)
+        self.current_at_ms > millis(moment)
     }
 
     /// When the next look is.
@@ -110,7 +114,7 @@ impl State {
     /// What is known is the newest. `dice`: from 0 to 1.
     pub(super) fn is_current(&mut self, now: SystemTime, every: Duration, dice: f64) {
         let wait = every + (every / JITTER_PARTS).mul_f64(dice);
-        self.current_at = seconds(now);
+        self.current_at_ms = millis(now);
         self.next_at = seconds(now) + wait.as_secs();
         self.failures = 0;
     }
