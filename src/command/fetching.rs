@@ -2,11 +2,11 @@
 //! for. While a kept generation is there, nobody waits for a source.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use super::databases::{open_store, store_failure};
+use super::run::LAST_CALLS;
 use super::{Exit, Failure};
 use crate::config::Config;
 use crate::database::{FetchError, FetchStanding, Fetcher, Schedule, Store, Teller, Wanted};
@@ -55,27 +55,27 @@ pub(super) fn exit_of(error: &FetchError) -> Exit {
 }
 
 impl Fetching {
-    /// Waits until each database has a file, or is gone on without. False when a signal came first.
+    /// Waits until each database has a file, or is gone on without. None when a signal came first.
     pub(super) fn wait(
-        &self,
-        health: &Arc<Health>,
+        self,
+        health: &Health,
         signals: &Receiver<()>,
-    ) -> Result<bool, Failure> {
+    ) -> Result<Option<Self>, Failure> {
         let mut missing = Vec::new();
         for wanted in &self.wanted {
             if !self.is_there(wanted)? {
                 tracing::info!(database = wanted.name(), "waits for a file that was never fetched");
-                missing.push(wanted);
+                missing.push(wanted.clone());
             }
         }
         while !missing.is_empty() {
             let mut left = Vec::new();
             for wanted in missing {
                 let problem = Problem::Database(wanted.name().to_owned());
-                if self.is_there(wanted)? || self.is_done_without(wanted) {
+                if self.is_there(&wanted)? || self.is_done_without(&wanted) {
                     health.resolve(&problem);
                 } else {
-                    health.report(problem, self.words(wanted));
+                    health.report(problem, self.words(&wanted));
                     left.push(wanted);
                 }
             }
@@ -84,10 +84,14 @@ impl Fetching {
             match signals.recv_timeout(LOOK) {
                 _ if missing.is_empty() => {}
                 Err(RecvTimeoutError::Timeout) => {}
-                Ok(()) | Err(RecvTimeoutError::Disconnected) => return Ok(false),
+                Ok(()) | Err(RecvTimeoutError::Disconnected) => {
+                    tracing::info!("ended before there was anything to stamp with");
+                    self.schedule.stop(LAST_CALLS);
+                    return Ok(None);
+                }
             }
         }
-        Ok(true)
+        Ok(Some(self))
     }
 
     fn is_there(&self, wanted: &Wanted) -> Result<bool, Failure> {

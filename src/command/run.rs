@@ -71,12 +71,13 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
     }
     let teller = Teller { health: Arc::clone(&health), metrics: Arc::clone(&metrics) };
     let fetching = fetching::start(&config, &teller)?;
-    if let Some(fetching) = &fetching
-        && !fetching.wait(&health, &signals)?
-    {
-        tracing::info!("ended before there was anything to stamp with");
-        return Ok(Exit::Done);
-    }
+    let fetching = match fetching {
+        Some(fetching) => match fetching.wait(&health, &signals)? {
+            Some(fetching) => Some(fetching),
+            None => return Ok(Exit::Done),
+        },
+        None => None,
+    };
     let files = open_files(&config)?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -138,7 +139,7 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
     let end = pipeline::run(settings);
     watch.stop();
     if let Some(fetching) = fetching {
-        fetching.schedule.stop();
+        fetching.schedule.stop(LAST_CALLS);
     }
     // What is not spent is given back when nobody can spend it any more.
     let desks = desk.into_iter().chain(tenants.into_iter().flat_map(Tenants::stop));

@@ -30,14 +30,16 @@ pub fn open_networks(path: &Path) -> Result<Database, OpenError> {
 
 /// Opens one file and treats it as configured.
 pub fn open(config: &DatabaseConfig) -> Result<Database, OpenError> {
-    let source = Source::Mmdb(config.clone());
+    let source = Source::Mmdb(Box::new(config.clone()));
     source.read().and_then(|content| source.opened(content.bytes, content.written))
 }
 
 /// The same, read whole and held against its canaries.
 pub fn verify(config: &DatabaseConfig) -> Result<Database, OpenError> {
-    let source = Source::Mmdb(config.clone());
-    source.read().and_then(|content| source.verified(content.bytes, content.written, Against::default()))
+    let source = Source::Mmdb(Box::new(config.clone()));
+    source
+        .read()
+        .and_then(|content| source.verified(content.bytes, content.written, Against::default()))
 }
 
 /// Opens the kept generations that were in force at a moment, in the order of precedence.
@@ -81,14 +83,14 @@ pub(super) enum Source {
     /// A table of networks.
     Networks(PathBuf),
     /// A file.
-    Mmdb(DatabaseConfig),
+    Mmdb(Box<DatabaseConfig>),
 }
 
 impl Source {
     /// All of them, in the order of precedence.
     pub(super) fn all(networks: Option<&Path>, configs: &[DatabaseConfig]) -> Vec<Self> {
         let table = networks.map(|path| Self::Networks(path.into()));
-        table.into_iter().chain(configs.iter().cloned().map(Self::Mmdb)).collect()
+        table.into_iter().chain(configs.iter().cloned().map(Box::new).map(Self::Mmdb)).collect()
     }
 
     /// What it is called in metrics and in the event.
@@ -194,7 +196,9 @@ pub enum OpenError {
         source: std::io::Error,
     },
     /// It was never fetched.
-    #[error("database {name}: not fetched yet; `ipstamp db fetch {name}` does it, and so does `run`")]
+    #[error(
+        "database {name}: not fetched yet; `ipstamp db fetch {name}` does it, and so does `run`"
+    )]
     NotFetched {
         /// The database.
         name: String,

@@ -7,7 +7,9 @@ use super::fetch::{FetchError, Outcome};
 use super::open::OpenError;
 use super::watch::{Change, Followed};
 use crate::record::Day;
-use crate::telemetry::{DatabaseLabels, FetchLabels, GenerationLabels, Health, Metrics, RefusalLabels};
+use crate::telemetry::{
+    DatabaseLabels, FetchLabels, GenerationLabels, Health, Metrics, RefusalLabels,
+};
 
 /// Whom it is said to.
 #[derive(Clone)]

@@ -125,9 +125,9 @@ impl DatabaseConfig {
         let fetched = self.edition.as_deref().or(self.file.as_deref()).or(url);
         match (fetched, self.source) {
             (Some(text), Some(_)) => {
-                let text = [".gz", ".zip", ".tar", ".tgz"].iter().fold(text, |text, packed| {
-                    text.strip_suffix(packed).unwrap_or(text)
-                });
+                let text = [".gz", ".zip", ".tar", ".tgz"]
+                    .iter()
+                    .fold(text, |text, packed| text.strip_suffix(packed).unwrap_or(text));
                 stem(Path::new(text.strip_suffix(".tar").unwrap_or(text))).unwrap_or_default()
             }
             _ => stem(&self.path).unwrap_or_default(),

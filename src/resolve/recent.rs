@@ -60,9 +60,14 @@ impl Recent {
     }
 }
 
+/// One thing that a file tells of an address.
+type Tells = fn(&Enrichment) -> Option<Told<'_>>;
+
 /// What of a file is compared: where an address is, and whose.
-const COMPARED: [(&str, fn(&Enrichment) -> Option<Told<'_>>); 2] = [
-    ("geo.country_iso_code", |facts| facts.geo.as_ref()?.country_iso_code.as_deref().map(Told::Text)),
+const COMPARED: [(&str, Tells); 2] = [
+    ("geo.country_iso_code", |facts| {
+        facts.geo.as_ref()?.country_iso_code.as_deref().map(Told::Text)
+    }),
     ("as.number", |facts| facts.autonomous_system.as_ref()?.number.map(Told::Number)),
 ];
 
@@ -102,12 +107,7 @@ impl Database {
     }
 
     /// How many of the addresses are told of otherwise, and of how many `old` tells something.
-    fn changes(
-        &self,
-        old: &Self,
-        addresses: &[IpAddr],
-        told: fn(&Enrichment) -> Option<Told<'_>>,
-    ) -> (usize, usize) {
+    fn changes(&self, old: &Self, addresses: &[IpAddr], told: Tells) -> (usize, usize) {
         let (mut changed, mut known) = (0, 0);
         for address in addresses {
             let before = old.facts(*address);
@@ -180,7 +180,11 @@ mod tests {
     fn without_enough_seen_addresses_those_of_the_whole_space_are_compared() {
         let everywhere = |country: &str| {
             let record = json!({"country": {"iso_code": country}});
-            database("city", "GeoLite2-City", &[("0.0.0.0/1", record.clone()), ("128.0.0.0/1", record)])
+            database(
+                "city",
+                "GeoLite2-City",
+                &[("0.0.0.0/1", record.clone()), ("128.0.0.0/1", record)],
+            )
         };
         let error = everywhere("SE").agrees_mostly(&everywhere("LV"), None, Share::USUAL);
         let text = error.unwrap_err().to_string();
@@ -194,6 +198,9 @@ mod tests {
         let recent = seen((0..100_000).map(Ipv4Addr::from));
         let all = recent.all();
         assert!(all.len() <= MOST && all.len() > MOST / 2, "{}", all.len());
-        assert!(all.last() > Some(&IpAddr::from(Ipv4Addr::from(50_000))), "the last are among them");
+        assert!(
+            all.last() > Some(&IpAddr::from(Ipv4Addr::from(50_000))),
+            "the last are among them"
+        );
     }
 }

@@ -14,9 +14,9 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use super::labels::{
-    BudgetLabels, CodeLabels, DatabaseLabels, FetchLabels, GenerationLabels, KindLabels, OutcomeLabels,
-    PartitionLabels, ProviderCodeLabels, ProviderLabels, ReasonLabels, RefusalLabels, ResultLabels,
-    RoleLabels, TenantRecordLabels,
+    BudgetLabels, CodeLabels, DatabaseLabels, FetchLabels, GenerationLabels, KindLabels,
+    OutcomeLabels, PartitionLabels, ProviderCodeLabels, ProviderLabels, ReasonLabels,
+    RefusalLabels, ResultLabels, RoleLabels, TenantRecordLabels,
 };
 use super::tenant_labels::TenantLabels;
 

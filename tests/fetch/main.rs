@@ -100,29 +100,29 @@ impl Home {
         std::fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     }
+}
 
-    /// Runs the program with these arguments and this configuration.
-    fn ipstamp(&self, arguments: &[&str], config: &str) -> Ended {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ipstamp"));
-        command.args(arguments).args(["--config", config]).env_clear().stdin(Stdio::null());
-        let output = command.output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        let ended = Ended {
-            code: output.status.code().unwrap(),
-            out: text(output.stdout),
-            err: text(output.stderr),
-        };
-        for said in [&ended.out, &ended.err] {
-            assert!(!said.contains(vendor::TOKEN), "a token is printed: {said}");
-        }
-        ended
+/// Runs the program with these arguments and this configuration.
+fn ipstamp(arguments: &[&str], config: &str) -> Ended {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ipstamp"));
+    command.args(arguments).args(["--config", config]).env_clear().stdin(Stdio::null());
+    let output = command.output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let ended = Ended {
+        code: output.status.code().unwrap(),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    };
+    for said in [&ended.out, &ended.err] {
+        assert!(!said.contains(vendor::TOKEN), "a token is printed: {said}");
     }
+    ended
+}
 
-    /// `db fetch`: the exit code, and what it printed for the one database.
-    fn fetch(&self, config: &str, more: &[&str]) -> (i32, String) {
-        let ended = self.ipstamp(&[&["db", "fetch"], more].concat(), config);
-        (ended.code, ended.out + if ended.code == 78 || ended.code == 64 { &ended.err } else { "" })
-    }
+/// `db fetch`: the exit code, and what it printed for the one database.
+fn fetch(config: &str, more: &[&str]) -> (i32, String) {
+    let ended = ipstamp(&[&["db", "fetch"], more].concat(), config);
+    (ended.code, ended.out + if ended.code == 78 || ended.code == 64 { &ended.err } else { "" })
 }
 
 /// The entry of a list for a file of IPinfo's from this vendor.

@@ -1,7 +1,7 @@
 //! A mirror: written once, taken from a folder or a server, and verified.
 
 use super::vendor::Vendor;
-use super::{Home, ipinfo, world};
+use super::{Home, fetch, ipinfo, world};
 
 /// What a vendor offers, fetched and written as a mirror.
 fn mirrored() -> (Home, std::path::PathBuf) {
@@ -9,7 +9,7 @@ fn mirrored() -> (Home, std::path::PathBuf) {
     let config = home.config(&ipinfo(&vendor, ""));
     vendor.offer("/data/city.mmdb", &world(100, "LV"));
     let to = home.path().join("mirror");
-    let (code, out) = home.fetch(&config, &["--to", to.to_str().unwrap()]);
+    let (code, out) = fetch(&config, &["--to", to.to_str().unwrap()]);
     assert_eq!(code, 0, "{out}");
     (home, to)
 }
@@ -32,18 +32,16 @@ fn a_mirror_has_the_files_and_a_list_with_hash_build_and_licence() {
 fn a_folder_is_taken_and_one_that_is_not_what_its_list_says_is_refused() {
     let (_first, folder) = mirrored();
     let home = Home::new();
-    let config = home.config(&format!(
-        "  - {{source: mirror, name: city, url: '{}'}}",
-        folder.display()
-    ));
-    assert_eq!(home.fetch(&config, &[]).0, 0);
+    let config =
+        home.config(&format!("  - {{source: mirror, name: city, url: '{}'}}", folder.display()));
+    assert_eq!(fetch(&config, &[]).0, 0);
     assert_eq!(std::fs::read(home.fetched("city")).unwrap(), world(100, "LV"));
-    assert!(home.fetch(&config, &[]).1.starts_with("current"));
+    assert!(fetch(&config, &[]).1.starts_with("current"));
     std::fs::write(folder.join("city.mmdb"), world(101, "SE")).unwrap();
     let list = std::fs::read_to_string(folder.join("manifest.json")).unwrap();
     let hash = ipstamp::database::Generation::of(&world(100, "LV")).to_string();
     std::fs::write(folder.join("manifest.json"), list.replace(&hash, &"0".repeat(64))).unwrap();
-    let (code, out) = home.fetch(&config, &[]);
+    let (code, out) = fetch(&config, &[]);
     assert_eq!(code, 1, "{out}");
     assert!(out.contains("not what its checksum says"), "{out}");
     assert_eq!(std::fs::read(home.fetched("city")).unwrap(), world(100, "LV"));
@@ -59,15 +57,15 @@ fn a_server_that_offers_the_folder_is_taken_likewise() {
         }
     };
     offer();
-    let config =
-        home.config(&format!("  - {{source: mirror, url: '{}/mirror/x', file: city}}", vendor.url()));
-    assert_eq!(home.fetch(&config, &[]).0, 0);
+    let config = home
+        .config(&format!("  - {{source: mirror, url: '{}/mirror/x', file: city}}", vendor.url()));
+    assert_eq!(fetch(&config, &[]).0, 0);
     vendor.transfers();
-    assert!(home.fetch(&config, &[]).1.starts_with("current"));
+    assert!(fetch(&config, &[]).1.starts_with("current"));
     assert_eq!(vendor.transfers(), ["200 /mirror/x/manifest.json 0"], "the list says enough");
-    let config =
-        home.config(&format!("  - {{source: mirror, url: '{}/mirror/x', file: asn}}", vendor.url()));
-    let (code, out) = home.fetch(&config, &[]);
+    let config = home
+        .config(&format!("  - {{source: mirror, url: '{}/mirror/x', file: asn}}", vendor.url()));
+    let (code, out) = fetch(&config, &[]);
     assert_eq!(code, 69);
     assert!(out.contains("manifest.json has no database of this name"), "{out}");
 }

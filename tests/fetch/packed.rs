@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::Command;
 
 use super::vendor::{TOKEN, Vendor};
-use super::{Home, world};
+use super::{Home, fetch, world};
 
 fn gz(bytes: &[u8]) -> Vec<u8> {
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -43,17 +43,17 @@ fn maxmind_by_account_and_key_as_tar_gz_with_its_checksum() {
     };
     let path = "/geoip/databases/GeoLite2-City/download";
     vendor.offer(path, &tar_gz("GeoLite2-City_20260101", "GeoLite2-City.mmdb", &world(100, "LV")));
-    let (code, out) = home.fetch(&config("wrong"), &[]);
+    let (code, out) = fetch(&config("wrong"), &[]);
     assert_eq!(code, 77, "{out}");
     assert!(out.contains("the source refuses it (HTTP 403); check `token`"), "{out}");
     let config = config(TOKEN);
-    assert_eq!(home.fetch(&config, &[]).0, 0);
-    assert_eq!(home.fetch(&config, &[]).1, "current  GeoLite2-City: the source has nothing newer\n");
+    assert_eq!(fetch(&config, &[]).0, 0);
+    assert_eq!(fetch(&config, &[]).1, "current  GeoLite2-City: the source has nothing newer\n");
     assert_eq!(vendor.transfers().len(), 1);
     assert_eq!(std::fs::read(home.fetched("GeoLite2-City")).unwrap(), world(100, "LV"));
     vendor.lie(9);
     vendor.offer(path, &tar_gz("x", "GeoLite2-City.mmdb", &world(101, "LV")));
-    assert!(home.fetch(&config, &[]).1.contains("not what its checksum says"));
+    assert!(fetch(&config, &[]).1.contains("not what its checksum says"));
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn ipgeolocation_by_its_key_as_zip() {
     ));
     let path = "/v2/download/geo-std/ip-city";
     vendor.offer(path, &zip("db-ip-location.mmdb", &world(100, "LV")));
-    let (code, out) = home.fetch(&config, &[]);
+    let (code, out) = fetch(&config, &[]);
     assert_eq!(code, 0, "{out}");
     assert_eq!(std::fs::read(home.fetched("ip-city")).unwrap(), world(100, "LV"));
 }
@@ -86,9 +86,9 @@ fn dbip_of_this_month_or_of_the_one_before() {
     };
     let path = |month: &str| format!("/free/dbip-city-lite-{month}.mmdb.gz");
     vendor.offer(&path(&month("1 month ago")), &gz(&world(100, "LV")));
-    assert_eq!(home.fetch(&config, &[]).0, 0);
+    assert_eq!(fetch(&config, &[]).0, 0);
     vendor.offer(&path(&month("0 months ago")), &gz(&world(130, "LV")));
-    assert!(home.fetch(&config, &[]).1.starts_with("fetched"));
+    assert!(fetch(&config, &[]).1.starts_with("fetched"));
     assert_eq!(std::fs::read(home.fetched("dbip-city-lite")).unwrap(), world(130, "LV"));
 }
 
@@ -98,11 +98,11 @@ fn an_archive_that_unpacks_to_more_than_the_limit_is_refused() {
     let url = format!("{}/own/city.mmdb.gz", vendor.url());
     let config = home.config(&format!("  - {{source: url, url: '{url}', limit: 1 MiB}}"));
     vendor.offer("/own/city.mmdb.gz", &gz(&vec![0; 2 << 20]));
-    let (code, out) = home.fetch(&config, &[]);
+    let (code, out) = fetch(&config, &[]);
     assert_eq!(code, 1, "{out}");
     assert!(out.contains("unpacks to more than 1048576 bytes; raise `limit`"), "{out}");
     vendor.offer("/own/city.mmdb.gz", &vec![0; 2 << 20]);
-    let (code, out) = home.fetch(&config, &[]);
+    let (code, out) = fetch(&config, &[]);
     assert_eq!(code, 69, "{out}");
     assert!(out.contains("larger than 1048576 bytes; raise `limit`"), "{out}");
     assert!(!home.fetched("city").exists());

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::vendor::{Manner, Vendor};
-use super::{Home, ipinfo, own, world};
+use super::{Home, fetch, ipinfo, ipstamp, own, world};
 
 const PATH: &str = "/data/city.mmdb";
 
@@ -12,7 +12,7 @@ fn fetched(more: &str) -> (Home, Vendor, String) {
     let (home, vendor) = (Home::new(), Vendor::start());
     let config = home.config(&ipinfo(&vendor, more));
     vendor.offer(PATH, &world(100, "LV"));
-    assert_eq!(home.fetch(&config, &[]).0, 0);
+    assert_eq!(fetch(&config, &[]).0, 0);
     vendor.transfers();
     (home, vendor, config)
 }
@@ -22,14 +22,14 @@ fn a_wrong_checksum_goes_into_quarantine_and_what_was_there_stays() {
     let (home, vendor, config) = fetched("");
     vendor.offer(PATH, &world(101, "LV"));
     vendor.lie(2);
-    let (code, out) = home.fetch(&config, &[]);
+    let (code, out) = fetch(&config, &[]);
     assert_eq!(code, 1, "{out}");
     assert!(out.contains("not what its checksum says"), "{out}");
     let [file] = &home.quarantine()[..] else { panic!("{:?}", home.quarantine()) };
     assert_eq!(std::fs::read(file).unwrap(), world(101, "LV"));
     assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(std::fs::read(home.fetched("city")).unwrap(), world(100, "LV"));
-    assert_eq!(home.fetch(&config, &[]).0, 0, "the next one is right");
+    assert_eq!(fetch(&config, &[]).0, 0, "the next one is right");
 }
 
 #[test]
@@ -41,12 +41,12 @@ fn what_is_no_database_older_or_against_a_canary_is_refused_and_not_fetched_agai
     ] {
         let (home, vendor, config) = fetched(canary);
         vendor.offer(PATH, &bytes);
-        let (code, out) = home.fetch(&config, &[]);
+        let (code, out) = fetch(&config, &[]);
         assert_eq!(code, 1, "{out}");
         assert!(out.starts_with("refused  city: ") && out.contains(reason), "{out}");
         assert_eq!(home.quarantine().len(), 1);
         assert_eq!(std::fs::read(home.fetched("city")).unwrap(), world(100, "LV"));
-        let (code, out) = home.fetch(&config, &[]);
+        let (code, out) = fetch(&config, &[]);
         assert_eq!(code, 1, "{out}");
         assert!(out.contains("nothing but what was refused") && out.contains(reason), "{out}");
         assert_eq!(vendor.transfers().len(), 1, "it is known");
@@ -55,7 +55,7 @@ fn what_is_no_database_older_or_against_a_canary_is_refused_and_not_fetched_agai
     let canary = ", canaries: {81.2.3.4: {geo.country_iso_code: SE}}";
     let config = home.config(&ipinfo(&vendor, canary));
     vendor.offer(PATH, &world(100, "LV"));
-    let (code, out) = home.fetch(&config, &["--force"]);
+    let (code, out) = fetch(&config, &["--force"]);
     assert_eq!(code, 1, "a canary holds against force: {out}");
     assert!(out.contains("a canary says otherwise") && !out.contains("81.2.3.4"), "{out}");
 }
@@ -64,34 +64,34 @@ fn what_is_no_database_older_or_against_a_canary_is_refused_and_not_fetched_agai
 fn a_file_that_moves_too_much_is_refused_until_a_person_wants_it() {
     let (home, vendor, config) = fetched("");
     vendor.offer(PATH, &world(101, "SE"));
-    let (code, out) = home.fetch(&config, &[]);
+    let (code, out) = fetch(&config, &[]);
     assert_eq!(code, 1, "{out}");
     assert!(out.contains("100 % of") && out.contains("change geo.country_iso_code, limit 5 %"));
     assert_eq!(std::fs::read(home.fetched("city")).unwrap(), world(100, "LV"));
-    let (code, out) = home.fetch(&config, &["--force", "city"]);
+    let (code, out) = fetch(&config, &["--force", "city"]);
     assert_eq!(code, 0, "{out}");
     assert_eq!(std::fs::read(home.fetched("city")).unwrap(), world(101, "SE"));
-    let kept = home.ipstamp(&["db", "ls", "--format", "json"], &config).out;
+    let kept = ipstamp(&["db", "ls", "--format", "json"], &config).out;
     let kept: serde_json::Value = serde_json::from_str(&kept).unwrap();
     assert_eq!((&kept["by_hand"], &kept["state"]), (&true.into(), &"in force".into()));
     let config = home.config(&ipinfo(&vendor, ", max_change: 100 %"));
     vendor.offer(PATH, &world(102, "NO"));
-    assert_eq!(home.fetch(&config, &[]).0, 0, "whoever allows all");
+    assert_eq!(fetch(&config, &[]).0, 0, "whoever allows all");
 }
 
 #[test]
 fn a_generation_that_was_rolled_back_is_not_put_there_again() {
-    let (home, vendor, config) = fetched("");
+    let (_home, vendor, config) = fetched("");
     // What `run` keeps when it puts them in force.
     vendor.offer(PATH, &world(101, "LV"));
-    home.fetch(&config, &["--force"]);
+    fetch(&config, &["--force"]);
     vendor.offer(PATH, &world(102, "LV"));
-    home.fetch(&config, &["--force"]);
-    assert_eq!(home.ipstamp(&["db", "rollback", "city"], &config).code, 0);
+    fetch(&config, &["--force"]);
+    assert_eq!(ipstamp(&["db", "rollback", "city"], &config).code, 0);
     vendor.offer(PATH, &world(101, "LV"));
-    home.fetch(&config, &["--force"]);
+    fetch(&config, &["--force"]);
     vendor.offer(PATH, &world(102, "LV"));
-    let (code, out) = home.fetch(&config, &[]);
+    let (code, out) = fetch(&config, &[]);
     assert_eq!(code, 1, "{out}");
     assert!(out.contains("was rolled back") || out.contains("rolled back"), "{out}");
 }
@@ -110,7 +110,7 @@ fn whoever_wants_to_be_left_alone_is_and_nothing_follows_to_where_nobody_is_call
         (Manner::PointsTo("file:///etc/passwd"), 78, "cannot be called"),
     ] {
         vendor.next([manner.clone()]);
-        let (found, out) = home.fetch(&config, &[]);
+        let (found, out) = fetch(&config, &[]);
         assert_eq!(found, code, "{manner:?}: {out}");
         assert!(out.contains(words), "{manner:?}: {out}");
     }
@@ -121,7 +121,7 @@ fn whoever_wants_to_be_left_alone_is_and_nothing_follows_to_where_nobody_is_call
     let config = home.config(&own(&vendor, ""));
     let text = std::fs::read_to_string(&config).unwrap().replace("127.0.0.1:", "10.0.0.1:");
     std::fs::write(&config, text.replace("10.0.0.1:1'", "127.0.0.1:1'")).unwrap();
-    let (code, out) = home.fetch(&config, &[]);
+    let (code, out) = fetch(&config, &[]);
     assert_eq!(code, 78, "{out}");
     assert!(out.contains("databases[0].url: expected https"), "{out}");
 }

@@ -16,7 +16,7 @@ use super::support::small_databases::KNOWN;
 use super::support::worker::Worker;
 use super::support::{broker, turn};
 use super::vendor::{Manner, Vendor};
-use super::{Home, city, ipinfo, own, world};
+use super::{Home, city, fetch, ipinfo, own, world};
 
 /// Nobody listens there.
 const NO_BROKER: &str = "127.0.0.1:1";
@@ -24,7 +24,7 @@ const NO_BROKER: &str = "127.0.0.1:1";
 /// A worker with these databases and the store of `home`.
 fn start(home: &Home, databases: &str, brokers: &str, topics: (&str, &str)) -> Worker {
     let store = home.store();
-    Worker::start_as(|admin| {
+    Worker::start_as(&[], |_, admin| {
         format!(
             "kafka: {{brokers: ['{brokers}']}}\ninput: {{topics: [{}], group: {0}-group}}\n\
              output: {{topic: {}}}\nwant: [geo]\nworkers: 1\ndatabase_watch: 50ms\n\
@@ -38,12 +38,18 @@ fn start(home: &Home, databases: &str, brokers: &str, topics: (&str, &str)) -> W
 }
 
 fn waits_for(worker: &Worker, text: &str) {
-    let says = || worker.get("/readyz").is_some_and(|(status, body)| status == 503 && body.contains(text));
+    let says =
+        || worker.get("/readyz").is_some_and(|(status, body)| status == 503 && body.contains(text));
     wait_for(text, seconds(20), || worker.log(), || says().then_some(()));
 }
 
 fn logs(worker: &Worker, text: &str) {
-    wait_for(text, seconds(20), || worker.log(), || worker.whole_log().contains(text).then_some(()));
+    wait_for(
+        text,
+        seconds(20),
+        || worker.log(),
+        || worker.whole_log().contains(text).then_some(()),
+    );
 }
 
 #[test]
@@ -71,8 +77,7 @@ fn who_is_refused_waits_or_runs_without() {
     assert_eq!(worker.ends_within(seconds(20)), Some(0), "{}", worker.log());
 
     let home = Home::new();
-    let worker =
-        start(&home, &refused(", on_missing: run_without"), NO_BROKER, ("logs", "out"));
+    let worker = start(&home, &refused(", on_missing: run_without"), NO_BROKER, ("logs", "out"));
     logs(&worker, "goes on without a database that is not there");
     logs(&worker, "starting");
 }
@@ -167,12 +172,15 @@ fn two_workers_share_a_download_and_refuse_what_moves_the_addresses_that_they_se
     assert_eq!(std::fs::read(home.fetched("city")).unwrap(), world(100, "LV"));
 
     let config = home.config(&own(&vendor, ""));
-    let (code, out) = home.fetch(&config, &["--force"]);
+    let (code, out) = fetch(&config, &["--force"]);
     assert_eq!(code, 0, "{out}");
     for worker in &workers {
-        wait_for("it is in force", seconds(20), || worker.log(), || {
-            (worker.metric("ipstamp_database_swaps_total", "city") == Some(1.0)).then_some(())
-        });
+        wait_for(
+            "it is in force",
+            seconds(20),
+            || worker.log(),
+            || (worker.metric("ipstamp_database_swaps_total", "city") == Some(1.0)).then_some(()),
+        );
     }
     let country = |stored: &super::support::client::Stored| {
         let event: serde_json::Value =

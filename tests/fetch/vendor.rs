@@ -167,7 +167,10 @@ fn answer(state: &State, files: Option<SocketAddr>, stream: &TcpStream) -> std::
 
 fn plain(mut stream: &TcpStream, status: u16, headers: &str, body: &[u8]) -> std::io::Result<()> {
     let length = body.len();
-    write!(stream, "HTTP/1.1 {status} X\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n")?;
+    write!(
+        stream,
+        "HTTP/1.1 {status} X\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n"
+    )?;
     stream.write_all(body)
 }
 
@@ -208,9 +211,10 @@ fn at_the_door(
     let is_lie = *lies > 0;
     *lies = lies.saturating_sub(1);
     let hash = Generation::of(if is_lie { b"something else" } else { &found.bytes });
-    let body = match path.ends_with("/checksums") {
-        true => format!(r#"{{"checksums": {{"md5": "-", "sha1": "-", "sha256": "{hash}"}}}}"#),
-        false => format!("{hash}  file.tar.gz\n"),
+    let body = if path.ends_with("/checksums") {
+        format!(r#"{{"checksums": {{"md5": "-", "sha1": "-", "sha256": "{hash}"}}}}"#)
+    } else {
+        format!("{hash}  file.tar.gz\n")
     };
     plain(stream, 200, "", body.as_bytes())
 }
@@ -250,7 +254,11 @@ fn file(state: &State, request: &Request, mut stream: &TcpStream) -> std::io::Re
     let (status, first) = first.map_or((200, 0), |first: usize| (206, first));
     tell(status, first);
     let (whole, rest) = (found.bytes.len(), &found.bytes[first..]);
-    write!(stream, "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n", rest.len())?;
+    write!(
+        stream,
+        "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n",
+        rest.len()
+    )?;
     if found.tagged {
         write!(stream, "etag: {tag}\r\n")?;
     }

@@ -8,6 +8,8 @@ use std::path::Path;
 use openssl::sha::Sha256;
 use serde_json::Value;
 
+use crate::database::generation::Generation;
+
 /// 64 digits.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Checksum(String);
@@ -45,7 +47,7 @@ impl Checksum {
                 read => hash.update(&piece[..read]),
             }
         }
-        Ok(Self(hash.finish().iter().map(|byte| format!("{byte:02x}")).collect()))
+        Ok(Self(Generation::of_hash(hash.finish()).to_string()))
     }
 }
 

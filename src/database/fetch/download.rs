@@ -85,7 +85,7 @@ impl Downloader {
             let mut response = self.send(call, &HeaderMap::new()).await?;
             served(&response)?;
             let mut body = Vec::new();
-            while let Some(piece) = response.chunk().await.map_err(broken)? {
+            while let Some(piece) = response.chunk().await.map_err(|error| broken(&error))? {
                 if body.len() + piece.len() > MOST_SMALL_BYTES {
                     return Err(FetchError::TooLarge { limit: MOST_SMALL_BYTES as u64 });
                 }
@@ -201,8 +201,11 @@ impl Downloader {
             if let Some(value) = authorization.take().and_then(written_out) {
                 request.headers_mut().insert(header::AUTHORIZATION, value);
             }
-            let response = client.execute(request).await.map_err(broken)?;
-            let Some(next) = pointed_to(&url, &response) else { return Ok(response) };
+            let response = client.execute(request).await.map_err(|error| broken(&error))?;
+            if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+                return Ok(response);
+            }
+            let next = pointed_to(&url, response.headers());
             let next = next.ok_or(FetchError::NotCalled(HttpConfigError::NoUrl))?;
             if encrypted && !callable(&next).map_err(FetchError::NotCalled)? {
                 return Err(FetchError::NotCalled(HttpConfigError::Unencrypted));
@@ -234,7 +237,7 @@ async fn write(
     let mut file = open(part, begun).map_err(system(part))?;
     let mut bytes = begun;
     witness.has(bytes, whole)?;
-    while let Some(piece) = response.chunk().await.map_err(broken)? {
+    while let Some(piece) = response.chunk().await.map_err(|error| broken(&error))? {
         bytes += piece.len() as u64;
         if bytes > limit {
             return Err(FetchError::TooLarge { limit });
@@ -281,11 +284,9 @@ fn written_out(authorization: &Authorization) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// Where a reply points to; an inner None is no URL.
-fn pointed_to(from: &Url, response: &Response) -> Option<Option<Url>> {
-    let is_redirect = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
-    let location = is_redirect.then(|| response.headers().get(header::LOCATION))?;
-    Some(location.and_then(|text| text.to_str().ok()).and_then(|text| from.join(text).ok()))
+/// Where a reply points to.
+fn pointed_to(from: &Url, headers: &HeaderMap) -> Option<Url> {
+    from.join(headers.get(header::LOCATION)?.to_str().ok()?).ok()
 }
 
 fn validators(headers: &HeaderMap) -> Validators {
@@ -308,7 +309,7 @@ fn served(response: &Response) -> Result<(), FetchError> {
     let status = response.status().as_u16();
     Err(match status {
         200 | 206 => return Ok(()),
-        401 | 402 | 403 => FetchError::Refused { status },
+        401..=403 => FetchError::Refused { status },
         404 | 410 => FetchError::NotThere { status },
         _ => FetchError::NotNow { status, retry_after: retry_after(response.headers()) },
     })
@@ -322,6 +323,6 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     httpdate::parse_http_date(text).ok()?.duration_since(SystemTime::now()).ok()
 }
 
-fn broken(error: reqwest::Error) -> FetchError {
-    FetchError::Trouble(trouble(&error, false))
+fn broken(error: &reqwest::Error) -> FetchError {
+    FetchError::Trouble(trouble(error, false))
 }

@@ -31,10 +31,10 @@ pub(super) fn judge(
     source: &Source,
     store: &Store,
     bytes: Vec<u8>,
-    beside: Beside,
+    beside: &Beside,
 ) -> Result<Database, OpenError> {
     let now = std::time::SystemTime::now();
-    let (old, recent) = match &beside {
+    let (old, recent) = match beside {
         Beside::Nothing => return source.verified(bytes, now, Against::default()),
         Beside::Set(set) => {
             let in_force = set.in_force();

@@ -32,14 +32,28 @@ struct Holder {
     owner: String,
     host: String,
     process: u32,
+    /// Where that number is one: the machine since it was started, and the container.
+    of: String,
     /// So long after its last change it is over.
     expires_after_seconds: u64,
 }
 
 impl Holder {
+    /// Whether it was a process beside this one, and is no more: nobody need wait for its end.
+    fn is_gone(&self) -> bool {
+        self.of == here() && !Path::new("/proc").join(self.process.to_string()).exists()
+    }
+
     fn shown(&self) -> String {
         format!("{} on {}", self.process, self.host.escape_debug())
     }
+}
+
+/// Tells processes whose numbers can be compared from others; alone where that is not known.
+fn here() -> String {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let container = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    format!("{} {}", boot.trim(), container.display())
 }
 
 /// A lease that is held until it is dropped.
@@ -72,7 +86,11 @@ impl Watched {
 
 impl Lease {
     /// Takes the lease, or says who has it. `watched`: of the tries before.
-    pub(super) fn take(path: &Path, watched: &mut Watched, now: Instant) -> Result<Self, FetchError> {
+    pub(super) fn take(
+        path: &Path,
+        watched: &mut Watched,
+        now: Instant,
+    ) -> Result<Self, FetchError> {
         match Self::make(path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             made => return made.map_err(system(path)),
@@ -80,7 +98,8 @@ impl Lease {
         let holder = read(path);
         let changed = fs::metadata(path).and_then(|found| found.modified()).ok();
         let name = holder.as_ref().map_or_else(|| "unknown".to_owned(), Holder::shown);
-        if !watched.is_over((holder.clone(), changed), now) {
+        let is_gone = holder.as_ref().is_some_and(Holder::is_gone);
+        if !is_gone && !watched.is_over((holder.clone(), changed), now) {
             return Err(FetchError::Busy(name));
         }
         // Of several who take it away one gets it.
@@ -109,6 +128,7 @@ impl Lease {
             owner: Uuid::new_v4().to_string(),
             host: host.trim().to_owned(),
             process: std::process::id(),
+            of: here(),
             expires_after_seconds: EXPIRY.as_secs(),
         };
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
@@ -125,7 +145,13 @@ impl Lease {
                 }
             }
         })?;
-        Ok(Self { path: path.to_owned(), owner: holder.owner, lost, stop: Some(stop), heart: Some(heart) })
+        Ok(Self {
+            path: path.to_owned(),
+            owner: holder.owner,
+            lost,
+            stop: Some(stop),
+            heart: Some(heart),
+        })
     }
 
     /// Whether it is still ours, as far as is known.
@@ -218,12 +244,32 @@ mod tests {
         let (mut first, mut second, now) = (Watched::default(), Watched::default(), Instant::now());
         assert!(take(&path, &mut first, now).is_none());
         assert!(take(&path, &mut second, now).is_none());
-        let almost = now + EXPIRY - Duration::from_secs(1);
+        let almost = now + EXPIRY.mul_f64(0.9);
         assert!(take(&path, &mut first, almost).is_none());
         let lease = take(&path, &mut first, now + EXPIRY).unwrap();
         assert!(take(&path, &mut second, now + EXPIRY).is_none(), "it is another one's now");
         lease.confirm().unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left lying about");
+    }
+
+    #[test]
+    fn nobody_waits_for_a_process_beside_this_one_that_was_killed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("city.lease");
+        let mut ended = std::process::Command::new("true").spawn().unwrap();
+        ended.wait().unwrap();
+        let holder = |of: String| Holder {
+            owner: "another".into(),
+            host: "here".into(),
+            process: ended.id(),
+            of,
+            expires_after_seconds: EXPIRY.as_secs(),
+        };
+        let elsewhere = serde_json::to_vec(&holder("another machine".into())).unwrap();
+        fs::write(&path, elsewhere).unwrap();
+        assert!(take(&path, &mut Watched::default(), Instant::now()).is_none());
+        fs::write(&path, serde_json::to_vec(&holder(here())).unwrap()).unwrap();
+        assert!(take(&path, &mut Watched::default(), Instant::now()).is_some());
     }
 
     #[test]

@@ -168,8 +168,7 @@ fn own(key: &'static str, text: &str, token: Option<&Secret>) -> Result<Call, Wr
     let with = |text: &str| checked(key, text);
     match token {
         Some(token) if text.contains(TOKEN) => {
-            let escaped: String =
-                url_escaped(token.expose()).collect();
+            let escaped: String = url_escaped(token.expose()).collect();
             Ok(Call { url: with(&text.replace(TOKEN, &escaped))?, authorization: None })
         }
         Some(token) => {
@@ -246,7 +245,7 @@ fn mirror(config: &DatabaseConfig) -> Result<Origin, Wrong> {
 
 /// IPinfo offers each set in several forms, of which one is a database.
 fn ipinfo_file(file: &str) -> Result<String, Wrong> {
-    if file.ends_with(".mmdb") {
+    if file.strip_suffix(".mmdb").is_some() {
         return Ok(file.to_owned());
     }
     let slug = [".csv.gz", ".csv", ".json.gz", ".json", ".parquet"]
@@ -326,18 +325,18 @@ mod tests {
 
     #[test]
     fn each_vendor_is_asked_as_its_contract_says() {
-        let (checksum, files) =
-            calls(r#"{"source": "ipinfo", "file": "ipinfo_lite.mmdb", "token": "t"}"#, "2026-11-26");
-        assert_eq!(
-            checksum.unwrap(),
-            "https://ipinfo.io/data/ipinfo_lite.mmdb/checksums bearer t"
+        let (checksum, files) = calls(
+            r#"{"source": "ipinfo", "file": "ipinfo_lite.mmdb", "token": "t"}"#,
+            "2026-11-26",
         );
+        assert_eq!(checksum.unwrap(), "https://ipinfo.io/data/ipinfo_lite.mmdb/checksums bearer t");
         assert_eq!(files, ["https://ipinfo.io/data/ipinfo_lite.mmdb bearer t"]);
         let (checksum, files) = calls(
             r#"{"source": "maxmind", "edition": "GeoLite2-City", "account": "7", "token": "k"}"#,
             "2026-11-26",
         );
-        let path = "https://download.maxmind.com/geoip/databases/GeoLite2-City/download?suffix=tar.gz";
+        let path =
+            "https://download.maxmind.com/geoip/databases/GeoLite2-City/download?suffix=tar.gz";
         assert_eq!(checksum.unwrap(), format!("{path}.sha256 basic 7:k"));
         assert_eq!(files, [format!("{path} basic 7:k")]);
         let (checksum, files) = calls(
@@ -365,21 +364,31 @@ mod tests {
     fn what_is_wrong_names_its_key_and_what_to_write() {
         let said = |text: &str| {
             let wrong = origin(text).unwrap_err();
-            wrong.into_iter().map(|(key, text)| format!("{key}: {text}")).collect::<Vec<_>>().join("; ")
+            wrong
+                .into_iter()
+                .map(|(key, text)| format!("{key}: {text}"))
+                .collect::<Vec<_>>()
+                .join("; ")
         };
         for (text, expected) in [
             (
                 r#"{"source": "ipinfo", "file": "ipinfo_lite.json.gz", "token": "t"}"#,
                 "file: is no MMDB file; write ipinfo_lite.mmdb",
             ),
-            (r#"{"source": "ipinfo", "file": "a.mmdb"}"#, "token: is missing: source ipinfo needs it"),
+            (
+                r#"{"source": "ipinfo", "file": "a.mmdb"}"#,
+                "token: is missing: source ipinfo needs it",
+            ),
             (r#"{"source": "ipinfo", "file": "a.mmdb", "token": " "}"#, "token: is missing"),
             (
                 r#"{"source": "maxmind", "token": "k", "file": "a"}"#,
                 "file: is of no use with source maxmind; remove it; edition: is missing: source \
                  maxmind needs it; account: is missing",
             ),
-            (r#"{"source": "url", "url": "http://a.example/x"}"#, "url: expected https; http is for"),
+            (
+                r#"{"source": "url", "url": "http://a.example/x"}"#,
+                "url: expected https; http is for",
+            ),
             (r#"{"source": "url", "url": "https://169.254.169.254/x"}"#, "url: link-local and"),
             (r#"{"source": "url", "url": "https://u:p@a.example/x"}"#, "url: write the token to"),
             (r#"{"source": "dbip", "file": "../x"}"#, "file: expected a name of letters"),

@@ -32,6 +32,7 @@ pub enum Standing {
 /// The thread.
 pub struct Schedule {
     stop: Sender<()>,
+    ended: Receiver<()>,
     shared: Arc<Shared>,
 }
 
@@ -46,11 +47,15 @@ impl Schedule {
     /// Begins at once.
     pub fn start(fetcher: Fetcher, wanted: Vec<Wanted>, teller: Teller) -> std::io::Result<Self> {
         let (stop, stopped) = channel();
+        let (end, ended) = channel::<()>();
         let shared = Arc::new(Shared::default());
         let run = Run { fetcher, teller, shared: Arc::clone(&shared) };
-        let work = move || run.until(&stopped, &wanted);
+        let work = move || {
+            run.until(&stopped, &wanted);
+            drop(end);
+        };
         std::thread::Builder::new().name("fetch".into()).spawn(work)?;
-        Ok(Self { stop, shared })
+        Ok(Self { stop, ended, shared })
     }
 
     /// What is fetched from now on is compared with what is in force here.
@@ -64,10 +69,14 @@ impl Schedule {
         self.shared.standing().get(name).cloned()
     }
 
-    /// Ends it. A transfer that is under way ends with its next piece, and is not waited for.
-    pub fn stop(self) {
+    /// Ends it. A transfer that is under way ends with its next piece; so long it is waited for, that
+    /// others need not wait for the end of the lease.
+    pub fn stop(self, limit: Duration) {
         self.shared.stopping.store(true, Ordering::Relaxed);
         drop(self.stop);
+        if self.ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+            tracing::info!("a transfer did not end in time; its lease ends by itself");
+        }
     }
 }
 
@@ -86,11 +95,13 @@ struct Run {
 impl Run {
     fn until(&self, stopped: &Receiver<()>, all: &[Wanted]) {
         let mut watched: Vec<Watched> = all.iter().map(|_| Watched::default()).collect();
+        let mut when = When::First;
         loop {
             let mut wait = LONGEST;
             for (wanted, watched) in all.iter().zip(&mut watched) {
-                wait = wait.min(self.look(wanted, watched));
+                wait = wait.min(self.look(wanted, when, watched));
             }
+            when = When::Due;
             if stopped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
                 return;
             }
@@ -98,7 +109,7 @@ impl Run {
     }
 
     /// Looks when it is due, and says how long there is nothing to do about this one.
-    fn look(&self, wanted: &Wanted, watched: &mut Watched) -> Duration {
+    fn look(&self, wanted: &Wanted, when: When, watched: &mut Watched) -> Duration {
         let mut last = None;
         let mut progress = |bytes: u64, of: Option<u64>| {
             let percent = of.filter(|of| *of > 0).map(|of| bytes * 100 / of);
@@ -109,7 +120,7 @@ impl Run {
             !self.shared.stopping.load(Ordering::Relaxed)
         };
         let set = self.shared.set.get();
-        let done = self.fetcher.look(wanted, When::Due, set, watched, &mut progress);
+        let done = self.fetcher.look(wanted, when, set, watched, &mut progress);
         match &done {
             Ok(Outcome::NotDue(_)) => {}
             Ok(outcome) => {

@@ -51,6 +51,8 @@ pub(super) struct State {
     pub(super) current_at_ms: u64,
     /// When the next look is.
     pub(super) next_at: u64,
+    /// Until when the source wants to be left alone.
+    pub(super) not_before: u64,
     /// Looks that failed since the last one that did not.
     pub(super) failures: u32,
     /// When there were downloads.
@@ -82,6 +84,11 @@ impl State {
     pub(super) fn is_due(&self, now: SystemTime, every: Duration) -> bool {
         let (now, longest) = (seconds(now), (every + every / JITTER_PARTS).as_secs());
         now >= self.next_at || (self.failures == 0 && self.next_at > now + longest)
+    }
+
+    /// Whether a look may be made before it is due, because what failed may have been mended.
+    pub(super) fn may_be_mended(&self, now: SystemTime) -> bool {
+        seconds(now) >= self.not_before
     }
 
     /// Whether somebody has looked since.
@@ -125,6 +132,7 @@ impl State {
         // Half of it by the dice, so that those who failed together do not come back together.
         let wait = doubled.mul_f64(0.5 + dice / 2.0).max(retry_after.unwrap_or_default());
         self.failures = self.failures.saturating_add(1);
+        self.not_before = seconds(now) + retry_after.unwrap_or_default().as_secs();
         self.next_at = seconds(now) + wait.as_secs();
     }
 }
@@ -179,6 +187,7 @@ mod tests {
         assert_eq!(waits[11], LONGEST_WAIT.as_secs());
         state.failed(at(1000), Some(Duration::from_secs(90_000)), 0.0);
         assert_eq!(state.next_at, 91_000);
+        assert!(!state.may_be_mended(at(90_999)) && state.may_be_mended(at(91_000)));
         state.is_current(at(1000), EVERY, 0.0);
         state.failed(at(1000), None, 0.0);
         assert_eq!(state.next_at, 1030);

@@ -93,7 +93,7 @@ impl Job<'_> {
     /// Whether the file of this name is meant.
     fn is_meant(&self, name: &str) -> bool {
         let file = name.rsplit('/').next().unwrap_or(name);
-        self.member.map_or_else(|| file.ends_with(".mmdb"), |member| member == file)
+        self.member.map_or_else(|| file.strip_suffix(".mmdb").is_some(), |member| member == file)
     }
 
     fn zip(&self, file: File) -> Result<(), UnpackError> {
@@ -112,7 +112,8 @@ impl Job<'_> {
 
     /// A tar is read from its beginning to its end: the file is written as it goes by.
     fn tar(&self, from: impl Read) -> Result<(), UnpackError> {
-        let mut archive = tar::Archive::new(from.take(self.limit.saturating_mul(2).saturating_add(SKIPPED)));
+        let mut archive =
+            tar::Archive::new(from.take(self.limit.saturating_mul(2).saturating_add(SKIPPED)));
         let mut found: Vec<String> = Vec::new();
         for entry in archive.entries()?.take(MOST_FILES) {
             let entry = entry?;
@@ -124,6 +125,8 @@ impl Job<'_> {
                 found.push(name);
             }
         }
+        // Behind the last file is what says that all of it came whole.
+        io::copy(&mut archive.into_inner(), &mut io::sink())?;
         match found.as_slice() {
             [] => Err(UnpackError::NoMember),
             [_] => Ok(()),
@@ -202,13 +205,17 @@ mod tests {
             gz(&tar(&[("../../City.mmdb", b"database")])),
             zip(&[("../../City.mmdb", b"database")]),
         ] {
-            assert_eq!(unpacked(&packed, None, 8).unwrap_or_else(|error| panic!("{error}")), b"database");
+            assert_eq!(
+                unpacked(&packed, None, 8).unwrap_or_else(|error| panic!("{error}")),
+                b"database"
+            );
         }
     }
 
     #[test]
     fn of_several_one_must_be_meant() {
-        let files: [(&str, &[u8]); 2] = [("db/geo.mmdb", b"geo"), ("db/security.mmdb", b"security")];
+        let files: [(&str, &[u8]); 2] =
+            [("db/geo.mmdb", b"geo"), ("db/security.mmdb", b"security")];
         for packed in [zip(&files), gz(&tar(&files))] {
             let several = unpacked(&packed, None, 4096).unwrap_err();
             assert!(matches!(several, UnpackError::Several(_)), "{several}");
