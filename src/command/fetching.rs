@@ -8,8 +8,10 @@ use std::time::Duration;
 use super::databases::{open_store, store_failure};
 use super::run::LAST_CALLS;
 use super::{Exit, Failure};
-use crate::config::Config;
-use crate::database::{FetchError, FetchStanding, Fetcher, Schedule, Store, Teller, Wanted};
+use crate::config::{Config, ProcessEnvironment, load};
+use crate::database::{
+    FetchError, FetchStanding, Fetcher, Reread, Schedule, Store, Teller, Wanted,
+};
 use crate::resolve::OnMissing;
 use crate::telemetry::{Health, Problem};
 
@@ -24,14 +26,27 @@ pub(super) struct Fetching {
 }
 
 /// Begins, where anything is fetched.
-pub(super) fn start(config: &Config, teller: &Teller) -> Result<Option<Fetching>, Failure> {
+pub(super) fn start(
+    config: &Config,
+    path: &Path,
+    teller: &Teller,
+) -> Result<Option<Fetching>, Failure> {
     let wanted = Wanted::all(&config.databases);
     let Some(store) = config.database_store.as_ref().filter(|_| !wanted.is_empty()) else {
         return Ok(None);
     };
     let store = open_store(store)?;
     let fetcher = Fetcher::new(store.clone()).map_err(|error| failure(&error))?;
-    let schedule = Schedule::start(fetcher, wanted.clone(), teller.clone())
+    let path = path.to_owned();
+    let reread: Reread = Box::new(move || match load(&path, &ProcessEnvironment) {
+        Ok(file) => Some(Wanted::all(&Config::from(file).databases)),
+        Err(error) => {
+            tracing::warn!(%error, "the configuration cannot be read again, so tokens of sources \
+                stay as they were");
+            None
+        }
+    });
+    let schedule = Schedule::start(fetcher, wanted.clone(), reread, teller.clone())
         .map_err(|error| Failure::new(Exit::Internal, format_args!("no threads: {error}")))?;
     Ok(Some(Fetching { schedule, wanted, store }))
 }

@@ -70,7 +70,7 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
         start_admin(&runtime, address, shown)?;
     }
     let teller = Teller { health: Arc::clone(&health), metrics: Arc::clone(&metrics) };
-    let fetching = fetching::start(&config, &teller)?;
+    let fetching = fetching::start(&config, path, &teller)?;
     let fetching = match fetching {
         Some(fetching) => match fetching.wait(&health, &signals)? {
             Some(fetching) => Some(fetching),

@@ -18,7 +18,7 @@ mod watch;
 pub use build::{BuildError, Built, build};
 pub use diff::{Changes, Diff, Difference, Extent, Kind, Moves, diff};
 pub use fetch::{
-    FetchError, Fetcher, MANIFEST, Manifest, Mirrored, Origin, Outcome, Progress, Schedule,
+    FetchError, Fetcher, MANIFEST, Manifest, Mirrored, Origin, Outcome, Progress, Reread, Schedule,
     Standing as FetchStanding, UnpackError, Wanted, Watched, When,
 };
 pub use generation::Generation;

@@ -1,6 +1,7 @@
 //! `run`: what a first start waits for, what it does not wait for, and what it follows.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ipstamp::database::{Generation, Store};
@@ -14,7 +15,7 @@ use super::support::feeder::Feeder;
 use super::support::patience::{seconds, until, wait_for};
 use super::support::small_databases::KNOWN;
 use super::support::worker::Worker;
-use super::support::{broker, turn};
+use super::support::{broker, events, turn};
 use super::vendor::{Manner, Vendor};
 use super::{Home, city, fetch, ipinfo, own, world};
 
@@ -80,6 +81,68 @@ fn who_is_refused_waits_or_runs_without() {
     let worker = start(&home, &refused(", on_missing: run_without"), NO_BROKER, ("logs", "out"));
     logs(&worker, "goes on without a database that is not there");
     logs(&worker, "starting");
+}
+
+#[test]
+fn a_new_token_is_tried_at_once_where_the_old_one_was_refused() {
+    let (home, vendor) = (Home::new(), Vendor::start());
+    vendor.offer("/data/city.mmdb", &world(100, "LV"));
+    let token = home.path().join("token");
+    std::fs::write(&token, "wrong\n").unwrap();
+    let in_file = format!("\"${{file:{}}}\"", token.display());
+    let databases = ipinfo(&vendor, "").replace(super::vendor::TOKEN, &in_file);
+    let worker = start(&home, &databases, NO_BROKER, ("logs", "out"));
+    waits_for(&worker, "the source refuses it (HTTP 403)");
+    std::fs::write(&token, super::vendor::TOKEN).unwrap();
+    logs(&worker, "opened a database");
+    assert!(!worker.whole_log().contains(super::vendor::TOKEN));
+}
+
+/// Scenario: a worker takes its databases from a folder and asks no provider; the system writes down
+/// whom it calls.
+/// Guarantees: it calls nobody but Kafka.
+#[test]
+fn with_a_mirror_and_no_providers_nobody_is_called_but_kafka() {
+    let mut strace = Command::new("strace");
+    if !strace.args(["-f", "-o", "/dev/null", "true"]).status().is_ok_and(|it| it.success()) {
+        broker::say("skipped: strace is not there, or may not be used");
+        return;
+    }
+    let _turn = turn::together();
+    let Some(brokers) = broker::shared() else { return };
+    let client = Client::new(brokers);
+    client.create_topic("closed-in", 1, &[]);
+    client.create_topic("closed-out", 1, &[]);
+    client.write("closed-in", (0..500).map(|number| events::record(number, 0)));
+    let (first, vendor) = (Home::new(), Vendor::start());
+    vendor.offer("/data/city.mmdb", &world(100, "LV"));
+    let mirror = first.path().join("mirror");
+    assert_eq!(
+        fetch(&first.config(&ipinfo(&vendor, "")), &["--to", mirror.to_str().unwrap()]).0,
+        0
+    );
+
+    let home = Home::new();
+    let config =
+        home.config(&format!("  - {{source: mirror, name: city, url: '{}'}}", mirror.display()));
+    let text = std::fs::read_to_string(&config).unwrap();
+    let text = text.replace("127.0.0.1:1", brokers).replace("[logs]", "[closed-in]");
+    std::fs::write(&config, text.replace("topic: out", "topic: closed-out")).unwrap();
+    let trace = home.path().join("trace");
+    let run = Command::new("strace")
+        .args(["-f", "-e", "trace=connect,sendto,sendmsg", "-o"])
+        .args([trace.as_os_str(), env!("CARGO_BIN_EXE_ipstamp").as_ref()])
+        .args(["run", "--until", "end", "--config", &config])
+        .output()
+        .unwrap();
+    assert_eq!(run.status.code(), Some(0), "{}", String::from_utf8_lossy(&run.stderr));
+    let trace = std::fs::read_to_string(trace).unwrap();
+    let port = format!("htons({})", brokers.rsplit(':').next().unwrap());
+    let called: Vec<_> = trace.lines().filter(|line| line.contains("sin_port=")).collect();
+    assert!(called.iter().any(|line| line.contains(&port)), "nothing was seen: {trace}");
+    let others: Vec<_> = called.iter().filter(|line| !line.contains(&port)).collect();
+    assert!(others.is_empty(), "{others:?}");
+    assert_eq!(client.count("closed-out"), 500);
 }
 
 /// Keeps a generation that was in force yesterday.

@@ -27,7 +27,7 @@ pub use self::error::FetchError;
 pub use self::lease::Watched;
 pub use self::manifest::{MANIFEST, Manifest, Mirrored};
 pub use self::origin::Origin;
-pub use self::schedule::{Schedule, Standing};
+pub use self::schedule::{Reread, Schedule, Standing};
 pub use self::unpack::UnpackError;
 
 use self::download::Downloader;
@@ -77,6 +77,15 @@ impl Wanted {
             on_missing: config.on_missing.unwrap_or_default(),
             source: Source::Mmdb(Box::new(config.clone())),
         })
+    }
+
+    /// The same with what `others` say of its token, if they have it.
+    fn renewed(&self, others: &[Self]) -> Self {
+        let same = others.iter().find(|other| {
+            other.name == self.name && other.origin.identity() == self.origin.identity()
+        });
+        let origin = same.map_or_else(|| self.origin.clone(), |other| other.origin.clone());
+        Self { origin, ..self.clone() }
     }
 
     /// What it is called.
@@ -173,6 +182,11 @@ impl Fetcher {
         }
         look.save()?;
         done
+    }
+
+    /// Whether there is anything to do about it.
+    fn is_due(&self, wanted: &Wanted, when: When) -> bool {
+        early(wanted, &self.state(wanted), when).is_none()
     }
 
     /// When the next look is due.

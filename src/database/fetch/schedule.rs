@@ -29,6 +29,9 @@ pub enum Standing {
     },
 }
 
+/// Reads the configuration again; None when it cannot be read.
+pub type Reread = Box<dyn Fn() -> Option<Vec<Wanted>> + Send>;
+
 /// The thread.
 pub struct Schedule {
     stop: Sender<()>,
@@ -44,14 +47,19 @@ struct Shared {
 }
 
 impl Schedule {
-    /// Begins at once.
-    pub fn start(fetcher: Fetcher, wanted: Vec<Wanted>, teller: Teller) -> std::io::Result<Self> {
+    /// Begins at once. `reread`: for tokens that have changed since.
+    pub fn start(
+        fetcher: Fetcher,
+        wanted: Vec<Wanted>,
+        reread: Reread,
+        teller: Teller,
+    ) -> std::io::Result<Self> {
         let (stop, stopped) = channel();
         let (end, ended) = channel::<()>();
         let shared = Arc::new(Shared::default());
-        let run = Run { fetcher, teller, shared: Arc::clone(&shared) };
+        let run = Run { fetcher, reread, teller, shared: Arc::clone(&shared) };
         let work = move || {
-            run.until(&stopped, &wanted);
+            run.until(&stopped, wanted);
             drop(end);
         };
         std::thread::Builder::new().name("fetch".into()).spawn(work)?;
@@ -88,17 +96,18 @@ impl Shared {
 
 struct Run {
     fetcher: Fetcher,
+    reread: Reread,
     teller: Teller,
     shared: Arc<Shared>,
 }
 
 impl Run {
-    fn until(&self, stopped: &Receiver<()>, all: &[Wanted]) {
+    fn until(&self, stopped: &Receiver<()>, mut all: Vec<Wanted>) {
         let mut watched: Vec<Watched> = all.iter().map(|_| Watched::default()).collect();
         let mut when = When::First;
         loop {
             let mut wait = LONGEST;
-            for (wanted, watched) in all.iter().zip(&mut watched) {
+            for (wanted, watched) in all.iter_mut().zip(&mut watched) {
                 wait = wait.min(self.look(wanted, when, watched));
             }
             when = When::Due;
@@ -109,7 +118,8 @@ impl Run {
     }
 
     /// Looks when it is due, and says how long there is nothing to do about this one.
-    fn look(&self, wanted: &Wanted, when: When, watched: &mut Watched) -> Duration {
+    fn look(&self, wanted: &mut Wanted, when: When, watched: &mut Watched) -> Duration {
+        let when = self.renew(wanted, when);
         let mut last = None;
         let mut progress = |bytes: u64, of: Option<u64>| {
             let percent = of.filter(|of| *of > 0).map(|of| bytes * 100 / of);
@@ -137,6 +147,21 @@ impl Run {
         }
         let left = self.fetcher.next(wanted).duration_since(SystemTime::now());
         left.unwrap_or_default().max(SHORTEST)
+    }
+
+    /// Takes over a new token before one is sent. Where the old one was refused, a new one is a reason
+    /// to look now.
+    fn renew(&self, wanted: &mut Wanted, when: When) -> When {
+        let standing = self.shared.standing().get(wanted.name()).cloned();
+        let is_refused = matches!(standing, Some(Standing::Failed { refused: true, .. }));
+        if !is_refused && !self.fetcher.is_due(wanted, when) {
+            return when;
+        }
+        let Some(others) = (self.reread)() else { return when };
+        let renewed = wanted.renewed(&others);
+        let is_new = renewed.origin != wanted.origin;
+        *wanted = renewed;
+        if is_new && is_refused { When::Now(SystemTime::now()) } else { when }
     }
 
     fn stands(&self, wanted: &Wanted, standing: Standing) {
