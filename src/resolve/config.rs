@@ -13,6 +13,11 @@ use super::Expected;
 use super::fetched::{Every, FetchSource, OnMissing, Share};
 use crate::record::Secret;
 
+/// What the format can address.
+const MOST_BYTES: ByteSize = ByteSize::gib(4);
+/// Below what vendors allow.
+const MOST_DOWNLOADS: NonZeroU16 = NonZeroU16::MIN.saturating_add(7);
+
 /// One wanted thing: a fact group (`geo`) or a single field of one (`geo.city_name`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(transparent)]
@@ -112,6 +117,18 @@ impl DatabaseConfig {
             non_global: false,
             canaries: BTreeMap::new(),
         }
+    }
+
+    /// The same with what holds where a file is fetched and its keys say nothing.
+    #[must_use]
+    pub fn with_defaults(mut self) -> Self {
+        if self.source.is_some() {
+            self.every.get_or_insert_default();
+            self.limit.get_or_insert(MOST_BYTES);
+            self.downloads_per_day.get_or_insert(MOST_DOWNLOADS);
+            self.on_missing.get_or_insert_default();
+        }
+        self
     }
 
     /// What it is called; empty where nothing names it.

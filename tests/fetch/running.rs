@@ -78,9 +78,17 @@ fn who_is_refused_waits_or_runs_without() {
     assert_eq!(worker.ends_within(seconds(20)), Some(0), "{}", worker.log());
 
     let home = Home::new();
-    let worker = start(&home, &refused(", on_missing: run_without"), NO_BROKER, ("logs", "out"));
+    let token = home.path().join("token");
+    std::fs::write(&token, "wrong").unwrap();
+    let in_file = format!("\"${{file:{}}}\"", token.display());
+    let databases = ipinfo(&vendor, ", on_missing: run_without");
+    let databases = databases.replace(super::vendor::TOKEN, &in_file);
+    let worker = start(&home, &databases, NO_BROKER, ("logs", "out"));
     logs(&worker, "goes on without a database that is not there");
     logs(&worker, "starting");
+    vendor.offer("/data/city.mmdb", &world(100, "LV"));
+    std::fs::write(&token, super::vendor::TOKEN).unwrap();
+    logs(&worker, "put a database in force");
 }
 
 #[test]

@@ -101,10 +101,15 @@ pub(super) fn covered_by(
                 }
             }
             Err(error) => {
-                let remedy = match error {
-                    OpenError::NotFetched { .. } => "`ipstamp db fetch`, or let `run` do it",
-                    _ => "put a whole .mmdb file there that this user may read",
-                };
+                if let OpenError::NotFetched { .. } = error {
+                    report.missing(
+                        subject,
+                        "not fetched yet",
+                        "ipstamp db fetch, or let run do it",
+                    );
+                    continue;
+                }
+                let remedy = "put a whole .mmdb file there that this user may read";
                 report.missing(subject, format!("{}: {error}", key(at)), remedy);
             }
         }

@@ -58,11 +58,15 @@ impl Look<'_, '_> {
         let candidate = self.fetcher.file(self.wanted, "candidate");
         let member = self.wanted.member.as_deref();
         let unpacked = unpack(&part, &candidate, member, self.wanted.limit);
-        drop(fs::remove_file(&part));
         self.state.validators = content;
         self.state.checksum = Some(found.to_string());
-        self.state.refused = None;
-        unpacked.inspect_err(|error| self.state.refused = Some(error.to_string()))?;
+        self.state.refused = unpacked.as_ref().err().map(ToString::to_string);
+        if let Err(error) = unpacked {
+            drop(fs::remove_file(&candidate));
+            self.quarantine(&part, "packed", &found.to_string())?;
+            return Err(error.into());
+        }
+        drop(fs::remove_file(&part));
         self.put(&candidate, force, set)
     }
 
@@ -157,6 +161,10 @@ impl Look<'_, '_> {
             let known = Known { whole, part: self.state.part.clone() };
             match fetcher.downloader.file(&call, &part, known, limit, self) {
                 Err(error @ FetchError::NotThere { .. }) => last = error,
+                Err(error @ FetchError::TooLarge { .. }) => {
+                    drop(fs::remove_file(&part));
+                    return Err(error);
+                }
                 Err(error) => return Err(error),
                 Ok(Got::Same) => return Ok(None),
                 Ok(Got::File(content)) => return Ok(Some(content)),

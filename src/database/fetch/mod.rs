@@ -40,11 +40,6 @@ use super::open::Source;
 use super::store::Store;
 use crate::resolve::{DatabaseConfig, DatabaseSet, OnMissing};
 
-/// What the format can address.
-const MOST_BYTES: u64 = 4 << 30;
-/// Below what vendors allow.
-const MOST_DOWNLOADS: u16 = 8;
-
 /// A database that is fetched.
 #[derive(Clone, Debug)]
 pub struct Wanted {
@@ -65,17 +60,16 @@ impl Wanted {
     }
 
     fn of(config: &DatabaseConfig) -> Option<Self> {
-        let limit = config.limit.map_or(MOST_BYTES, |limit| limit.as_u64());
-        let per_day = config.downloads_per_day;
+        let config = config.clone().with_defaults();
         Some(Self {
             name: config.called(),
-            origin: Origin::of(config).ok().flatten()?,
-            every: config.every.unwrap_or_default().duration(),
-            limit,
-            downloads_per_day: per_day.map_or(MOST_DOWNLOADS, std::num::NonZeroU16::get),
+            origin: Origin::of(&config).ok().flatten()?,
+            every: config.every?.duration(),
+            limit: config.limit?.as_u64(),
+            downloads_per_day: config.downloads_per_day?.get(),
             member: config.member.clone(),
-            on_missing: config.on_missing.unwrap_or_default(),
-            source: Source::Mmdb(Box::new(config.clone())),
+            on_missing: config.on_missing?,
+            source: Source::Mmdb(Box::new(config)),
         })
     }
 
