@@ -19,6 +19,10 @@ use crate::resolve::desk::{HttpConfigError, Trouble, callable, client, trouble};
 const CONNECT: Duration = Duration::from_secs(10);
 /// Between two pieces.
 const IDLE: Duration = Duration::from_secs(30);
+/// For a small reply.
+const SMALL: Duration = Duration::from_secs(60);
+/// For a transfer, however slowly it goes on: the largest files at a few hundred kilobytes a second.
+const WHOLE: Duration = Duration::from_secs(6 * 60 * 60);
 /// A vendor's signed address is one step away.
 const MOST_REDIRECTS: usize = 5;
 /// A checksum, or a list of databases.
@@ -81,18 +85,22 @@ impl Downloader {
 
     /// A small reply, whole.
     pub(super) fn small(&self, call: &Call) -> Result<Vec<u8>, FetchError> {
-        self.runtime.block_on(async {
-            let mut response = self.send(call, &HeaderMap::new()).await?;
-            served(&response)?;
-            let mut body = Vec::new();
-            while let Some(piece) = response.chunk().await.map_err(|error| broken(&error))? {
-                if body.len() + piece.len() > MOST_SMALL_BYTES {
-                    return Err(FetchError::TooLarge { limit: MOST_SMALL_BYTES as u64 });
-                }
-                body.extend_from_slice(&piece);
+        let late = FetchError::Trouble(Trouble::TimedOut);
+        let whole = async { tokio::time::timeout(SMALL, self.read(call)).await };
+        self.runtime.block_on(whole).unwrap_or(Err(late))
+    }
+
+    async fn read(&self, call: &Call) -> Result<Vec<u8>, FetchError> {
+        let mut response = self.send(call, &HeaderMap::new()).await?;
+        served(&response)?;
+        let mut body = Vec::new();
+        while let Some(piece) = response.chunk().await.map_err(|error| broken(&error))? {
+            if body.len() + piece.len() > MOST_SMALL_BYTES {
+                return Err(FetchError::TooLarge { limit: MOST_SMALL_BYTES as u64 });
             }
-            Ok(body)
-        })
+            body.extend_from_slice(&piece);
+        }
+        Ok(body)
     }
 
     /// Brings the file to `part`.
@@ -108,13 +116,13 @@ impl Downloader {
         let mut transfers = 0;
         loop {
             let began = size(part);
-            let done = self.runtime.block_on(self.transfer(
-                call,
-                part,
-                &Known { whole: known.whole, part: content.take() },
-                limit,
-                witness,
-            ));
+            let now = Known { whole: known.whole, part: content.take() };
+            let done = self.runtime.block_on(async {
+                let transfer = self.transfer(call, part, &now, limit, witness);
+                tokio::time::timeout(WHOLE, transfer).await
+            });
+            let late = || Err((FetchError::Trouble(Trouble::TimedOut), None));
+            let done = done.unwrap_or_else(|_| late());
             transfers += 1;
             match done {
                 // What has come is gone on with, when there is more of it than before.
