@@ -52,6 +52,14 @@ impl Checksum {
 }
 
 #[cfg(test)]
+impl Checksum {
+    /// Of these bytes.
+    pub(super) fn of_bytes(bytes: &[u8]) -> Self {
+        Self(Generation::of(bytes).to_string())
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -174,7 +174,10 @@ impl Fetcher {
             }
             Err(_) => {}
         }
-        look.save()?;
+        // What whoever took over remembers is his.
+        if lease.holds() {
+            look.save()?;
+        }
         done
     }
 

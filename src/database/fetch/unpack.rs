@@ -10,6 +10,8 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 use zip::ZipArchive;
 
+use super::checksum::Checksum;
+
 const GZIP: &[u8] = b"\x1f\x8b";
 const ZIP: &[u8] = b"PK\x03\x04";
 /// Stands in the first block of a tar.
@@ -38,6 +40,9 @@ pub enum UnpackError {
     /// It cannot be read or written.
     #[error("cannot be unpacked ({0}); the archive is damaged, or the disk is full")]
     Io(#[from] io::Error),
+    /// A checksum in the archive says otherwise.
+    #[error("not what the checksum beside it in the archive says; fetch it again")]
+    Checksum,
     /// It is no zip.
     #[error("cannot be unpacked ({0}); the archive is damaged")]
     Zip(#[from] zip::result::ZipError),
@@ -102,12 +107,26 @@ impl Job<'_> {
         for name in archive.file_names() {
             names.push(name?.into_owned());
         }
-        names.retain(|name| self.is_meant(name));
-        match names.as_slice() {
-            [] => Err(UnpackError::NoMember),
-            [name] => self.write(archive.by_name(name)?),
-            several => Err(UnpackError::Several(shown(several))),
+        let (names, others): (Vec<_>, Vec<_>) =
+            names.into_iter().partition(|name| self.is_meant(name));
+        let name = match names.as_slice() {
+            [] => return Err(UnpackError::NoMember),
+            [name] => name,
+            several => return Err(UnpackError::Several(shown(several))),
+        };
+        self.write(archive.by_name(name)?)?;
+        let file = name.rsplit('/').next().unwrap_or(name);
+        for beside in others.iter().filter(|name| name.to_ascii_lowercase().contains("sha256")) {
+            let mut text = Vec::new();
+            archive.by_name(beside)?.take(SKIPPED).read_to_end(&mut text)?;
+            if let Some(expected) = said_of(file, beside, &text) {
+                let found = Checksum::of(self.into)?;
+                if found != expected {
+                    return Err(UnpackError::Checksum);
+                }
+            }
         }
+        Ok(())
     }
 
     /// A tar is read from its beginning to its end: the file is written as it goes by.
@@ -133,6 +152,15 @@ impl Job<'_> {
             several => Err(UnpackError::Several(shown(several))),
         }
     }
+}
+
+/// What a list of checksums beside it says of a file: the line that names it, or all of a list that is
+/// named after it.
+fn said_of(file: &str, list: &str, text: &[u8]) -> Option<Checksum> {
+    let text = String::from_utf8_lossy(text);
+    let line = text.lines().find(|line| line.contains(file));
+    let all = list.contains(file).then_some(text.as_ref());
+    Checksum::said(line.or(all)?.as_bytes())
 }
 
 /// Names from an archive, for people.
@@ -209,6 +237,22 @@ mod tests {
                 unpacked(&packed, None, 8).unwrap_or_else(|error| panic!("{error}")),
                 b"database"
             );
+        }
+    }
+
+    #[test]
+    fn a_checksum_beside_the_file_holds() {
+        let hash = "d126671b5ac11d59bbdb12e3a4d7a8be6bf6e28a9ee6ff2ef5a3e6b9ac1ed0d6";
+        let right = Checksum::of_bytes(b"database").to_string();
+        for (list, text, holds) in [
+            ("db/City.mmdb.sha256", right.clone(), true),
+            ("db/City.mmdb.sha256", hash.to_owned(), false),
+            ("SHA256SUMS", format!("{hash}  other.csv\n{right}  City.mmdb\n"), true),
+            ("SHA256SUMS", format!("{right}  other.csv\n{hash}  City.mmdb\n"), false),
+            ("SHA256SUMS", format!("{hash}  other.csv\n"), true),
+        ] {
+            let packed = zip(&[("db/City.mmdb", b"database"), (list, text.as_bytes())]);
+            assert_eq!(unpacked(&packed, None, 4096).is_ok(), holds, "{list}: {text}");
         }
     }
 
