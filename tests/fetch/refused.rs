@@ -80,6 +80,22 @@ fn a_file_that_moves_too_much_is_refused_until_a_person_wants_it() {
 }
 
 #[test]
+fn what_was_refused_is_judged_again_when_the_limit_is_another_one() {
+    let (home, vendor, config) = fetched("");
+    vendor.offer(PATH, &world(101, "SE"));
+    assert_eq!(fetch(&config, &[]).0, 1);
+    assert!(fetch(&config, &[]).1.contains("nothing but what was refused"));
+    assert_eq!(home.quarantine().len(), 1);
+    let config = home.config(&ipinfo(&vendor, ", max_change: 100 %"));
+    let (code, out) = fetch(&config, &[]);
+    assert_eq!(code, 0, "{out}");
+    assert_eq!(std::fs::read(home.fetched("city")).unwrap(), world(101, "SE"));
+    assert_eq!(home.quarantine().len(), 0);
+    assert_eq!(vendor.transfers().len(), 1, "it need not come again");
+    assert!(fetch(&config, &[]).1.starts_with("current"));
+}
+
+#[test]
 fn a_generation_that_was_rolled_back_is_not_put_there_again() {
     let (_home, vendor, config) = fetched("");
     // What `run` keeps when it puts them in force.

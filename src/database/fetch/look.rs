@@ -21,6 +21,9 @@ use crate::database::generation::Generation;
 use crate::record::Day;
 use crate::resolve::DatabaseSet;
 
+/// Of a hash, in the names of files in quarantine.
+const HASH_DIGITS: usize = 12;
+
 /// One look at one database, under its lease.
 pub(super) struct Look<'a, 'p> {
     pub(super) fetcher: &'a Fetcher,
@@ -40,9 +43,9 @@ impl Look<'_, '_> {
         let has_file = self.wanted.path().exists() && !force;
         let (calls, mut expected) = self.expected()?;
         if has_file && expected.is_some() && self.state.checksum == shown(expected.as_ref()) {
-            return Ok(self.nothing_new());
+            return self.nothing_new(set);
         }
-        let Some(content) = self.bring(calls, has_file)? else { return Ok(self.nothing_new()) };
+        let Some(content) = self.bring(calls, has_file)? else { return self.nothing_new(set) };
         self.state.part = None;
         let part = self.part();
         let found = Checksum::of(&part).map_err(system(&part))?;
@@ -100,8 +103,24 @@ impl Look<'_, '_> {
         }
     }
 
-    fn nothing_new(&self) -> Outcome {
-        self.state.refused.clone().map_or(Outcome::Current, Outcome::StillRefused)
+    /// What is known is the newest. If it was refused it is judged again: canaries and limits may have
+    /// been changed, and other addresses are seen.
+    fn nothing_new(&mut self, set: Option<&Arc<DatabaseSet>>) -> Result<Outcome, FetchError> {
+        let Some(why) = self.state.refused.take() else { return Ok(Outcome::Current) };
+        let Some(file) =
+            self.in_quarantine()?.filter(|file| file.extension() == Some("mmdb".as_ref()))
+        else {
+            self.state.refused = Some(why.clone());
+            return Ok(Outcome::StillRefused(why));
+        };
+        let candidate = self.fetcher.file(self.wanted, "candidate");
+        fs::rename(&file, &candidate).map_err(system(&file))?;
+        match self.put(&candidate, false, set) {
+            Err(FetchError::Unusable { source, .. }) => {
+                Ok(Outcome::StillRefused(source.to_string()))
+            }
+            done => done,
+        }
     }
 
     /// Whom to ask, and what should come.
@@ -177,18 +196,25 @@ impl Look<'_, '_> {
         self.fetcher.file(self.wanted, "part")
     }
 
-    /// Takes a file out of the way, where a person can look at it. The last one is kept.
-    fn quarantine(&self, file: &Path, kind: &str, hash: &str) -> Result<PathBuf, FetchError> {
+    /// What of this database is in quarantine.
+    fn in_quarantine(&self) -> Result<Option<PathBuf>, FetchError> {
         let dir = self.fetcher.store.quarantine();
         let begin = format!("{}-", self.wanted.name);
-        for entry in fs::read_dir(&dir).map_err(system(&dir))?.flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let hash = name.strip_prefix(&begin).and_then(|rest| rest.split('.').next());
-            if hash.is_some_and(|hash| hash.len() == 12) {
-                drop(fs::remove_file(entry.path()));
-            }
+        let entries = fs::read_dir(&dir).map_err(system(&dir))?.flatten();
+        let mut files = entries.map(|entry| entry.path()).filter(|path| {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            name.strip_prefix(&begin).is_some_and(|hash| hash.len() == HASH_DIGITS)
+        });
+        Ok(files.next())
+    }
+
+    /// Takes a file out of the way, where a person can look at it. The last one is kept.
+    fn quarantine(&self, file: &Path, kind: &str, hash: &str) -> Result<PathBuf, FetchError> {
+        if let Some(before) = self.in_quarantine()? {
+            drop(fs::remove_file(before));
         }
-        let path = dir.join(format!("{begin}{}.{kind}", &hash[..12]));
+        let name = format!("{}-{}.{kind}", self.wanted.name, &hash[..HASH_DIGITS]);
+        let path = self.fetcher.store.quarantine().join(name);
         // What was copied has the rights that it had elsewhere.
         let only_ours = fs::Permissions::from_mode(0o600);
         fs::set_permissions(file, only_ours).map_err(system(file))?;
