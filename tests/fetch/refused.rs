@@ -80,6 +80,24 @@ fn a_file_that_moves_too_much_is_refused_until_a_person_wants_it() {
 }
 
 #[test]
+fn a_first_file_that_is_refused_is_not_fetched_again_either() {
+    let (home, vendor) = (Home::new(), Vendor::start());
+    let config = home.config(&own(&vendor, ""));
+    vendor.offer("/own/city.mmdb", b"<html>sign in</html>");
+    for _ in 0..3 {
+        let (code, out) = fetch(&config, &[]);
+        assert_eq!(code, 1, "{out}");
+    }
+    let transfers = ["200 /own/city.mmdb 0", "304 /own/city.mmdb 0", "304 /own/city.mmdb 0"];
+    assert_eq!(vendor.transfers(), transfers);
+    let state = std::fs::read(home.store().join("fetched").join("city.json")).unwrap();
+    let state: serde_json::Value = serde_json::from_slice(&state).unwrap();
+    assert_eq!(state["failures"], 3, "it is asked for again soon, and more and more seldom");
+    vendor.offer("/own/city.mmdb", &world(100, "LV"));
+    assert_eq!(fetch(&config, &[]).0, 0);
+}
+
+#[test]
 fn what_was_refused_is_judged_again_when_the_limit_is_another_one() {
     let (home, vendor, config) = fetched("");
     vendor.offer(PATH, &world(101, "SE"));

@@ -40,7 +40,9 @@ impl Look<'_, '_> {
         force: bool,
         set: Option<&Arc<DatabaseSet>>,
     ) -> Result<Outcome, FetchError> {
-        let has_file = self.wanted.path().exists() && !force;
+        // What was refused is there, too: it need not come again to be judged again.
+        let is_refused = self.state.refused.is_some() && self.in_quarantine()?.is_some();
+        let has_file = (self.wanted.path().exists() || is_refused) && !force;
         let (calls, mut expected) = self.expected()?;
         if has_file && expected.is_some() && self.state.checksum == shown(expected.as_ref()) {
             return self.nothing_new(set);

@@ -168,6 +168,10 @@ impl Fetcher {
         let done = look.run(when == When::Forced, set);
         let now = SystemTime::now();
         match &done {
+            // Where there is no file at all, the next one is not waited for so long.
+            Ok(Outcome::StillRefused(_)) if !wanted.path().exists() => {
+                look.state.failed(now, None, fastrand::f64());
+            }
             Ok(_) => look.state.is_current(now, wanted.every, fastrand::f64()),
             Err(error) if error.is_failure() => {
                 look.state.failed(now, error.retry_after(), fastrand::f64());

@@ -134,7 +134,13 @@ impl Run {
         match &done {
             Ok(Outcome::NotDue(_)) => {}
             Ok(outcome) => {
-                self.shared.standing().remove(wanted.name());
+                match outcome {
+                    Outcome::StillRefused(why) => {
+                        let why = why.clone();
+                        self.stands(wanted, Standing::Failed { why, refused: false });
+                    }
+                    _ => drop(self.shared.standing().remove(wanted.name())),
+                }
                 self.teller.fetched(wanted.name(), outcome);
             }
             Err(FetchError::Busy(_)) => return SHORTEST,
