@@ -126,8 +126,10 @@ mod tests {
 
     use serde_json::json;
 
-    use super::super::fixtures::database;
+    use super::super::fixtures::{self, database};
+    use super::super::{Cache, CacheConfig, CacheScope, DatabaseSet, Resolver};
     use super::*;
+    use crate::record::Address;
 
     /// Of 1.0.0.0/16 the first `moved` networks of 256 are somewhere else.
     fn city(moved: usize) -> Database {
@@ -191,6 +193,22 @@ mod tests {
         assert!(text.contains("100 % of") && text.contains("spread over the file"), "{text}");
         // The small file of the other tests has too few of them to say anything.
         city(200).agrees_mostly(&city(0), Some(&seen((0..100).map(of))), Share::USUAL).unwrap();
+    }
+
+    #[test]
+    fn what_a_tenants_set_looks_up_is_seen_by_the_set_that_it_stands_beside() {
+        let main = fixtures::set([city(0)]);
+        let own = vec![Arc::new(city(0).non_global(true))];
+        let own = DatabaseSet::new(own).unwrap().beside(&main);
+        let cache = (Arc::new(Cache::new(&CacheConfig::default(), &[])), CacheScope::SHARED);
+        let wants = fixtures::wants(&["geo"]);
+        let mut resolver = Resolver::new(wants, Arc::new(own), cache, 1 << 20);
+        for number in 0..250 {
+            resolver.resolve(&Address::new(of(number).into()));
+        }
+        assert_eq!(main.recent().all().len(), 250);
+        resolver.resolve(&Address::new(Ipv4Addr::new(10, 0, 0, 1).into()));
+        assert_eq!(main.recent().all().len(), 250, "of private ones nothing is kept");
     }
 
     #[test]

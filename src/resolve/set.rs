@@ -17,7 +17,7 @@ use super::turns::{Order, Turn, turns};
 pub struct DatabaseSet {
     in_force: ArcSwap<Vec<Arc<Database>>>,
     order: Order,
-    recent: Recent,
+    recent: Arc<Recent>,
 }
 
 impl DatabaseSet {
@@ -33,7 +33,7 @@ impl DatabaseSet {
     /// The same, asked as `order` says where it names databases.
     pub fn ordered(databases: Vec<Arc<Database>>, order: Order) -> Result<Self, DatabaseError> {
         let in_force = ArcSwap::from_pointee(checked(databases)?);
-        Ok(Self { in_force, order, recent: Recent::default() })
+        Ok(Self { in_force, order, recent: Arc::default() })
     }
 
     /// Puts another set in force. Workers notice at their next batch.
@@ -45,6 +45,12 @@ impl DatabaseSet {
     /// The set in force.
     pub fn in_force(&self) -> Arc<Vec<Arc<Database>>> {
         self.in_force.load_full()
+    }
+
+    /// What is looked up in it counts as looked up in `other`, too: they have files in common.
+    #[must_use]
+    pub fn beside(self, other: &Self) -> Self {
+        Self { recent: Arc::clone(&other.recent), ..self }
     }
 
     /// The addresses that were looked up in them last.
