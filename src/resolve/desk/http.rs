@@ -59,7 +59,7 @@ impl Http {
 
     /// The same client for another base URL.
     pub fn at(&self, base: &str) -> Result<Self, HttpConfigError> {
-        Ok(Self { base: checked(base)?, ..self.clone() })
+        Ok(Self { base: base_url(base)?, ..self.clone() })
     }
 
     /// Sends a request and reads its reply, in `limit` at most.
