@@ -11,6 +11,7 @@ use maxminddb::{MaxMindDbError, Reader, WithinOptions};
 
 use super::OnMiss;
 use super::decode;
+use super::fetched::Share;
 use super::fields::groups_of;
 use super::index::V4Index;
 use super::layout::Reading;
@@ -337,7 +338,8 @@ fn sample(
     Ok(seen.len())
 }
 
-fn spread() -> impl Iterator<Item = IpAddr> {
+/// Addresses of both families, evenly spread over what is allocated.
+pub(super) fn spread() -> impl Iterator<Item = IpAddr> {
     let v4 = |step: u32| IpAddr::from(Ipv4Addr::from(step * (u32::MAX / SAMPLED_ADDRESSES)));
     // 2000::/3 is what is allocated of IPv6.
     let v6 = |step: u32| {
@@ -428,6 +430,25 @@ pub enum DatabaseError {
         /// The first fact group that would be lost.
         lost: FactGroup,
     },
+    /// It puts too many addresses somewhere else than the one that it would replace.
+    #[error(
+        "database {name}: {share} of {known} addresses {which} change {field}, limit {limit}; if that \
+         is right, raise `max_change`, or `ipstamp db fetch --force` what is fetched"
+    )]
+    Changed {
+        /// The database.
+        name: Arc<str>,
+        /// What would change.
+        field: &'static str,
+        /// Of how many of them.
+        share: Share,
+        /// How many may.
+        limit: Share,
+        /// Addresses that were compared.
+        known: usize,
+        /// Which addresses these are.
+        which: &'static str,
+    },
     /// Four GiB or more.
     #[error("database {name}: 4 GiB or more, which the MMDB format cannot address")]
     TooLarge {
@@ -459,6 +480,7 @@ impl DatabaseError {
             Self::Canary { .. } => "canary",
             Self::Older { .. } => "older",
             Self::OtherKind { .. } => "other_kind",
+            Self::Changed { .. } => "changed",
             Self::TooLarge { .. } => "too_large",
             Self::SameName { .. } | Self::TooMany { .. } => "set",
         }

@@ -12,6 +12,7 @@ mod config;
 mod database;
 mod decode;
 pub mod desk;
+mod fetched;
 mod fields;
 #[cfg(test)]
 mod fixtures;
@@ -23,6 +24,7 @@ mod memo;
 mod networks;
 mod paired;
 pub mod provider;
+mod recent;
 mod resolver;
 mod set;
 mod sound;
@@ -41,12 +43,14 @@ pub use cache::{
 pub use canary::{Expected, is_field};
 pub use config::{DatabaseConfig, OnMiss, Want};
 pub use database::{Database, DatabaseError};
+pub use fetched::{Every, FetchSource, OnMissing, Share};
 pub use fields::spelled;
 pub use networks::{NETWORKS, NetworksError, networks};
 pub use paired::{Pair, differences};
 pub use provider::{
     Answered, Api, Call, ItemError, Modules, Quota, Reply, Status, TokenPlace, Verdict,
 };
+pub use recent::Recent;
 pub use resolver::{CacheLookups, Resolver};
 pub use set::DatabaseSet;
 pub use step::{Did, Step};

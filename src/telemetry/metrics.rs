@@ -14,9 +14,9 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use super::labels::{
-    BudgetLabels, CodeLabels, DatabaseLabels, GenerationLabels, KindLabels, OutcomeLabels,
-    PartitionLabels, ProviderCodeLabels, ProviderLabels, ReasonLabels, RefusalLabels, ResultLabels,
-    RoleLabels, TenantRecordLabels,
+    BudgetLabels, CodeLabels, DatabaseLabels, FetchLabels, GenerationLabels, KindLabels,
+    OutcomeLabels, PartitionLabels, ProviderCodeLabels, ProviderLabels, ReasonLabels,
+    RefusalLabels, ResultLabels, RoleLabels, TenantRecordLabels,
 };
 use super::tenant_labels::TenantLabels;
 
@@ -67,6 +67,14 @@ pub const METRICS: &[Described] = &[
     (
         "ipstamp_database_refusals_total",
         "Files that were not put in force, by reason: gone, not_mmdb, damaged, older, canary … The log has the remedy.",
+    ),
+    (
+        "ipstamp_database_fetches_total",
+        "Looks at the sources of databases, by result: fetched, current, refused (it was not put in force), failed.",
+    ),
+    (
+        "ipstamp_database_looked_timestamp_seconds",
+        "When each fetched database was last known to be the newest that its source has.",
     ),
     (
         "ipstamp_database_broken_total",
@@ -190,6 +198,10 @@ pub struct Metrics {
     /// See [`METRICS`].
     pub database_refusals: Family<RefusalLabels, Counter>,
     /// See [`METRICS`].
+    pub database_fetches: Family<FetchLabels, Counter>,
+    /// See [`METRICS`].
+    pub database_looked: Family<DatabaseLabels, Gauge>,
+    /// See [`METRICS`].
     pub database_broken: Family<DatabaseLabels, Counter>,
     /// See [`METRICS`].
     pub offsets_lost: Counter,
@@ -284,6 +296,8 @@ impl Metrics {
             database_generation: Family::default(),
             database_swaps: Family::default(),
             database_refusals: Family::default(),
+            database_fetches: Family::default(),
+            database_looked: Family::default(),
             database_broken: Family::default(),
             offsets_lost: Counter::default(),
             budget_limit: Family::default(),
@@ -354,6 +368,16 @@ impl Metrics {
             "ipstamp_rebalances",
             total("ipstamp_rebalances"),
             self.rebalances.clone(),
+        );
+        registry.register(
+            "ipstamp_database_fetches",
+            total("ipstamp_database_fetches"),
+            self.database_fetches.clone(),
+        );
+        registry.register(
+            "ipstamp_database_looked_timestamp_seconds",
+            help("ipstamp_database_looked_timestamp_seconds"),
+            self.database_looked.clone(),
         );
         registry.register(
             "ipstamp_database_broken",
@@ -492,6 +516,9 @@ mod tests {
         metrics.database_built.get_or_create(&DatabaseLabels { database: "city".into() }).set(1);
         metrics.database_broken.get_or_create(&DatabaseLabels { database: "city".into() }).inc();
         metrics.database_swaps.get_or_create(&DatabaseLabels { database: "city".into() }).inc();
+        metrics.database_looked.get_or_create(&DatabaseLabels { database: "city".into() }).set(1);
+        let labels = FetchLabels { database: "city".into(), result: "fetched" };
+        metrics.database_fetches.get_or_create(&labels).inc();
         let labels = GenerationLabels { database: "city".into(), generation: "ba78".into() };
         metrics.database_generation.get_or_create(&labels).set(1);
         let labels = RefusalLabels { database: "city".into(), reason: "older" };

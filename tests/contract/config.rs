@@ -199,6 +199,37 @@ fn what_is_wrong_is_said_with_its_place_its_key_and_a_remedy() {
             "4:15 order.geo[0]: no database and no provider is called `city`; known here: nobody",
         ),
         ("databases: [{path: a/x.mmdb}, {path: b/x.mmdb}]", "databases[1].path: another database"),
+        (
+            "databases: [{source: ipinfo, file: a.mmdb, token: t}]",
+            "4:14 databases[0].source: what is fetched needs a place; set `database_store: {dir: …}`",
+        ),
+        (
+            "databases: [{source: ipinfo, file: a.csv.gz, token: t}]",
+            "4:30 databases[0].file: is no MMDB file; write a.mmdb",
+        ),
+        (
+            "databases: [{source: maxmind, edition: a, account: 1}]",
+            "databases[0].token: is missing: source maxmind needs it",
+        ),
+        ("databases: [{source: maxmin}]", "expected one of ipinfo, maxmind, ipgeolocation, dbip"),
+        (
+            "databases: [{source: dbip, file: a, path: b}]",
+            "databases[0].path: what is fetched stands",
+        ),
+        (
+            "databases: [{source: dbip, file: a, name: x/y}]",
+            "databases[0].name: is the name of a file",
+        ),
+        (
+            "databases: [{source: dbip, file: a, every: daily}]",
+            "databases[0].every: expected one of day",
+        ),
+        ("databases: [{path: a, every: day}]", "databases[0].every: is for files that are fetched"),
+        ("databases: [{}]", "databases[0].path: is missing, or names no file; or set `source`"),
+        (
+            "databases: [{path: a, max_change: 5}]",
+            "databases[0].max_change: expected a share such as",
+        ),
         ("database_store: {dir: ''}", "4:18 database_store.dir: the path names no folder"),
         (
             "database_store: {dir: a, keep: 0}",
@@ -747,6 +778,11 @@ fn what_is_wrong_with_tenants_is_said_with_its_place_and_a_remedy() {
             "want[0]: unknown fact group or field; did you mean `privacy`?",
         ),
         (BY_TOPIC, "databases: [{path: a/x}, {path: b/x}]", "databases[1].path: another database"),
+        (
+            BY_TOPIC,
+            "databases: [{source: dbip, file: a}]",
+            "databases[0].source: a tenant's databases are not fetched",
+        ),
         (BY_TOPIC, "order: {geo: [x]}", "order.geo[0]: no database and no provider is called `x`"),
         (
             BY_TOPIC,

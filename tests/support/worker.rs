@@ -171,11 +171,18 @@ impl Worker {
 
     /// Starts it with more arguments, such as `--until end`.
     pub(crate) fn start_with(settings: &Settings, arguments: &[&str]) -> Self {
+        Self::start_as(arguments, |home, admin| {
+            let databases = settings.databases.clone().unwrap_or_else(|| Databases::write(home));
+            settings.yaml(&databases, Some(admin))
+        })
+    }
+
+    /// Starts it with a configuration that is made for its folder and its admin port.
+    pub(crate) fn start_as(arguments: &[&str], text: impl FnOnce(&Path, u16) -> String) -> Self {
         let home = Folder::new(Path::new(env!("CARGO_TARGET_TMPDIR")), "worker-");
-        let databases = settings.databases.clone().unwrap_or_else(|| Databases::write(home.path()));
         let admin = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let config = home.path().join("ipstamp.yaml");
-        fs::write(&config, settings.yaml(&databases, Some(admin))).unwrap();
+        fs::write(&config, text(home.path(), admin)).unwrap();
         let log = File::create(Self::log_path(home.path())).unwrap();
         let process = Leashed::start(env!("CARGO_BIN_EXE_ipstamp"), |command| {
             command.args(["run", "--config"]).arg(&config).args(arguments);

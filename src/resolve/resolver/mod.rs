@@ -181,6 +181,9 @@ impl Resolver {
         if let Some(answer) = self.memo.get_passing(address.ip()) {
             return answer;
         }
+        if address.is_global() {
+            self.set.recent().note(address.ip());
+        }
         let (answer, until) = self.ask(address, &mut |_| {});
         self.memo.put(address.ip(), answer, until);
         answer
