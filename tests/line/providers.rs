@@ -390,7 +390,11 @@ fn replies_in_another_order_or_short_mix_nothing_up() {
 fn a_plan_without_bulk_is_asked_one_by_one() {
     let server = stand_in(Provider::Ipgeolocation);
     let body = r#"{"message":"Bulk IP lookup is not supported on your free subscription. This feature is available to all paid subscriptions only."}"#;
-    server.next_bulk(Manner::Plain(401, body, vec![("content-type", "application/json".into())]));
+    server.next_bulk(Manner::Plain(
+        401,
+        body.to_owned(),
+        vec![("content-type", "application/json".into())],
+    ));
     let stage = Stage::new(&section("ipgeolocation", &server, ", plan: paid, budget: none"));
     stage.write((0..8).map(|number| address(number).to_string()));
     let worker = Worker::start(&stage.settings);

@@ -83,6 +83,28 @@ pub(super) fn is_route(provider: Provider, method: &str, target: &str) -> bool {
     }
 }
 
+/// What is wrong with a query to IPBot, by its pages: there is no document of it, and names that it does
+/// not know are errors there.
+pub(crate) fn fault_in_query(query: &str) -> Option<String> {
+    let parts =
+        ["ip", "stack", "location", "network", "routing", "score", "classification", "evidence"];
+    let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let contacts = pairs.clone().any(|pair| pair == ("include", "rdap_contacts"));
+    let known = |one: &&str| parts.contains(one) || (*one == "rdap" && contacts);
+    for (name, value) in pairs {
+        match (name, value) {
+            ("include", "rdap_contacts") => {}
+            ("fields", list) => {
+                if let Some(unknown) = list.split(',').find(|one| !known(one)) {
+                    return Some(format!("{unknown} is no part of an answer"));
+                }
+            }
+            _ => return Some(format!("no parameter {name}={value}")),
+        }
+    }
+    None
+}
+
 /// How the provider refuses a token.
 pub(super) fn refused(provider: Provider) -> Answer {
     match provider {

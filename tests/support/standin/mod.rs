@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
+pub(crate) use self::answers::fault_in_query;
 pub(crate) use self::manners::Manner;
 use self::wire::{Answer, Request};
 use crate::openapi::Document;
@@ -214,6 +215,10 @@ fn answer(state: &State, request: &Request) -> Answer {
 fn wrong(state: &State, request: &Request, target: &str) -> Option<String> {
     if !answers::is_route(state.provider, &request.method, target) {
         return Some("there is no such route".to_owned());
+    }
+    let query = target.split_once('?').map(|(_, query)| query);
+    if state.provider == Provider::Ipbot && target.starts_with("/v1/ip/") {
+        return query.and_then(answers::fault_in_query);
     }
     // The document of IPinfo has one of the three places of batches.
     let target = match target {
