@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use crate::examples::{lost, served};
 use crate::mapping::{all_known, rows};
 use crate::providers::all_group_sets;
-use crate::standin::{Provider, fault_in_query};
+use crate::standin::Provider;
+use crate::standin::answers::fault_in_query;
 
 fn api(section: Value) -> IpBot {
     IpBot::new(&serde_json::from_value(section).unwrap()).unwrap()

@@ -49,7 +49,6 @@ impl Http {
         let base = base_url(base)?;
         let client = client(base.scheme() == "https")?
             .connect_timeout(settings.connect)
-            .read_timeout(settings.idle)
             .pool_idle_timeout(POOL_IDLE)
             .build()
             .map_err(|_| HttpConfigError::Tls)?;
@@ -82,7 +81,14 @@ impl Http {
         let mut response = sent.map_err(|error| trouble(&error, may_be_kept))?;
         let most = self.settings.most_bytes;
         let mut body = Vec::new();
-        while let Some(piece) = response.chunk().await.map_err(|error| trouble(&error, false))? {
+        // The first byte may take as long as the call. A reply that has begun and does not go on is at
+        // its end before that.
+        let idle = self.settings.idle;
+        while let Some(piece) = tokio::time::timeout(idle, response.chunk())
+            .await
+            .map_err(|_| Trouble::TimedOut)?
+            .map_err(|error| trouble(&error, false))?
+        {
             // Counted as it comes, decompressed: what a small reply unpacks to is never held whole.
             if body.len() + piece.len() > most {
                 return Err(Trouble::TooLarge);

@@ -240,7 +240,8 @@ impl Licence {
                 return until.map_or(Step::Idle, Step::Wait);
             }
         }
-        if self.calls >= self.settings.parallel.max(1) {
+        let parallel = if self.pace.is_unsure() { 1 } else { self.settings.parallel.max(1) };
+        if self.calls >= parallel {
             return Step::Idle;
         }
         let cutting = self.cutting();

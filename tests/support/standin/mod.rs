@@ -3,7 +3,7 @@
 //!
 //! It speaks HTTP by hand, because half of what it is for no HTTP library lets one do.
 
-mod answers;
+pub(crate) mod answers;
 mod manners;
 mod wire;
 
@@ -14,7 +14,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-pub(crate) use self::answers::fault_in_query;
 pub(crate) use self::manners::Manner;
 use self::wire::{Answer, Request};
 use crate::openapi::Document;
