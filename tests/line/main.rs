@@ -31,6 +31,7 @@ mod hostile;
 mod late;
 mod outlet;
 mod providers;
+mod repeating;
 mod single_calls;
 mod systems;
 mod tenants;

@@ -46,7 +46,7 @@ fn nobody_waits_for_a_turn_that_is_far_away() {
 }
 
 /// A licence for the stand-in, whose calls may take an hour.
-fn patient(server: &StandIn) -> LicenceSettings {
+pub(crate) fn patient(server: &StandIn) -> LicenceSettings {
     let config = json!({"ipinfo": {"token": "t", "plan": "core", "budget": "none"}});
     let config: ProvidersConfig = serde_json::from_value(config).unwrap();
     let api = Arc::clone(&config.licences().remove(0).ok().unwrap().api);
