@@ -67,18 +67,16 @@ pub(crate) fn breaker_is_open(line: &Line) -> bool {
     line.metrics.provider_breaker.get(&labels).is_some_and(|state| state.get() > 0)
 }
 
-/// Scenario: 20,000 events, of which 30 % miss over 2,000 addresses, and a provider that takes 20 ms.
-/// Guarantees: P12: each address is asked for once, in calls of at least 500; every record has its
-/// own address's facts, in order.
+/// Scenario: 20,000 events, of which 30 % miss over 2,000 addresses, and a provider that takes 20 ms;
+/// batches are cut as they are by default.
+/// Guarantees: P12: each address is asked for once, in calls of at least 500 where the stream is fast,
+/// and of what comes in 50 ms where it is not; every record has its own address's facts, in order.
 #[test]
 fn a_fast_stream_asks_for_each_address_once_and_in_large_calls() {
     let (mock, client) = cluster(4);
     client.write("in", stream(20_000, 2000, 4));
     let double = knows();
-    let mut settings = double.bulk(1000);
-    // However slow the machine is on which this runs, the stream is fast beside it.
-    let (age, quiet) = (seconds(20), Some(seconds(1)));
-    settings.batch = BatchSettings { age, quiet, ..BatchSettings::default() };
+    let settings = double.bulk(1000);
     let mut setup = Setup::new(&mock.brokers(), "in", "out").with(settings);
     setup.window = 6000;
     let line = Line::start(&setup);
@@ -89,7 +87,12 @@ fn a_fast_stream_asks_for_each_address_once_and_in_large_calls() {
     let once: BTreeMap<_, _> = (0..2000).map(|number| (address(number), 1)).collect();
     assert_eq!(double.asked(), once);
     let sizes = double.sizes();
-    assert!(sizes.iter().all(|size| *size >= 500), "{sizes:?}");
+    // However slow the machine is on which this runs: a call is full, or has waited for its age. One
+    // more is for the first, before which nobody knew how fast it is, and one for the last.
+    let times = double.times();
+    let lasted = times.last().unwrap().duration_since(times[0]);
+    let ages = lasted.as_micros() / BatchSettings::default().age.as_micros();
+    assert!(sizes.len() as u128 <= 2000 / 1000 + 2 + ages, "{sizes:?} in {lasted:?}");
     let out = client.read("out");
     Audit::of(&client.read("in"), &out).assert_exactly_once();
     for record in out.iter().filter(|record| record.text().contains("\"8.8.")) {
