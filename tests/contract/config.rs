@@ -10,6 +10,7 @@ use ipstamp::config::{
 };
 use ipstamp::consume::consumer_settings;
 use ipstamp::publish::producer_settings;
+use ipstamp::resolve::TokenPlace;
 use rdkafka::ClientConfig;
 
 /// An environment of the test's own.
@@ -71,6 +72,40 @@ fn the_smallest_file_is_enough_and_the_rest_are_the_careful_defaults() {
     assert_eq!(config.drain.as_secs(), 25);
     assert_eq!(config.admin.unwrap().to_string(), "127.0.0.1:9464");
     assert_eq!(config.pipeline.workers, None);
+}
+
+/// `token_in` of a service of one's own, as it stands in the file.
+fn own_service(token_in: &str) -> String {
+    with(&format!(
+        "providers: {{generic: {{own: {{url: 'https://a.b/{{ip}}', token: t, \
+         token_in: {token_in}, fields: {{geo.city_name: /city}}}}}}}}"
+    ))
+}
+
+#[test]
+fn a_choice_that_goes_with_a_value_is_read_and_one_without_is_refused_with_the_remedy() {
+    for (token_in, place) in [
+        ("bearer", TokenPlace::Bearer),
+        ("{header: x-api-key}", TokenPlace::Header("x-api-key".into())),
+        ("{query: key}", TokenPlace::Query("key".into())),
+    ] {
+        let file =
+            read(&own_service(token_in)).unwrap_or_else(|problems| panic!("{}", said(&problems)));
+        let config = Config::from(file);
+        let licence = config.providers.licences().remove(0).ok().unwrap();
+        assert_eq!(licence.api.token_place(), place);
+    }
+    for (token_in, words) in [
+        ("header", "own.token_in: `header` goes with a value: write {header: …}"),
+        ("{bearer: x}", "own.token_in.bearer: expected a single word"),
+        ("{heder: x}", "own.token_in.heder: expected one of bearer, header, query; did you mean"),
+        ("{header: [x]}", "own.token_in.header: expected"),
+        ("{header: x, query: y}", "own.token_in: expected one of bearer, header, query, found"),
+        ("[header]", "own.token_in: expected one of bearer, header, query, found a list"),
+    ] {
+        let said = refused(&own_service(token_in), &Table::default());
+        assert!(said.contains(words), "{token_in}: {said}");
+    }
 }
 
 /// What is written, and a piece of what is said, with the place where it is said to be. What is

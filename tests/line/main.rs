@@ -22,6 +22,7 @@ mod raw;
 mod stage;
 
 mod asking;
+mod canary;
 mod commands;
 mod connections;
 mod desk;

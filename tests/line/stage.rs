@@ -108,7 +108,9 @@ pub(crate) fn spellings(token: &str) -> Vec<String> {
             text[4..end].to_owned()
         })
     });
-    let plain = [token.to_owned(), escaped, format!("{token:?}"), "7f3e9a1b".to_owned()];
+    let lower = escaped.replace("%2B", "%2b").replace("%2F", "%2f").replace("%3D", "%3d");
+    let slashed = token.replace('/', "\\/");
+    let plain = [token.to_owned(), escaped, lower, slashed, "7f3e9a1b".to_owned()];
     plain.into_iter().chain(moved).collect()
 }
 

@@ -26,8 +26,11 @@ pub(super) fn token(provider: Provider, request: &Request) -> (String, Option<St
             let (path, query) = target.split_once('?').unwrap_or((&target, ""));
             let (keys, rest): (Vec<&str>, Vec<&str>) =
                 query.split('&').partition(|pair| pair.starts_with("apiKey="));
-            let key =
-                keys.first().and_then(|pair| pair.split_once('=')).map(|(_, key)| key.to_owned());
+            let pairs = reqwest::Url::parse(&format!("http://localhost/?{}", keys.join("&")));
+            let key = pairs.ok().and_then(|url| {
+                let (_, key) = url.query_pairs().next()?;
+                Some(key.into_owned())
+            });
             let rest = rest.join("&");
             (if rest.is_empty() { path.to_owned() } else { format!("{path}?{rest}") }, key)
         }
