@@ -2,10 +2,10 @@
 //! in turn, Kafka to Kafka. What counts are the ratios.
 //!
 //! ```text
-//! cargo bench --bench asking -- [--only throughput|cpu] [--records 1000000] [--rounds 3] [--brokers HOST:PORT]
+//! cargo bench --bench asking -- [--only batches|throughput|cpu] [--records 1000000] [--rounds 3] [--brokers HOST:PORT]
 //! ```
 //!
-//! Throughput, where 30 % of the records have an address that no database knows: beside memory alone,
+//! First how many addresses a call asks for. Throughput, where 30 % of the records have an address that no database knows: beside memory alone,
 //! with a provider that may be called 60 times a minute, with one that is down, and with one that
 //! takes calls and never answers; each from one deadline after the first record on. CPU of the whole
 //! process: beside no provider at all, with providers whose turn never comes, and with a group that
@@ -33,6 +33,7 @@ mod processes;
 #[path = "../whole_path/workload.rs"]
 mod workload;
 
+mod batches;
 mod run;
 
 use std::net::{Ipv4Addr, TcpListener};
@@ -90,14 +91,22 @@ fn main() {
     let arguments = arguments();
     let own = || broker::shared().map(str::to_owned);
     let Some(brokers) = arguments.brokers.clone().or_else(own) else { return };
+    let wanted = |part: &str| arguments.only.as_deref().is_none_or(|only| only == part);
+    let (throughput, cpu) = (wanted("throughput"), wanted("cpu"));
+    if wanted("batches") {
+        batches::print(&brokers, arguments.rounds);
+    }
+    if !throughput && !cpu {
+        return;
+    }
     let home = Folder::new(Path::new(env!("CARGO_TARGET_TMPDIR")), "bench-");
     let (databases, mut known) = workload::databases(home.path());
     known.truncate(ADDRESSES);
     let bench = Bench { brokers, arguments, databases };
-    if bench.arguments.only.as_deref() != Some("cpu") {
+    if throughput {
         bench.throughput(&with_missing(&known));
     }
-    if bench.arguments.only.as_deref() != Some("throughput") {
+    if cpu {
         bench.cpu(&known, &privacy(home.path()));
     }
 }

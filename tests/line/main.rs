@@ -34,6 +34,7 @@ mod outlet;
 mod providers;
 mod repeating;
 mod single_calls;
+mod stampede;
 mod systems;
 mod tenants;
 mod tiers;
