@@ -158,6 +158,27 @@ fn however_it_misbehaves_nobody_gets_anothers_facts() {
         assert!(matches!(to(Manner::Cut), Some(Verdict::Retry(_))));
         assert_eq!(to(Manner::Limited(blank("7"))), pause(7));
         assert_eq!(to(Manner::Limited(blank("1000000000"))), pause(3600));
+        // A past date and a number below nothing are no reason to call at once; without a word it is
+        // for us to say how long, and one provider's limit is of the day.
+        assert_eq!(to(Manner::Limited(blank("Fri, 15 Jan 2021 08:00:30 GMT"))), pause(1));
+        let unsaid = [to(Manner::Limited(blank("-5"))), to(Manner::Limited(Vec::new()))];
+        assert!(
+            unsaid.iter().all(|verdict| matches!(verdict, Some(Verdict::Pause(None | Some(_)))))
+        );
+        assert_eq!(unsaid[0], unsaid[1]);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        let reset = vec![("x-ratelimit-reset", (now + 40).to_string())];
+        let until_reset = to(Manner::Limited(reset));
+        assert!(
+            matches!(until_reset, Some(Verdict::Pause(Some(wait))) if (35..=40).contains(&wait.as_secs())),
+            "{until_reset:?}"
+        );
+        let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(40));
+        let until_date = to(Manner::Limited(blank(&date)));
+        assert!(
+            matches!(until_date, Some(Verdict::Pause(Some(wait))) if (35..=40).contains(&wait.as_secs())),
+            "{until_date:?}"
+        );
         let elsewhere = to(Manner::Redirect("http://169.254.169.254/".to_owned()));
         assert!(matches!(elsewhere, Some(Verdict::Rejected(_))), "{elsewhere:?}");
         assert_eq!(to(Manner::HangUp), None);
