@@ -43,7 +43,7 @@ fn main() {
             for thread in 0..threads {
                 let (cache, written) = (&cache, &written);
                 scope.spawn(move || {
-                    writes(cache, written, thread + threads * minute, a_minute * minute)
+                    writes(cache, written, thread + threads * minute, a_minute * minute);
                 });
             }
         });
@@ -79,12 +79,12 @@ fn writes(cache: &Cache, written: &AtomicU64, seed: u64, until: u64) {
         // Zipf: the chance of the n-th address is as 1 to n.
         let rank = (ADDRESSES as f64).powf(dice.f64()) as u64;
         let address = IpAddr::V4(Ipv4Addr::from(0x0800_0000 + rank as u32));
-        let privacy = Privacy { vpn: Some(nth % 5 == 0), ..Privacy::default() };
+        let privacy = Privacy { vpn: Some(nth.is_multiple_of(5)), ..Privacy::default() };
         let facts = Enrichment { privacy: Some(privacy), ..Enrichment::default() };
         // Some know nothing: their entries are smaller, so that the same key changes its weight.
-        let facts = (nth % 3 != 0).then_some(&facts);
+        let facts = (!nth.is_multiple_of(3)).then_some(&facts);
         let learned = Learned { source: SourceId(0), asked, closes: asked, facts };
-        if nth % 4 == 0 {
+        if nth.is_multiple_of(4) {
             drop(cache.get(CacheScope::SHARED, address));
         }
         cache.put(CacheScope::SHARED, address, &learned, cache.lifetimes(), now);

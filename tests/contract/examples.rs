@@ -87,7 +87,9 @@ fn collect<'v>(value: &'v Value, at: &str, found: &mut Vec<(String, &'v Value)>)
             }
         }
         Value::Array(items) => {
-            items.iter().for_each(|item| collect(item, &format!("{at}[]"), found));
+            for item in items {
+                collect(item, &format!("{at}[]"), found);
+            }
         }
         Value::Null => {}
         Value::String(text) if text.is_empty() => {}
@@ -104,7 +106,7 @@ fn carries(fact: &Value, said: &Value) -> bool {
             let (text, number_of) = (said.as_str(), said.as_f64());
             let text = text.map(|text| text.trim_start_matches("AS"));
             // Both halves of a place stand in one text with some.
-            let said = text.into_iter().flat_map(|text| text.split(',')).map(|half| half.parse());
+            let said = text.into_iter().flat_map(|text| text.split(',')).map(str::parse);
             let mut numbers = said.filter_map(Result::ok).chain(number_of);
             // A radius is in whole kilometres, and no smaller than it is.
             numbers.any(|said: f64| [Some(said), Some(said.ceil())].contains(&number.as_f64()))
@@ -165,7 +167,7 @@ fn nothing_of_the_examples_of_ipinfo_is_lost() {
         json!({"token": "t"}),
         json!({"token": "t", "legacy": "host"}),
     ]
-    .map(|section| ipinfo(section));
+    .map(ipinfo);
     let apis = apis.each_ref().map(|api| (api, reached(api)));
     let mut all = Vec::new();
     for operation in document.operations() {

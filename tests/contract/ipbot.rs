@@ -92,7 +92,9 @@ fn fields(value: &Value) -> BTreeSet<String> {
                 collect(member, &format!("{at}{dot}{name}"), found);
             }),
             Value::Array(items) => {
-                items.iter().for_each(|item| collect(item, &format!("{at}[]"), found));
+                for item in items {
+                    collect(item, &format!("{at}[]"), found);
+                }
             }
             _ => drop(found.insert(at.to_owned())),
         }
@@ -112,7 +114,9 @@ fn an_answer_with_any_part_missing_is_an_answer() {
     for left_out in 0..=parts.len() {
         let mut answer = whole.clone();
         let without = parts.get(left_out).map_or(parts.as_slice(), std::slice::from_ref);
-        without.iter().for_each(|part| drop(answer.as_object_mut().unwrap().remove(*part)));
+        for part in without {
+            answer.as_object_mut().unwrap().remove(*part);
+        }
         let verdict = served(Provider::Ipbot, &api, question, (200, &answer));
         let Verdict::Answered(answered) = verdict else { panic!("{without:?}: {verdict:?}") };
         match answered.told[0].clone().unwrap() {

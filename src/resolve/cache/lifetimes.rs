@@ -61,7 +61,7 @@ impl Jitter {
         // From 0 to 1 in parts of 2^32: by the second also where a life is of months.
         let dice = u128::from(self.0.hash_one((address, now)) >> 32);
         let thousandth = |parts: u128| u128::from(time.as_secs()) * parts / 1000;
-        let seconds = thousandth(1000 - MOST_JITTER) + (thousandth(2 * MOST_JITTER) * dice >> 32);
+        let seconds = thousandth(1000 - MOST_JITTER) + ((thousandth(2 * MOST_JITTER) * dice) >> 32);
         now.after(Duration::from_secs(u64::try_from(seconds).unwrap_or(u64::MAX)))
     }
 }

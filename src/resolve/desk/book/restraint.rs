@@ -23,7 +23,9 @@ fn stream(desk: &mut Desk, addresses_each: u16, rounds: u16) -> Vec<usize> {
                 sizes.push(batch.keys.len());
                 under_way.push((batch, 20));
             }
-            under_way.iter_mut().for_each(|(_, left)| *left -= 1);
+            for (_, left) in &mut under_way {
+                *left -= 1;
+            }
             while let Some(at) = under_way.iter().position(|(_, left)| *left == 0) {
                 let (batch, _) = under_way.remove(at);
                 let verdict = knows(&batch.keys, GEO);
