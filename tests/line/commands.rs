@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::stage::{ALL, CANARY, Stage, address, all_asked, assert_silent, section, stand_in};
+use crate::stage::{ALL, CANARY, Stage, all_asked, assert_silent, section, stand_in};
 use crate::standin::{Provider, StandIn};
 use crate::support::worker::command;
 
