@@ -70,7 +70,7 @@ pub(crate) fn breaker_is_open(line: &Line) -> bool {
 /// Scenario: 20,000 events, of which 30 % miss over 2,000 addresses, and a provider that takes 20 ms;
 /// batches are cut as they are by default.
 /// Guarantees: P12: each address is asked for once, in calls of at least 500 where the stream is fast,
-/// and of what comes in 50 ms where it is not; every record has its own address's facts, in order.
+/// and of what comes in 100 ms where it is not; every record has its own address's facts, in order.
 #[test]
 fn a_fast_stream_asks_for_each_address_once_and_in_large_calls() {
     let (mock, client) = cluster(4);

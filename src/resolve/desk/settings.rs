@@ -48,7 +48,7 @@ pub struct BatchSettings {
 
 impl Default for BatchSettings {
     fn default() -> Self {
-        Self { age: Duration::from_millis(50), quiet: None, bytes: 1 << 20 }
+        Self { age: Duration::from_millis(100), quiet: None, bytes: 1 << 20 }
     }
 }
 
