@@ -25,7 +25,7 @@ const NO_BROKER: &str = "127.0.0.1:1";
 /// A worker with these databases and the store of `home`.
 fn start(home: &Home, databases: &str, brokers: &str, topics: (&str, &str)) -> Worker {
     let store = home.store();
-    Worker::start_as(&[], |_, admin| {
+    Worker::start_as(&[], &[], |_, admin| {
         format!(
             "kafka: {{brokers: ['{brokers}']}}\ninput: {{topics: [{}], group: {0}-group}}\n\
              output: {{topic: {}}}\nwant: [geo]\nworkers: 1\ndatabase_watch: 50ms\n\

@@ -175,14 +175,18 @@ impl Worker {
 
     /// Starts it with more arguments, such as `--until end`.
     pub(crate) fn start_with(settings: &Settings, arguments: &[&str]) -> Self {
-        Self::start_as(arguments, |home, admin| {
+        Self::start_as(&settings.environment, arguments, |home, admin| {
             let databases = settings.databases.clone().unwrap_or_else(|| Databases::write(home));
             settings.yaml(&databases, Some(admin))
         })
     }
 
     /// Starts it with a configuration that is made for its folder and its admin port.
-    pub(crate) fn start_as(arguments: &[&str], text: impl FnOnce(&Path, u16) -> String) -> Self {
+    pub(crate) fn start_as(
+        environment: &[(&'static str, String)],
+        arguments: &[&str],
+        text: impl FnOnce(&Path, u16) -> String,
+    ) -> Self {
         let home = Folder::new(Path::new(env!("CARGO_TARGET_TMPDIR")), "worker-");
         let admin = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let config = home.path().join("ipstamp.yaml");
@@ -190,7 +194,7 @@ impl Worker {
         let log = File::create(Self::log_path(home.path())).unwrap();
         let process = Leashed::start(env!("CARGO_BIN_EXE_ipstamp"), |command| {
             command.args(["run", "--config"]).arg(&config).args(arguments);
-            command.envs(settings.environment.iter().map(|(name, value)| (name, value)));
+            command.envs(environment.iter().map(|(name, value)| (name, value)));
             command.stdout(Stdio::null()).stderr(log);
         });
         Self { process, home, admin }
