@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::cache::{Told, unpack};
+use super::cache::{Told, pack, unpack};
 use super::database::{Database, Found};
 use super::wants::Wants;
 use crate::record::{Enrichment, FactsId, GroupSet, Moment, Retrieval};
@@ -56,11 +56,14 @@ pub(super) struct Known {
     /// Facts decoded just now to be judged, which are mostly asked for next, to be rendered: so a
     /// record that is met is decoded once.
     fresh: Vec<(FactsId, Enrichment)>,
-    /// What each different telling says, by the hash of its facts and time.
+    /// What each different telling says, by the hashes of its facts, its time and the groups that are
+    /// taken from it: of the length at which no two have the same.
+    tellings: FxHashMap<[u64; 2], Said>,
+    /// The same by the hash of the facts of these groups alone, and of the time.
     told: FxHashMap<u64, Said>,
-    /// Who is looked up may have had a say in what is told of him, so this hash is one that nobody
-    /// can foresee.
-    hasher: RandomState,
+    /// Who is looked up may have had a say in what is told of him, so these hashes are ones that
+    /// nobody can foresee.
+    hashers: [RandomState; 2],
     /// What the packed facts among the origins use.
     told_bytes: usize,
 }
@@ -108,34 +111,49 @@ impl Known {
         said
     }
 
-    /// What a provider told, whatever of it still holds. Thousands of addresses of which the same
-    /// was told in the same minute share a number.
-    pub(super) fn told(&mut self, told: &Told<'_>, stale: bool, wants: &Wants) -> Said {
-        if told.has.and(wants.groups()).is_empty() {
+    /// What a provider told of these groups. Thousands of addresses of which the same was told of them
+    /// in the same minute share a number, whatever else was told.
+    pub(super) fn told(
+        &mut self,
+        told: &Told<'_>,
+        groups: GroupSet,
+        stale: bool,
+        wants: &Wants,
+    ) -> Said {
+        if told.has.and(groups).is_empty() {
             return Said { closes: told.closes, ..Said::default() };
         }
         let at = Moment(told.retrieved.0 / 60 * 60);
         let retrieval = Retrieval { at, stale };
-        let hash = self.hasher.hash_one((told.facts(), retrieval));
-        let met = self.told.get(&hash).filter(|said| {
-            matches!(self.origins.get(said.facts.0 as usize),
-                Some(Origin::Told { facts, retrieval: when })
-                    if **facts == *told.facts() && *when == retrieval)
-        });
-        let said = match met {
+        let hashes = self.hashers.each_ref();
+        let hashes = hashes.map(|hasher| hasher.hash_one((told.facts(), retrieval, groups)));
+        let said = match self.tellings.get(&hashes) {
             Some(said) => *said,
-            None => self.meet_told(told.facts(), retrieval, hash, wants),
+            None => {
+                let facts = unpack(told.facts()).only(groups);
+                let said = self.meet_told(facts, retrieval, wants);
+                self.tellings.insert(hashes, said);
+                said
+            }
         };
         let (has, answers) = (said.has.and(told.has), said.answers.and(told.has));
         Said { has, answers, closes: told.closes, ..said }
     }
 
-    #[cold]
-    fn meet_told(&mut self, packed: &[u8], retrieval: Retrieval, hash: u64, wants: &Wants) -> Said {
-        let facts = unpack(packed);
+    fn meet_told(&mut self, facts: Enrichment, retrieval: Retrieval, wants: &Wants) -> Said {
+        let packed = pack(&facts);
+        let hash = self.hashers[0].hash_one((&packed, retrieval));
+        let met = self.told.get(&hash).filter(|said| {
+            matches!(self.origins.get(said.facts.0 as usize),
+                Some(Origin::Told { facts, retrieval: when })
+                    if *facts == packed && *when == retrieval)
+        });
+        if let Some(said) = met {
+            return *said;
+        }
         let judgement = wants.judge(&facts);
-        let id = self.number(Origin::Told { facts: packed.into(), retrieval });
         self.told_bytes += packed.len();
+        let id = self.number(Origin::Told { facts: packed, retrieval });
         self.freshen(id, facts);
         let said = Said {
             facts: id,
@@ -177,7 +195,8 @@ impl Known {
         let records: usize = self.records.iter().map(FxHashMap::capacity).sum();
         let origins = self.origins.capacity() * size_of::<Origin>();
         let told = self.told.capacity() * (size_of::<(u64, Said)>() + 1) + self.told_bytes;
-        origins + records * entry + told
+        let tellings = self.tellings.capacity() * (size_of::<([u64; 2], Said)>() + 1);
+        origins + records * entry + told + tellings
     }
 
     /// Keeps facts that were decoded just now.

@@ -32,13 +32,12 @@ use moka::policy::EvictionPolicy;
 pub use self::config::CacheConfig;
 pub use self::entry::{Entry, Told};
 pub use self::lifetimes::Lifetimes;
-pub(super) use self::packing::unpack;
+pub(super) use self::packing::{pack, unpack};
 pub use self::ttl::{Life, Ttl};
 
 use self::entry::Telling;
 use self::lifetimes::Jitter;
 use self::names::{ScopeNames, SourceNames};
-use self::packing::pack;
 use super::fields::groups_of;
 use crate::record::{Address, Enrichment, FactGroup, GroupSet, Moment};
 

@@ -8,7 +8,7 @@
 use crate::record::Enrichment;
 
 /// Packs facts. Equal facts are equal bytes.
-pub(super) fn pack(facts: &Enrichment) -> Box<[u8]> {
+pub(in crate::resolve) fn pack(facts: &Enrichment) -> Box<[u8]> {
     // Writing into memory that grows cannot fail.
     squeeze(&postcard::to_allocvec(facts).unwrap_or_default()).into()
 }

@@ -289,7 +289,7 @@ fn a_full_memory_begins_an_epoch_at_the_next_batch() {
     let records: Vec<(&str, Json)> =
         records.iter().map(|(network, record)| (network.as_str(), record.clone())).collect();
     let set = set([city_file("city", &records)]);
-    let limit = 130_000;
+    let limit = 150_000;
     let mut resolver = resolver_of(&["geo"], &set, limit);
     let (mut epochs, mut most) = (0, 0);
     for round in 0..20 {
@@ -325,6 +325,28 @@ fn what_was_learned_answers_until_more_is_wanted() {
     let answer = resolver.resolve(&ip);
     assert_eq!(answer.groups(), groups(&["geo", "privacy"]), "what was known before stays");
     assert!(answer.missing.is_empty());
+}
+
+#[test]
+fn what_was_told_of_the_groups_that_are_taken_is_one_whatever_else_was_told() {
+    let mut resolver =
+        resolver(&["geo", "privacy"], [city_file("city", &[("1.0.0.0/8", place("Riga"))])]);
+    let mut parts = Vec::new();
+    for (ip, city, vpn) in
+        [("1.0.0.1", "Narva", true), ("1.0.0.2", "Tartu", true), ("1.0.0.3", "Narva", false)]
+    {
+        let ip = address(ip);
+        let privacy = Privacy { vpn: Some(vpn), ..Privacy::default() };
+        let facts = Enrichment { privacy: Some(privacy), ..learned_city(city) };
+        learn(&mut resolver, &ip, groups(&["privacy"]), Some(&facts));
+        let answer = resolver.resolve(&ip);
+        assert_eq!(city_of(&mut resolver, &answer).as_deref(), Some("Riga"));
+        let told = answer.parts().iter().find(|part| part.source == 1).unwrap();
+        assert_eq!(resolver.enrichment(told.facts).privacy.unwrap().vpn, Some(vpn));
+        parts.push(told.facts);
+    }
+    assert_eq!(parts[0], parts[1], "the city is the file's");
+    assert_ne!(parts[0], parts[2]);
 }
 
 #[test]
