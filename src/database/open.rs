@@ -6,7 +6,9 @@ use std::time::SystemTime;
 
 use super::file;
 use super::store::{Store, StoreError};
-use crate::resolve::{Database, DatabaseConfig, DatabaseError, NETWORKS, NetworksError, networks};
+use crate::resolve::{
+    Database, DatabaseConfig, DatabaseError, Mapping, NETWORKS, NetworksError, networks,
+};
 
 /// Opens the table of networks, where there is one, and the configured files in their order. The
 /// first that cannot be used comes with its place in the list; the table has none.
@@ -117,7 +119,7 @@ impl Source {
                 path: path.clone(),
                 source: Box::new(source),
             }),
-            Self::Mmdb(config) => Database::new(&self.name(), bytes)
+            Self::Mmdb(config) => Database::mapped(&self.name(), bytes, mapping(config))
                 .map(|file| file.on_miss(config.on_miss).non_global(config.non_global))
                 .map_err(|source| self.refused(source)),
         }
@@ -154,6 +156,13 @@ impl Source {
     fn refused(&self, source: DatabaseError) -> OpenError {
         OpenError::Refused { path: self.path().into(), source: Box::new(source) }
     }
+}
+
+/// What the configuration says of the records, where it does. One that makes no sense was refused
+/// with the configuration.
+fn mapping(config: &DatabaseConfig) -> Option<Mapping> {
+    let is_given = !config.mapping.is_empty();
+    is_given.then(|| Mapping::new(&config.mapping).ok()).flatten()
 }
 
 /// The name of a database whose configuration does not give one: `city` of `/data/city.mmdb`.

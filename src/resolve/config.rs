@@ -34,13 +34,26 @@ pub struct DatabaseConfig {
     /// used.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub canaries: BTreeMap<IpAddr, BTreeMap<String, Expected>>,
+    /// For a file whose layout ipstamp does not know: where its records have what, as paths in a
+    /// record with fields by the names that `want` may use: `{place.cc: geo.country_iso_code}`. In a
+    /// list a number counts from 0, or from the end with -1. `geo.location` is a text
+    /// `latitude,longitude`, or two members: `geo.location.lat` and `geo.location.lon`. It alone
+    /// decides how the file is read.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mapping: BTreeMap<String, String>,
 }
 
 impl DatabaseConfig {
     /// A file with the defaults of all else.
     pub fn of(path: impl Into<PathBuf>) -> Self {
-        let (name, on_miss, canaries) = (None, None, BTreeMap::new());
-        Self { name, path: path.into(), on_miss, non_global: false, canaries }
+        Self {
+            name: None,
+            path: path.into(),
+            on_miss: None,
+            non_global: false,
+            canaries: BTreeMap::new(),
+            mapping: BTreeMap::new(),
+        }
     }
 }
 

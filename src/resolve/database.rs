@@ -10,10 +10,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use maxminddb::{MaxMindDbError, Reader, WithinOptions};
 
 use super::OnMiss;
-use super::decode;
+use super::database_error::DatabaseError;
+use super::decode::{self, Extent};
 use super::fields::groups_of;
 use super::index::V4Index;
-use super::layout::Reading;
+use super::layout::{Mapping, Reading};
+use super::members::Members;
 use super::tree::Tree;
 use super::value::Value;
 use crate::record::{Day, Enrichment, FactGroup, GroupSet};
@@ -73,6 +75,15 @@ impl Database {
     /// Takes the whole content of a file and checks it: metadata, the way to a sample of its
     /// records, and that something in it can be read as a fact.
     pub fn new(name: &str, bytes: Vec<u8>) -> Result<Self, DatabaseError> {
+        Self::mapped(name, bytes, None)
+    }
+
+    /// The same; with a mapping, it alone says what the records mean.
+    pub fn mapped(
+        name: &str,
+        bytes: Vec<u8>,
+        mapping: Option<Mapping>,
+    ) -> Result<Self, DatabaseError> {
         let name: Arc<str> = name.into();
         // An offset is kept in 32 bits. The format itself cannot point further.
         if u32::try_from(bytes.len()).is_err() {
@@ -83,9 +94,13 @@ impl Database {
             Ok(reader) => reader,
             Err(source) => return Err(DatabaseError::NotAnMmdb { name, source: source.into() }),
         };
-        let Some(reading) = check(&reader, bytes.as_ref(), &name)? else {
-            let database_type = reader.metadata().database_type.clone();
-            return Err(DatabaseError::NoFacts { name, database_type });
+        let mapping = mapping.map(Reading::mapped);
+        let reading = match check(&reader, bytes.as_ref(), &name, mapping)? {
+            Ok(reading) => reading,
+            Err(members) => {
+                let database_type = reader.metadata().database_type.clone();
+                return Err(DatabaseError::NoFacts { name, database_type, members });
+            }
         };
         let metadata = reader.metadata();
         let (nodes, record_bits) = (metadata.node_count, metadata.record_size);
@@ -256,14 +271,23 @@ impl Database {
     }
 
     /// How its records are read.
-    pub(super) fn reading(&self) -> Reading {
-        self.reading
+    pub(super) fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    /// Some of the members that its records have.
+    pub(super) fn some_members(&self) -> Members {
+        let mut members = Members::default();
+        // What cannot be read is told of elsewhere.
+        let all = |record: &Value<'_>| members.add(record);
+        let _ = sample(&self.reader, self.bytes.as_ref(), Extent::Whole, all);
+        members
     }
 
     /// The facts of the record at the offset that [`Database::find`] gave; none when it is broken,
     /// which is counted.
     pub(super) fn enrichment(&self, offset: u32) -> Option<Enrichment> {
-        let record = decode::record(self.records(), offset);
+        let record = decode::record(self.records(), offset, self.reading.extent());
         if record.is_err() {
             self.broken.fetch_add(1, Ordering::Relaxed);
         }
@@ -283,30 +307,43 @@ impl fmt::Debug for Database {
     }
 }
 
-/// Reads a sample of the file and says how it is to be read; none when nothing in it is a fact.
+/// Reads a sample of the file and says how it is to be read, unless that is said; when nothing in
+/// it is a fact, what is in it instead.
 fn check(
     reader: &Reader<FileBytes>,
     bytes: &[u8],
     name: &Arc<str>,
-) -> Result<Option<Reading>, DatabaseError> {
+    said: Option<Reading>,
+) -> Result<Result<Reading, Members>, DatabaseError> {
     let broken = |source: MaxMindDbError| DatabaseError::Broken {
         name: Arc::clone(name),
         source: source.into(),
     };
-    let mut keys = HashSet::new();
-    let records = sample(reader, bytes, |record| keys.extend(record.keys().map(str::to_owned)));
+    let database_type = &reader.metadata().database_type;
+    let known = said.or_else(|| Reading::by_type(database_type));
+    let mut members = Members::default();
+    let extent = known.as_ref().map_or(Extent::Whole, Reading::extent);
+    let records = sample(reader, bytes, extent, |record| {
+        if known.is_none() {
+            members.add(record);
+        }
+    });
     if records.map_err(broken)? == 0 {
         return Err(DatabaseError::Empty { name: Arc::clone(name) });
     }
-    let by_type = Reading::by_type(&reader.metadata().database_type);
-    if by_type.is_some() {
-        return Ok(by_type);
+    if let Some(reading) = known {
+        return Ok(Ok(reading));
     }
-    let Some(by_keys) = Reading::by_keys(&keys) else { return Ok(None) };
+    let Some(by_keys) = Reading::by_keys(&members.keys(), database_type) else {
+        return Ok(Err(members));
+    };
     let mut covers = GroupSet::EMPTY;
-    sample(reader, bytes, |record| covers = covers.or(groups_of(&by_keys.enrichment(record))))
-        .map_err(broken)?;
-    Ok((!covers.is_empty()).then_some(Reading { covers, ..by_keys }))
+    sample(reader, bytes, by_keys.extent(), |record| {
+        covers = covers.or(groups_of(&by_keys.enrichment(record)));
+    })
+    .map_err(broken)?;
+    let reading = Reading { covers, ..by_keys };
+    Ok(if covers.is_empty() { Err(members) } else { Ok(reading) })
 }
 
 /// Visits distinct records, one by one, and says how many: those of the file's first networks, then
@@ -315,6 +352,7 @@ fn check(
 fn sample(
     reader: &Reader<FileBytes>,
     bytes: &[u8],
+    extent: Extent,
     mut visit: impl FnMut(&Value<'_>),
 ) -> Result<usize, MaxMindDbError> {
     let metadata = reader.metadata();
@@ -327,7 +365,7 @@ fn sample(
     for place in networks.chain(addresses) {
         let place = place?;
         let Some(offset) = place.offset().filter(|offset| seen.insert(*offset)) else { continue };
-        match decode::record(section, offset as u32) {
+        match decode::record(section, offset as u32, extent) {
             Ok(record) => visit(&record),
             Err(_) => {
                 return Err(MaxMindDbError::invalid_database_at("a record is broken", offset));
@@ -345,124 +383,6 @@ fn spread() -> impl Iterator<Item = IpAddr> {
         IpAddr::from(Ipv6Addr::from((1u128 << 125) + part * u128::from(step)))
     };
     (0..SAMPLED_ADDRESSES).map(v4).chain((0..SAMPLED_ADDRESSES).map(v6))
-}
-
-/// Why a file cannot be used. A file that is in use stays in use when its successor is refused.
-#[derive(Debug, thiserror::Error)]
-pub enum DatabaseError {
-    /// The bytes are no MMDB file, or only a part of one.
-    #[error(
-        "database {name}: not a whole MMDB file ({source}); fetch it again, and unpack it if it \
-         came as .gz, .zip or .tar.gz"
-    )]
-    NotAnMmdb {
-        /// The database.
-        name: Arc<str>,
-        /// What the reader met.
-        source: Box<MaxMindDbError>,
-    },
-    /// The metadata is sound, the tree or the records are not.
-    #[error("database {name}: damaged ({source}); fetch it again")]
-    Broken {
-        /// The database.
-        name: Arc<str>,
-        /// What the reader met.
-        source: Box<MaxMindDbError>,
-    },
-    /// There is no record in it.
-    #[error("database {name}: no address in it has a record; fetch it again")]
-    Empty {
-        /// The database.
-        name: Arc<str>,
-    },
-    /// The type is unknown and no record has a known key.
-    #[error(
-        "database {name}: type {database_type:?} has nothing that ipstamp reads; remove it from \
-         `databases`"
-    )]
-    NoFacts {
-        /// The database.
-        name: Arc<str>,
-        /// The type that it gives itself.
-        database_type: String,
-    },
-    /// An address of which something is known for certain has another fact in it.
-    #[error(
-        "database {name}: the canary {address} says otherwise: {field} is {found}, expected {expected}; fetch \
-         the file again, or change `canaries` if the world has changed"
-    )]
-    Canary {
-        /// The database.
-        name: Arc<str>,
-        /// Of which address. It is in the text: it is of the configuration, and of no record.
-        address: IpAddr,
-        /// The field, as `want` names it.
-        field: String,
-        /// What it should be.
-        expected: String,
-        /// What it is.
-        found: String,
-    },
-    /// It was built before the one that it would replace.
-    #[error(
-        "database {name}: built {built}, before the one in force ({in_force}); put a newer one there"
-    )]
-    Older {
-        /// The database.
-        name: Arc<str>,
-        /// When it was built.
-        built: Day,
-        /// When the other one was built.
-        in_force: Day,
-    },
-    /// It cannot answer what the one that it would replace does.
-    #[error(
-        "database {name}: type {database_type:?} has no {lost}, which the one in force answers; put a \
-         file of the same kind there, or restart to change the kind"
-    )]
-    OtherKind {
-        /// The database.
-        name: Arc<str>,
-        /// The type that it gives itself.
-        database_type: String,
-        /// The first fact group that would be lost.
-        lost: FactGroup,
-    },
-    /// Four GiB or more.
-    #[error("database {name}: 4 GiB or more, which the MMDB format cannot address")]
-    TooLarge {
-        /// The database.
-        name: Arc<str>,
-    },
-    /// Two databases have one name.
-    #[error("two databases are named {name}; give one of them another `name`")]
-    SameName {
-        /// The name.
-        name: Arc<str>,
-    },
-    /// More than [`super::DatabaseSet::MOST`].
-    #[error("{count} databases are configured, at most {most} can be used", most = super::DatabaseSet::MOST)]
-    TooMany {
-        /// So many.
-        count: usize,
-    },
-}
-
-impl DatabaseError {
-    /// Why in one word, of a closed set, for metrics.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::NotAnMmdb { .. } => "not_mmdb",
-            Self::Broken { .. } => "damaged",
-            Self::Empty { .. } => "empty",
-            Self::NoFacts { .. } => "no_facts",
-            Self::Canary { .. } => "canary",
-            Self::Older { .. } => "older",
-            Self::OtherKind { .. } => "other_kind",
-            Self::TooLarge { .. } => "too_large",
-            Self::SameName { .. } | Self::TooMany { .. } => "set",
-        }
-    }
 }
 
 #[cfg(test)]

@@ -24,9 +24,23 @@ pub(super) fn data_start(node_count: u32, record_bits: u16) -> usize {
     node_count as usize * usize::from(record_bits) / 4 + SEPARATOR_BYTES
 }
 
+/// How much of a record is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// What known layouts need: of names in many languages the best one, and no place but that of
+    /// the address.
+    Needed,
+    /// All of it.
+    Whole,
+}
+
 /// The record at `offset` of the data section.
-pub(super) fn record(section: &[u8], offset: u32) -> Result<Value<'_>, BrokenRecord> {
-    let mut cursor = Cursor { section, at: offset as usize, values: 0 };
+pub(super) fn record(
+    section: &[u8],
+    offset: u32,
+    extent: Extent,
+) -> Result<Value<'_>, BrokenRecord> {
+    let mut cursor = Cursor { section, at: offset as usize, values: 0, extent };
     cursor.value(MOST_LEVELS)
 }
 
@@ -58,6 +72,7 @@ struct Cursor<'a> {
     at: usize,
     /// Read so far.
     values: u32,
+    extent: Extent,
 }
 
 impl<'a> Cursor<'a> {
@@ -189,6 +204,7 @@ impl<'a> Cursor<'a> {
         for _ in 0..size {
             let key = self.key()?;
             let value = match key {
+                _ if self.extent == Extent::Whole => self.value(levels)?,
                 "names" => self.names()?,
                 // Whole places, with their names, which are not where the address is.
                 "registered_country" | "represented_country" => {
@@ -327,7 +343,7 @@ mod tests {
         let mut records = 0;
         for place in networks.filter_map(Result::ok) {
             let Some(offset) = place.offset() else { continue };
-            let ours = record(section, offset as u32);
+            let ours = record(section, offset as u32, Extent::Needed);
             match place.decode::<Json>() {
                 Ok(Some(theirs)) => {
                     assert!(
@@ -379,15 +395,20 @@ mod tests {
     fn a_file_whose_pointers_lead_in_circles_comes_to_an_end() {
         // A map of two members that are both the map itself.
         let circle = [0xe2, 0x41, b'a', 0x20, 0x00, 0x41, b'b', 0x20, 0x00];
-        assert_eq!(record(&circle, 0), Err(BrokenRecord));
-        assert_eq!(record(&[0x20, 0x00], 0), Err(BrokenRecord), "a pointer to itself");
-        assert_eq!(record(&[], 7), Err(BrokenRecord));
+        assert_eq!(record(&circle, 0, Extent::Needed), Err(BrokenRecord));
+        assert_eq!(
+            record(&[0x20, 0x00], 0, Extent::Needed),
+            Err(BrokenRecord),
+            "a pointer to itself"
+        );
+        assert_eq!(record(&[], 7, Extent::Needed), Err(BrokenRecord));
     }
 
     proptest! {
         #[test]
         fn no_bytes_make_a_reading_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), at in 0u32..310) {
-            let _ = record(&bytes, at);
+            let _ = record(&bytes, at, Extent::Needed);
+            let _ = record(&bytes, at, Extent::Whole);
         }
     }
 }

@@ -10,15 +10,18 @@ mod cache;
 mod canary;
 mod config;
 mod database;
+mod database_error;
 mod decode;
 pub mod desk;
 mod fields;
+mod filled;
 #[cfg(test)]
 mod fixtures;
 mod index;
 mod known;
 mod layout;
 mod lenient;
+mod members;
 mod memo;
 mod networks;
 mod paired;
@@ -39,8 +42,11 @@ pub use cache::{
 };
 pub use canary::{Expected, is_field};
 pub use config::{DatabaseConfig, OnMiss, Want};
-pub use database::{Database, DatabaseError};
+pub use database::Database;
+pub use database_error::DatabaseError;
 pub use fields::spelled;
+pub use layout::{Mapped, Mapping, MappingError};
+pub use members::Members;
 pub use networks::{NETWORKS, NetworksError, networks};
 pub use paired::{Pair, differences};
 pub use provider::{

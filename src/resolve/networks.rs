@@ -13,7 +13,8 @@ use mmdb_writer::{IpVersion, Ipv4Aliasing, MergeStrategy, Writer};
 use serde_json::Value as Json;
 
 use super::OnMiss;
-use super::database::{Database, DatabaseError};
+use super::database::Database;
+use super::database_error::DatabaseError;
 use super::layout::own;
 use super::table::Table;
 

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use maxminddb::MaxMindDbError;
 use serde_json::Value as Json;
 
-use super::database::{Database, DatabaseError};
+use super::database::Database;
+use super::database_error::DatabaseError;
 use super::decode;
 use super::fields::{groups_of, known_of};
+use super::layout::Mapped;
 use super::tree::{Place, Tree};
 use super::value::Value;
 use crate::record::FactGroup;
@@ -30,6 +32,8 @@ pub struct Survey {
     pub groups: BTreeMap<FactGroup, u64>,
     /// Each field of which a record says something.
     pub fields: BTreeMap<(FactGroup, String), Seen>,
+    /// How each line of the file's `mapping` was met, where it has one.
+    pub mapped: Vec<Mapped>,
 }
 
 /// How often a field was seen.
@@ -54,8 +58,9 @@ impl Database {
 
     /// The same, with what was seen. It takes several times as long.
     pub fn survey(&self) -> Result<Survey, DatabaseError> {
-        let mut survey = Survey::default();
+        let mut survey = Survey { mapped: self.reading().uncounted(), ..Survey::default() };
         survey.networks = self.visit(|record| {
+            survey.mapped.iter_mut().for_each(|line| line.count(record));
             let facts = self.reading().enrichment(record);
             let groups = groups_of(&facts);
             survey.records += 1;
@@ -83,7 +88,7 @@ impl Database {
         let mut leaves = Leaves::new(tree, end);
         leaves.visit(0, 0).map_err(|node| broken("the tree is broken at a node", node as usize))?;
         for offset in leaves.offsets() {
-            let record = decode::record(&records[..end], offset);
+            let record = decode::record(&records[..end], offset, self.reading().extent());
             tell(&record.map_err(|_| broken("a record is broken", offset as usize))?);
         }
         Ok(leaves.networks)
@@ -91,7 +96,8 @@ impl Database {
 
     fn has_no_facts(&self) -> DatabaseError {
         let database_type = self.database_type().to_owned();
-        DatabaseError::NoFacts { name: Arc::clone(self.name()), database_type }
+        let members = self.some_members();
+        DatabaseError::NoFacts { name: Arc::clone(self.name()), database_type, members }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::database::{open_networks, stem, verify};
 use crate::kafka::Security;
 use crate::record::{Day, FactGroup, GroupSet};
-use crate::resolve::{Database, DatabaseConfig, Order, Want, Wants, asked_for};
+use crate::resolve::{Database, DatabaseConfig, Mapped, Order, Want, Wants, asked_for};
 
 /// A database that is older than this is worth a word.
 const OLD: Duration = Duration::from_secs(60 * 24 * 60 * 60);
@@ -98,6 +98,9 @@ pub(super) fn covered_by(
         match verify(database) {
             Ok(opened) => {
                 covered = covered.or(opened.covers().and(asked_for(name, &all, order)));
+                if !database.mapping.is_empty() {
+                    mapping(&subject, &opened, report);
+                }
                 if let Some(now) = now {
                     judge(&subject, &opened, now, report);
                 }
@@ -110,6 +113,22 @@ pub(super) fn covered_by(
         }
     }
     covered
+}
+
+/// Says which lines of a mapping lead to nothing.
+fn mapping(subject: &str, database: &Database, report: &mut Report) {
+    // What cannot be read whole was refused before.
+    let Ok(survey) = database.survey() else { return };
+    for Mapped { path, field, found, read } in survey.mapped {
+        let subject = format!("{subject}, mapping.{path}");
+        if found == 0 {
+            let remedy = "`ipstamp db lookup` shows records as they stand in the file";
+            report.warning(subject, "no record has it", remedy);
+        } else if read == 0 {
+            let found = format!("{found} records have it, in none it is a {field}");
+            report.warning(subject, found, "map it to another field, or leave it out");
+        }
+    }
 }
 
 /// What is wanted, and what can be answered.

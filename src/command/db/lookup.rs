@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::open_named;
+use super::{named, open_as};
 use crate::command::output::{Format, print, shown};
-use crate::command::{Exit, Failure};
+use crate::command::{Exit, Failure, Source};
 use crate::resolve::{Database, spelled};
 
 /// Show the record of an address as it stands in files, and what is read of it
@@ -21,8 +21,8 @@ pub(super) struct LookupArgs {
     /// The address
     #[arg(value_name = "ADDRESS")]
     address: IpAddr,
-    /// The files
-    #[arg(value_name = "FILE", required = true)]
+    /// The files. Default: the configuration's
+    #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// How it is printed: text for people, json for programs (a line per file)
     #[arg(short, long, value_enum, default_value_t)]
@@ -30,10 +30,10 @@ pub(super) struct LookupArgs {
 }
 
 /// Shows it for each file.
-pub(super) fn lookup(args: &LookupArgs) -> Result<Exit, Failure> {
-    for path in &args.files {
-        let found = Found::of(&open_named(path)?, args.address);
-        let path = path.display().to_string();
+pub(super) fn lookup(source: &Source, args: &LookupArgs) -> Result<Exit, Failure> {
+    for config in &named(source, &args.files)? {
+        let found = Found::of(&open_as(config)?, args.address);
+        let path = config.path.display().to_string();
         let text = match args.format {
             Format::Text => found.as_text(&path),
             Format::Json => {
