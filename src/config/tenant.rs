@@ -25,7 +25,7 @@ pub struct TenantFile {
     /// The fact groups to find out of each address. Default: the main configuration's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub want: Option<Vec<Want>>,
-    /// A CSV table of his own networks and what is known of them, in the place of the main
+    /// His own networks (CSV, JSON or MMDB) and what is known of them, in the place of the main
     /// configuration's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub networks: Option<PathBuf>,

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::file;
 use super::store::{Store, StoreError};
 use crate::resolve::{
-    Database, DatabaseConfig, DatabaseError, Mapping, NETWORKS, NetworksError, networks,
+    Database, DatabaseConfig, DatabaseError, Mapping, NETWORKS, Networks, NetworksError, networks,
 };
 
 /// Opens the table of networks, where there is one, and the configured files in their order. The
@@ -16,16 +16,24 @@ pub fn open_all(
     networks: Option<&Path>,
     configs: &[DatabaseConfig],
 ) -> Result<Vec<Arc<Database>>, (Option<usize>, OpenError)> {
-    let table = networks.into_iter().map(|path| open_networks(path).map_err(|error| (None, error)));
+    let table = networks.into_iter().map(|path| {
+        let opened = open_networks(path).map(|networks| networks.database);
+        opened.map_err(|error| (None, error))
+    });
     let files = configs.iter().enumerate();
     let files = files.map(|(at, config)| open(config).map_err(|error| (Some(at), error)));
     table.chain(files).map(|opened| opened.map(Arc::new)).collect()
 }
 
-/// Opens a table of networks.
-pub fn open_networks(path: &Path) -> Result<Database, OpenError> {
-    let source = Source::Networks(path.into());
-    source.read().and_then(|content| source.opened(content.bytes, content.written))
+/// Opens one's own networks.
+pub fn open_networks(path: &Path) -> Result<Networks, OpenError> {
+    let content = Source::Networks(path.into()).read()?;
+    made(path, content.bytes, content.written)
+}
+
+fn made(path: &Path, bytes: Vec<u8>, written: SystemTime) -> Result<Networks, OpenError> {
+    networks(bytes, written)
+        .map_err(|source| OpenError::Table { path: path.into(), source: Box::new(source) })
 }
 
 /// Opens one file and treats it as configured.
@@ -115,10 +123,7 @@ impl Source {
         written: SystemTime,
     ) -> Result<Database, OpenError> {
         match self {
-            Self::Networks(path) => networks(&bytes, written).map_err(|source| OpenError::Table {
-                path: path.clone(),
-                source: Box::new(source),
-            }),
+            Self::Networks(path) => made(path, bytes, written).map(|networks| networks.database),
             Self::Mmdb(config) => Database::mapped(&self.name(), bytes, mapping(config))
                 .map(|file| file.on_miss(config.on_miss).non_global(config.non_global))
                 .map_err(|source| self.refused(source)),

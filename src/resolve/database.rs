@@ -41,7 +41,19 @@ pub struct Database {
     reading: Reading,
     closes: GroupSet,
     non_global: bool,
+    asked_first: bool,
     broken: AtomicU64,
+}
+
+/// Stands before the metadata, which are the last 128 KiB of a file at most.
+pub(super) const METADATA_MARK: &[u8] = b"\xab\xcd\xefMaxMind.com";
+const METADATA_BYTES: usize = 128 << 10;
+
+/// Whether these are the bytes of an MMDB file, or of what is left of one: no text has a zero in it.
+pub(super) fn is_mmdb(bytes: &[u8]) -> bool {
+    let end = &bytes[bytes.len().saturating_sub(METADATA_BYTES)..];
+    let beginning = &bytes[..bytes.len().min(METADATA_BYTES)];
+    memchr::memmem::rfind(end, METADATA_MARK).is_some() || memchr::memchr(0, beginning).is_some()
 }
 
 /// A whole file, for all that read in it.
@@ -115,6 +127,7 @@ impl Database {
             reader,
             reading,
             non_global: false,
+            asked_first: false,
             broken: AtomicU64::new(0),
         })
     }
@@ -143,6 +156,18 @@ impl Database {
     pub fn non_global(mut self, non_global: bool) -> Self {
         self.non_global = non_global;
         self
+    }
+
+    /// Says that it is the operator's own networks, which are asked before all others.
+    #[must_use]
+    pub(super) fn asked_first(mut self) -> Self {
+        self.asked_first = true;
+        self
+    }
+
+    /// Whether it is asked before all others.
+    pub(super) fn is_asked_first(&self) -> bool {
+        self.asked_first
     }
 
     /// What it is called in metrics and in the event.

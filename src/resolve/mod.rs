@@ -47,7 +47,7 @@ pub use database_error::DatabaseError;
 pub use fields::spelled;
 pub use layout::{Mapped, Mapping, MappingError};
 pub use members::Members;
-pub use networks::{NETWORKS, NetworksError, networks};
+pub use networks::{NETWORKS, Networks, NetworksError, Overlap, networks};
 pub use paired::{Pair, differences};
 pub use provider::{
     Answered, Api, Call, ItemError, Modules, Quota, Reply, Status, TokenPlace, Verdict,

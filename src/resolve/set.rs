@@ -7,7 +7,6 @@ use arc_swap::ArcSwap;
 
 use super::database::Database;
 use super::database_error::DatabaseError;
-use super::networks::is_table;
 use super::turns::{Order, Turn, turns};
 
 /// The databases in force, in the order of precedence. A worker takes them once per batch, so that
@@ -49,7 +48,7 @@ impl DatabaseSet {
     /// In which order these are asked.
     pub(super) fn turns(&self, databases: &[Arc<Database>]) -> Vec<Turn> {
         // One's own networks come before all others.
-        let name = |of: &Arc<Database>| (!is_table(of)).then(|| Arc::clone(of.name()));
+        let name = |of: &Arc<Database>| (!of.is_asked_first()).then(|| Arc::clone(of.name()));
         let names: Vec<Option<Arc<str>>> = databases.iter().map(name).collect();
         let names: Vec<Option<&str>> = names.iter().map(Option::as_deref).collect();
         turns(&names, &self.order)

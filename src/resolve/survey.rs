@@ -7,7 +7,7 @@ use std::sync::Arc;
 use maxminddb::MaxMindDbError;
 use serde_json::Value as Json;
 
-use super::database::Database;
+use super::database::{Database, METADATA_MARK};
 use super::database_error::DatabaseError;
 use super::decode;
 use super::fields::{groups_of, known_of};
@@ -15,9 +15,6 @@ use super::layout::Mapped;
 use super::tree::{Place, Tree};
 use super::value::Value;
 use crate::record::FactGroup;
-
-/// Stands before the metadata, which is the end of the records.
-const METADATA_MARK: &[u8] = b"\xab\xcd\xefMaxMind.com";
 
 /// What a file has in it.
 #[derive(Clone, Debug, Default)]

@@ -84,7 +84,8 @@ fn a_reader_that_has_seen_enough_is_no_fault() {
 #[test]
 fn the_operators_own_networks_are_asked_first_and_for_private_addresses_too() {
     let folder = Folder::new();
-    let table = "network,geo.city_name,as.number\n10.0.0.0/8,Our house,\n81.2.0.0/16,Our branch,\n";
+    let table = "network,geo.city_name,as.number\n10.0.0.0/8,Our house,\n81.2.0.0/16,Our branch,\n\
+                 10.9.0.0/16,Our garden,\n";
     let config = |table: &str| {
         folder.file(
             "ipstamp.yaml",
@@ -108,7 +109,8 @@ fn the_operators_own_networks_are_asked_first_and_for_private_addresses_too() {
     assert!(event["ipstamp"]["sources"]["networks"].is_string(), "{event}");
 
     let checked = ipstamp(&["check", "--offline", "--config", &named], b"");
-    assert!(checked.out.contains("networks.csv, has geo, as"), "{}", checked.out);
+    let found = "networks.csv, has geo, as; 10.9.0.0/16 (line 4) lies in 10.0.0.0/8 (line 2)\n";
+    assert!(checked.out.contains(found), "{}", checked.out);
     let broken = config(&folder.file("broken.csv", "network,geo.citi_name\n"));
     let ended = ipstamp(&["enrich", "--config", &broken], b"{}\n");
     assert_eq!(ended.code, 78, "{}", ended.err);

@@ -13,10 +13,15 @@ use crate::config::Config;
 use crate::database::{open_networks, stem, verify};
 use crate::kafka::Security;
 use crate::record::{Day, FactGroup, GroupSet};
-use crate::resolve::{Database, DatabaseConfig, Mapped, Order, Want, Wants, asked_for};
+use crate::resolve::{
+    Database, DatabaseConfig, Mapped, Networks, Order, Overlap, Want, Wants, asked_for,
+};
 
 /// A database that is older than this is worth a word.
 const OLD: Duration = Duration::from_secs(60 * 24 * 60 * 60);
+
+/// So many networks that lie in others are named.
+const MOST_OVERLAPS: usize = 10;
 
 /// Reads what the connection needs, opens every database, and asks who answers what.
 pub(super) fn check(config: &Config, now: SystemTime, report: &mut Report) {
@@ -78,10 +83,10 @@ pub(super) fn covered_by(
     if let Some(path) = networks {
         let subject = format!("{prefix}networks");
         match open_networks(path) {
-            Ok(table) => {
-                covered = covered.or(table.covers());
-                let found = format!("{}, has {}", path.display(), joined(table.covers()));
-                report.ok(subject, found);
+            Ok(Networks { database, overlaps }) => {
+                covered = covered.or(database.covers());
+                let (has, some) = (joined(database.covers()), some(&overlaps));
+                report.ok(subject, format!("{}, has {has}{some}", path.display()));
             }
             Err(error) => {
                 let remedy = "mend the table, or take `networks` away";
@@ -113,6 +118,14 @@ pub(super) fn covered_by(
         }
     }
     covered
+}
+
+/// Networks that lie in each other are no fault; the smaller one has the say.
+fn some(overlaps: &[Overlap]) -> String {
+    let shown = overlaps.iter().take(MOST_OVERLAPS).map(|overlap| format!("; {overlap}"));
+    let more = overlaps.len().saturating_sub(MOST_OVERLAPS);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    shown.chain([more]).collect()
 }
 
 /// Says which lines of a mapping lead to nothing.
