@@ -6,8 +6,10 @@ use std::time::SystemTime;
 
 use super::file;
 use super::store::{Store, StoreError};
+use super::vendor::stale_after;
 use crate::resolve::{
-    Database, DatabaseConfig, DatabaseError, Mapping, NETWORKS, Networks, NetworksError, networks,
+    Database, DatabaseConfig, DatabaseError, Mapping, NETWORKS, Networks, NetworksError, OnStale,
+    networks,
 };
 
 /// Opens the table of networks, where there is one, and the configured files in their order. The
@@ -125,7 +127,10 @@ impl Source {
         match self {
             Self::Networks(path) => made(path, bytes, written).map(|networks| networks.database),
             Self::Mmdb(config) => Database::mapped(&self.name(), bytes, mapping(config))
-                .map(|file| file.on_miss(config.on_miss).non_global(config.non_global))
+                .map(|file| {
+                    let limit = config.stale_after.or_else(|| stale_after(file.database_type()));
+                    file.on_miss(config.on_miss).non_global(config.non_global).stale_after(limit)
+                })
                 .map_err(|source| self.refused(source)),
         }
     }
@@ -151,6 +156,14 @@ impl Source {
     /// That a person took out of force what stands at the path.
     pub(super) fn rolled_back(&self) -> OpenError {
         OpenError::RolledBack { path: self.path().into() }
+    }
+
+    /// What it means that it is stale; one's own networks never are.
+    pub(super) fn on_stale(&self) -> OnStale {
+        match self {
+            Self::Networks(_) => OnStale::Warn,
+            Self::Mmdb(config) => config.stale,
+        }
     }
 
     /// Whether it is a table of networks.

@@ -1,12 +1,13 @@
 //! Says what becomes of databases: in the log, in metrics, and in the details of readiness.
 
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::open::OpenError;
 use super::watch::{Change, Followed};
 use crate::record::Day;
-use crate::telemetry::{DatabaseLabels, GenerationLabels, Health, Metrics, RefusalLabels};
+use crate::resolve::OnStale;
+use crate::telemetry::{DatabaseLabels, GenerationLabels, Health, Metrics, Problem, RefusalLabels};
 
 /// Whom it is said to.
 pub struct Teller {
@@ -47,6 +48,39 @@ impl Teller {
                 tracing::info!(database = %name, %built, generation,
                     "the file is the generation in force again");
             }
+        }
+    }
+
+    /// Says how old a file is, and once when it has become stale, or is no longer.
+    pub(super) fn aged(&self, file: &Followed, now: SystemTime) {
+        let database = &file.in_force;
+        let (name, built) = (database.name(), database.built());
+        let labels = DatabaseLabels { database: name.to_string() };
+        let age = now.duration_since(built).unwrap_or_default();
+        self.metrics.database_age.get_or_create(&labels).set(age.as_secs() as i64);
+        let until = database.fresh_until();
+        match until {
+            Some(until) => {
+                let seconds = until.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+                self.metrics.database_expires.get_or_create(&labels).set(seconds as i64);
+            }
+            None => drop(self.metrics.database_expires.remove(&labels)),
+        }
+        let fails = file.on_stale() == OnStale::Fail;
+        let problem = Problem::Stale { database: name.to_string(), fails };
+        let Some(until) = until.filter(|until| *until < now) else {
+            if self.health.resolve(&problem) {
+                tracing::info!(database = %name, "the database is not stale any more");
+            }
+            return;
+        };
+        let (built, until) = (Day::of(built), Day::of(until));
+        let text = format!(
+            "built {built} and stale since {until}; put a newer file there, or change `stale_after`"
+        );
+        if self.health.report(problem, text) {
+            tracing::warn!(database = %name, %built, stale_since = %until,
+                "a database is stale; put a newer file there, or change `stale_after`");
         }
     }
 

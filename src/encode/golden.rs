@@ -2,7 +2,7 @@
 
 use super::try_out::{Book, encode, encode_with, encoder};
 use super::{Existing, Profile};
-use crate::record::{Outcome, Reason};
+use crate::record::{Enrichment, Facts, FactsId, Moment, Outcome, Reason, Retrieval, Source};
 
 #[track_caller]
 fn check(profile: Profile, existing: Existing, before: &str, after: &str) {
@@ -427,5 +427,60 @@ fn kept_answers_say_of_when_they_are_how_old_and_which_ought_to_be_newer() {
     assert_eq!(
         stamp(r#""12.0.0.1","13.0.0.1""#),
         r#""sources":{"ask":"2025-11-18T00:04:00Z","inquire":"2025-11-18T00:05:00Z"},"age":6960,"stale":["ask"]"#
+    );
+}
+
+/// The same book at another time, with a city file that is stale from a moment on.
+struct Aged {
+    book: Book,
+    now: Moment,
+    fresh_until: Moment,
+}
+
+impl Facts for Aged {
+    fn epoch(&self) -> u64 {
+        self.book.epoch()
+    }
+
+    fn enrichment(&mut self, id: FactsId) -> Enrichment {
+        self.book.enrichment(id)
+    }
+
+    fn sources(&self) -> Vec<Source> {
+        let mut sources = self.book.sources();
+        sources[0].fresh_until = self.fresh_until;
+        sources
+    }
+
+    fn retrieval(&self, id: FactsId) -> Option<Retrieval> {
+        self.book.retrieval(id)
+    }
+
+    fn now(&self) -> Moment {
+        self.now
+    }
+}
+
+#[test]
+fn an_event_that_a_stale_database_answered_says_so_from_the_moment_on() {
+    let paths = ["host.ip".to_owned()];
+    let mut encoder = super::Encoder::new(Profile::Native, Existing::Keep, &paths, 1 << 20);
+    let now = Book { epoch: 1, asked: 0 }.now();
+    let mut aged = Aged { book: Book { epoch: 1, asked: 0 }, now, fresh_until: now };
+    let mut stamp = |aged: &mut Aged, addresses: &str| {
+        let event = format!(r#"{{"host":{{"ip":[{addresses}]}}}}"#);
+        let written = encode_with(&mut encoder, aged, Profile::Native, &event, Outcome::Enriched);
+        let start = written.find(r#""sources""#).unwrap();
+        written[start..written.find(r#","addresses""#).unwrap()].to_owned()
+    };
+    let fresh = r#""sources":{"city":"2025-11-18","asn":"2025-11-18"}"#;
+    assert_eq!(stamp(&mut aged, r#""192.0.2.1""#), fresh);
+    // The same epoch, and the same encoder.
+    aged.now = Moment(now.0 + 1);
+    assert_eq!(stamp(&mut aged, r#""192.0.2.1""#), format!(r#"{fresh},"stale":["city"]"#));
+    assert_eq!(stamp(&mut aged, r#""198.51.100.1""#), r#""sources":{"asn":"2025-11-18"}"#);
+    assert_eq!(
+        stamp(&mut aged, r#""192.0.2.1","12.0.0.1""#),
+        r#""sources":{"city":"2025-11-18","asn":"2025-11-18","ask":"2025-11-18T00:04:00Z"},"age":6960,"stale":["city","ask"]"#
     );
 }

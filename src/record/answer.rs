@@ -96,6 +96,8 @@ pub struct Source {
     pub name: Arc<str>,
     /// When a database was built. Who is asked address by address has no such time.
     pub built: Option<Moment>,
+    /// Until when a database is not stale; of all else, and of one that never is, the last moment.
+    pub fresh_until: Moment,
 }
 
 /// When facts were retrieved from a source that is asked address by address.

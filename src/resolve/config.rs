@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,14 @@ pub struct DatabaseConfig {
     /// decides how the file is read.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub mapping: BTreeMap<String, String>,
+    /// How old it may be before it is stale, counted from when it was built. Default: by how often
+    /// its maker builds it, 60 days where that is not known.
+    #[serde(default, with = "humantime_serde", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub stale_after: Option<Duration>,
+    /// What it means that it is stale. Events that it answers say so, whichever it is.
+    #[serde(default)]
+    pub stale: OnStale,
 }
 
 impl DatabaseConfig {
@@ -53,6 +62,8 @@ impl DatabaseConfig {
             non_global: false,
             canaries: BTreeMap::new(),
             mapping: BTreeMap::new(),
+            stale_after: None,
+            stale: OnStale::default(),
         }
     }
 }
@@ -66,4 +77,15 @@ pub enum OnMiss {
     Close,
     /// The next source is asked. The default for everything else.
     Next,
+}
+
+/// What it means for the process that a database is stale.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnStale {
+    /// It is shown, and the process is ready.
+    #[default]
+    Warn,
+    /// The process is not ready.
+    Fail,
 }

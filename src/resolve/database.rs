@@ -42,6 +42,7 @@ pub struct Database {
     closes: GroupSet,
     non_global: bool,
     asked_first: bool,
+    stale_after: Option<Duration>,
     broken: AtomicU64,
 }
 
@@ -128,6 +129,7 @@ impl Database {
             reading,
             non_global: false,
             asked_first: false,
+            stale_after: None,
             broken: AtomicU64::new(0),
         })
     }
@@ -156,6 +158,18 @@ impl Database {
     pub fn non_global(mut self, non_global: bool) -> Self {
         self.non_global = non_global;
         self
+    }
+
+    /// Says how old it may be; without a limit it is never stale.
+    #[must_use]
+    pub fn stale_after(mut self, limit: Option<Duration>) -> Self {
+        self.stale_after = limit;
+        self
+    }
+
+    /// Until when it is not stale; None where it never is.
+    pub fn fresh_until(&self) -> Option<SystemTime> {
+        self.built().checked_add(self.stale_after?)
     }
 
     /// Says that it is the operator's own networks, which are asked before all others.

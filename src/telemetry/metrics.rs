@@ -59,6 +59,11 @@ pub const METRICS: &[Described] = &[
     ("ipstamp_producers_replaced_total", "Producers that had to be made anew."),
     ("ipstamp_kafka_errors_total", "Errors reported by the Kafka clients, by code."),
     ("ipstamp_database_build_timestamp_seconds", "When each database was built."),
+    ("ipstamp_database_age_seconds", "How long ago each database was built."),
+    (
+        "ipstamp_database_expires_timestamp_seconds",
+        "When each database becomes stale, by databases.stale_after or what is usual for its type.",
+    ),
     (
         "ipstamp_database_generation",
         "1 for the generation of each database that is in force, by the beginning of its SHA-256.",
@@ -184,6 +189,10 @@ pub struct Metrics {
     /// See [`METRICS`].
     pub database_built: Family<DatabaseLabels, Gauge>,
     /// See [`METRICS`].
+    pub database_age: Family<DatabaseLabels, Gauge>,
+    /// See [`METRICS`].
+    pub database_expires: Family<DatabaseLabels, Gauge>,
+    /// See [`METRICS`].
     pub database_generation: Family<GenerationLabels, Gauge>,
     /// See [`METRICS`].
     pub database_swaps: Family<DatabaseLabels, Counter>,
@@ -281,6 +290,8 @@ impl Metrics {
             producers_replaced: Counter::default(),
             kafka_errors: Family::default(),
             database_built: Family::default(),
+            database_age: Family::default(),
+            database_expires: Family::default(),
             database_generation: Family::default(),
             database_swaps: Family::default(),
             database_refusals: Family::default(),
@@ -393,11 +404,14 @@ impl Metrics {
             help("ipstamp_consumer_lag_records"),
             self.consumer_lag.clone(),
         );
-        registry.register(
-            "ipstamp_database_build_timestamp_seconds",
-            help("ipstamp_database_build_timestamp_seconds"),
-            self.database_built.clone(),
-        );
+        let databases = [
+            ("ipstamp_database_build_timestamp_seconds", &self.database_built),
+            ("ipstamp_database_age_seconds", &self.database_age),
+            ("ipstamp_database_expires_timestamp_seconds", &self.database_expires),
+        ];
+        for (name, family) in databases {
+            registry.register(name, help(name), family.clone());
+        }
         let budgets = [
             ("ipstamp_budget_limit_units", &self.budget_limit),
             ("ipstamp_budget_used_units", &self.budget_used),
@@ -490,6 +504,8 @@ mod tests {
         metrics.late.get_or_create(&ResultLabels { result: "sent" }).inc();
         metrics.cache_lookups.get_or_create(&ResultLabels { result: "hit" }).inc();
         metrics.database_built.get_or_create(&DatabaseLabels { database: "city".into() }).set(1);
+        metrics.database_age.get_or_create(&DatabaseLabels { database: "city".into() }).set(1);
+        metrics.database_expires.get_or_create(&DatabaseLabels { database: "city".into() }).set(1);
         metrics.database_broken.get_or_create(&DatabaseLabels { database: "city".into() }).inc();
         metrics.database_swaps.get_or_create(&DatabaseLabels { database: "city".into() }).inc();
         let labels = GenerationLabels { database: "city".into(), generation: "ba78".into() };

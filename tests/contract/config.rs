@@ -211,6 +211,8 @@ fn what_is_wrong_is_said_with_its_place_its_key_and_a_remedy() {
             "databases[0].canaries.8.8.8.8.geo.contry: unknown field",
         ),
         ("databases: [{path: a.mmdb, canaries: {8.8.8: {as.number: 1}}}]", "canaries"),
+        ("databases: [{path: a.mmdb, stale: never}]", "databases[0].stale: "),
+        ("databases: [{path: a.mmdb, stale_after: soon}]", "databases[0].stale_after: "),
         (
             "databases: [{path: a.mmdb, mapping: {place.cc: geo.contry_iso_code}}]",
             "databases[0].mapping.place.cc: \"geo.contry_iso_code\" is no field; did you mean \

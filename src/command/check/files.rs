@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::report::Report;
 use crate::command::databases::key;
@@ -16,9 +16,6 @@ use crate::record::{Day, FactGroup, GroupSet};
 use crate::resolve::{
     Database, DatabaseConfig, Mapped, Networks, Order, Overlap, Want, Wants, asked_for,
 };
-
-/// A database that is older than this is worth a word.
-const OLD: Duration = Duration::from_secs(60 * 24 * 60 * 60);
 
 /// So many networks that lie in others are named.
 const MOST_OVERLAPS: usize = 10;
@@ -186,15 +183,16 @@ fn judge(subject: &str, database: &Database, now: SystemTime, report: &mut Repor
     let built = database.built();
     let age = now.duration_since(built).unwrap_or_default();
     let days = age.as_secs() / (24 * 60 * 60);
+    let is_stale = database.fresh_until().is_some_and(|until| until < now);
     let found = format!(
         "{}, built {}, has {}",
         database.database_type().escape_debug(),
         Day::of(built),
         joined(database.covers()),
     );
-    if age > OLD {
-        let remedy = "fetch a newer one: addresses change hands";
-        report.warning(subject, format!("{found}; {days} days old"), remedy);
+    if is_stale {
+        let remedy = "fetch a newer one: addresses change hands; or change `stale_after`";
+        report.warning(subject, format!("{found}; {days} days old, and stale"), remedy);
     } else {
         report.ok(subject, found);
     }

@@ -53,6 +53,11 @@ fn age_days(database: &Database) -> u64 {
     SystemTime::now().duration_since(database.built()).unwrap_or_default().as_secs() / 86_400
 }
 
+/// The day on which it becomes stale.
+fn fresh_until(database: &Database) -> Option<String> {
+    database.fresh_until().map(|until| Day::of(until).to_string())
+}
+
 fn description(database: &Database) -> Option<&String> {
     let all = &database.metadata().description;
     all.get("en").or_else(|| all.values().next()).filter(|text| !text.is_empty())
@@ -65,6 +70,7 @@ fn as_text(path: &Path, database: &Database, survey: &Survey) -> String {
     let mut rows = vec![
         ("type", metadata.database_type.escape_debug().to_string()),
         ("built", format!("{}, {} days ago", Day::of(database.built()), age_days(database))),
+        ("fresh until", fresh_until(database).unwrap_or_else(|| "always".to_owned())),
         ("generation", Generation::of(database.bytes()).to_string()),
         ("size", format!("{} bytes", database.size())),
         ("addresses", families.to_owned()),
@@ -134,6 +140,7 @@ fn as_json(path: &Path, database: &Database, survey: &Survey) -> Value {
         "built": Day::of(database.built()).to_string(),
         "build_epoch": metadata.build_epoch,
         "age_days": age_days(database),
+        "fresh_until": fresh_until(database),
         "generation": Generation::of(database.bytes()).to_string(),
         "size": database.size(),
         "ip_version": metadata.ip_version,

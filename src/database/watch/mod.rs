@@ -15,7 +15,7 @@ use super::generation::Generation;
 use super::open::{OpenError, Source};
 use super::store::{Kept, Said, Store};
 use super::tell::Teller;
-use crate::resolve::{Database, DatabaseConfig, DatabaseSet};
+use crate::resolve::{Database, DatabaseConfig, DatabaseSet, OnStale};
 
 /// How often generations that have become too old are looked for.
 const PRUNED_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -83,12 +83,15 @@ impl Files {
     pub fn watch(self, set: Arc<DatabaseSet>, every: Duration, teller: Teller) -> Watch {
         for file in &self.followed {
             teller.opened(file);
+            teller.aged(file, SystemTime::now());
         }
         let (stop, stopped) = channel();
         let mut watcher = Watcher::new(self, set);
         let thread = std::thread::Builder::new().name("databases".into()).spawn(move || {
             while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
                 watcher.look(&mut |file, change| teller.changed(file, &change));
+                let now = SystemTime::now();
+                watcher.files.iter().for_each(|file| teller.aged(file, now));
             }
         });
         // Without a thread to be had, the files in force stay so.
@@ -165,6 +168,11 @@ impl Followed {
             refused: None,
             said,
         }
+    }
+
+    /// What it means that it is stale.
+    pub(super) fn on_stale(&self) -> OnStale {
+        self.source.on_stale()
     }
 
     /// Takes what persons have said: the generation that they put in force.

@@ -38,7 +38,8 @@ struct Stamp {
     /// How long ago the oldest answer of a provider was retrieved, in seconds, to the minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     age: Option<u32>,
-    /// Providers that ought to have been asked anew and could not be.
+    /// Sources whose facts ought to be newer: databases that are older than they may be, and providers
+    /// that ought to have been asked anew and could not be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stale: Option<Vec<String>>,
     /// How many addresses beyond the limit per record were not looked at.
@@ -285,7 +286,7 @@ impl Facts for Book {
     }
 
     fn sources(&self) -> Vec<Source> {
-        vec![Source { name: "everything".into(), built: None }]
+        vec![Source { name: "everything".into(), built: None, fresh_until: Moment::LAST }]
     }
 
     fn retrieval(&self, _: FactsId) -> Option<Retrieval> {
