@@ -80,7 +80,8 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
         "starting"
     );
     let stamp = stamp_settings(&config, files.databases())?;
-    let teller = Teller { health: Arc::clone(&health), metrics: Arc::clone(&metrics) };
+    let (shown, counted) = (Arc::clone(&health), Arc::clone(&metrics));
+    let teller = Teller { health: shown, metrics: counted, tenant: None };
     let watch = files.watch(Arc::clone(&stamp.databases), config.database_watch, teller);
     let ledger = start_ledger(&config, &runtime, &metrics)?.map(Arc::new);
     let tenants = Tenants::start(Ground {

@@ -11,7 +11,7 @@ use super::error::Problem;
 use super::providers::{Asked, providers};
 use crate::record::{FactGroup, TopicPattern, TopicPatterns};
 use crate::resolve::provider::ProvidersConfig;
-use crate::resolve::{DatabaseConfig, Want};
+use crate::resolve::{DatabaseConfig, OnStale, Want};
 use crate::tenant::By;
 
 /// The file of one tenant; its name is the tenant's.
@@ -72,6 +72,12 @@ impl TenantFile {
             checks::want(want, &mut problems);
         }
         checks::databases(&self.databases, self.networks.as_deref(), &mut problems);
+        for (at, _) in self.databases.iter().enumerate().filter(|(_, of)| of.stale == OnStale::Fail)
+        {
+            let message =
+                "one tenant's database does not make the process unready for all; write warn";
+            problems.push(Problem::with(&["databases", &at.to_string(), "stale"], message));
+        }
         let own = self.databases.iter().map(checks::name_of);
         let further = main.iter().map(checks::name_of);
         let further: Vec<_> = further.filter(|name| own.clone().all(|own| own != *name)).collect();

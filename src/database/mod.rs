@@ -21,4 +21,4 @@ pub use open::{AsOfError, OpenError, open, open_all, open_as_of, open_networks, 
 pub use store::{Kept, Store, StoreConfig, StoreError};
 pub use tell::Teller;
 pub use vendor::{Notice, notice};
-pub use watch::{Files, Watch};
+pub use watch::{Files, Follower, Watch};

@@ -223,6 +223,11 @@ impl Health {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).insert(about, text);
     }
 
+    /// Takes back what is noted of something that is no more.
+    pub fn forget(&self, about: &str) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).remove(about);
+    }
+
     /// What is noted, by what it is about.
     pub fn notes(&self) -> Vec<(String, String)> {
         let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);

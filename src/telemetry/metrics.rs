@@ -503,14 +503,20 @@ mod tests {
         metrics.answers.get_or_create(&ResultLabels { result: "read" }).inc();
         metrics.late.get_or_create(&ResultLabels { result: "sent" }).inc();
         metrics.cache_lookups.get_or_create(&ResultLabels { result: "hit" }).inc();
-        metrics.database_built.get_or_create(&DatabaseLabels { database: "city".into() }).set(1);
-        metrics.database_age.get_or_create(&DatabaseLabels { database: "city".into() }).set(1);
-        metrics.database_expires.get_or_create(&DatabaseLabels { database: "city".into() }).set(1);
-        metrics.database_broken.get_or_create(&DatabaseLabels { database: "city".into() }).inc();
-        metrics.database_swaps.get_or_create(&DatabaseLabels { database: "city".into() }).inc();
-        let labels = GenerationLabels { database: "city".into(), generation: "ba78".into() };
+        let city = DatabaseLabels::of("city");
+        metrics.database_built.get_or_create(&city).set(1);
+        metrics.database_age.get_or_create(&city).set(1);
+        metrics.database_expires.get_or_create(&city).set(1);
+        metrics.database_broken.get_or_create(&city).inc();
+        metrics.database_swaps.get_or_create(&city).inc();
+        let labels = GenerationLabels {
+            database: "city".into(),
+            generation: "ba78".into(),
+            tenant: city.tenant.clone(),
+        };
         metrics.database_generation.get_or_create(&labels).set(1);
-        let labels = RefusalLabels { database: "city".into(), reason: "older" };
+        let labels =
+            RefusalLabels { database: "city".into(), reason: "older", tenant: city.tenant };
         metrics.database_refusals.get_or_create(&labels).inc();
         let labels =
             BudgetLabels { licence: "main".into(), period: "day", tenant: TenantLabel::default() };

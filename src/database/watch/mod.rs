@@ -81,22 +81,52 @@ impl Files {
 
     /// Follows the files from now on, on a thread of its own, and keeps `set` to them.
     pub fn watch(self, set: Arc<DatabaseSet>, every: Duration, teller: Teller) -> Watch {
-        for file in &self.followed {
-            teller.opened(file);
-            teller.aged(file, SystemTime::now());
-        }
+        let mut follower = self.follow(set, teller);
+        follower.begin();
         let (stop, stopped) = channel();
-        let mut watcher = Watcher::new(self, set);
         let thread = std::thread::Builder::new().name("databases".into()).spawn(move || {
             while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-                watcher.look(&mut |file, change| teller.changed(file, &change));
-                let now = SystemTime::now();
-                watcher.files.iter().for_each(|file| teller.aged(file, now));
+                follower.look();
             }
         });
         // Without a thread to be had, the files in force stay so.
         let thread = thread.map_err(|error| tracing::error!(%error, "databases are not followed"));
         Watch { stop, thread: thread.ok() }
+    }
+
+    /// The same for whoever looks himself.
+    pub fn follow(self, set: Arc<DatabaseSet>, teller: Teller) -> Follower {
+        Follower { watcher: Watcher::new(self, set), teller }
+    }
+}
+
+/// Keeps a set to its files, one look after the other.
+pub struct Follower {
+    watcher: Watcher,
+    teller: Teller,
+}
+
+impl Follower {
+    /// Says what is in force from the start.
+    pub fn begin(&self) {
+        self.watcher.files.iter().for_each(|file| self.teller.opened(file));
+        self.say_ages();
+    }
+
+    /// Looks at each file once; what has changed is put in force.
+    pub fn look(&mut self) {
+        self.watcher.look(&mut |file, change| self.teller.changed(file, &change));
+        self.say_ages();
+    }
+
+    /// Takes back what was said of files that are followed no longer.
+    pub fn forget(&self) {
+        self.watcher.files.iter().for_each(|file| self.teller.forget(file));
+    }
+
+    fn say_ages(&self) {
+        let now = SystemTime::now();
+        self.watcher.files.iter().for_each(|file| self.teller.aged(file, now));
     }
 }
 

@@ -205,8 +205,9 @@ fn the_table_of_networks_is_followed_too() {
 
 #[test]
 fn a_database_that_grows_old_is_said_once_and_makes_unready_only_where_that_is_wanted() {
-    let teller = Teller { health: Arc::new(Health::new(0)), metrics: Arc::new(Metrics::new()) };
-    let labels = DatabaseLabels { database: "city".into() };
+    let (health, metrics) = (Arc::new(Health::new(0)), Arc::new(Metrics::new()));
+    let teller = Teller { health, metrics, tenant: None };
+    let labels = DatabaseLabels::of("city");
     let day = |day: u64| UNIX_EPOCH + Duration::from_secs(day * 86_400);
     let followed = |stale| {
         let folder = tempfile::tempdir().unwrap();
