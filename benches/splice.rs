@@ -51,6 +51,7 @@ impl Facts for Book {
             name: name.into(),
             built: Some(Moment(1_779_062_400)),
             fresh_until: Moment::LAST,
+            attribution: None,
         };
         ["city", "asn"].map(source).to_vec()
     }

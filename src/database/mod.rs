@@ -18,7 +18,7 @@ pub use build::{BuildError, Built, build};
 pub use diff::{Changes, Diff, Difference, Extent, Kind, Moves, diff};
 pub use generation::Generation;
 pub use open::{AsOfError, OpenError, open, open_all, open_as_of, open_networks, stem, verify};
-pub use store::{Kept, Store, StoreConfig, StoreError};
+pub use store::{Gone, Kept, Store, StoreConfig, StoreError, Why};
 pub use tell::Teller;
 pub use vendor::{Notice, notice};
 pub use watch::{Files, Follower, Watch};

@@ -6,10 +6,10 @@ use std::time::SystemTime;
 
 use super::file;
 use super::store::{Store, StoreError};
-use super::vendor::stale_after;
+use super::vendor::{notice, stale_after};
 use crate::resolve::{
-    Database, DatabaseConfig, DatabaseError, Mapping, NETWORKS, Networks, NetworksError, OnStale,
-    networks,
+    Attribution, Database, DatabaseConfig, DatabaseError, Mapping, NETWORKS, Networks,
+    NetworksError, OnStale, networks,
 };
 
 /// Opens the table of networks, where there is one, and the configured files in their order. The
@@ -113,6 +113,9 @@ impl Source {
             let path = self.path().into();
             match source.kind() {
                 std::io::ErrorKind::IsADirectory => OpenError::Directory { path },
+                std::io::ErrorKind::PermissionDenied if file::is_writable_by_all(&path) => {
+                    OpenError::WritableByAll { path }
+                }
                 _ => OpenError::Unreadable { path, source },
             }
         })
@@ -129,7 +132,11 @@ impl Source {
             Self::Mmdb(config) => Database::mapped(&self.name(), bytes, mapping(config))
                 .map(|file| {
                     let limit = config.stale_after.or_else(|| stale_after(file.database_type()));
-                    file.on_miss(config.on_miss).non_global(config.non_global).stale_after(limit)
+                    let text = attribution(config.attribution.as_ref(), file.database_type());
+                    file.on_miss(config.on_miss)
+                        .non_global(config.non_global)
+                        .stale_after(limit)
+                        .attributed(text)
                 })
                 .map_err(|source| self.refused(source)),
         }
@@ -183,6 +190,15 @@ fn mapping(config: &DatabaseConfig) -> Option<Mapping> {
     is_given.then(|| Mapping::new(&config.mapping).ok()).flatten()
 }
 
+/// What is to be said in events that it answers.
+fn attribution(said: Option<&Attribution>, database_type: &str) -> Option<Arc<str>> {
+    match said? {
+        Attribution::Known(false) => None,
+        Attribution::Known(true) => notice(database_type)?.attribution.map(Arc::from),
+        Attribution::Text(text) => Some(text.as_str().into()),
+    }
+}
+
 /// The name of a database whose configuration does not give one: `city` of `/data/city.mmdb`.
 pub fn stem(path: &Path) -> String {
     path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
@@ -198,6 +214,16 @@ pub enum OpenError {
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
+    },
+    /// Anybody may write to it.
+    #[error(
+        "{}: everybody may write to it, and so decide what is known; `chmod o-w {}`",
+        path.display(),
+        path.display()
+    )]
+    WritableByAll {
+        /// The file.
+        path: PathBuf,
     },
     /// It is no file.
     #[error("{}: is a directory; name the file in it", path.display())]
@@ -237,6 +263,7 @@ impl OpenError {
     /// Why in one word, of a closed set, for metrics.
     pub fn reason(&self) -> &'static str {
         match self {
+            Self::WritableByAll { .. } => "writable",
             Self::Directory { .. } => "unreadable",
             Self::Unreadable { source, .. } => match source.kind() {
                 std::io::ErrorKind::NotFound => "gone",
@@ -251,6 +278,8 @@ impl OpenError {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -266,6 +295,29 @@ mod tests {
         let (at, error) = open_all(None, &[DatabaseConfig::of(folder.path())]).unwrap_err();
         assert_eq!(at, Some(0));
         assert!(error.to_string().ends_with(": is a directory; name the file in it"));
+    }
+
+    #[test]
+    fn a_file_that_everybody_may_write_to_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("networks.csv");
+        std::fs::write(&path, "network,company.name\n10.0.0.0/8,Example\n").unwrap();
+        assert!(open_networks(&path).is_ok());
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+        let error = open_networks(&path).unwrap_err();
+        assert_eq!(error.reason(), "writable");
+        assert!(error.to_string().contains("`chmod o-w /"), "{error}");
+    }
+
+    #[test]
+    fn the_makers_words_are_said_where_that_is_wanted() {
+        let said = |said: Attribution, kind| attribution(Some(&said), kind);
+        let known = said(Attribution::Known(true), "DBIP-City-Lite").unwrap();
+        assert!(known.contains("DB-IP"), "{known}");
+        assert_eq!(said(Attribution::Known(true), "Towns"), None);
+        assert_eq!(said(Attribution::Known(false), "DBIP-City-Lite"), None);
+        assert_eq!(said(Attribution::Text("Ours".into()), "Towns").as_deref(), Some("Ours"));
+        assert_eq!(attribution(None, "DBIP-City-Lite"), None);
     }
 
     #[test]

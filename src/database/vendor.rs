@@ -14,6 +14,8 @@ pub struct Notice {
     pub attribution: Option<&'static str>,
 }
 
+/// Not held against the maker's own papers: that commercial files are by contract, the wording of
+/// MaxMind's and DB-IP's attributions, and that of IPinfo's beyond that one is wanted.
 const COMMERCIAL: &str = "by contract with the vendor";
 
 /// What is known by the type that a file gives itself.
@@ -32,6 +34,9 @@ pub fn notice(database_type: &str) -> Option<Notice> {
             ),
         ),
         ("geoip2" | "geoip", _) => ("MaxMind", COMMERCIAL, None),
+        ("ipinfo", _) if lower.contains("_sample") => {
+            ("IPinfo", "CC BY 4.0", Some("IP address data powered by IPinfo, https://ipinfo.io"))
+        }
         ("ipinfo", _) if lower.contains("_lite") => {
             ("IPinfo", "CC BY-SA 4.0", Some("IP address data powered by IPinfo, https://ipinfo.io"))
         }
@@ -43,6 +48,12 @@ pub fn notice(database_type: &str) -> Option<Notice> {
         _ => return None,
     };
     Some(Notice { vendor, licence, attribution })
+}
+
+/// How long a file of the type may be kept when it is out of force, where its maker says so.
+pub(super) fn retention(database_type: &str) -> Option<Duration> {
+    let is_geolite = database_type.to_ascii_lowercase().starts_with("geolite2");
+    is_geolite.then_some(Duration::from_secs(30 * 24 * 60 * 60))
 }
 
 /// How old a file of the type may be before it is stale: twice as long as its maker needs for the
@@ -83,6 +94,7 @@ mod tests {
             ("GeoIP2-Anonymous-IP", "MaxMind", false),
             ("ipinfo bundle_location_lite.mmdb", "IPinfo", true),
             ("ipinfo bundle_location_plus.mmdb", "IPinfo", false),
+            ("ipinfo bundle_location_plus_sample.mmdb", "IPinfo", true),
             ("DBIP-ASN-Lite (compat=GeoLite2-ASN)", "DB-IP", true),
             ("DBIP-City", "DB-IP", false),
         ] {

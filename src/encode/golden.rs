@@ -435,6 +435,8 @@ struct Aged {
     book: Book,
     now: Moment,
     fresh_until: Moment,
+    /// So many sources have something to be said.
+    attributed: usize,
 }
 
 impl Facts for Aged {
@@ -449,6 +451,9 @@ impl Facts for Aged {
     fn sources(&self) -> Vec<Source> {
         let mut sources = self.book.sources();
         sources[0].fresh_until = self.fresh_until;
+        for source in sources.iter_mut().take(self.attributed) {
+            source.attribution = Some("by \"them\"".into());
+        }
         sources
     }
 
@@ -462,11 +467,32 @@ impl Facts for Aged {
 }
 
 #[test]
+fn what_the_makers_want_to_be_said_is_said_once_in_events_that_they_answered() {
+    let paths = ["host.ip".to_owned()];
+    let stamp = |attributed: usize, addresses: &str| {
+        let mut encoder = super::Encoder::new(Profile::Native, Existing::Keep, &paths, 1 << 20);
+        let book = Book { epoch: 1, asked: 0 };
+        let now = book.now();
+        let mut aged = Aged { book, now, fresh_until: now, attributed };
+        let event = format!(r#"{{"host":{{"ip":[{addresses}]}}}}"#);
+        let written =
+            encode_with(&mut encoder, &mut aged, Profile::Native, &event, Outcome::Enriched);
+        serde_json::from_str::<serde_json::Value>(&written).unwrap()["ipstamp"]["attribution"]
+            .take()
+    };
+    let said = serde_json::json!(["by \"them\""]);
+    assert_eq!(stamp(2, r#""192.0.2.1""#), said);
+    assert_eq!(stamp(1, r#""192.0.2.1""#), said);
+    assert_eq!(stamp(1, r#""198.51.100.1""#), serde_json::Value::Null);
+    assert_eq!(stamp(0, r#""192.0.2.1""#), serde_json::Value::Null);
+}
+
+#[test]
 fn an_event_that_a_stale_database_answered_says_so_from_the_moment_on() {
     let paths = ["host.ip".to_owned()];
     let mut encoder = super::Encoder::new(Profile::Native, Existing::Keep, &paths, 1 << 20);
     let now = Book { epoch: 1, asked: 0 }.now();
-    let mut aged = Aged { book: Book { epoch: 1, asked: 0 }, now, fresh_until: now };
+    let mut aged = Aged { book: Book { epoch: 1, asked: 0 }, now, fresh_until: now, attributed: 0 };
     let mut stamp = |aged: &mut Aged, addresses: &str| {
         let event = format!(r#"{{"host":{{"ip":[{addresses}]}}}}"#);
         let written = encode_with(&mut encoder, aged, Profile::Native, &event, Outcome::Enriched);

@@ -18,7 +18,8 @@
 //! address the minute in which he answered (the oldest, where there are several). With such an answer
 //! there is also `age`, the seconds from that minute to this one. `stale` has the names of the sources
 //! whose facts ought to be newer: databases that are older than they may be, and whoever ought to have
-//! been asked anew and could not be. `left_out` is the number of addresses
+//! been asked anew and could not be. `attribution` has what the makers of the databases that contributed
+//! want to be said, where that is configured. `left_out` is the number of addresses
 //! beyond the limit per record, where there are any.
 //!
 //! An event that was stamped before, so that its `ipstamp` has an `outcome` and `sources`, has it

@@ -83,6 +83,10 @@ pub(super) struct Sources {
     stale: Contributed,
     /// When the next one becomes so.
     next_stale: Moment,
+    /// What is to be said of each, as it is written; nothing of most.
+    attributions: Vec<Vec<u8>>,
+    /// Of which something is.
+    attributed: Contributed,
 }
 
 impl Sources {
@@ -100,7 +104,14 @@ impl Sources {
         let sources = facts.sources();
         self.databases = sources.iter().filter(|source| source.built.is_some()).count();
         (self.stale, self.next_stale) = (Contributed::default(), Moment::LAST);
+        self.attributed = Contributed::default();
+        self.attributions.clear();
         for (number, source) in (0..).zip(&sources) {
+            let text = source.attribution.as_deref().map(quoted);
+            if text.is_some() {
+                self.attributed.add(number);
+            }
+            self.attributions.push(text.unwrap_or_default());
             if facts.now() > source.fresh_until {
                 self.stale.add(number);
             } else {
@@ -120,7 +131,7 @@ impl Sources {
 }
 
 /// Writes the stamp's beginning: `{"outcome":…,"reason":…,"sources":{…}`, of answers that were kept
-/// how old the oldest is, which sources are stale, and `left_out`. Names of outcomes and reasons need no
+/// how old the oldest is, which sources are stale, what makers want to be said, and `left_out`. Names of outcomes and reasons need no
 /// escapes.
 pub(super) fn begin(draft: &mut Draft, event: Event<'_>, facts: &dyn Facts, seat: Seat) {
     let (contributed, sources) = (draft.contributed, &draft.sources);
@@ -152,6 +163,9 @@ pub(super) fn begin(draft: &mut Draft, event: Event<'_>, facts: &dyn Facts, seat
         }
         if any_kept || contributed.meets(sources.stale) {
             stale(contributed, sources, event.answers, facts, out);
+        }
+        if contributed.meets(sources.attributed) {
+            attribution(contributed, sources, out);
         }
         if event.outline.left_out > 0 {
             // A Vec takes whatever is written to it.
@@ -209,6 +223,23 @@ fn stale(
     if before == b"," {
         out.push(b']');
     }
+}
+
+/// `,"attribution":["…"]`: what the makers want to be said, each once.
+fn attribution(contributed: Contributed, sources: &Sources, out: &mut Vec<u8>) {
+    let texts = || {
+        let attributed = contributed.iter().filter(|source| sources.attributed.has(*source));
+        attributed.filter_map(|source| sources.attributions.get(source))
+    };
+    let mut before: &[u8] = b",\"attribution\":[";
+    for (at, text) in texts().enumerate() {
+        if texts().take(at).all(|said| said != text) {
+            out.extend_from_slice(before);
+            out.extend_from_slice(text);
+            before = b",";
+        }
+    }
+    out.push(b']');
 }
 
 /// Of when the facts of a source in this event are: the oldest of them, and stale if any of them is.

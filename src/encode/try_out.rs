@@ -68,8 +68,12 @@ impl Facts for Book {
     }
 
     fn sources(&self) -> Vec<Source> {
-        let source =
-            |name: &str, built| Source { name: name.into(), built, fresh_until: Moment::LAST };
+        let source = |name: &str, built| Source {
+            name: name.into(),
+            built,
+            fresh_until: Moment::LAST,
+            attribution: None,
+        };
         let databases = ["city", "asn", "anonymous"];
         let databases = databases.map(|name| source(name, Some(Moment(1_763_424_000))));
         databases.into_iter().chain(["ask", "inquire"].map(|name| source(name, None))).collect()

@@ -50,6 +50,10 @@ pub struct DatabaseConfig {
     /// What it means that it is stale. Events that it answers say so, whichever it is.
     #[serde(default)]
     pub stale: OnStale,
+    /// Writes into the stamp of events that it answers what its maker wants to be said: with `true`
+    /// what is known by its type, or this text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attribution: Option<Attribution>,
 }
 
 impl DatabaseConfig {
@@ -64,6 +68,7 @@ impl DatabaseConfig {
             mapping: BTreeMap::new(),
             stale_after: None,
             stale: OnStale::default(),
+            attribution: None,
         }
     }
 }
@@ -88,4 +93,14 @@ pub enum OnStale {
     Warn,
     /// The process is not ready.
     Fail,
+}
+
+/// What is said in events that a database answers.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Attribution {
+    /// What is known by its type, or nothing.
+    Known(bool),
+    /// This.
+    Text(String),
 }

@@ -43,6 +43,7 @@ pub struct Database {
     non_global: bool,
     asked_first: bool,
     stale_after: Option<Duration>,
+    attribution: Option<Arc<str>>,
     broken: AtomicU64,
 }
 
@@ -130,6 +131,7 @@ impl Database {
             non_global: false,
             asked_first: false,
             stale_after: None,
+            attribution: None,
             broken: AtomicU64::new(0),
         })
     }
@@ -165,6 +167,18 @@ impl Database {
     pub fn stale_after(mut self, limit: Option<Duration>) -> Self {
         self.stale_after = limit;
         self
+    }
+
+    /// Says what is to be said in events that it answers.
+    #[must_use]
+    pub fn attributed(mut self, text: Option<Arc<str>>) -> Self {
+        self.attribution = text;
+        self
+    }
+
+    /// What is said in events that it answers.
+    pub fn attribution(&self) -> Option<&Arc<str>> {
+        self.attribution.as_ref()
     }
 
     /// Until when it is not stale; None where it never is.

@@ -41,7 +41,7 @@ pub use cache::{
     SourceId, Told as SourceTold, Ttl,
 };
 pub use canary::{Expected, is_field};
-pub use config::{DatabaseConfig, OnMiss, OnStale, Want};
+pub use config::{Attribution, DatabaseConfig, OnMiss, OnStale, Want};
 pub use database::Database;
 pub use database_error::DatabaseError;
 pub use fields::spelled;

@@ -14,7 +14,7 @@ use crate::database::{open_networks, stem, verify};
 use crate::kafka::Security;
 use crate::record::{Day, FactGroup, GroupSet};
 use crate::resolve::{
-    Database, DatabaseConfig, Mapped, Networks, Order, Overlap, Want, Wants, asked_for,
+    Attribution, Database, DatabaseConfig, Mapped, Networks, Order, Overlap, Want, Wants, asked_for,
 };
 
 /// So many networks that lie in others are named.
@@ -102,6 +102,13 @@ pub(super) fn covered_by(
                 covered = covered.or(opened.covers().and(asked_for(name, &all, order)));
                 if !database.mapping.is_empty() {
                     mapping(&subject, &opened, report);
+                }
+                if database.attribution == Some(Attribution::Known(true))
+                    && opened.attribution().is_none()
+                {
+                    let found = "it is not known what its maker wants to be said";
+                    let remedy = "write the text, or leave `attribution` out";
+                    report.warning(format!("{subject}, attribution"), found, remedy);
                 }
                 if let Some(now) = now {
                     judge(&subject, &opened, now, report);

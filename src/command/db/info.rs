@@ -86,6 +86,10 @@ fn as_text(path: &Path, database: &Database, survey: &Survey) -> String {
             rows.push(("vendor", notice.vendor.to_owned()));
             rows.push(("licence", notice.licence.to_owned()));
             rows.extend(notice.attribution.map(|text| ("attribution", text.to_owned())));
+            rows.push((
+                "NOTICE",
+                "a reminder by the type; what holds came with the file".to_owned(),
+            ));
         }
         None => rows.push(("licence", "not known by the type; ask whoever made it".to_owned())),
     }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 pub use config::StoreConfig;
-pub use index::Kept;
+pub use index::{Gone, Kept, Why};
 
 use self::index::{Index, NoTarget, seconds};
 use super::file::Standing;
@@ -26,7 +26,7 @@ use crate::resolve::Database;
 pub struct Store {
     dir: PathBuf,
     keep: usize,
-    max_age: Duration,
+    max_age: Option<Duration>,
 }
 
 impl Store {
@@ -55,7 +55,7 @@ impl Store {
         generation: Generation,
         bytes: &[u8],
         now: SystemTime,
-    ) -> Result<Vec<Kept>, StoreError> {
+    ) -> Result<Vec<Gone>, StoreError> {
         let name = database.name().to_string();
         let path = self.path(generation);
         if !path.exists() {
@@ -80,7 +80,7 @@ impl Store {
 
     /// Takes away what is too much or too old, and files of which the index knows nothing. Returns
     /// what was taken away.
-    pub fn prune(&self, now: SystemTime) -> Result<Vec<Kept>, StoreError> {
+    pub fn prune(&self, now: SystemTime) -> Result<Vec<Gone>, StoreError> {
         self.change(|index| Ok(index.prune(self.keep, self.max_age, now)))
     }
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::file::{Content, Standing};
 use super::generation::Generation;
 use super::open::{OpenError, Source};
-use super::store::{Kept, Said, Store};
+use super::store::{Gone, Said, Store};
 use super::tell::Teller;
 use crate::resolve::{Database, DatabaseConfig, DatabaseSet, OnStale};
 
@@ -311,10 +311,11 @@ fn keep(store: Option<&Store>, database: &Database, generation: Generation, tabl
     }
 }
 
-fn tell_pruned(gone: &Kept) {
+fn tell_pruned(Gone { kept, why }: &Gone) {
     tracing::info!(
-        database = gone.database,
-        generation = gone.generation.short(),
+        database = kept.database,
+        generation = kept.generation.short(),
+        why = why.words(),
         "a generation is no longer kept"
     );
 }

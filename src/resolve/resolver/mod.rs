@@ -297,6 +297,7 @@ impl Facts for Resolver {
             name: Arc::clone(database.name()),
             built: Some(database.built().into()),
             fresh_until: database.fresh_until().map_or(Moment::LAST, Moment::from),
+            attribution: database.attribution().cloned(),
         });
         let names = self.cache.sources();
         let providers = names.iter().take(self.sources);
@@ -304,6 +305,7 @@ impl Facts for Resolver {
             name: Arc::clone(name),
             built: None,
             fresh_until: Moment::LAST,
+            attribution: None,
         });
         databases.chain(providers).collect()
     }
