@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+mod broken_files;
 mod config;
 #[path = "../support/databases.rs"]
 mod databases;

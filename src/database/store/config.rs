@@ -17,7 +17,7 @@ pub struct StoreConfig {
     /// So many generations of each database, the one in force among them.
     #[serde(default = "three")]
     pub keep: NonZeroU16,
-    /// A generation goes when it has not been in force for so long. One of GeoLite goes after 30 days
+    /// A generation goes when it has not been in force for so long. One of `GeoLite` goes after 30 days
     /// at the latest, as its terms want it. Default: no limit but `keep`.
     #[serde(default, with = "humantime_serde", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
