@@ -92,6 +92,8 @@ mod time;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod told_of_sources;
+#[cfg(test)]
 mod round_trips;
 #[cfg(test)]
 mod schema;

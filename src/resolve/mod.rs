@@ -26,6 +26,7 @@ mod memo;
 mod networks;
 mod paired;
 pub mod provider;
+mod range;
 mod resolver;
 mod set;
 mod step;

@@ -123,6 +123,16 @@ fn lookup_shows_the_record_and_what_is_read_of_it() {
     assert!(ended.out.contains(": 81.2.0.0/16\n"), "{}", ended.out);
     assert!(ended.out.contains("\"iso_code\": \"GB\""), "{}", ended.out);
     assert!(ended.out.contains("    geo.city_name: Bristol\n"), "{}", ended.out);
+    let table = folder.path().join("ranges.json");
+    let row = r#"[{"start_ip": "1.0.1.0", "end_ip": "1.0.3.255", "company.name": "Ours"}]"#;
+    let networks = ipstamp::resolve::networks(row.into(), UNIX_EPOCH).unwrap().database;
+    std::fs::write(&table, networks.bytes()).unwrap();
+    let table = table.to_str().unwrap();
+    let ended = ipstamp(&["db", "lookup", "1.0.2.9", table], b"");
+    assert!(ended.out.contains(": 1.0.2.0/23, of 1.0.1.0 to 1.0.3.255\n"), "{}", ended.out);
+    let ended = ipstamp(&["db", "lookup", "--format", "json", "1.0.2.9", table], b"");
+    let line: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(line["range"], serde_json::json!(["1.0.1.0", "1.0.3.255"]));
     let arguments = ["db", "lookup", "--format", "json", "9.9.9.9", folder.city()];
     let line: serde_json::Value = serde_json::from_str(&ipstamp(&arguments, b"").out).unwrap();
     assert_eq!(

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use mmdb_writer::ipnet::IpNet;
 use serde_json::{Map, Value, json};
 
 use super::{named, open_as};
@@ -39,8 +40,9 @@ pub(super) fn lookup(source: &Source, args: &LookupArgs) -> Result<Exit, Failure
             Format::Json => {
                 let facts: Map<String, Value> = found.facts.into_iter().collect();
                 let (network, record) = (found.network, found.record);
+                let range = found.range.map(|(first, last)| [first, last]);
                 let line = json!({
-                    "path": path, "network": network, "record": record, "facts": facts
+                    "path": path, "network": network, "range": range, "record": record, "facts": facts
                 });
                 format!("{line}\n")
             }
@@ -52,6 +54,8 @@ pub(super) fn lookup(source: &Source, args: &LookupArgs) -> Result<Exit, Failure
 
 struct Found {
     network: Option<String>,
+    /// The first and the last address with this record.
+    range: Option<(IpAddr, IpAddr)>,
     record: Option<Value>,
     facts: Vec<(String, Value)>,
 }
@@ -60,12 +64,21 @@ impl Found {
     fn of(database: &Database, address: IpAddr) -> Self {
         let facts = database.facts(address).map(|facts| spelled(&facts)).unwrap_or_default();
         let network = database.network(address).map(|(network, _)| network);
-        Self { network, record: database.raw(address), facts }
+        Self { network, range: database.range(address), record: database.raw(address), facts }
     }
 
     fn as_text(&self, path: &str) -> String {
         let network = self.network.as_deref().unwrap_or("no network");
-        let mut text = format!("{path}: {network}\n");
+        let mut text = format!("{path}: {network}");
+        // Without a record it is nobody's range, and a network is one by itself.
+        if let (Some((first, last)), Some(_)) = (self.range, &self.record)
+            && network
+                .parse()
+                .is_ok_and(|of: IpNet| (of.network(), of.broadcast()) != (first, last))
+        {
+            text += &format!(", of {first} to {last}");
+        }
+        text.push('\n');
         match &self.record {
             // Writing a value as text does not fail; control characters are escaped in it.
             Some(record) => {

@@ -419,7 +419,12 @@ fn in_an_owners_file_the_country_is_the_owners() {
         }),
         ..Enrichment::default()
     };
-    assert_eq!(facts("ipinfo standard_abuse.mmdb", abuse), expected);
+    assert_eq!(facts("ipinfo standard_abuse.mmdb", abuse.clone()), expected);
+    // A range that is no network is kept as it is.
+    let mut ranged = abuse;
+    ranged["network"] = json!("1.0.0.0-1.0.2.255");
+    let found = facts("ipinfo standard_abuse.mmdb", ranged).abuse.unwrap();
+    assert_eq!(found.network, text("1.0.0.0-1.0.2.255"));
 }
 
 #[test]
