@@ -1,5 +1,6 @@
 //! `db lookup`: the record of an address as it stands in a file, and what is read of it.
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -76,7 +77,8 @@ impl Found {
                 .parse()
                 .is_ok_and(|of: IpNet| (of.network(), of.broadcast()) != (first, last))
         {
-            text += &format!(", of {first} to {last}");
+            // Writing to a string does not fail.
+            let _ = write!(text, ", of {first} to {last}");
         }
         text.push('\n');
         match &self.record {
