@@ -216,7 +216,7 @@ pub(super) fn unwanted_columns(
     let Some(Ok(table)) = networks.map(open_networks) else { return };
     let wants = wanted.iter().filter_map(|wanted| Wants::new(wanted).ok());
     let wanted = wants.fold(GroupSet::EMPTY, |all, wants| all.or(wants.groups()));
-    let unwanted = table.covers().without(wanted);
+    let unwanted = table.database.covers().without(wanted);
     if !unwanted.is_empty() {
         report.warning(
             format!("{prefix}networks"),
