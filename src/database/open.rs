@@ -60,7 +60,8 @@ pub fn open_as_of(
     let sources = Source::all(networks, configs).into_iter();
     let opened = sources.map(|source| {
         let (kept, bytes) = store.as_of(&source.name(), moment)?;
-        Ok(Arc::new(source.opened(bytes, kept.built())?))
+        // It was as good as any on that day.
+        Ok(Arc::new(source.opened(bytes, kept.built())?.stale_after(None)))
     });
     opened.collect()
 }

@@ -236,6 +236,7 @@ fn events_of_a_day_are_stamped_with_what_was_known_then() {
         let ended = ipstamp(&arguments, br#"{"source":{"ip":"81.2.3.4"}}"#);
         assert_eq!(ended.code, 0, "{}", ended.err);
         let event: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+        assert_eq!(event["ipstamp"]["stale"], serde_json::Value::Null, "it was fresh on that day");
         event["source"]["geo"]["city_name"].as_str().unwrap().to_owned()
     };
     assert_eq!(city("1970-01-02"), "Bristol");
