@@ -2,15 +2,15 @@
 //! in turn, Kafka to Kafka. What counts are the ratios.
 //!
 //! ```text
-//! cargo bench --bench asking -- [--records 1000000] [--rounds 3] [--brokers HOST:PORT]
+//! cargo bench --bench asking -- [--only batches|throughput|cpu] [--records 1000000] [--rounds 3] [--brokers HOST:PORT]
 //! ```
 //!
-//! Throughput, where 30 % of the records have an address that no database knows: beside memory alone,
+//! First how many addresses a call asks for. Throughput, where 30 % of the records have an address that no database knows: beside memory alone,
 //! with a provider that may be called 60 times a minute, with one that is down, and with one that
 //! takes calls and never answers; each from one deadline after the first record on. CPU of the whole
 //! process: beside no provider at all, with providers whose turn never comes, and with a group that
-//! only a provider knows and all of it cached. Without `--brokers` it starts a broker of its own
-//! (java and mvn).
+//! a third file knows, or only a provider and all of it cached, which come out as the same bytes but
+//! for the source. Without `--brokers` it starts a broker of its own (java and mvn).
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a bench stops where it fails")]
 #![expect(clippy::print_stdout, reason = "it reports on its output")]
@@ -33,12 +33,14 @@ mod processes;
 #[path = "../whole_path/workload.rs"]
 mod workload;
 
+mod batches;
 mod run;
 
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use mmdb_writer::{Value, Writer};
 use processes::median;
 use run::{Case, Measured, Span};
 use standin::{Provider, StandIn};
@@ -63,10 +65,11 @@ struct Arguments {
     records: usize,
     rounds: usize,
     brokers: Option<String>,
+    only: Option<String>,
 }
 
 fn arguments() -> Arguments {
-    let mut arguments = Arguments { records: 1_000_000, rounds: 3, brokers: None };
+    let mut arguments = Arguments { records: 1_000_000, rounds: 3, brokers: None, only: None };
     let mut words = std::env::args().skip(1);
     while let Some(name) = words.next() {
         let mut value = || words.next().unwrap_or_else(|| panic!("{name} wants a value"));
@@ -75,11 +78,12 @@ fn arguments() -> Arguments {
             "--bench" => {}
             "--records" => arguments.records = value().parse().expect("--records: a number"),
             "--rounds" => arguments.rounds = value().parse().expect("--rounds: a number"),
+            "--only" => arguments.only = Some(value()),
             "--brokers" => arguments.brokers = Some(value()),
             other => panic!("unknown: {other}"),
         }
     }
-    assert!(arguments.records > 2 * ADDRESSES, "--records: more than {}", 2 * ADDRESSES);
+    assert!(arguments.records > 4 * ADDRESSES, "--records: more than {}", 4 * ADDRESSES);
     arguments
 }
 
@@ -87,12 +91,36 @@ fn main() {
     let arguments = arguments();
     let own = || broker::shared().map(str::to_owned);
     let Some(brokers) = arguments.brokers.clone().or_else(own) else { return };
+    let wanted = |part: &str| arguments.only.as_deref().is_none_or(|only| only == part);
+    let (throughput, cpu) = (wanted("throughput"), wanted("cpu"));
+    if wanted("batches") {
+        batches::print(&brokers, arguments.rounds);
+    }
+    if !throughput && !cpu {
+        return;
+    }
     let home = Folder::new(Path::new(env!("CARGO_TARGET_TMPDIR")), "bench-");
     let (databases, mut known) = workload::databases(home.path());
     known.truncate(ADDRESSES);
     let bench = Bench { brokers, arguments, databases };
-    bench.throughput(&with_missing(&known));
-    bench.cpu(&known);
+    if throughput {
+        bench.throughput(&with_missing(&known));
+    }
+    if cpu {
+        bench.cpu(&known, &privacy(home.path()));
+    }
+}
+
+/// A file that says of every address what the stand-in says.
+fn privacy(folder: &Path) -> PathBuf {
+    let mut file = Writer::new("ipstamp privacy");
+    let said = Value::map([("anonymous", Value::from(false)), ("hosting", Value::from(true))]);
+    let record = Value::map([("privacy", said)]);
+    let (first, last) = (Ipv4Addr::new(1, 0, 0, 0), Ipv4Addr::new(223, 255, 255, 255));
+    file.insert_range(first.into(), last.into(), &record).unwrap();
+    let path = folder.join("privacy.mmdb");
+    std::fs::write(&path, file.to_bytes().unwrap()).unwrap();
+    path
 }
 
 /// Of those that events go to none is missing, of the others three in ten.
@@ -135,22 +163,24 @@ impl Bench {
     }
 
     /// Providers that need not be asked against none.
-    fn cpu(&self, addresses: &[Ipv4Addr]) {
+    fn cpu(&self, addresses: &[Ipv4Addr], privacy: &Path) {
         let provider = StandIn::start(Provider::Ipinfo, None, TAKES);
         let url = provider.base_url();
         let ipinfo = format!("ipinfo: {{token: t, plan: core, base_url: '{url}', budget: none}}");
         let cases = [
             Case::new("no provider", "geo, as", String::new()),
             Case::new("never needed", "geo, as", ipinfo.clone()),
+            Case::new("all in files", "geo, as, privacy", String::new()).with(privacy),
             Case::new("all cached", "geo, as, privacy", ipinfo),
         ];
-        // All are answered when each address has come once and the window behind them is through.
+        // All are answered when each address has come once and the window behind them is through; at its
+        // next coming its answer is fetched from the cache.
         let span = Span {
             after: Duration::ZERO,
-            from: ADDRESSES + ADDRESSES / 2,
+            from: 3 * ADDRESSES,
             to: self.arguments.records / 100 * 95,
         };
-        let title = "CPU with all addresses in the databases, when each has come once";
+        let title = "CPU with all addresses in the databases, when each has come three times";
         self.compare(
             title,
             addresses,

@@ -1,6 +1,8 @@
 //! Runs the program over a topic and measures it between two moments of its work, so that neither its
 //! start nor its first questions count.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::DEADLINE;
@@ -21,12 +23,18 @@ pub(crate) struct Case {
     pub(crate) name: &'static str,
     want: &'static str,
     providers: String,
+    further: Option<PathBuf>,
 }
 
 impl Case {
     /// `want` and `providers` as the inside of these sections.
     pub(crate) fn new(name: &'static str, want: &'static str, providers: String) -> Self {
-        Self { name, want, providers }
+        Self { name, want, providers, further: None }
+    }
+
+    /// With one more database.
+    pub(crate) fn with(self, path: &Path) -> Self {
+        Self { further: Some(path.to_owned()), ..self }
     }
 
     /// One worker's settings.
@@ -41,6 +49,7 @@ impl Case {
         output.clone_into(&mut settings.group);
         settings.databases = Some(databases.clone());
         settings.want = self.want;
+        settings.further = self.further.iter().map(|path| ("further", path.clone())).collect();
         settings.more =
             format!("providers: {{{}}}\ndeadline: {}s\n", self.providers, DEADLINE.as_secs());
         settings
@@ -63,6 +72,7 @@ pub(crate) struct Span {
 struct Moment {
     at: Instant,
     ticks: u64,
+    worker_nanos: u64,
     ended: f64,
 }
 
@@ -72,6 +82,8 @@ pub(crate) struct Measured {
     pub(crate) rate: f64,
     /// User and system time of the process per record, in µs.
     pub(crate) cpu_micros: f64,
+    /// What of it the worker's own thread took; librdkafka's spin while a broker is slow.
+    worker_micros: f64,
     /// Share of all records that are partial.
     partial: f64,
     /// Bytes of an output's value, on average.
@@ -81,15 +93,16 @@ pub(crate) struct Measured {
 impl Measured {
     /// The head of the table.
     pub(crate) fn print_head() {
-        println!("                 records/s   CPU µs/record   partial   bytes out");
+        println!("                 records/s   CPU µs/record   the worker's   partial   bytes out");
     }
 
     /// A line of it.
     pub(crate) fn print(&self, name: &str) {
         println!(
-            "{name:14} {:11.0} {:15.2} {:7.1} % {:11}",
+            "{name:14} {:11.0} {:15.2} {:14.2} {:7.1} % {:11}",
             self.rate,
             self.cpu_micros,
+            self.worker_micros,
             self.partial * 100.0,
             self.bytes
         );
@@ -104,7 +117,12 @@ pub(crate) fn measure(settings: &Settings, span: Span, records: usize) -> Measur
         assert!(begin.elapsed() < LIMIT, "not within {LIMIT:?}\n{}", worker.log());
         std::thread::sleep(LOOK);
         let ended = worker.metric("ipstamp_records_total", "").unwrap_or_default();
-        Moment { at: Instant::now(), ticks: running_ticks(worker.pid()), ended }
+        Moment {
+            at: Instant::now(),
+            ticks: running_ticks(worker.pid()),
+            worker_nanos: running_nanos(worker.pid(), "worker-"),
+            ended,
+        }
     };
     let until = |enough: &dyn Fn(&Moment) -> bool| loop {
         let now = look();
@@ -126,7 +144,19 @@ pub(crate) fn measure(settings: &Settings, span: Span, records: usize) -> Measur
     Measured {
         rate: done / seconds,
         cpu_micros: ticks_as_seconds(to.ticks - from.ticks) * 1e6 / done,
+        worker_micros: (to.worker_nanos - from.worker_nanos) as f64 / 1e3 / done,
         partial: partial / records as f64,
         bytes: written as usize / records,
     }
+}
+
+/// Nanoseconds that the threads of a running process whose names begin so were on a CPU.
+fn running_nanos(pid: u32, name: &str) -> u64 {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let of = |thread: PathBuf| {
+        let is_one = fs::read_to_string(thread.join("comm")).ok()?.starts_with(name);
+        let spent = fs::read_to_string(thread.join("schedstat")).ok()?;
+        spent.split(' ').next()?.parse::<u64>().ok().filter(|_| is_one)
+    };
+    threads.filter_map(|thread| of(thread.ok()?.path())).sum()
 }

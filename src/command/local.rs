@@ -101,13 +101,14 @@ struct OfOne {
 
 impl From<File> for Parts {
     fn from(file: File) -> Self {
+        let databases = file.placed_databases();
         Self {
             kafka: Some(file.kafka),
             ledger: file.ledger,
             addresses: file.input.addresses,
             want: file.want,
             networks: file.networks,
-            databases: file.databases,
+            databases,
             store: file.database_store,
             profile: file.output.profile,
             existing: file.output.existing,

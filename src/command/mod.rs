@@ -13,6 +13,7 @@ pub mod demo;
 mod enrich;
 mod estimate;
 mod explain;
+mod fetching;
 mod ipbot;
 mod lines;
 mod local;

@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::asking;
 use super::databases::open_files;
+use super::fetching;
 use super::tenants::{Ground, Tenants};
 use super::{Exit, Failure, say};
 use crate::admin;
@@ -33,7 +34,7 @@ use crate::telemetry::{Health, Metrics, init_logging};
 pub(super) const LAST_CALLS: Duration = Duration::from_secs(2);
 
 /// What all workers together may remember of addresses and rendered facts.
-pub(super) const MEMORY_LIMIT_BYTES: usize = 64 << 20;
+pub(super) const MEMORY_LIMIT_BYTES: usize = 80 << 20;
 
 /// Read from Kafka, stamp, and publish, until told to stop
 #[derive(Clone, Debug, Args)]
@@ -62,13 +63,23 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
     // First of all, so that a stop during the start is a stop like any other.
     let runtime = start_runtime()?;
     let signals = listen_for_signals(&runtime)?;
-    let files = open_files(&config)?;
     let workers = config.pipeline.workers.unwrap_or_else(workers_by_default);
     let (health, metrics) = (Arc::new(Health::new(workers)), Arc::new(Metrics::new()));
     if let Some(address) = config.admin {
         let shown = admin::Shown { health: Arc::clone(&health), metrics: Arc::clone(&metrics) };
         start_admin(&runtime, address, shown)?;
     }
+    let (shown, counted) = (Arc::clone(&health), Arc::clone(&metrics));
+    let teller = Teller { health: shown, metrics: counted, tenant: None };
+    let fetching = fetching::start(&config, path, &teller)?;
+    let fetching = match fetching {
+        Some(fetching) => match fetching.wait(&health, &signals)? {
+            Some(fetching) => Some(fetching),
+            None => return Ok(Exit::Done),
+        },
+        None => None,
+    };
+    let files = open_files(&config)?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         workers,
@@ -80,8 +91,9 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
         "starting"
     );
     let stamp = stamp_settings(&config, files.databases())?;
-    let (shown, counted) = (Arc::clone(&health), Arc::clone(&metrics));
-    let teller = Teller { health: shown, metrics: counted, tenant: None };
+    if let Some(fetching) = &fetching {
+        fetching.schedule.compare_with(&stamp.databases);
+    }
     let watch = files.watch(Arc::clone(&stamp.databases), config.database_watch, teller);
     let ledger = start_ledger(&config, &runtime, &metrics)?.map(Arc::new);
     let tenants = Tenants::start(Ground {
@@ -127,6 +139,9 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
     };
     let end = pipeline::run(settings);
     watch.stop();
+    if let Some(fetching) = fetching {
+        fetching.schedule.stop(LAST_CALLS);
+    }
     // What is not spent is given back when nobody can spend it any more.
     let desks = desk.into_iter().chain(tenants.into_iter().flat_map(Tenants::stop));
     runtime.block_on(close_all(desks));

@@ -8,6 +8,7 @@ use super::error::{Problem, shown_unknown_key};
 use super::file::{File, Input, Output};
 use super::topics::{Loop, Template, find_loop};
 use super::typed::one_of;
+use crate::database::Origin;
 use crate::extract::{AddressPath, Config as Addresses, ExtractConfigError, Extractor, TextAt};
 use crate::kafka::{Protocol, Security};
 use crate::record::{FactGroup, TopicPattern, WritingNeeds};
@@ -318,8 +319,7 @@ fn tenants(file: &File, problems: &mut Vec<Problem>) {
 
 /// What a database is called.
 pub(super) fn name_of(database: &DatabaseConfig) -> String {
-    let stem = database.path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    database.name.clone().or(stem).unwrap_or_default()
+    database.called()
 }
 
 pub(super) fn databases(
@@ -335,8 +335,9 @@ pub(super) fn databases(
         let step = at.to_string();
         let name = name_of(database);
         if name.is_empty() {
-            let message = "the path names no file";
-            problems.push(Problem::with(&["databases", &step, "path"], message));
+            let message = "is missing, or names no file; or set `source` for one that is fetched";
+            let key = if database.source.is_some() { "name" } else { "path" };
+            problems.push(Problem::with(&["databases", &step, key], message));
         } else if name == NETWORKS && networks.is_some() {
             let message = "this is what the table of `networks` is called; set another `name`";
             problems.push(Problem::with(&["databases", &step, "name"], message));
@@ -346,6 +347,14 @@ pub(super) fn databases(
             problems.push(Problem::with(&["databases", &step, key], message));
         }
         names.insert(name, at);
+        if database.source.is_some() && !database.path.as_os_str().is_empty() {
+            let message = "what is fetched stands in `database_store.dir`; remove `path`, or \
+                           `source` if something else puts the file there";
+            problems.push(Problem::with(&["databases", &step, "path"], message));
+        }
+        for (key, message) in Origin::of(database).err().unwrap_or_default() {
+            problems.push(Problem::with(&["databases", &step, key], message));
+        }
         for (address, fields) in &database.canaries {
             for field in fields.keys().filter(|field| !is_field(field)) {
                 let key = ["databases", &step, "canaries", &address.to_string(), field];
@@ -362,6 +371,21 @@ pub(super) fn databases(
 }
 
 fn database_files(file: &File, problems: &mut Vec<Problem>) {
+    for (at, database) in file.databases.iter().enumerate() {
+        if database.source.is_none() {
+            continue;
+        }
+        let at = at.to_string();
+        if file.database_store.is_none() {
+            let message = "what is fetched needs a place; set `database_store: {dir: …}`";
+            problems.push(Problem::with(&["databases", &at, "source"], message));
+        }
+        let name = database.called();
+        if name.starts_with('.') || name.contains(['/', '\0']) {
+            let message = "is the name of a file too: no `/`, and no `.` at its beginning";
+            problems.push(Problem::with(&["databases", &at, "name"], message));
+        }
+    }
     if let Some(store) = &file.database_store
         && store.dir.as_os_str().is_empty()
     {

@@ -96,6 +96,20 @@ pub struct File {
     pub log: Log,
 }
 
+impl File {
+    /// The databases, each with the path at which it stands: one that is fetched, in the store.
+    pub fn placed_databases(&self) -> Vec<DatabaseConfig> {
+        let mut databases = self.databases.clone();
+        for database in databases.iter_mut().filter(|one| one.source.is_some()) {
+            // The check of the file has looked for a store.
+            if let Some(store) = &self.database_store {
+                database.path = store.fetched(&database.called());
+            }
+        }
+        databases
+    }
+}
+
 /// What is read.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -27,6 +27,7 @@ use serde::de::DeserializeOwned;
 use crate::record::TopicPattern;
 use crate::{consume, database, encode, extract, fleet, kafka, pipeline, publish, resolve};
 
+use crate::resolve::DatabaseConfig;
 use crate::resolve::budget::Limits;
 use crate::resolve::provider::ProvidersConfig;
 use crate::tenant::TenantsConfig;
@@ -54,7 +55,7 @@ pub struct Config {
     /// What is wanted.
     pub want: Vec<resolve::Want>,
     /// Where answers come from, in the order of precedence.
-    pub databases: Vec<resolve::DatabaseConfig>,
+    pub databases: Vec<DatabaseConfig>,
     /// How often they are looked at for a change.
     pub database_watch: Duration,
     /// Where their generations are kept, if they are.
@@ -99,7 +100,9 @@ pub fn load(path: &Path, environment: &dyn Environment) -> Result<File, ConfigEr
 
 /// The same for a file that is in memory. At least one problem is given when it is refused.
 pub fn parse(bytes: &[u8], environment: &dyn Environment) -> Result<File, Vec<Problem>> {
-    understand(bytes, environment, checks::check)
+    let mut file: File = understand(bytes, environment, checks::check)?;
+    file.databases = file.databases.into_iter().map(DatabaseConfig::with_defaults).collect();
+    Ok(file)
 }
 
 /// The same for the file of a tenant beside this configuration, which has a section `tenants`. One that
@@ -162,6 +165,7 @@ impl From<File> for Config {
     fn from(file: File) -> Self {
         // An entry that cannot be read is a problem of the file, which was checked.
         let topics = file.input.topics.iter().filter_map(|text| TopicPattern::new(text).ok());
+        let databases = file.placed_databases();
         Self {
             kafka: file.kafka,
             consume: consume::Config {
@@ -174,7 +178,7 @@ impl From<File> for Config {
             },
             extract: file.input.addresses,
             want: file.want,
-            databases: file.databases,
+            databases,
             database_watch: file.database_watch,
             database_store: file.database_store,
             networks: file.networks,

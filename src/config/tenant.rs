@@ -78,6 +78,11 @@ impl TenantFile {
                 "one tenant's database does not make the process unready for all; write warn";
             problems.push(Problem::with(&["databases", &at.to_string(), "stale"], message));
         }
+        for (at, _) in self.databases.iter().enumerate().filter(|(_, one)| one.source.is_some()) {
+            let message = "a tenant's databases are not fetched; list it in the main configuration, \
+                           or set `path`";
+            problems.push(Problem::with(&["databases", &at.to_string(), "source"], message));
+        }
         let own = self.databases.iter().map(checks::name_of);
         let further = main.iter().map(checks::name_of);
         let further: Vec<_> = further.filter(|name| own.clone().all(|own| own != *name)).collect();

@@ -302,8 +302,17 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         known: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ReadError> {
+        // A choice that goes with a value is a map of one key.
+        if let Kind::Map(entries) = &self.0.kind
+            && let [entry] = entries.as_slice()
+        {
+            let chosen = Variant { name: &entry.key, value: Some(&entry.value) };
+            return visitor
+                .visit_enum(chosen)
+                .map_err(|error| error.inside(&entry.key, entry.value.place));
+        }
         let scalar = self.scalar(&format!("one of {}", one_of(known)))?;
-        visitor.visit_enum(Variant(&scalar.text))
+        visitor.visit_enum(Variant { name: &scalar.text, value: None })
     }
 
     serde::forward_to_deserialize_any! {
@@ -357,15 +366,18 @@ impl<'de> MapAccess<'de> for Entries<'de> {
     }
 }
 
-/// The name of one of several choices.
-struct Variant<'de>(&'de str);
+/// One of several choices: its name, and what goes with it.
+struct Variant<'de> {
+    name: &'de str,
+    value: Option<&'de Node>,
+}
 
 impl<'de> EnumAccess<'de> for Variant<'de> {
     type Error = ReadError;
     type Variant = Self;
 
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), ReadError> {
-        let name: StrDeserializer<'de, ReadError> = self.0.into_deserializer();
+        let name: StrDeserializer<'de, ReadError> = self.name.into_deserializer();
         Ok((seed.deserialize(name)?, self))
     }
 }
@@ -374,11 +386,20 @@ impl<'de> VariantAccess<'de> for Variant<'de> {
     type Error = ReadError;
 
     fn unit_variant(self) -> Result<(), ReadError> {
-        Ok(())
+        match self.value {
+            None => Ok(()),
+            Some(_) => Err(ReadError::custom("expected a single word")),
+        }
     }
 
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, _: T) -> Result<T::Value, ReadError> {
-        Err(ReadError::custom("expected a single word"))
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, ReadError> {
+        match self.value {
+            Some(value) => seed.deserialize(Reader(value)),
+            None => Err(ReadError::custom(format_args!(
+                "`{0}` goes with a value: write {{{0}: …}}",
+                self.name
+            ))),
+        }
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, ReadError> {

@@ -18,6 +18,11 @@ impl Generation {
         Self(sha256(bytes))
     }
 
+    /// Of the bytes that have this hash.
+    pub(super) fn of_hash(hash: [u8; 32]) -> Self {
+        Self(hash)
+    }
+
     /// The beginning of it, for people.
     pub fn short(&self) -> String {
         let mut text = self.to_string();

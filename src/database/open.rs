@@ -9,7 +9,7 @@ use super::store::{Store, StoreError};
 use super::vendor::{notice, stale_after};
 use crate::resolve::{
     Attribution, Database, DatabaseConfig, DatabaseError, Mapping, NETWORKS, Networks,
-    NetworksError, OnStale, networks,
+    NetworksError, OnMissing, OnStale, Recent, networks,
 };
 
 /// Opens the table of networks, where there is one, and the configured files in their order. The
@@ -40,14 +40,16 @@ fn made(path: &Path, bytes: Vec<u8>, written: SystemTime) -> Result<Networks, Op
 
 /// Opens one file and treats it as configured.
 pub fn open(config: &DatabaseConfig) -> Result<Database, OpenError> {
-    let source = Source::Mmdb(config.clone());
+    let source = Source::Mmdb(Box::new(config.clone()));
     source.read().and_then(|content| source.opened(content.bytes, content.written))
 }
 
 /// The same, read whole and held against its canaries.
 pub fn verify(config: &DatabaseConfig) -> Result<Database, OpenError> {
-    let source = Source::Mmdb(config.clone());
-    source.read().and_then(|content| source.verified(content.bytes, content.written, None))
+    let source = Source::Mmdb(Box::new(config.clone()));
+    source
+        .read()
+        .and_then(|content| source.verified(content.bytes, content.written, Against::default()))
 }
 
 /// Opens the kept generations that were in force at a moment, in the order of precedence.
@@ -77,27 +79,36 @@ pub enum AsOfError {
     Open(#[from] OpenError),
 }
 
+/// What a file is compared with before it takes a place.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Against<'a> {
+    /// The one that it would replace.
+    pub(super) in_force: Option<&'a Database>,
+    /// The addresses that were seen last.
+    pub(super) recent: Option<&'a Recent>,
+}
+
 /// Where a database comes from.
 #[derive(Clone, Debug)]
 pub(super) enum Source {
     /// A table of networks.
     Networks(PathBuf),
     /// A file.
-    Mmdb(DatabaseConfig),
+    Mmdb(Box<DatabaseConfig>),
 }
 
 impl Source {
     /// All of them, in the order of precedence.
     pub(super) fn all(networks: Option<&Path>, configs: &[DatabaseConfig]) -> Vec<Self> {
         let table = networks.map(|path| Self::Networks(path.into()));
-        table.into_iter().chain(configs.iter().cloned().map(Self::Mmdb)).collect()
+        table.into_iter().chain(configs.iter().cloned().map(Box::new).map(Self::Mmdb)).collect()
     }
 
     /// What it is called in metrics and in the event.
     pub(super) fn name(&self) -> String {
         match self {
             Self::Networks(_) => NETWORKS.into(),
-            Self::Mmdb(config) => config.name.clone().unwrap_or_else(|| stem(&config.path)),
+            Self::Mmdb(config) => config.called(),
         }
     }
 
@@ -116,6 +127,9 @@ impl Source {
                 std::io::ErrorKind::IsADirectory => OpenError::Directory { path },
                 std::io::ErrorKind::PermissionDenied if file::is_writable_by_all(&path) => {
                     OpenError::WritableByAll { path }
+                }
+                std::io::ErrorKind::NotFound if self.is_fetched() => {
+                    OpenError::NotFetched { name: self.name() }
                 }
                 _ => OpenError::Unreadable { path, source },
             }
@@ -148,14 +162,16 @@ impl Source {
         &self,
         bytes: Vec<u8>,
         written: SystemTime,
-        in_force: Option<&Database>,
+        against: Against<'_>,
     ) -> Result<Database, OpenError> {
         let database = self.opened(bytes, written)?;
         let Self::Mmdb(config) = self else { return Ok(database) };
         let holds = || {
             database.verify()?;
             database.agrees(&config.canaries)?;
-            in_force.map_or(Ok(()), |old| database.may_follow(old))
+            let Some(old) = against.in_force else { return Ok(()) };
+            database.may_follow(old)?;
+            database.agrees_mostly(old, against.recent, config.max_change)
         };
         holds().map_err(|source| self.refused(source))?;
         Ok(database)
@@ -179,6 +195,16 @@ impl Source {
         matches!(self, Self::Networks(_))
     }
 
+    /// Whether it is ours to fetch.
+    pub(super) fn is_fetched(&self) -> bool {
+        matches!(self, Self::Mmdb(config) if config.source.is_some())
+    }
+
+    /// Whether a start goes on without it while it was never fetched.
+    pub(super) fn may_be_missing(&self) -> bool {
+        matches!(self, Self::Mmdb(config) if config.on_missing == Some(OnMissing::RunWithout))
+    }
+
     fn refused(&self, source: DatabaseError) -> OpenError {
         OpenError::Refused { path: self.path().into(), source: Box::new(source) }
     }
@@ -198,11 +224,6 @@ fn attribution(said: Option<&Attribution>, database_type: &str) -> Option<Arc<st
         Attribution::Known(true) => notice(database_type)?.attribution.map(Arc::from),
         Attribution::Text(text) => Some(text.as_str().into()),
     }
-}
-
-/// The name of a database whose configuration does not give one: `city` of `/data/city.mmdb`.
-pub fn stem(path: &Path) -> String {
-    path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
 /// Why a database file cannot be used.
@@ -225,6 +246,14 @@ pub enum OpenError {
     WritableByAll {
         /// The file.
         path: PathBuf,
+    },
+    /// It was never fetched.
+    #[error(
+        "database {name}: not fetched yet; `ipstamp db fetch {name}` does it, and so does `run`"
+    )]
+    NotFetched {
+        /// The database.
+        name: String,
     },
     /// It is no file.
     #[error("{}: is a directory; name the file in it", path.display())]
@@ -265,6 +294,7 @@ impl OpenError {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::WritableByAll { .. } => "writable",
+            Self::NotFetched { .. } => "gone",
             Self::Directory { .. } => "unreadable",
             Self::Unreadable { source, .. } => match source.kind() {
                 std::io::ErrorKind::NotFound => "gone",
@@ -329,10 +359,5 @@ mod tests {
         let config = DatabaseConfig::of(path);
         let error = open(&config).unwrap_err().to_string();
         assert!(error.contains("database city: not a whole MMDB file"), "{error}");
-    }
-
-    #[test]
-    fn the_default_name_is_the_stem() {
-        assert_eq!(stem(Path::new("/data/GeoLite2-City.mmdb")), "GeoLite2-City");
     }
 }

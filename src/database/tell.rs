@@ -3,14 +3,18 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::fetch::{FetchError, Outcome};
 use super::generation::Generation;
 use super::open::OpenError;
 use super::watch::{Change, Followed};
 use crate::record::Day;
 use crate::resolve::OnStale;
-use crate::telemetry::{DatabaseLabels, GenerationLabels, Health, Metrics, Problem, RefusalLabels};
+use crate::telemetry::{
+    DatabaseLabels, FetchLabels, GenerationLabels, Health, Metrics, Problem, RefusalLabels,
+};
 
 /// Whom it is said to.
+#[derive(Clone)]
 pub struct Teller {
     /// The details of readiness.
     pub health: Arc<Health>,
@@ -121,6 +125,45 @@ impl Teller {
         self.metrics.database_generation.remove(&generation(labels, file.generation));
     }
 
+    /// A look at the source of a database came to its end.
+    pub(super) fn fetched(&self, name: &str, outcome: &Outcome) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let labels = DatabaseLabels::of(name);
+        self.metrics.database_looked.get_or_create(&labels).set(now.as_secs() as i64);
+        let result = match outcome {
+            Outcome::Put(generation) => {
+                tracing::info!(database = name, generation = generation.short(), "fetched a file");
+                "fetched"
+            }
+            Outcome::StillRefused(why) => {
+                tracing::warn!(database = name, why, "the source has nothing but what was refused");
+                "refused"
+            }
+            Outcome::Current | Outcome::NotDue(_) => "current",
+        };
+        self.count_fetch(name, result);
+        self.health.note(about_source(name), result.to_owned());
+    }
+
+    /// It failed.
+    pub(super) fn not_fetched(&self, name: &str, error: &FetchError) {
+        tracing::warn!(database = name, %error, "nothing is fetched");
+        if let FetchError::Unusable { source, .. } = error {
+            let DatabaseLabels { database, tenant } = DatabaseLabels::of(name);
+            let labels = RefusalLabels { database, reason: source.reason(), tenant };
+            self.metrics.database_refusals.get_or_create(&labels).inc();
+            self.count_fetch(name, "refused");
+        } else {
+            self.count_fetch(name, "failed");
+        }
+        self.health.note(about_source(name), error.to_string());
+    }
+
+    fn count_fetch(&self, name: &str, result: &'static str) {
+        let labels = FetchLabels { database: name.to_owned(), result };
+        self.metrics.database_fetches.get_or_create(&labels).inc();
+    }
+
     /// What is at the path cannot be used.
     fn refused(&self, file: &Followed, error: &OpenError) {
         let reason = error.reason();
@@ -160,4 +203,8 @@ fn generation(labels: DatabaseLabels, generation: Generation) -> GenerationLabel
 fn stands(file: &Followed) -> String {
     let built = Day::of(file.in_force.built());
     format!("generation {} of {built}", file.generation.short())
+}
+
+fn about_source(name: &str) -> String {
+    format!("source of database {name}")
 }

@@ -114,7 +114,7 @@ impl Stamper {
     /// Fails when a path makes no sense.
     pub fn new(settings: &StampSettings) -> Result<Self, extract::ExtractConfigError> {
         // Rendered bytes are what is most of, and what is dearest to make again.
-        let for_resolver = settings.memory_limit_bytes / 3;
+        let for_resolver = settings.memory_limit_bytes / 5 * 2;
         let for_encoder = settings.memory_limit_bytes - for_resolver;
         let resolver = Resolver::new(
             Arc::clone(&settings.wants),

@@ -428,7 +428,8 @@ fn sample(
     Ok(seen.len())
 }
 
-fn spread() -> impl Iterator<Item = IpAddr> {
+/// Addresses of both families, evenly spread over what is allocated.
+pub(super) fn spread() -> impl Iterator<Item = IpAddr> {
     let v4 = |step: u32| IpAddr::from(Ipv4Addr::from(step * (u32::MAX / SAMPLED_ADDRESSES)));
     // 2000::/3 is what is allocated of IPv6.
     let v6 = |step: u32| {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use maxminddb::MaxMindDbError;
 
+use super::fetched::Share;
 use super::members::Members;
 use crate::record::{Day, FactGroup};
 
@@ -92,6 +93,25 @@ pub enum DatabaseError {
         /// The first fact group that would be lost.
         lost: FactGroup,
     },
+    /// It puts too many addresses somewhere else than the one that it would replace.
+    #[error(
+        "database {name}: {share} of {known} addresses {which} change {field}, limit {limit}; if that \
+         is right, raise `max_change`, or `ipstamp db fetch --force` what is fetched"
+    )]
+    Changed {
+        /// The database.
+        name: Arc<str>,
+        /// What would change.
+        field: &'static str,
+        /// Of how many of them.
+        share: Share,
+        /// How many may.
+        limit: Share,
+        /// Addresses that were compared.
+        known: usize,
+        /// Which addresses these are.
+        which: &'static str,
+    },
     /// Four GiB or more.
     #[error("database {name}: 4 GiB or more, which the MMDB format cannot address")]
     TooLarge {
@@ -123,6 +143,7 @@ impl DatabaseError {
             Self::Canary { .. } => "canary",
             Self::Older { .. } => "older",
             Self::OtherKind { .. } => "other_kind",
+            Self::Changed { .. } => "changed",
             Self::TooLarge { .. } => "too_large",
             Self::SameName { .. } | Self::TooMany { .. } => "set",
         }

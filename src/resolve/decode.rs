@@ -9,7 +9,7 @@ use super::value::{Value, rank};
 
 /// Maps and lists further down are passed over. Records are five levels deep, the format allows
 /// 512, and a level costs a piece of the stack that a file must not decide about.
-const MOST_LEVELS: u8 = 12;
+pub(super) const MOST_LEVELS: u8 = 12;
 /// More values than this has no record: a file whose pointers lead in circles would have no end.
 const MOST_VALUES: u32 = 4096;
 /// Nothing is where the library's metadata says that it should be.
@@ -40,19 +40,19 @@ pub(super) fn record(
     offset: u32,
     extent: Extent,
 ) -> Result<Value<'_>, BrokenRecord> {
-    let mut cursor = Cursor { section, at: offset as usize, values: 0, extent };
-    cursor.value(MOST_LEVELS)
+    Cursor { extent, ..Cursor::new(section, offset) }.value(MOST_LEVELS)
 }
 
 /// What stands before each value: its type and its size.
 #[derive(Clone, Copy)]
-struct Head {
-    kind: Kind,
-    size: usize,
+pub(super) struct Head {
+    pub(super) kind: Kind,
+    /// Of a pointer, where it points to.
+    pub(super) size: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Pointer,
     Text,
     Double,
@@ -67,7 +67,7 @@ enum Kind {
 }
 
 /// A place in the data section.
-struct Cursor<'a> {
+pub(super) struct Cursor<'a> {
     section: &'a [u8],
     at: usize,
     /// Read so far.
@@ -76,6 +76,27 @@ struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
+    /// At the beginning of a record.
+    pub(super) fn new(section: &'a [u8], offset: u32) -> Self {
+        Self { section, at: offset as usize, values: 0, extent: Extent::Needed }
+    }
+
+    /// Goes on at another place; returns where it was.
+    pub(super) fn go(&mut self, at: usize) -> usize {
+        std::mem::replace(&mut self.at, at)
+    }
+
+    /// How many values were read.
+    pub(super) fn values(&self) -> u32 {
+        self.values
+    }
+
+    /// So many more values were read.
+    pub(super) fn count(&mut self, values: u32) -> Result<(), BrokenRecord> {
+        self.values += values;
+        if self.values > MOST_VALUES { Err(BrokenRecord) } else { Ok(()) }
+    }
+
     fn take(&mut self, size: usize) -> Result<&'a [u8], BrokenRecord> {
         let end = self.at.checked_add(size).ok_or(BrokenRecord)?;
         let bytes = self.section.get(self.at..end).ok_or(BrokenRecord)?;
@@ -92,11 +113,8 @@ impl<'a> Cursor<'a> {
     }
 
     /// The head of the value here. A pointer's size is where it points to.
-    fn head(&mut self) -> Result<Head, BrokenRecord> {
-        self.values += 1;
-        if self.values > MOST_VALUES {
-            return Err(BrokenRecord);
-        }
+    pub(super) fn head(&mut self) -> Result<Head, BrokenRecord> {
+        self.count(1)?;
         let control = self.number(1)?;
         let kind = match control >> 5 {
             0 => self.number(1)? + 7,
@@ -143,20 +161,20 @@ impl<'a> Cursor<'a> {
         if head.kind != Kind::Pointer {
             return Ok((head, None));
         }
-        let back = std::mem::replace(&mut self.at, head.size);
+        let back = self.go(head.size);
         let head = self.head()?;
         // The format has no pointers to pointers.
         if head.kind == Kind::Pointer { Err(BrokenRecord) } else { Ok((head, Some(back))) }
     }
 
-    fn value(&mut self, levels: u8) -> Result<Value<'a>, BrokenRecord> {
+    pub(super) fn value(&mut self, levels: u8) -> Result<Value<'a>, BrokenRecord> {
         let (head, back) = self.follow()?;
         let value = self.content(head, levels)?;
         self.at = back.unwrap_or(self.at);
         Ok(value)
     }
 
-    fn content(&mut self, head: Head, levels: u8) -> Result<Value<'a>, BrokenRecord> {
+    pub(super) fn content(&mut self, head: Head, levels: u8) -> Result<Value<'a>, BrokenRecord> {
         let Head { kind, size } = head;
         Ok(match kind {
             Kind::Text => Value::Text(text(self.take(size)?)?),

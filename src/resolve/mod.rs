@@ -13,6 +13,7 @@ mod database;
 mod database_error;
 mod decode;
 pub mod desk;
+mod fetched;
 mod fields;
 mod filled;
 #[cfg(test)]
@@ -27,8 +28,10 @@ mod networks;
 mod paired;
 pub mod provider;
 mod range;
+mod recent;
 mod resolver;
 mod set;
+mod sound;
 mod step;
 mod survey;
 mod table;
@@ -45,6 +48,7 @@ pub use canary::{Expected, is_field};
 pub use config::{Attribution, DatabaseConfig, OnMiss, OnStale, Want};
 pub use database::Database;
 pub use database_error::DatabaseError;
+pub use fetched::{Every, FetchSource, OnMissing, Share};
 pub use fields::spelled;
 pub use layout::{Mapped, Mapping, MappingError};
 pub use members::Members;
@@ -53,6 +57,7 @@ pub use paired::{Pair, differences};
 pub use provider::{
     Answered, Api, Call, ItemError, Modules, Quota, Reply, Status, TokenPlace, Verdict,
 };
+pub use recent::Recent;
 pub use resolver::{CacheLookups, Resolver};
 pub use set::DatabaseSet;
 pub use step::{Did, Step};

@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 
 use super::database::Database;
 use super::database_error::DatabaseError;
+use super::recent::Recent;
 use super::turns::{Order, Turn, turns};
 
 /// The databases in force, in the order of precedence. A worker takes them once per batch, so that
@@ -16,6 +17,7 @@ use super::turns::{Order, Turn, turns};
 pub struct DatabaseSet {
     in_force: ArcSwap<Vec<Arc<Database>>>,
     order: Order,
+    recent: Arc<Recent>,
 }
 
 impl DatabaseSet {
@@ -31,7 +33,7 @@ impl DatabaseSet {
     /// The same, asked as `order` says where it names databases.
     pub fn ordered(databases: Vec<Arc<Database>>, order: Order) -> Result<Self, DatabaseError> {
         let in_force = ArcSwap::from_pointee(checked(databases)?);
-        Ok(Self { in_force, order })
+        Ok(Self { in_force, order, recent: Arc::default() })
     }
 
     /// Puts another set in force. Workers notice at their next batch.
@@ -43,6 +45,17 @@ impl DatabaseSet {
     /// The set in force.
     pub fn in_force(&self) -> Arc<Vec<Arc<Database>>> {
         self.in_force.load_full()
+    }
+
+    /// What is looked up in it counts as looked up in `other`, too: they have files in common.
+    #[must_use]
+    pub fn beside(self, other: &Self) -> Self {
+        Self { recent: Arc::clone(&other.recent), ..self }
+    }
+
+    /// The addresses that were looked up in them last.
+    pub fn recent(&self) -> &Recent {
+        &self.recent
     }
 
     /// In which order these are asked.

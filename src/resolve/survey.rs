@@ -12,6 +12,7 @@ use super::database_error::DatabaseError;
 use super::decode;
 use super::fields::{groups_of, known_of};
 use super::layout::Mapped;
+use super::sound::{Inspector, Places};
 use super::tree::{Place, Tree};
 use super::value::Value;
 use crate::record::FactGroup;
@@ -46,19 +47,27 @@ impl Database {
     /// Reads the file whole. It is refused when a node or a record is broken, or when no record
     /// says anything of what its type covers.
     pub fn verify(&self) -> Result<(), DatabaseError> {
+        let (leaves, records) = self.leaves()?;
+        let mut inspector = Inspector::new(records);
         let mut has_facts = false;
-        self.visit(|record| {
-            has_facts = has_facts || !groups_of(&self.reading().enrichment(record)).is_empty();
-        })?;
+        for offset in leaves.begins.iter().map(|offset| offset as u32) {
+            if !has_facts || !inspector.is_sound(offset) {
+                let record = self.read(records, offset)?;
+                has_facts = has_facts || !groups_of(&self.reading().enrichment(&record)).is_empty();
+            }
+        }
         if has_facts { Ok(()) } else { Err(self.has_no_facts()) }
     }
 
     /// The same, with what was seen. It takes several times as long.
     pub fn survey(&self) -> Result<Survey, DatabaseError> {
         let mut survey = Survey { mapped: self.reading().uncounted(), ..Survey::default() };
-        survey.networks = self.visit(|record| {
-            survey.mapped.iter_mut().for_each(|line| line.count(record));
-            let facts = self.reading().enrichment(record);
+        let (leaves, records) = self.leaves()?;
+        survey.networks = leaves.networks;
+        for offset in leaves.begins.iter() {
+            let record = self.read(records, offset as u32)?;
+            survey.mapped.iter_mut().for_each(|line| line.count(&record));
+            let facts = self.reading().enrichment(&record);
             let groups = groups_of(&facts);
             survey.records += 1;
             survey.factless += u64::from(groups.is_empty());
@@ -69,26 +78,31 @@ impl Database {
                     seen.or_insert(Seen { records: 0, example }).records += 1;
                 }
             }
-        })?;
+        }
         if survey.groups.is_empty() { Err(self.has_no_facts()) } else { Ok(survey) }
     }
 
-    /// Goes through all, and says how many networks have a record.
-    fn visit(&self, mut tell: impl FnMut(&Value<'_>)) -> Result<u64, DatabaseError> {
-        let broken = |text: &str, offset: usize| DatabaseError::Broken {
-            name: Arc::clone(self.name()),
-            source: MaxMindDbError::invalid_database_at(text, offset).into(),
-        };
-        let tree = self.tree().ok_or_else(|| broken("the tree is no tree", 0))?;
+    /// Where the tree ends, and the records that it ends at.
+    fn leaves(&self) -> Result<(Leaves<'_>, &[u8]), DatabaseError> {
+        let tree = self.tree().ok_or_else(|| self.broken_at("the tree is no tree", 0))?;
         let records = self.records();
         let end = memchr::memmem::rfind(records, METADATA_MARK).unwrap_or(records.len());
         let mut leaves = Leaves::new(tree, end);
-        leaves.visit(0, 0).map_err(|node| broken("the tree is broken at a node", node as usize))?;
-        for offset in leaves.offsets() {
-            let record = decode::record(&records[..end], offset, self.reading().extent());
-            tell(&record.map_err(|_| broken("a record is broken", offset as usize))?);
+        let visited = leaves.visit(0, 0);
+        visited.map_err(|node| self.broken_at("the tree is broken at a node", node as usize))?;
+        Ok((leaves, &records[..end]))
+    }
+
+    fn read<'a>(&self, records: &'a [u8], offset: u32) -> Result<Value<'a>, DatabaseError> {
+        let record = decode::record(records, offset, self.reading().extent());
+        record.map_err(|_| self.broken_at("a record is broken", offset as usize))
+    }
+
+    fn broken_at(&self, text: &str, offset: usize) -> DatabaseError {
+        DatabaseError::Broken {
+            name: Arc::clone(self.name()),
+            source: MaxMindDbError::invalid_database_at(text, offset).into(),
         }
-        Ok(leaves.networks)
     }
 
     fn has_no_facts(&self) -> DatabaseError {
@@ -104,8 +118,8 @@ struct Leaves<'a> {
     /// By node: how many steps the longest way down from it has; 0 while that is not known. A tree
     /// enters its IPv4 part at several places, so that a node has more than one way to it.
     heights: Vec<u8>,
-    /// A bit for each byte of the records: whether a record begins there.
-    begins: Vec<u64>,
+    /// Where records begin.
+    begins: Places,
     networks: u64,
     /// The records end here.
     end: usize,
@@ -114,7 +128,7 @@ struct Leaves<'a> {
 impl<'a> Leaves<'a> {
     fn new(tree: &'a Tree, end: usize) -> Self {
         let heights = vec![0; tree.node_count() as usize];
-        Self { tree, heights, begins: vec![0; end.div_ceil(64)], networks: 0, end }
+        Self { tree, heights, begins: Places::new(end), networks: 0, end }
     }
 
     /// How far down it goes from this node, which so many steps lead to. The error is the node where
@@ -135,21 +149,13 @@ impl<'a> Leaves<'a> {
                 Place::Nothing => {}
                 Place::Record(offset) if (offset as usize) < self.end => {
                     self.networks += 1;
-                    self.begins[offset as usize / 64] |= 1 << (offset % 64);
+                    self.begins.add(offset as usize);
                 }
                 Place::Record(_) | Place::Broken => return Err(node),
             }
         }
         self.heights[node as usize] = height;
         Ok(height)
-    }
-
-    /// Where records begin, in the order of the file.
-    fn offsets(&self) -> impl Iterator<Item = u32> {
-        let words = self.begins.iter().enumerate().filter(|(_, word)| **word != 0);
-        words.flat_map(|(at, word)| {
-            (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| at as u32 * 64 + bit)
-        })
     }
 }
 

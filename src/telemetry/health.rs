@@ -40,6 +40,8 @@ pub enum Problem {
     Stalled(String),
     /// Records are not acknowledged for long.
     Unacknowledged(u16),
+    /// A database was never fetched.
+    Database(String),
     /// A tenant's file cannot be used.
     Tenant(String),
     /// The folder of the tenants' files cannot be read.
@@ -64,6 +66,7 @@ impl Problem {
             Self::Unreadable(partition) => format!("unreadable partition {partition}"),
             Self::Stalled(partition) => format!("stalled partition {partition}"),
             Self::Unacknowledged(worker) => format!("acknowledgements (worker {worker})"),
+            Self::Database(name) => format!("database {name}"),
             Self::Tenant(name) => format!("tenant {name}"),
             Self::TenantFolder => "tenants".into(),
             Self::Stale { database, .. } => format!("database {database}"),
@@ -143,6 +146,11 @@ impl Health {
     pub fn round(&self, worker: u16) {
         let now = self.began.elapsed().as_millis() as u64;
         self.workers[usize::from(worker)].last_round_ms.store(now, Ordering::Relaxed);
+    }
+
+    /// Nothing runs yet, and what it waits for is not here to be mended.
+    pub fn waits(&self) {
+        (0..self.workers.len()).for_each(|worker| self.round(worker as u16));
     }
 
     /// A worker is a member of the group; it may have no partition.

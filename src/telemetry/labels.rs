@@ -118,6 +118,15 @@ pub struct RefusalLabels {
     pub tenant: TenantLabel,
 }
 
+/// A look at the source of a database.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct FetchLabels {
+    /// The database's configured name.
+    pub database: String,
+    /// `fetched`, `current`, `refused` (it cannot be put in force) or `failed`.
+    pub result: &'static str,
+}
+
 /// A limit of a licence.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct BudgetLabels {

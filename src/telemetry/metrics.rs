@@ -14,9 +14,9 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use super::labels::{
-    BudgetLabels, CodeLabels, DatabaseLabels, GenerationLabels, KindLabels, OutcomeLabels,
-    PartitionLabels, ProviderCodeLabels, ProviderLabels, ReasonLabels, RefusalLabels, ResultLabels,
-    RoleLabels, TenantRecordLabels,
+    BudgetLabels, CodeLabels, DatabaseLabels, FetchLabels, GenerationLabels, KindLabels,
+    OutcomeLabels, PartitionLabels, ProviderCodeLabels, ProviderLabels, ReasonLabels,
+    RefusalLabels, ResultLabels, RoleLabels, TenantRecordLabels,
 };
 use super::tenant_labels::TenantLabels;
 
@@ -60,10 +60,7 @@ pub const METRICS: &[Described] = &[
     ("ipstamp_kafka_errors_total", "Errors reported by the Kafka clients, by code."),
     ("ipstamp_database_build_timestamp_seconds", "When each database was built."),
     ("ipstamp_database_age_seconds", "How long ago each database was built."),
-    (
-        "ipstamp_database_expires_timestamp_seconds",
-        "When each database becomes stale, by databases.stale_after or what is usual for its type.",
-    ),
+    ("ipstamp_database_expires_timestamp_seconds", "When each database becomes stale."),
     (
         "ipstamp_database_generation",
         "1 for the generation of each database that is in force, by the beginning of its SHA-256.",
@@ -72,6 +69,14 @@ pub const METRICS: &[Described] = &[
     (
         "ipstamp_database_refusals_total",
         "Files that were not put in force, by reason: gone, not_mmdb, damaged, older, canary … The log has the remedy.",
+    ),
+    (
+        "ipstamp_database_fetches_total",
+        "Looks at the sources of databases, by result: fetched, current, refused (it was not put in force), failed.",
+    ),
+    (
+        "ipstamp_database_looked_timestamp_seconds",
+        "When each fetched database was last known to be the newest that its source has.",
     ),
     (
         "ipstamp_database_broken_total",
@@ -199,6 +204,10 @@ pub struct Metrics {
     /// See [`METRICS`].
     pub database_refusals: Family<RefusalLabels, Counter>,
     /// See [`METRICS`].
+    pub database_fetches: Family<FetchLabels, Counter>,
+    /// See [`METRICS`].
+    pub database_looked: Family<DatabaseLabels, Gauge>,
+    /// See [`METRICS`].
     pub database_broken: Family<DatabaseLabels, Counter>,
     /// See [`METRICS`].
     pub offsets_lost: Counter,
@@ -295,6 +304,8 @@ impl Metrics {
             database_generation: Family::default(),
             database_swaps: Family::default(),
             database_refusals: Family::default(),
+            database_fetches: Family::default(),
+            database_looked: Family::default(),
             database_broken: Family::default(),
             offsets_lost: Counter::default(),
             budget_limit: Family::default(),
@@ -361,26 +372,15 @@ impl Metrics {
         let total = |name: &str| help(&format!("{name}_total"));
         registry.register("ipstamp_records", total("ipstamp_records"), self.records.clone());
         registry.register("ipstamp_sightings", total("ipstamp_sightings"), self.sightings.clone());
+        let name = "ipstamp_rebalances";
+        registry.register(name, total(name), self.rebalances.clone());
         registry.register(
-            "ipstamp_rebalances",
-            total("ipstamp_rebalances"),
-            self.rebalances.clone(),
+            "ipstamp_database_fetches",
+            total("ipstamp_database_fetches"),
+            self.database_fetches.clone(),
         );
-        registry.register(
-            "ipstamp_database_broken",
-            total("ipstamp_database_broken"),
-            self.database_broken.clone(),
-        );
-        registry.register(
-            "ipstamp_database_generation",
-            help("ipstamp_database_generation"),
-            self.database_generation.clone(),
-        );
-        registry.register(
-            "ipstamp_database_swaps",
-            total("ipstamp_database_swaps"),
-            self.database_swaps.clone(),
-        );
+        let name = "ipstamp_database_generation";
+        registry.register(name, help(name), self.database_generation.clone());
         registry.register(
             "ipstamp_database_refusals",
             total("ipstamp_database_refusals"),
@@ -404,10 +404,18 @@ impl Metrics {
             help("ipstamp_consumer_lag_records"),
             self.consumer_lag.clone(),
         );
+        let counted = [
+            ("ipstamp_database_broken", &self.database_broken),
+            ("ipstamp_database_swaps", &self.database_swaps),
+        ];
+        for (name, family) in counted {
+            registry.register(name, total(name), family.clone());
+        }
         let databases = [
             ("ipstamp_database_build_timestamp_seconds", &self.database_built),
             ("ipstamp_database_age_seconds", &self.database_age),
             ("ipstamp_database_expires_timestamp_seconds", &self.database_expires),
+            ("ipstamp_database_looked_timestamp_seconds", &self.database_looked),
         ];
         for (name, family) in databases {
             registry.register(name, help(name), family.clone());
@@ -509,6 +517,9 @@ mod tests {
         metrics.database_expires.get_or_create(&city).set(1);
         metrics.database_broken.get_or_create(&city).inc();
         metrics.database_swaps.get_or_create(&city).inc();
+        metrics.database_looked.get_or_create(&city).set(1);
+        let labels = FetchLabels { database: "city".into(), result: "fetched" };
+        metrics.database_fetches.get_or_create(&labels).inc();
         let labels = GenerationLabels {
             database: "city".into(),
             generation: "ba78".into(),

@@ -8,9 +8,9 @@ mod tenant_labels;
 
 pub use health::{Check, Health, Problem, WorkerCounts};
 pub use labels::{
-    BudgetLabels, CodeLabels, DatabaseLabels, GenerationLabels, KindLabels, OutcomeLabels,
-    PartitionLabels, ProviderCodeLabels, ProviderLabels, ReasonLabels, RefusalLabels, ResultLabels,
-    RoleLabels, TenantRecordLabels, TopicLabel,
+    BudgetLabels, CodeLabels, DatabaseLabels, FetchLabels, GenerationLabels, KindLabels,
+    OutcomeLabels, PartitionLabels, ProviderCodeLabels, ProviderLabels, ReasonLabels,
+    RefusalLabels, ResultLabels, RoleLabels, TenantRecordLabels, TopicLabel,
 };
 pub use logging::{LogFormat, LogLevel, init_logging};
 pub use metrics::{METRICS, Metrics};

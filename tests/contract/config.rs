@@ -10,6 +10,7 @@ use ipstamp::config::{
 };
 use ipstamp::consume::consumer_settings;
 use ipstamp::publish::producer_settings;
+use ipstamp::resolve::TokenPlace;
 use rdkafka::ClientConfig;
 
 /// An environment of the test's own.
@@ -71,6 +72,40 @@ fn the_smallest_file_is_enough_and_the_rest_are_the_careful_defaults() {
     assert_eq!(config.drain.as_secs(), 25);
     assert_eq!(config.admin.unwrap().to_string(), "127.0.0.1:9464");
     assert_eq!(config.pipeline.workers, None);
+}
+
+/// `token_in` of a service of one's own, as it stands in the file.
+fn own_service(token_in: &str) -> String {
+    with(&format!(
+        "providers: {{generic: {{own: {{url: 'https://a.b/{{ip}}', token: t, \
+         token_in: {token_in}, fields: {{geo.city_name: /city}}}}}}}}"
+    ))
+}
+
+#[test]
+fn a_choice_that_goes_with_a_value_is_read_and_one_without_is_refused_with_the_remedy() {
+    for (token_in, place) in [
+        ("bearer", TokenPlace::Bearer),
+        ("{header: x-api-key}", TokenPlace::Header("x-api-key".into())),
+        ("{query: key}", TokenPlace::Query("key".into())),
+    ] {
+        let file =
+            read(&own_service(token_in)).unwrap_or_else(|problems| panic!("{}", said(&problems)));
+        let config = Config::from(file);
+        let licence = config.providers.licences().remove(0).ok().unwrap();
+        assert_eq!(licence.api.token_place(), place);
+    }
+    for (token_in, words) in [
+        ("header", "own.token_in: `header` goes with a value: write {header: …}"),
+        ("{bearer: x}", "own.token_in.bearer: expected a single word"),
+        ("{heder: x}", "own.token_in.heder: expected one of bearer, header, query; did you mean"),
+        ("{header: [x]}", "own.token_in.header: expected"),
+        ("{header: x, query: y}", "own.token_in: expected one of bearer, header, query, found"),
+        ("[header]", "own.token_in: expected one of bearer, header, query, found a list"),
+    ] {
+        let said = refused(&own_service(token_in), &Table::default());
+        assert!(said.contains(words), "{token_in}: {said}");
+    }
 }
 
 /// What is written, and a piece of what is said, with the place where it is said to be. What is
@@ -199,6 +234,37 @@ fn what_is_wrong_is_said_with_its_place_its_key_and_a_remedy() {
             "4:15 order.geo[0]: no database and no provider is called `city`; known here: nobody",
         ),
         ("databases: [{path: a/x.mmdb}, {path: b/x.mmdb}]", "databases[1].path: another database"),
+        (
+            "databases: [{source: ipinfo, file: a.mmdb, token: t}]",
+            "4:14 databases[0].source: what is fetched needs a place; set `database_store: {dir: …}`",
+        ),
+        (
+            "databases: [{source: ipinfo, file: a.csv.gz, token: t}]",
+            "4:30 databases[0].file: is no MMDB file; write a.mmdb",
+        ),
+        (
+            "databases: [{source: maxmind, edition: a, account: 1}]",
+            "databases[0].token: is missing: source maxmind needs it",
+        ),
+        ("databases: [{source: maxmin}]", "expected one of ipinfo, maxmind, ipgeolocation, dbip"),
+        (
+            "databases: [{source: dbip, file: a, path: b}]",
+            "databases[0].path: what is fetched stands",
+        ),
+        (
+            "databases: [{source: dbip, file: a, name: x/y}]",
+            "databases[0].name: is the name of a file",
+        ),
+        (
+            "databases: [{source: dbip, file: a, every: daily}]",
+            "databases[0].every: expected one of day",
+        ),
+        ("databases: [{path: a, every: day}]", "databases[0].every: is for files that are fetched"),
+        ("databases: [{}]", "databases[0].path: is missing, or names no file; or set `source`"),
+        (
+            "databases: [{path: a, max_change: 5}]",
+            "databases[0].max_change: expected a share such as",
+        ),
         ("database_store: {dir: ''}", "4:18 database_store.dir: the path names no folder"),
         (
             "database_store: {dir: a, keep: 0}",
@@ -762,6 +828,11 @@ fn what_is_wrong_with_tenants_is_said_with_its_place_and_a_remedy() {
             "want[0]: unknown fact group or field; did you mean `privacy`?",
         ),
         (BY_TOPIC, "databases: [{path: a/x}, {path: b/x}]", "databases[1].path: another database"),
+        (
+            BY_TOPIC,
+            "databases: [{source: dbip, file: a}]",
+            "databases[0].source: a tenant's databases are not fetched",
+        ),
         (BY_TOPIC, "order: {geo: [x]}", "order.geo[0]: no database and no provider is called `x`"),
         (
             BY_TOPIC,

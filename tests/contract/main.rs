@@ -7,6 +7,8 @@ mod config;
 #[path = "../support/databases.rs"]
 mod databases;
 mod demo_databases;
+mod examples;
+mod ipbot;
 mod mapping;
 #[path = "../support/openapi.rs"]
 mod openapi;

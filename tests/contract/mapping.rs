@@ -12,16 +12,16 @@ use crate::openapi::Document;
 use crate::samples::samples;
 
 /// A line of the file.
-struct Row {
-    source: String,
-    field: String,
-    ipstamp: String,
+pub(crate) struct Row {
+    pub(crate) source: String,
+    pub(crate) field: String,
+    pub(crate) ipstamp: String,
     ecs: String,
     ocsf: String,
-    left_out_because: String,
+    pub(crate) left_out_because: String,
 }
 
-fn rows() -> Vec<Row> {
+pub(crate) fn rows() -> Vec<Row> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/mapping.csv");
     let text = std::fs::read_to_string(path).unwrap();
     let mut lines = text.lines().map(cells);
@@ -49,7 +49,7 @@ fn cells(line: &str) -> Vec<String> {
 }
 
 /// Whether a text is like a pattern, in which `*` stands for anything.
-fn like(pattern: &str, text: &str) -> bool {
+pub(crate) fn like(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
         Some((before, rest)) => text.strip_prefix(before).is_some_and(|text| {
@@ -59,7 +59,7 @@ fn like(pattern: &str, text: &str) -> bool {
 }
 
 #[track_caller]
-fn all_known(rows: &[Row], source: &str, fields: &BTreeSet<String>) {
+pub(crate) fn all_known(rows: &[Row], source: &str, fields: &BTreeSet<String>) {
     let of: Vec<_> = rows.iter().filter(|row| like(&row.source, source)).collect();
     assert!(!of.is_empty(), "schemas/mapping.csv says nothing of {source}");
     let missing: Vec<_> =

@@ -4,10 +4,10 @@
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use ipstamp::record::{Enrichment, FactGroup, GroupSet};
-use ipstamp::resolve::desk::{Http, HttpSettings};
+use ipstamp::record::{Enrichment, FactGroup, GroupSet, Secret};
+use ipstamp::resolve::desk::{Http, HttpSettings, Received};
 use ipstamp::resolve::provider::{
-    Api, ItemError, Reply, TokenPlace, Verdict, ipbot::IpBot, ipgeolocation::IpGeolocation,
+    Api, ItemError, Modules, Reply, Verdict, ipbot::IpBot, ipgeolocation::IpGeolocation,
     ipinfo::Ipinfo,
 };
 use serde_json::json;
@@ -37,36 +37,30 @@ fn some(count: u16) -> Vec<IpAddr> {
     (0..count).map(|nth| [8, 8, (nth >> 8) as u8, nth as u8].into()).collect()
 }
 
-/// Asks once; None when no whole reply came.
-fn ask(api: &dyn Api, server: &StandIn, token: &str, asked: &[IpAddr]) -> Option<Verdict> {
+/// Asks once, as the product does; None when no whole reply came.
+pub(crate) fn ask(
+    api: &dyn Api,
+    server: &StandIn,
+    token: &str,
+    asked: &[IpAddr],
+    groups: GroupSet,
+    modules: Modules,
+) -> Option<Verdict> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let call = api.call(asked, geo(), api.first_modules());
-        let mut url = format!("{}{}", server.base_url(), call.path);
-        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-        let client = client.timeout(Duration::from_secs(20)).build().unwrap();
-        if let TokenPlace::Query(name) = api.token_place() {
-            url = format!("{url}{}{name}={token}", if url.contains('?') { '&' } else { '?' });
-        }
-        let mut request = client.request(call.method, url);
-        match api.token_place() {
-            TokenPlace::Bearer => request = request.bearer_auth(token),
-            TokenPlace::Header(name) => request = request.header(name.as_ref(), token),
-            TokenPlace::Query(_) | TokenPlace::Nowhere => {}
-        }
-        for (name, value) in call.headers {
-            request = request.header(name, value);
-        }
-        if let Some(body) = call.body {
-            request = request.body(body);
-        }
-        let response = request.send().await.ok()?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = response.bytes().await.ok()?;
-        let now = SystemTime::now();
-        let reply = Reply { status, headers: &headers, body: &body, now };
-        Some(api.read(asked, geo(), api.first_modules(), &reply))
-    })
+    let settings = HttpSettings::default();
+    let call = api.call(asked, groups, modules);
+    let received = runtime.block_on(async {
+        let http = Http::new(&server.base_url(), &settings).unwrap();
+        http.send(&call, &api.token_place(), Some(&Secret::new(token)), settings.total).await
+    });
+    let Received { status, headers, body } = received.ok()?;
+    let reply = Reply { status, headers: &headers, body: &body, now: SystemTime::now() };
+    Some(api.read(asked, groups, modules, &reply))
+}
+
+/// Asks for the place of these addresses.
+fn ask_place(api: &dyn Api, server: &StandIn, token: &str, asked: &[IpAddr]) -> Option<Verdict> {
+    ask(api, server, token, asked, geo(), api.first_modules())
 }
 
 fn city(facts: &Enrichment) -> Option<&str> {
@@ -86,7 +80,7 @@ fn each_address_gets_its_own_facts_and_no_request_is_at_fault() {
         let api = api(provider);
         for count in [1, most(&*api)] {
             let asked = some(count);
-            let Some(Verdict::Answered(answered)) = ask(&*api, &server, TOKEN, &asked) else {
+            let Some(Verdict::Answered(answered)) = ask_place(&*api, &server, TOKEN, &asked) else {
                 panic!("{provider:?} does not answer");
             };
             for (address, told) in asked.iter().zip(&answered.told) {
@@ -112,7 +106,7 @@ fn each_address_gets_its_own_facts_and_no_request_is_at_fault() {
 fn a_wrong_token_is_a_refused_credential_or_module_and_nothing_else() {
     for provider in ALL {
         let server = StandIn::start(provider, Some(TOKEN), Duration::ZERO);
-        let verdict = ask(&*api(provider), &server, "another", &some(1)).unwrap();
+        let verdict = ask_place(&*api(provider), &server, "another", &some(1)).unwrap();
         let refused =
             matches!(verdict, Verdict::CredentialRefused(_) | Verdict::ModuleRefused { .. });
         assert!(refused, "{provider:?}: {verdict:?}");
@@ -122,7 +116,7 @@ fn a_wrong_token_is_a_refused_credential_or_module_and_nothing_else() {
 #[test]
 fn a_private_address_is_a_fault() {
     let server = StandIn::start(Provider::Ipinfo, None, Duration::ZERO);
-    ask(&*api(Provider::Ipinfo), &server, TOKEN, &["10.0.0.1".parse().unwrap()]);
+    ask_place(&*api(Provider::Ipinfo), &server, TOKEN, &["10.0.0.1".parse().unwrap()]);
     assert_eq!(server.faults(), ["10.0.0.1 is not global"]);
 }
 
@@ -136,7 +130,7 @@ fn however_it_misbehaves_nobody_gets_anothers_facts() {
         let asked = some(most(&*api).min(20));
         let to = |manner: Manner| {
             server.next([manner]);
-            ask(&*api, &server, TOKEN, &asked)
+            ask_place(&*api, &server, TOKEN, &asked)
         };
         for manner in [Manner::Permuted, Manner::Shortened, Manner::Doubled] {
             let Some(Verdict::Answered(answered)) = to(manner.clone()) else { continue };
@@ -155,12 +149,36 @@ fn however_it_misbehaves_nobody_gets_anothers_facts() {
         for status in [500, 502, 503, 504] {
             assert!(matches!(to(Manner::Status(status)), Some(Verdict::Retry(_))));
         }
-        let html = Manner::Plain(200, "<html>no</html>", Vec::new());
+        let html = Manner::Plain(200, "<html>no</html>".to_owned(), Vec::new());
         assert!(matches!(to(html), Some(Verdict::Retry(_))));
-        assert!(matches!(to(Manner::Plain(200, "", Vec::new())), Some(Verdict::Retry(_))));
+        assert!(matches!(
+            to(Manner::Plain(200, String::new(), Vec::new())),
+            Some(Verdict::Retry(_))
+        ));
         assert!(matches!(to(Manner::Cut), Some(Verdict::Retry(_))));
         assert_eq!(to(Manner::Limited(blank("7"))), pause(7));
         assert_eq!(to(Manner::Limited(blank("1000000000"))), pause(3600));
+        // A past date and a number below nothing are no reason to call at once; without a word it is
+        // for us to say how long, and one provider's limit is of the day.
+        assert_eq!(to(Manner::Limited(blank("Fri, 15 Jan 2021 08:00:30 GMT"))), pause(1));
+        let unsaid = [to(Manner::Limited(blank("-5"))), to(Manner::Limited(Vec::new()))];
+        assert!(
+            unsaid.iter().all(|verdict| matches!(verdict, Some(Verdict::Pause(None | Some(_)))))
+        );
+        assert_eq!(unsaid[0], unsaid[1]);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        let reset = vec![("x-ratelimit-reset", (now + 40).to_string())];
+        let until_reset = to(Manner::Limited(reset));
+        assert!(
+            matches!(until_reset, Some(Verdict::Pause(Some(wait))) if (35..=40).contains(&wait.as_secs())),
+            "{until_reset:?}"
+        );
+        let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(40));
+        let until_date = to(Manner::Limited(blank(&date)));
+        assert!(
+            matches!(until_date, Some(Verdict::Pause(Some(wait))) if (35..=40).contains(&wait.as_secs())),
+            "{until_date:?}"
+        );
         let elsewhere = to(Manner::Redirect("http://169.254.169.254/".to_owned()));
         assert!(matches!(elsewhere, Some(Verdict::Rejected(_))), "{elsewhere:?}");
         assert_eq!(to(Manner::HangUp), None);
@@ -175,7 +193,7 @@ fn however_it_misbehaves_nobody_gets_anothers_facts() {
             assert!(matches!(verdict, Some(Verdict::Answered(_))), "{provider:?} {manner:?}");
         }
         server.always(Manner::Status(500));
-        assert!(matches!(ask(&*api, &server, TOKEN, &asked), Some(Verdict::Retry(_))));
+        assert!(matches!(ask_place(&*api, &server, TOKEN, &asked), Some(Verdict::Retry(_))));
     }
 }
 

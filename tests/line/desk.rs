@@ -1,15 +1,14 @@
 //! How providers are asked: in which batches, at which pace, and what becomes of the line when they
-//! are slow, broken or hostile. Over real HTTP on loopback.
+//! are slow or down. Over real HTTP on loopback.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use ipstamp::record::{Outcome, Reason};
-use ipstamp::resolve::desk::{BatchSettings, LicenceSettings, Limit};
+use ipstamp::resolve::desk::{BatchSettings, Limit};
 use ipstamp::telemetry::{Metrics, ProviderCodeLabels, ProviderLabels, TenantLabel};
 
 use crate::double::{Double, Says, city, facts, licence};
@@ -68,18 +67,16 @@ pub(crate) fn breaker_is_open(line: &Line) -> bool {
     line.metrics.provider_breaker.get(&labels).is_some_and(|state| state.get() > 0)
 }
 
-/// Scenario: 20,000 events, of which 30 % miss over 2,000 addresses, and a provider that takes 20 ms.
-/// Guarantees: P12: each address is asked for once, in calls of at least 500; every record has its
-/// own address's facts, in order.
+/// Scenario: 20,000 events, of which 30 % miss over 2,000 addresses, and a provider that takes 20 ms;
+/// batches are cut as they are by default.
+/// Guarantees: P12: each address is asked for once, in calls of at least 500 where the stream is fast,
+/// and of what comes in 100 ms where it is not; every record has its own address's facts, in order.
 #[test]
 fn a_fast_stream_asks_for_each_address_once_and_in_large_calls() {
     let (mock, client) = cluster(4);
     client.write("in", stream(20_000, 2000, 4));
     let double = knows();
-    let mut settings = double.bulk(1000);
-    // However slow the machine is on which this runs, the stream is fast beside it.
-    let (age, quiet) = (seconds(20), Some(seconds(1)));
-    settings.batch = BatchSettings { age, quiet, ..BatchSettings::default() };
+    let settings = double.bulk(1000);
     let mut setup = Setup::new(&mock.brokers(), "in", "out").with(settings);
     setup.window = 6000;
     let line = Line::start(&setup);
@@ -90,7 +87,12 @@ fn a_fast_stream_asks_for_each_address_once_and_in_large_calls() {
     let once: BTreeMap<_, _> = (0..2000).map(|number| (address(number), 1)).collect();
     assert_eq!(double.asked(), once);
     let sizes = double.sizes();
-    assert!(sizes.iter().all(|size| *size >= 500), "{sizes:?}");
+    // However slow the machine is on which this runs: a call is full, or has waited for its age. One
+    // more is for the first, before which nobody knew how fast it is, and one for the last.
+    let times = double.times();
+    let lasted = times.last().unwrap().duration_since(times[0]);
+    let ages = lasted.as_micros() / BatchSettings::default().age.as_micros();
+    assert!(sizes.len() as u128 <= 2000 / 1000 + 2 + ages, "{sizes:?} in {lasted:?}");
     let out = client.read("out");
     Audit::of(&client.read("in"), &out).assert_exactly_once();
     for record in out.iter().filter(|record| record.text().contains("\"8.8.")) {
@@ -145,8 +147,17 @@ fn a_paced_provider_does_not_hold_the_line() {
 
 /// Sends 2,000 records while the breaker is open, and looks what became of them.
 fn goes_on_while_the_breaker_is_open(client: &Client, setup: &Setup, line: &Line) {
-    until("the breaker opens", seconds(30), || breaker_is_open(line));
-    client.until_committed(&setup.group, "in", seconds(30), String::new);
+    // A call that fails at once opens it with two like it, and each has to be wanted by somebody.
+    let mut more = 1000;
+    until("the breaker opens", seconds(30), || {
+        client.until_committed(&setup.group, "in", seconds(30), String::new);
+        let is_open = breaker_is_open(line);
+        if !is_open {
+            client.write("in", [event(usize::from(more), 0, address(more))]);
+            more += 1;
+        }
+        is_open
+    });
     let late = line.partial(Reason::Deadline);
     let before: u64 = ["connect", "timeout"].map(|code| requests(&line.metrics, code)).iter().sum();
     client.write("in", stream(2000, 600, 2));
@@ -203,187 +214,4 @@ fn a_provider_that_hangs_costs_one_deadline_and_comes_back() {
     assert_eq!(line.ended(Outcome::Enriched), enriched + 1);
     line.stop();
     Audit::of(&client.read("in"), &client.read("out")).assert_exactly_once();
-}
-
-/// A server that reads a request and answers with raw bytes.
-struct Raw {
-    at: SocketAddr,
-    requests: Arc<AtomicUsize>,
-    /// Bytes that the other side took.
-    taken: Arc<AtomicU64>,
-}
-
-impl Raw {
-    fn start(answer: impl Fn(&mut dyn FnMut(&[u8]) -> bool) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let at = listener.local_addr().unwrap();
-        let (requests, taken) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU64::new(0)));
-        let (counted, counter) = (Arc::clone(&requests), Arc::clone(&taken));
-        let answer = Arc::new(answer);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let (counted, counter) = (Arc::clone(&counted), Arc::clone(&counter));
-                let answer = Arc::clone(&answer);
-                std::thread::spawn(move || {
-                    let mut stream = stream;
-                    if read_request(&mut stream).is_some() {
-                        counted.fetch_add(1, SeqCst);
-                        let mut send = |bytes: &[u8]| {
-                            counter.fetch_add(bytes.len() as u64, SeqCst);
-                            stream.write_all(bytes).is_ok()
-                        };
-                        answer(&mut send);
-                    }
-                });
-            }
-        });
-        Self { at, requests, taken }
-    }
-
-    fn requests(&self) -> usize {
-        self.requests.load(SeqCst)
-    }
-}
-
-/// Head and body; None when the other side goes first.
-fn read_request(stream: &mut TcpStream) -> Option<String> {
-    let mut request = Vec::new();
-    let mut piece = [0; 4096];
-    loop {
-        let read = stream.read(&mut piece).ok().filter(|read| *read > 0)?;
-        request.extend_from_slice(&piece[..read]);
-        let text = String::from_utf8_lossy(&request).to_lowercase();
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-        if body.len() >= length.and_then(|length| length.parse().ok()).unwrap_or(0) {
-            return Some(text);
-        }
-    }
-}
-
-fn reply(head: &str, body: &str) -> Vec<u8> {
-    let length = body.len();
-    format!("HTTP/1.1 {head}content-length: {length}\r\nconnection: close\r\n\r\n{body}").into()
-}
-
-/// Two records that ask a provider like that; both come out without its answer.
-fn asked_in_vain(settings: LicenceSettings) -> Arc<Metrics> {
-    let (mock, client) = cluster(1);
-    client.write("in", [event(0, 0, address(0)), event(1, 0, address(1))]);
-    let mut setup = Setup::new(&mock.brokers(), "in", "out").with(settings);
-    setup.deadline = seconds(3);
-    let line = Line::start(&setup);
-    client.until_committed(&setup.group, "in", seconds(30), String::new);
-    let reasons = [Reason::ProviderError, Reason::Breaker, Reason::Deadline];
-    let partial: u64 = reasons.iter().map(|reason| line.partial(*reason)).sum();
-    assert_eq!((partial, line.ended(Outcome::Enriched)), (2, 0));
-    Audit::of(&client.read("in"), &client.read("out")).assert_exactly_once();
-    let metrics = Arc::clone(&line.metrics);
-    line.stop();
-    metrics
-}
-
-fn asked_at(raw: &Raw) -> LicenceSettings {
-    licence(&format!("http://{}", raw.at), 1000)
-}
-
-/// Scenario: replies with status 200 that are an error, HTML, nothing, or half of something.
-/// Guarantees: P3: row 35: the records go on; nothing of it is taken for an answer.
-#[test]
-fn a_reply_that_is_no_answer_is_a_failure() {
-    let half = r#"{"8.8.0.0":{"city":"#;
-    for body in [r#"{"error":"token"}"#, "<html>", "", half, "[]", "null", "5"] {
-        let raw = Raw::start(move |send| {
-            send(&reply("200 OK\r\n", body));
-        });
-        asked_in_vain(asked_at(&raw));
-        assert!(raw.requests() > 0);
-    }
-}
-
-/// Scenario: the connection breaks off in the middle of a reply.
-/// Guarantees: P3: row 35.
-#[test]
-fn a_reply_that_breaks_off_is_a_failure() {
-    let raw = Raw::start(|send| {
-        send(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{\"8.8.0.0\":");
-    });
-    asked_in_vain(asked_at(&raw));
-    assert!(raw.requests() > 0);
-}
-
-/// Scenario: a reply without an end, plain or compressed, and headers without an end.
-/// Guarantees: P5: row 36: it is cut at the limit; a compressed one at what it unpacks to.
-#[test]
-fn a_reply_without_an_end_is_cut() {
-    let head = "HTTP/1.1 200 OK\r\nconnection: close\r\n";
-    let plain = Raw::start(move |send| {
-        send(format!("{head}\r\n").as_bytes());
-        while send(&[b' '; 16384]) {}
-    });
-    asked_in_vain(asked_at(&plain));
-    let (calls, taken) = (plain.requests() as u64, plain.taken.load(SeqCst));
-    assert!(taken < calls * (32 << 20), "{taken} bytes in {calls} calls");
-
-    let headers = Raw::start(move |send| {
-        send(head.as_bytes());
-        while send(&[b'x'; 16384]) {}
-    });
-    asked_in_vain(asked_at(&headers));
-    let (calls, taken) = (headers.requests() as u64, headers.taken.load(SeqCst));
-    assert!(taken < calls * (32 << 20), "{taken} bytes in {calls} calls");
-}
-
-/// Scenario: a reply of 64 KiB that unpacks to 64 MiB.
-/// Guarantees: P5: row 36: what it unpacks to counts; no more than the limit is held.
-#[test]
-fn a_bomb_does_not_go_off() {
-    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    for _ in 0..4096 {
-        packer.write_all(&[b' '; 16384]).unwrap();
-    }
-    packer.write_all(b"{}").unwrap();
-    let bomb = packer.finish().unwrap();
-    let raw = Raw::start(move |send| {
-        let length = bomb.len();
-        let head = format!(
-            "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
-        );
-        send(head.as_bytes());
-        send(&bomb);
-    });
-    let metrics = asked_in_vain(asked_at(&raw));
-    assert!(requests(&metrics, "too_large") > 0);
-}
-
-/// Scenario: a reply comes byte by byte and never ends.
-/// Guarantees: P3: row 36: time runs out; the records go on at their deadline.
-#[test]
-fn a_reply_that_trickles_runs_out_of_time() {
-    let raw = Raw::start(|send| {
-        send(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n");
-        while send(b" ") {
-            std::thread::park_timeout(Duration::from_millis(100));
-        }
-    });
-    asked_in_vain(asked_at(&raw));
-    assert!(raw.requests() > 0);
-}
-
-/// Scenario: a reply points somewhere else, to a server that counts who comes.
-/// Guarantees: P13: row 36: nobody comes, and so no token does.
-#[test]
-fn nobody_follows_where_a_reply_points() {
-    let elsewhere = Raw::start(|send| {
-        send(&reply("200 OK\r\n", "{}"));
-    });
-    for status in ["301 Moved", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"] {
-        let at = elsewhere.at;
-        let raw = Raw::start(move |send| {
-            send(&reply(&format!("{status}\r\nlocation: http://{at}/\r\n"), ""));
-        });
-        asked_in_vain(asked_at(&raw));
-        assert!(raw.requests() > 0);
-    }
-    assert_eq!(elsewhere.requests(), 0);
 }

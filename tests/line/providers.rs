@@ -3,108 +3,18 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::time::Duration;
-
-use base64::Engine as _;
-use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE};
 
 use crate::double::{Double, Says, facts};
-use crate::mock::Mock;
+use crate::stage::{
+    ALL, CANARY, Stage, address, all_asked, assert_silent, own_service, said, section, stand_in,
+    until_said,
+};
 use crate::standin::{Manner, Provider, StandIn};
-use crate::support::client::{Client, Outgoing};
-use crate::support::leash::Folder;
 use crate::support::patience::{seconds, wait_for};
-use crate::support::worker::{Settings, Worker, command};
-
-/// Of a shape that is written in another way in a URL and in base64.
-const CANARY: &str = "canary+/=&7f3e9a1b";
+use crate::support::worker::Worker;
 
 /// What no provider is ever asked for.
 const NEVER: [&str; 6] = ["10.1.2.3", "192.0.2.7", "127.0.0.1", "100.64.1.1", "fe80::1", "::1"];
-
-/// The `number`th of the addresses that only a provider knows.
-fn address(number: u8) -> IpAddr {
-    [8, 8, 4, number].into()
-}
-
-fn event(address: &str) -> Outgoing {
-    let value = format!(r#"{{"source":{{"ip":"{address}"}}}}"#);
-    Outgoing { value: Some(value.into()), ..Outgoing::default() }
-}
-
-/// A run of the program with one provider, on brokers inside this process.
-struct Stage {
-    mock: Mock,
-    client: Client,
-    settings: Settings,
-    home: Folder,
-}
-
-impl Stage {
-    /// `providers` is what stands in that section; `${token}` in it is the file of the token.
-    fn new(providers: &str) -> Self {
-        let mock = Mock::start();
-        mock.create(&["in", "out"], 1);
-        let client = mock.client();
-        let home = Folder::new(std::path::Path::new(env!("CARGO_TARGET_TMPDIR")), "providers-");
-        let file = format!("${{file:{}}}", home.path().join("token").display());
-        let mut settings = Settings::new(&mock.brokers(), "in", "out");
-        settings.want = "geo.city_name";
-        settings.more =
-            format!("providers: {{{}}}\ndeadline: 5s\n", providers.replace("${token}", &file));
-        let stage = Self { mock, client, settings, home };
-        stage.write_token(CANARY);
-        stage
-    }
-
-    fn write_token(&self, token: &str) {
-        std::fs::write(self.home.path().join("token"), token).unwrap();
-    }
-
-    fn write(&self, addresses: impl IntoIterator<Item = String>) {
-        self.client.write("in", addresses.into_iter().map(|address| event(&address)));
-    }
-
-    /// Waits until all that was written is committed.
-    fn settle(&self, worker: &Worker) {
-        let group = self.settings.group.clone();
-        self.client.until_committed(&group, "in", seconds(60), || worker.log());
-    }
-
-    /// What came out, address by address: the city, where there is one.
-    fn out(&self) -> Vec<(String, Option<String>)> {
-        let records = self.client.read("out");
-        let of = |record: &crate::support::client::Stored| {
-            let event: serde_json::Value = serde_json::from_str(&record.text()).unwrap();
-            let city = event["source"]["geo"]["city_name"].as_str().map(str::to_owned);
-            (event["source"]["ip"].as_str().unwrap().to_owned(), city)
-        };
-        records.iter().map(of).collect()
-    }
-}
-
-/// How a token can be found in a text, however it got there.
-fn spellings(token: &str) -> Vec<String> {
-    let mut url = reqwest::Url::parse("http://localhost").unwrap();
-    url.query_pairs_mut().append_pair("t", token);
-    let escaped = url.query().unwrap().trim_start_matches("t=").to_owned();
-    // Whatever stands before it in what is encoded moves it by none, one or two bytes.
-    let moved = (0..3).flat_map(|before| {
-        let text = format!("{}{token}", "x".repeat(before));
-        [BASE64_STANDARD.encode(&text), BASE64_URL_SAFE.encode(&text)].map(|text| {
-            let end = text.len() - 4;
-            text[4..end].to_owned()
-        })
-    });
-    let plain = [token.to_owned(), escaped, format!("{token:?}"), "7f3e9a1b".to_owned()];
-    plain.into_iter().chain(moved).collect()
-}
-
-fn assert_silent(what: &str, text: &str) {
-    for spelling in spellings(CANARY) {
-        assert!(!text.contains(&spelling), "the token is in {what} as {spelling}: {text}");
-    }
-}
 
 /// Sends each provider's share twice, beside what nobody is to be asked for, and looks at all that
 /// comes out of the process.
@@ -158,18 +68,6 @@ fn knows_what_the_provider_knows(providers: &str, asked: impl Fn() -> Vec<IpAddr
     }
 }
 
-fn stand_in(provider: Provider) -> StandIn {
-    StandIn::start(provider, None, Duration::from_millis(5))
-}
-
-fn all_asked(server: &StandIn) -> Vec<IpAddr> {
-    server.seen().iter().flat_map(|seen| seen.addresses.clone()).collect()
-}
-
-fn section(name: &str, server: &StandIn, more: &str) -> String {
-    format!("{name}: {{token: '${{token}}', base_url: '{}'{more}}}", server.base_url())
-}
-
 /// Guarantees: P12, P13: IPinfo is asked for what is missing, once, and for nothing else.
 #[test]
 fn ipinfo_is_asked_for_exactly_what_is_missing() {
@@ -204,138 +102,12 @@ fn ipbot_is_asked_for_exactly_what_is_missing() {
 #[test]
 fn a_service_of_ones_own_is_asked_for_exactly_what_is_missing() {
     let double = Double::new(|address| Says::Now(facts(address)));
-    let providers = format!(
-        "generic: {{intel: {{url: '{}/bulk', token: '${{token}}', \
-         batch: {{most: 100, shape: keyed}}, fields: {{geo.city_name: /city}}}}}}",
-        double.base_url()
-    );
+    let providers = own_service(&double.base_url());
     let asked = || {
         let counted = double.asked().into_iter();
         counted.flat_map(|(ip, count)| std::iter::repeat_n(ip, count as usize)).collect()
     };
     knows_what_the_provider_knows(&providers, asked);
-}
-
-/// How often a line of the log has these words.
-fn said(worker: &Worker, words: &str) -> usize {
-    worker.whole_log().lines().filter(|line| line.contains(words)).count()
-}
-
-fn until_said(worker: &Worker, words: &str) {
-    wait_for(words, seconds(30), || worker.whole_log(), || (said(worker, words) > 0).then_some(()));
-}
-
-fn partial(worker: &Worker, reason: &str) -> u64 {
-    let labels = format!("reason=\"{reason}\"");
-    worker.metric("ipstamp_records_total", &labels).map_or(0, |count| count as u64)
-}
-
-const ALL: [(&str, Provider, &str); 3] = [
-    ("ipinfo", Provider::Ipinfo, ", plan: core, budget: none"),
-    ("ipgeolocation", Provider::Ipgeolocation, ", plan: paid, budget: none"),
-    ("ipbot", Provider::Ipbot, ", plan: pro, budget: none"),
-];
-
-/// Scenario: the provider does not know the token; then the file has another one.
-/// Guarantees: P3: it is said once and with the remedy, records go on as `disabled`, and with the new
-/// token all is well without a restart.
-#[test]
-fn a_refused_token_is_said_once_and_a_new_one_is_taken_up() {
-    for (name, provider, more) in ALL {
-        let server = StandIn::start(provider, Some("another"), Duration::ZERO);
-        let stage = Stage::new(&section(name, &server, more));
-        stage.write((0..50).map(|number| address(number).to_string()));
-        let worker = Worker::start(&stage.settings);
-        stage.settle(&worker);
-        stage.write((50..100).map(|number| address(number).to_string()));
-        stage.settle(&worker);
-        assert_eq!(partial(&worker, "disabled"), 100, "{name}: {}", worker.whole_log());
-        assert_eq!(said(&worker, "refuses the token"), 1, "{name}: {}", worker.whole_log());
-        stage.write_token("another\n");
-        until_said(&worker, "credentials changed");
-        stage.write((100..110).map(|number| address(number).to_string()));
-        stage.settle(&worker);
-        let enriched = worker.metric("ipstamp_records_total", "outcome=\"enriched\"");
-        assert_eq!(enriched, Some(10.0), "{name}: {}", worker.whole_log());
-        assert_silent("the log", &worker.whole_log());
-        worker.stop();
-    }
-}
-
-/// Scenario: the token's file becomes empty, and then has a token again.
-/// Guarantees: P12: the licence is off at once, nothing more is sent, and on again.
-#[test]
-fn an_empty_token_file_switches_a_licence_off() {
-    for (name, provider, more) in ALL {
-        let server = stand_in(provider);
-        let stage = Stage::new(&section(name, &server, more));
-        stage.write([address(1).to_string()]);
-        let worker = Worker::start(&stage.settings);
-        stage.settle(&worker);
-        stage.write_token("\n");
-        until_said(&worker, &format!("providers.{name}.token is empty: switched off"));
-        let before = server.seen().len();
-        stage.write([address(2).to_string()]);
-        stage.settle(&worker);
-        assert_eq!(partial(&worker, "disabled"), 1, "{name}: {}", worker.whole_log());
-        assert_eq!(server.seen().len(), before, "{name}");
-        stage.write_token(CANARY);
-        until_said(&worker, "credentials changed");
-        stage.write([address(3).to_string()]);
-        stage.settle(&worker);
-        let enriched = worker.metric("ipstamp_records_total", "outcome=\"enriched\"");
-        assert_eq!(enriched, Some(2.0), "{name}: {}", worker.whole_log());
-        worker.stop();
-    }
-}
-
-/// Scenario: the token's file is empty when the program starts.
-/// Guarantees: P11: it runs, says so, and sends nothing.
-#[test]
-fn a_licence_that_is_off_at_the_start_is_said() {
-    for (name, provider, more) in ALL {
-        let server = stand_in(provider);
-        let stage = Stage::new(&section(name, &server, more));
-        stage.write_token("");
-        stage.write([address(1).to_string()]);
-        let worker = Worker::start(&stage.settings);
-        stage.settle(&worker);
-        assert_eq!(partial(&worker, "disabled"), 1, "{name}: {}", worker.whole_log());
-        assert_eq!(said(&worker, "switched off"), 1, "{name}: {}", worker.whole_log());
-        assert_eq!(server.seen().len(), 0, "{name}");
-        worker.stop();
-    }
-}
-
-/// Scenario: a token that is in use is replaced by one that is refused, while calls are under way.
-/// Guarantees: P3: the old one is used on, and that is said once.
-#[test]
-fn a_new_token_that_is_refused_costs_nothing() {
-    let server = StandIn::start(Provider::Ipbot, Some(CANARY), Duration::from_millis(50));
-    let stage = Stage::new(&section("ipbot", &server, ", plan: pro, budget: none"));
-    stage.write([address(0).to_string()]);
-    let worker = Worker::start(&stage.settings);
-    stage.settle(&worker);
-    stage.write_token("wrong");
-    // As long as nobody asks, nobody refuses.
-    let mut number = 0;
-    wait_for(
-        "it is refused",
-        seconds(30),
-        || worker.whole_log(),
-        || {
-            let some = (number + 1)..(number + 9);
-            number += 8;
-            stage.write(some.map(|number| address(number).to_string()));
-            stage.settle(&worker);
-            (said(&worker, "the new token is refused") > 0).then_some(())
-        },
-    );
-    assert_eq!(said(&worker, "the new token is refused"), 1, "{}", worker.whole_log());
-    assert_eq!(said(&worker, "refuses the token"), 0, "{}", worker.whole_log());
-    let enriched = worker.metric("ipstamp_records_total", "outcome=\"enriched\"");
-    assert_eq!(enriched, Some(f64::from(number) + 1.0), "{}", worker.whole_log());
-    worker.stop();
 }
 
 /// Scenario: 429 with a time to wait, then a burst of 503, then as always.
@@ -382,23 +154,6 @@ fn replies_in_another_order_or_short_mix_nothing_up() {
             worker.stop();
         }
     }
-}
-
-/// Scenario: the plan has no bulk, which IPGeolocation says by 401.
-/// Guarantees: P3: it is said once, and the addresses are asked for one by one.
-#[test]
-fn a_plan_without_bulk_is_asked_one_by_one() {
-    let server = stand_in(Provider::Ipgeolocation);
-    let body = r#"{"message":"Bulk IP lookup is not supported on your free subscription. This feature is available to all paid subscriptions only."}"#;
-    server.next_bulk(Manner::Plain(401, body, vec![("content-type", "application/json".into())]));
-    let stage = Stage::new(&section("ipgeolocation", &server, ", plan: paid, budget: none"));
-    stage.write((0..8).map(|number| address(number).to_string()));
-    let worker = Worker::start(&stage.settings);
-    stage.settle(&worker);
-    assert_eq!(said(&worker, "its plan has no"), 1, "{}", worker.whole_log());
-    assert_eq!(said(&worker, "refuses the token"), 0, "{}", worker.whole_log());
-    assert!(stage.out().iter().all(|(_, city)| city.is_some()), "{}", worker.whole_log());
-    worker.stop();
 }
 
 /// Scenario: SIGTERM while calls are under way that will not be answered for long.
@@ -451,59 +206,6 @@ fn a_provider_that_is_down_is_said_once() {
     }
 }
 
-/// Scenario: `lookup`, `enrich` and `check` with a token that is refused.
-/// Guarantees: P13: each says it once and in words, and the token nowhere.
-#[test]
-fn commands_say_once_that_a_token_is_refused() {
-    let server = StandIn::start(Provider::Ipbot, Some("another"), Duration::ZERO);
-    let stage = Stage::new(&section("ipbot", &server, ", plan: pro, budget: none"));
-    let events: Vec<String> = (0..9)
-        .map(|number| format!("{{\"source\":{{\"ip\":\"{}\"}}}}\n", address(number)))
-        .collect();
-    let events = events.concat();
-    let path = stage.home.path().join("events");
-    std::fs::write(&path, events).unwrap();
-    let addresses = [address(1).to_string(), address(2).to_string(), address(3).to_string()];
-    let lookup = ["lookup", &addresses[0], &addresses[1], &addresses[2]];
-    for arguments in [&lookup[..], &["enrich", path.to_str().unwrap()]] {
-        let ended = command(&stage.settings, arguments);
-        assert_eq!(ended.code, Some(0), "{}", ended.err);
-        assert_eq!(ended.err.matches("refuses the token").count(), 1, "{}", ended.err);
-        assert!(ended.err.matches("not all could be asked").count() <= 1, "{}", ended.err);
-        assert_silent("stdout", &ended.out);
-        assert_silent("stderr", &ended.err);
-    }
-    let ended = command(&stage.settings, &["check"]);
-    assert_silent("the check", &format!("{}{}", ended.out, ended.err));
-}
-
-/// Scenario: the token's file gets what cannot be sent, while it is in use and before the start.
-/// Guarantees: P11: at the start it is refused by its key; later it is said once, and the old one is
-/// used on.
-#[test]
-fn a_token_that_cannot_be_sent_is_refused_in_words() {
-    let server = StandIn::start(Provider::Ipinfo, Some(CANARY), Duration::ZERO);
-    let stage = Stage::new(&section("ipinfo", &server, ", plan: core, budget: none"));
-    stage.write([address(1).to_string()]);
-    let worker = Worker::start(&stage.settings);
-    stage.settle(&worker);
-    stage.write_token("two\nlines");
-    until_said(&worker, "cannot be read again");
-    stage.write([address(2).to_string()]);
-    stage.settle(&worker);
-    let enriched = worker.metric("ipstamp_records_total", "outcome=\"enriched\"");
-    assert_eq!(enriched, Some(2.0), "{}", worker.whole_log());
-    stage.write_token("");
-    until_said(&worker, "switched off");
-    assert_eq!(said(&worker, "cannot be read again"), 1, "{}", worker.whole_log());
-    worker.stop();
-    stage.write_token("two\nlines");
-    let ended = command(&stage.settings, &["lookup", "8.8.4.1"]);
-    assert_eq!(ended.code, Some(78));
-    assert!(ended.err.contains("providers.ipinfo.token: cannot be sent"), "{}", ended.err);
-    assert!(!ended.err.contains("two"), "{}", ended.err);
-}
-
 /// Scenario: a budget, and no topic for its ledger.
 /// Guarantees: P3, P12: nothing is asked for, the records go out, and it is said what is missing.
 #[test]
@@ -520,62 +222,4 @@ fn a_budget_without_a_ledger_spends_nothing() {
     assert_eq!(complete, Some(20.0), "{}", worker.whole_log());
     println!("{}", worker.whole_log());
     worker.stop();
-}
-
-/// Scenario: three providers, of which one says what is left on request and one with each answer.
-/// Guarantees: `quota` shows the figure of each that has one, beside the ledger's; for the third it says why
-/// there is none; and it shows no token.
-#[test]
-fn the_providers_own_count_is_shown_with_words_where_there_is_none() {
-    let servers = ALL.map(|(_, provider, _)| stand_in(provider));
-    let sections: Vec<_> = ALL
-        .iter()
-        .zip(&servers)
-        .map(|((name, _, more), server)| section(name, server, more))
-        .collect();
-    let stage = Stage::new(&sections.join(", "));
-    let ended = command(&stage.settings, &["quota", "--format", "json"]);
-    assert_eq!(ended.code, Some(0), "{}", ended.err);
-    let printed: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
-    assert_eq!(printed["budgets"], serde_json::json!([]));
-    let providers = printed["providers"].as_array().unwrap();
-    let of = |name: &str| providers.iter().find(|one| one["provider"] == name).unwrap();
-    assert_eq!(
-        (&of("ipinfo")["limit"], &of("ipinfo")["remaining"]),
-        (&50_000.into(), &49_998.into())
-    );
-    assert!(of("ipbot")["remaining"].is_u64(), "{printed}");
-    assert_eq!(of("ipgeolocation")["unknown"], "it has no call that says what is left");
-    assert_silent("what quota prints", &(ended.out + &ended.err));
-}
-
-/// Scenario: a pair of addresses of one device, with IPBot configured, with a token that it refuses, and
-/// without it.
-/// Guarantees: one call with both, whose answer is printed; a clear word where there is nobody to ask.
-#[test]
-fn a_pair_is_asked_as_one_and_where_nobody_can_be_asked_it_is_said() {
-    let server = StandIn::start(Provider::Ipbot, Some(CANARY), Duration::ZERO);
-    let stage = Stage::new(&section("ipbot", &server, ", plan: pro, budget: none"));
-    let pair = ["lookup", "--pair", "8.8.8.8", "2001:4860:4860::8888", "--format", "json"];
-    let ended = command(&stage.settings, &pair);
-    assert_eq!(ended.code, Some(0), "{}", ended.err);
-    let printed: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
-    assert_eq!(printed["assessment"]["verdict"], "allow", "{printed}");
-    let asked: Vec<String> = all_asked(&server).iter().map(IpAddr::to_string).collect();
-    assert_eq!(asked, ["8.8.8.8", "2001:4860:4860::8888"]);
-    assert_eq!(server.seen().len(), 1);
-
-    stage.write_token("another");
-    let ended = command(&stage.settings, &pair);
-    assert_eq!(ended.code, Some(77), "{}", ended.err);
-    assert!(ended.err.contains("IPBot refuses the token"), "{}", ended.err);
-    stage.write_token("");
-    let ended = command(&stage.settings, &pair);
-    assert_eq!(ended.code, Some(78), "{}", ended.err);
-    assert!(ended.err.contains("providers.ipbot.token is empty"), "{}", ended.err);
-
-    let without = Stage::new("");
-    let ended = command(&without.settings, &pair);
-    assert_eq!(ended.code, Some(78), "{}", ended.err);
-    assert!(ended.err.contains("add `providers: {ipbot: {}}`"), "{}", ended.err);
 }

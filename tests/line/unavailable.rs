@@ -46,7 +46,7 @@ fn nobody_waits_for_a_turn_that_is_far_away() {
 }
 
 /// A licence for the stand-in, whose calls may take an hour.
-fn patient(server: &StandIn) -> LicenceSettings {
+pub(crate) fn patient(server: &StandIn) -> LicenceSettings {
     let config = json!({"ipinfo": {"token": "t", "plan": "core", "budget": "none"}});
     let config: ProvidersConfig = serde_json::from_value(config).unwrap();
     let api = Arc::clone(&config.licences().remove(0).ok().unwrap().api);
@@ -105,7 +105,10 @@ fn while_a_provider_is_down_only_probes_ask_and_nobody_waits_for_them() {
     let line = Line::start(&setup);
     let mut load = Load { client: &client, group: setup.group.clone(), next: 0 };
     load.goes_through(600);
-    until("the breaker opens", seconds(30), || breaker_is_open(&line));
+    until("the breaker opens", seconds(30), || {
+        load.goes_through(20);
+        breaker_is_open(&line)
+    });
     // What was sent before is over when these are through.
     load.goes_through(20);
 

@@ -54,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) want: &'static str,
     /// Further sections, as lines of YAML.
     pub(crate) more: String,
+    /// Variables of the process.
+    pub(crate) environment: Vec<(&'static str, String)>,
 }
 
 impl Settings {
@@ -80,6 +82,7 @@ impl Settings {
             further: Vec::new(),
             want: "geo, as",
             more: String::new(),
+            environment: Vec::new(),
         }
     }
 
@@ -150,6 +153,7 @@ pub(crate) fn command(settings: &Settings, arguments: &[&str]) -> Ended {
     fs::write(&config, settings.yaml(&databases, None)).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_ipstamp"));
     command.args(arguments).arg("--config").arg(&config).stdin(Stdio::null());
+    command.envs(settings.environment.iter().map(|(name, value)| (name, value)));
     let output = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ended { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
@@ -171,14 +175,26 @@ impl Worker {
 
     /// Starts it with more arguments, such as `--until end`.
     pub(crate) fn start_with(settings: &Settings, arguments: &[&str]) -> Self {
+        Self::start_as(&settings.environment, arguments, |home, admin| {
+            let databases = settings.databases.clone().unwrap_or_else(|| Databases::write(home));
+            settings.yaml(&databases, Some(admin))
+        })
+    }
+
+    /// Starts it with a configuration that is made for its folder and its admin port.
+    pub(crate) fn start_as(
+        environment: &[(&'static str, String)],
+        arguments: &[&str],
+        text: impl FnOnce(&Path, u16) -> String,
+    ) -> Self {
         let home = Folder::new(Path::new(env!("CARGO_TARGET_TMPDIR")), "worker-");
-        let databases = settings.databases.clone().unwrap_or_else(|| Databases::write(home.path()));
         let admin = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let config = home.path().join("ipstamp.yaml");
-        fs::write(&config, settings.yaml(&databases, Some(admin))).unwrap();
+        fs::write(&config, text(home.path(), admin)).unwrap();
         let log = File::create(Self::log_path(home.path())).unwrap();
         let process = Leashed::start(env!("CARGO_BIN_EXE_ipstamp"), |command| {
             command.args(["run", "--config"]).arg(&config).args(arguments);
+            command.envs(environment.iter().map(|(name, value)| (name, value)));
             command.stdout(Stdio::null()).stderr(log);
         });
         Self { process, home, admin }

@@ -10,7 +10,7 @@ use super::report::Report;
 use crate::command::databases::key;
 use crate::command::tenants::usable_tenants;
 use crate::config::Config;
-use crate::database::{open_networks, stem, verify};
+use crate::database::{OpenError, open_networks, verify};
 use crate::kafka::Security;
 use crate::record::{Day, FactGroup, GroupSet};
 use crate::resolve::{
@@ -91,9 +91,7 @@ pub(super) fn covered_by(
             }
         }
     }
-    let name =
-        |database: &DatabaseConfig| database.name.clone().unwrap_or_else(|| stem(&database.path));
-    let names: Vec<String> = databases.iter().map(name).collect();
+    let names: Vec<String> = databases.iter().map(DatabaseConfig::called).collect();
     let all: Vec<&str> = names.iter().map(String::as_str).collect();
     for (at, (database, name)) in databases.iter().zip(&names).enumerate() {
         let subject = format!("database {prefix}{name}");
@@ -114,11 +112,18 @@ pub(super) fn covered_by(
                     judge(&subject, &opened, now, report);
                 }
             }
-            Err(error) => report.missing(
-                subject,
-                format!("{}: {error}", key(at)),
-                "put a whole .mmdb file there that this user may read",
-            ),
+            Err(error) => {
+                if let OpenError::NotFetched { .. } = error {
+                    report.missing(
+                        subject,
+                        "not fetched yet",
+                        "ipstamp db fetch, or let run do it",
+                    );
+                    continue;
+                }
+                let remedy = "put a whole .mmdb file there that this user may read";
+                report.missing(subject, format!("{}: {error}", key(at)), remedy);
+            }
         }
     }
     covered

@@ -2,6 +2,7 @@
 
 mod build;
 mod diff;
+mod fetch;
 mod info;
 mod kept;
 mod lookup;
@@ -29,6 +30,8 @@ enum DbCommand {
     Info(info::InfoArgs),
     /// Read files whole, as `run` does before it puts one in force
     Verify(verify::VerifyArgs),
+    /// Bring what is newer from the sources of the configuration
+    Fetch(fetch::FetchArgs),
     /// Say what two files know differently
     Diff(diff::DiffArgs),
     /// Make a file of a CSV table
@@ -48,6 +51,7 @@ pub(super) fn db(source: &Source, args: &DbArgs) -> Result<Exit, Failure> {
     match &args.command {
         DbCommand::Info(args) => info::info(source, args),
         DbCommand::Verify(args) => verify::verify(source, args),
+        DbCommand::Fetch(args) => fetch::fetch(source, args),
         DbCommand::Diff(args) => diff::diff(args),
         DbCommand::Build(args) => build::build(args),
         DbCommand::Ls(args) => kept::ls(source, args),

@@ -31,7 +31,7 @@ pub(super) struct VerifyArgs {
 /// Says of each file whether it can be used.
 pub(super) fn verify(source: &Source, args: &VerifyArgs) -> Result<Exit, Failure> {
     let configs: Vec<DatabaseConfig> = if args.files.is_empty() {
-        source.load()?.databases
+        source.load()?.placed_databases()
     } else {
         args.files.iter().map(DatabaseConfig::of).collect()
     };

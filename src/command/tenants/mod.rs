@@ -147,7 +147,8 @@ impl Ground {
             wants,
             databases: Arc::new(
                 DatabaseSet::ordered(databases, file.order.clone())
-                    .map_err(|error| refused(&error))?,
+                    .map_err(|error| refused(&error))?
+                    .beside(&self.stamp.databases),
             ),
             cache: (cache, scope),
             ..self.stamp.clone()

@@ -24,6 +24,13 @@ pub struct StoreConfig {
     pub max_age: Option<Duration>,
 }
 
+impl StoreConfig {
+    /// Where the fetched file of a database is put.
+    pub fn fetched(&self, database: &str) -> PathBuf {
+        self.dir.join("fetched").join(format!("{database}.mmdb"))
+    }
+}
+
 fn three() -> NonZeroU16 {
     NonZeroU16::MIN.saturating_add(2)
 }

@@ -112,6 +112,14 @@ impl Index {
         self.of(database).any(|kept| kept.generation == generation && kept.rolled_back)
     }
 
+    /// A person wants this generation, also when one took it out of force before.
+    pub(super) fn welcome(&mut self, database: &str, generation: Generation) {
+        let all = self.generations.iter_mut();
+        for kept in all.filter(|one| one.database == database && one.generation == generation) {
+            kept.rolled_back = false;
+        }
+    }
+
     /// Takes the last generation out of force and puts another one in: the one that is named, or the
     /// one before it. One that was taken out is welcome again when it is named.
     pub(super) fn roll_back(

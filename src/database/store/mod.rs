@@ -21,11 +21,14 @@ use super::file::Standing;
 use super::generation::Generation;
 use crate::resolve::Database;
 
+/// What is refused goes after so long, where nothing else is said.
+const QUARANTINED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// A folder with generations.
 #[derive(Clone, Debug)]
 pub struct Store {
     dir: PathBuf,
-    keep: usize,
+    most: usize,
     max_age: Option<Duration>,
 }
 
@@ -39,7 +42,7 @@ impl Store {
         if mode & 0o022 != 0 {
             return Err(StoreError::WritableByOthers { dir });
         }
-        Ok(Self { dir, keep: usize::from(config.keep.get()), max_age: config.max_age })
+        Ok(Self { dir, most: usize::from(config.keep.get()), max_age: config.max_age })
     }
 
     /// All that is kept, in the order in which it was put in force.
@@ -56,6 +59,17 @@ impl Store {
         bytes: &[u8],
         now: SystemTime,
     ) -> Result<Vec<Gone>, StoreError> {
+        self.keep(database, generation, bytes, now, false)
+    }
+
+    fn keep(
+        &self,
+        database: &Database,
+        generation: Generation,
+        bytes: &[u8],
+        now: SystemTime,
+        by_hand: bool,
+    ) -> Result<Vec<Gone>, StoreError> {
         let name = database.name().to_string();
         let path = self.path(generation);
         if !path.exists() {
@@ -70,18 +84,54 @@ impl Store {
                     built: seconds(database.built()),
                     size: bytes.len() as u64,
                     since: seconds(now),
-                    by_hand: false,
+                    by_hand,
                     rolled_back: false,
                 });
             }
-            Ok(index.prune(self.keep, self.max_age, now))
+            if by_hand {
+                index.welcome(&name, generation);
+            }
+            Ok(index.prune(self.most, self.max_age, now))
         })
+    }
+
+    /// Keeps a generation that a person wants in force, whatever stands at its path.
+    pub fn put_by_hand(
+        &self,
+        database: &Database,
+        generation: Generation,
+        now: SystemTime,
+    ) -> Result<Vec<Gone>, StoreError> {
+        self.keep(database, generation, database.bytes(), now, true)
+    }
+
+    /// Where fetched files are put, with what is remembered of their sources.
+    pub fn fetched(&self) -> PathBuf {
+        self.dir.join("fetched")
+    }
+
+    /// Where fetched files are that were refused.
+    pub fn quarantine(&self) -> PathBuf {
+        self.dir.join("quarantine")
+    }
+
+    /// Whether a generation of the database is kept that may be used.
+    pub fn has(&self, database: &str) -> Result<bool, StoreError> {
+        Ok(self.index()?.usable(database).is_some())
     }
 
     /// Takes away what is too much or too old, and files of which the index knows nothing. Returns
     /// what was taken away.
     pub fn prune(&self, now: SystemTime) -> Result<Vec<Gone>, StoreError> {
-        self.change(|index| Ok(index.prune(self.keep, self.max_age, now)))
+        // What is refused is under the same terms as what is kept.
+        for entry in std::fs::read_dir(self.quarantine()).into_iter().flatten().flatten() {
+            let written = entry.metadata().and_then(|found| found.modified());
+            let age = written.ok().and_then(|written| now.duration_since(written).ok());
+            if age.is_some_and(|age| age > self.max_age.unwrap_or(QUARANTINED)) {
+                drop(std::fs::remove_file(entry.path()));
+            }
+        }
+        self.change(|index| Ok(index.prune(self.most, self.max_age, now)))
     }
 
     /// Takes the generation in force out of it and puts another one in; see `db rollback`.

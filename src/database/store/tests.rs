@@ -65,6 +65,20 @@ fn more_than_is_to_be_kept_goes_from_the_disk() {
 }
 
 #[test]
+fn what_is_in_quarantine_goes_when_it_is_too_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), 2);
+    fs::create_dir(store.quarantine()).unwrap();
+    let file = store.quarantine().join("city-0123456789ab.mmdb");
+    fs::write(&file, "refused").unwrap();
+    let now = SystemTime::now();
+    store.prune(now).unwrap();
+    assert!(file.exists());
+    store.prune(now + Duration::from_secs(31 * 86_400)).unwrap();
+    assert!(!file.exists());
+}
+
+#[test]
 fn a_store_that_others_may_write_to_is_refused_and_so_is_what_was_changed_in_it() {
     let folder = tempfile::tempdir().unwrap();
     let kept = store(folder.path(), 3);

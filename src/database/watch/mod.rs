@@ -12,10 +12,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::file::{Content, Standing};
 use super::generation::Generation;
-use super::open::{OpenError, Source};
+use super::open::{Against, OpenError, Source};
 use super::store::{Gone, Said, Store};
 use super::tell::Teller;
-use crate::resolve::{Database, DatabaseConfig, DatabaseSet, OnStale};
+use crate::resolve::{Database, DatabaseConfig, DatabaseSet, OnStale, Recent};
 
 /// How often generations that have become too old are looked for.
 const PRUNED_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -23,11 +23,23 @@ const PRUNED_EVERY: Duration = Duration::from_secs(60 * 60);
 /// The configured files, opened, with what they were when they were read.
 pub struct Files {
     followed: Vec<Followed>,
+    missing: Vec<Missing>,
     store: Option<Store>,
+}
+
+/// A file that was never fetched, and that a start went on without.
+struct Missing {
+    /// Its place in the order of precedence.
+    place: usize,
+    source: Source,
+    /// What stood at the path when it was tried last.
+    tried: Standing,
 }
 
 /// A file that is followed.
 pub(super) struct Followed {
+    /// Its place in the order of precedence.
+    place: usize,
     source: Source,
     pub(super) in_force: Arc<Database>,
     pub(super) generation: Generation,
@@ -67,11 +79,19 @@ impl Files {
     ) -> Result<Self, (Option<usize>, OpenError)> {
         let tables = usize::from(networks.is_some());
         let sources = Source::all(networks, configs).into_iter().enumerate();
-        let followed = sources.map(|(at, source)| {
-            let opened = Followed::open(source, store.as_ref());
-            opened.map_err(|error| (at.checked_sub(tables), error))
-        });
-        Ok(Self { followed: followed.collect::<Result<_, _>>()?, store })
+        let (mut followed, mut missing) = (Vec::new(), Vec::new());
+        for (place, source) in sources {
+            let may_be_missing = source.may_be_missing();
+            match Followed::open(place, source.clone(), store.as_ref()) {
+                Ok(file) => followed.push(file),
+                Err(OpenError::NotFetched { name }) if may_be_missing => {
+                    tracing::warn!(database = name, "goes on without a database that is not there");
+                    missing.push(Missing { place, source, tried: Standing::Nothing });
+                }
+                Err(error) => return Err((place.checked_sub(tables), error)),
+            }
+        }
+        Ok(Self { followed, missing, store })
     }
 
     /// What was opened.
@@ -145,18 +165,18 @@ impl Watch {
 }
 
 impl Followed {
-    fn open(source: Source, store: Option<&Store>) -> Result<Self, OpenError> {
+    fn open(place: usize, source: Source, store: Option<&Store>) -> Result<Self, OpenError> {
         let said = store.map(|store| said(store, &source.name())).unwrap_or_default();
         let judged = Standing::at(source.path());
         match (Self::at_path(&source, &said, store), store) {
             (Ok((in_force, generation)), _) => {
-                Ok(Self::new(source, in_force, generation, judged, said))
+                Ok(Self::new((place, source), in_force, generation, judged, said))
             }
             (Err(error), None) => Err(error),
             (Err(error), Some(store)) => match kept(&source, store) {
                 Some((in_force, generation)) => {
                     let refused = Some(error.reason());
-                    let file = Self::new(source, in_force, generation, judged, said);
+                    let file = Self::new((place, source), in_force, generation, judged, said);
                     Ok(Self { instead_of: Some(error), refused, ..file })
                 }
                 None => Err(error),
@@ -175,19 +195,20 @@ impl Followed {
             return Err(source.rolled_back());
         }
         let table = source.is_table().then(|| content.bytes.clone());
-        let database = source.verified(content.bytes, content.written, None)?;
+        let database = source.verified(content.bytes, content.written, Against::default())?;
         keep(store, &database, generation, table.as_deref());
         Ok((database, generation))
     }
 
     fn new(
-        source: Source,
+        (place, source): (usize, Source),
         in_force: Database,
         generation: Generation,
         judged: Standing,
         said: Said,
     ) -> Self {
         Self {
+            place,
             source,
             in_force: Arc::new(in_force),
             generation,
@@ -221,7 +242,7 @@ impl Followed {
     }
 
     /// What became of the path since the last look, if anything did.
-    fn look(&mut self, store: Option<&Store>) -> Option<Change> {
+    fn look(&mut self, store: Option<&Store>, recent: &Recent) -> Option<Change> {
         let now = Standing::at(self.source.path());
         if now == self.judged {
             self.seen = None;
@@ -246,10 +267,15 @@ impl Followed {
             return None;
         }
         self.judged = now;
-        self.judge(content, store)
+        self.judge(content, store, recent)
     }
 
-    fn judge(&mut self, content: Content, store: Option<&Store>) -> Option<Change> {
+    fn judge(
+        &mut self,
+        content: Content,
+        store: Option<&Store>,
+        recent: &Recent,
+    ) -> Option<Change> {
         let generation = Generation::of(&content.bytes);
         if generation == self.generation {
             return self.refused.take().map(|_| Change::Mended);
@@ -260,7 +286,8 @@ impl Followed {
             return self.refuse(self.source.rolled_back());
         }
         let table = self.source.is_table().then(|| content.bytes.clone());
-        match self.source.verified(content.bytes, content.written, Some(&self.in_force)) {
+        let against = Against { in_force: Some(&self.in_force), recent: Some(recent) };
+        match self.source.verified(content.bytes, content.written, against) {
             Ok(database) => {
                 keep(store, &database, generation, table.as_deref());
                 Some(self.put_in_force(database, generation))
@@ -277,7 +304,7 @@ impl Followed {
 }
 
 /// What persons have said of a database; nothing where the store cannot be read.
-fn said(store: &Store, name: &str) -> Said {
+pub(super) fn said(store: &Store, name: &str) -> Said {
     store.said(name).unwrap_or_else(|error| {
         tracing::warn!(database = name, %error, "the store cannot be read");
         Said::default()
@@ -285,7 +312,7 @@ fn said(store: &Store, name: &str) -> Said {
 }
 
 /// The newest kept generation that may be used, where there is one.
-fn kept(source: &Source, store: &Store) -> Option<(Database, Generation)> {
+pub(super) fn kept(source: &Source, store: &Store) -> Option<(Database, Generation)> {
     let name = source.name();
     let opened = match store.usable(&name) {
         Ok(found) => found.map(|(kept, bytes)| {
@@ -323,6 +350,7 @@ fn tell_pruned(Gone { kept, why }: &Gone) {
 /// The files and the set that is kept to them.
 struct Watcher {
     files: Vec<Followed>,
+    missing: Vec<Missing>,
     set: Arc<DatabaseSet>,
     store: Option<Store>,
     /// The store's index when it was read last.
@@ -333,9 +361,9 @@ struct Watcher {
 
 impl Watcher {
     fn new(files: Files, set: Arc<DatabaseSet>) -> Self {
-        let Files { followed: files, store } = files;
+        let Files { followed: files, missing, store } = files;
         let read = store.as_ref().map_or(Standing::Nothing, Store::standing);
-        Self { files, set, store, read, pruned: Instant::now() }
+        Self { files, missing, set, store, read, pruned: Instant::now() }
     }
 
     /// Looks at each file once. One after the other, so that only one of them is in memory twice.
@@ -345,12 +373,13 @@ impl Watcher {
         for at in 0..self.files.len() {
             let (file, store) = (&mut self.files[at], self.store.as_ref());
             let obeyed = store.filter(|_| is_said).and_then(|store| file.obey(store));
-            for change in [obeyed, file.look(store)].into_iter().flatten() {
+            for change in [obeyed, file.look(store, self.set.recent())].into_iter().flatten() {
                 if !matches!(change, Change::Swapped) || self.put_in_force() {
                     tell(&self.files[at], change);
                 }
             }
         }
+        self.look_for_missing(tell);
         if self.pruned.elapsed() >= PRUNED_EVERY
             && let Some(store) = &self.store
         {
@@ -358,6 +387,32 @@ impl Watcher {
             match store.prune(SystemTime::now()) {
                 Ok(gone) => gone.iter().for_each(tell_pruned),
                 Err(error) => tracing::warn!(%error, "old generations cannot be taken away"),
+            }
+        }
+    }
+
+    /// Puts in force what has come since. What is fetched is put in its place whole.
+    fn look_for_missing(&mut self, tell: &mut impl FnMut(&Followed, Change)) {
+        for mut missing in std::mem::take(&mut self.missing) {
+            let now = Standing::at(missing.source.path());
+            if now == missing.tried {
+                self.missing.push(missing);
+                continue;
+            }
+            missing.tried = now;
+            let store = self.store.as_ref();
+            match Followed::open(missing.place, missing.source.clone(), store) {
+                Ok(file) => {
+                    let at = self.files.partition_point(|one| one.place < file.place);
+                    self.files.insert(at, file);
+                    if self.put_in_force() {
+                        tell(&self.files[at], Change::Swapped);
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "what has come cannot be used");
+                    self.missing.push(missing);
+                }
             }
         }
     }

@@ -53,14 +53,16 @@ impl Default for Lifetimes {
 pub(super) struct Jitter(RandomState);
 
 /// The most that a life is made shorter or longer, in a thousandth of it.
-const MOST_JITTER: u64 = 150;
+const MOST_JITTER: u128 = 150;
 
 impl Jitter {
     /// When a life of `time` ends that begins now.
     pub(super) fn end(&self, address: IpAddr, now: Moment, time: Duration) -> Moment {
-        let dice = self.0.hash_one((address, now)) % (2 * MOST_JITTER + 1);
-        let seconds = time.as_secs().saturating_mul(1000 - MOST_JITTER + dice) / 1000;
-        now.after(Duration::from_secs(seconds))
+        // From 0 to 1 in parts of 2^32: by the second also where a life is of months.
+        let dice = u128::from(self.0.hash_one((address, now)) >> 32);
+        let thousandth = |parts: u128| u128::from(time.as_secs()) * parts / 1000;
+        let seconds = thousandth(1000 - MOST_JITTER) + ((thousandth(2 * MOST_JITTER) * dice) >> 32);
+        now.after(Duration::from_secs(u64::try_from(seconds).unwrap_or(u64::MAX)))
     }
 }
 
@@ -83,6 +85,21 @@ mod tests {
             .map(|from| lives.iter().filter(|life| (from..from + 100).contains(*life)).count())
             .max();
         assert!(most_alike < Some(700), "{most_alike:?} of 10,000 end within one of 30 parts");
+    }
+
+    /// Row 38: a million answers that come in the same second do not end in the same seconds.
+    #[test]
+    fn a_million_that_came_together_end_a_few_in_each_second() {
+        let (jitter, now) = (Jitter::default(), Moment(1_700_000_000));
+        let day = Duration::from_secs(86_400);
+        let mut ends = std::collections::HashMap::new();
+        for number in 0..1_000_000_u32 {
+            let end = jitter.end(Ipv4Addr::from(number).into(), now, day);
+            *ends.entry(end).or_insert(0_u32) += 1;
+        }
+        // A little over seven hours have 25,920 seconds: 39 in each, more or less.
+        let most = ends.values().max().copied();
+        assert!(ends.len() > 25_000 && most < Some(100), "{} seconds, {most:?}", ends.len());
     }
 
     #[test]

@@ -21,6 +21,10 @@ const BUDGET_PATIENCE: Duration = Duration::from_secs(1);
 /// Without a word about how long calls take, batches wait for company for so long.
 const FIRST_QUIET: Duration = Duration::from_millis(5);
 
+/// After a batch of so many addresses, not longer than so ago, more are to be expected.
+const COMPANY: usize = 32;
+const COMPANY_LASTS: Duration = Duration::from_secs(1);
+
 /// One call's addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Batch {
@@ -75,6 +79,8 @@ pub(super) struct Licence {
     budget_unknown_since: Option<Instant>,
     /// What calls took of late.
     took: Option<Duration>,
+    /// When the last batch was cut whose records wait, and how many addresses it had.
+    last_cut: Option<(Instant, usize)>,
     /// The provider found larger calls too large.
     most_accepted: Option<usize>,
 }
@@ -96,6 +102,7 @@ impl Licence {
             budget_asked: None,
             budget_unknown_since: None,
             took: None,
+            last_cut: None,
             most_accepted: None,
             settings,
         }
@@ -112,17 +119,23 @@ impl Licence {
         limits.into_iter().flatten().fold(own, usize::min).max(1)
     }
 
-    fn cutting(&self) -> Cutting {
+    /// How the next batch is cut. While the stream is fast a lull is no end of it: it is one of the
+    /// machine, and who does not wait for the rest of his company asks in many small calls.
+    fn cutting(&self, now: Instant) -> Cutting {
         let batch = self.settings.batch;
+        let is_fast = self.last_cut.is_some_and(|(at, size)| {
+            size >= COMPANY && now.saturating_duration_since(at) < COMPANY_LASTS
+        });
         let by_latency = self.took.map_or(FIRST_QUIET, |took| took / 4);
         let (least, longest) = (Duration::from_millis(2), Duration::from_millis(25));
-        let quiet = batch.quiet.unwrap_or(by_latency.clamp(least, longest));
+        let by_latency = if is_fast { batch.age } else { by_latency.clamp(least, longest) };
+        let quiet = batch.quiet.unwrap_or(by_latency);
         Cutting { most: self.most_per_call(), bytes: batch.bytes, age: batch.age, quiet }
     }
 
     /// Queues an address whose record waits. True when a batch closes earlier by that.
     pub(super) fn push(&mut self, key: Key, groups: GroupSet, now: Instant) -> bool {
-        let cutting = self.cutting();
+        let cutting = self.cutting(now);
         let before = self.queue.closes(&cutting);
         self.queue.push(key, groups, now);
         let after = self.queue.closes(&cutting);
@@ -240,10 +253,11 @@ impl Licence {
                 return until.map_or(Step::Idle, Step::Wait);
             }
         }
-        if self.calls >= self.settings.parallel.max(1) {
+        let parallel = if self.pace.is_unsure() { 1 } else { self.settings.parallel.max(1) };
+        if self.calls >= parallel {
             return Step::Idle;
         }
-        let cutting = self.cutting();
+        let cutting = self.cutting(now);
         let again = self.again.iter().map(|(at, _)| *at).min();
         let closes = self.queue.closes(&cutting);
         let for_cache = (self.queue.has_for_cache() && closes.is_none()).then_some(now);
@@ -259,7 +273,9 @@ impl Licence {
             return Step::Send(batch);
         }
         let cut = if closes.is_some() {
-            self.queue.cut(&cutting, now)
+            let cut = self.queue.cut(&cutting, now);
+            self.last_cut = cut.as_ref().map(|(_, keys, _)| (now, keys.len()));
+            cut
         } else {
             let taken = self.queue.take_for_cache(None, cutting.most);
             taken.map(|(groups, keys)| (groups, keys, now))

@@ -21,6 +21,7 @@ mod http;
 mod licence;
 mod pace;
 mod queue;
+mod reach;
 mod retry;
 mod routes;
 mod sender;
@@ -37,8 +38,9 @@ use tokio::sync::Notify;
 
 pub use self::book::{Asked, Seen};
 pub use self::breaker::BreakerState;
-pub use self::http::{Http, HttpConfigError, Received, Trouble};
+pub use self::http::{Http, Received};
 pub use self::pace::Limit;
+pub use self::reach::{HttpConfigError, Trouble, callable, client, trouble};
 pub use self::routes::Routes;
 pub use self::settings::{BatchSettings, HttpSettings, LicenceSettings};
 

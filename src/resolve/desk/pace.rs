@@ -30,12 +30,14 @@ pub(super) struct Pace {
     paused_until: Option<Instant>,
     /// Pauses in a row whose length was not said.
     unsaid: u32,
+    /// No call was answered since the last pause.
+    unsure: bool,
 }
 
 impl Pace {
     pub(super) fn new(limits: &[Limit]) -> Self {
         let windows = limits.iter().map(|limit| Window::new(*limit)).collect();
-        Self { windows, paused_until: None, unsaid: 0 }
+        Self { windows, paused_until: None, unsaid: 0, unsure: false }
     }
 
     /// When the next call may go out after `ahead` others have: `now` when it may at once.
@@ -61,6 +63,7 @@ impl Pace {
             doubled.min(LONGEST_UNSAID_PAUSE)
         });
         let length = length.min(LONGEST_PAUSE);
+        self.unsure = true;
         let until = now + length;
         self.paused_until = Some(self.paused_until.map_or(until, |before| before.max(until)));
         length
@@ -69,6 +72,13 @@ impl Pace {
     /// A call was answered, so that the next pause begins short again.
     pub(super) fn answered(&mut self) {
         self.unsaid = 0;
+        self.unsure = false;
+    }
+
+    /// Whether a pause was asked for and no call was answered since: the next one goes out alone, for
+    /// it may be refused like those before.
+    pub(super) fn is_unsure(&self) -> bool {
+        self.unsure
     }
 }
 

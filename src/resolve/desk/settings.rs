@@ -40,7 +40,7 @@ pub struct BatchSettings {
     /// A batch whose first address waits for so long goes out however small it is.
     pub age: Duration,
     /// So does one to which no further address has come for so long. None: a quarter of the time
-    /// that calls take, from 2 to 25 ms.
+    /// that calls take, from 2 to 25 ms, unless the stream is fast.
     pub quiet: Option<Duration>,
     /// Bytes of the addresses as text.
     pub bytes: usize,
@@ -48,7 +48,7 @@ pub struct BatchSettings {
 
 impl Default for BatchSettings {
     fn default() -> Self {
-        Self { age: Duration::from_millis(50), quiet: None, bytes: 1 << 20 }
+        Self { age: Duration::from_millis(100), quiet: None, bytes: 1 << 20 }
     }
 }
 

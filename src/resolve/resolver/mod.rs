@@ -60,7 +60,7 @@ pub struct CacheLookups {
 }
 
 impl Resolver {
-    /// A resolver that uses about `memory_limit_bytes` beside the databases and the cache: a quarter
+    /// A resolver that uses about `memory_limit_bytes` beside the databases and the cache: a third
     /// for the memo of answers, the rest for what is known of data records and of what providers
     /// told. The last is looked at once per batch, so it can be passed by what one batch adds.
     /// Of the cache it sees what is in `scope`.
@@ -79,8 +79,8 @@ impl Resolver {
             known: Known::new(in_force.len()),
             databases: in_force,
             epoch: 1,
-            memo: Memo::new(memory_limit_bytes / 4),
-            most_known_bytes: memory_limit_bytes / 4 * 3,
+            memo: Memo::new(memory_limit_bytes / 3),
+            most_known_bytes: memory_limit_bytes / 3 * 2,
             sources: cache.sources().len(),
             cache,
             scope,
@@ -180,6 +180,9 @@ impl Resolver {
     fn look_further(&mut self, address: &Address) -> Answer {
         if let Some(answer) = self.memo.get_passing(address.ip()) {
             return answer;
+        }
+        if address.is_global() {
+            self.set.recent().note(address.ip());
         }
         let (answer, until) = self.ask(address, &mut |_| {});
         self.memo.put(address.ip(), answer, until);

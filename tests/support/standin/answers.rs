@@ -26,8 +26,11 @@ pub(super) fn token(provider: Provider, request: &Request) -> (String, Option<St
             let (path, query) = target.split_once('?').unwrap_or((&target, ""));
             let (keys, rest): (Vec<&str>, Vec<&str>) =
                 query.split('&').partition(|pair| pair.starts_with("apiKey="));
-            let key =
-                keys.first().and_then(|pair| pair.split_once('=')).map(|(_, key)| key.to_owned());
+            let pairs = reqwest::Url::parse(&format!("http://localhost/?{}", keys.join("&")));
+            let key = pairs.ok().and_then(|url| {
+                let (_, key) = url.query_pairs().next()?;
+                Some(key.into_owned())
+            });
             let rest = rest.join("&");
             (if rest.is_empty() { path.to_owned() } else { format!("{path}?{rest}") }, key)
         }
@@ -81,6 +84,28 @@ pub(super) fn is_route(provider: Provider, method: &str, target: &str) -> bool {
         }
         _ => false,
     }
+}
+
+/// What is wrong with a query to IPBot, by its pages: there is no document of it, and names that it does
+/// not know are errors there.
+pub(crate) fn fault_in_query(query: &str) -> Option<String> {
+    let parts =
+        ["ip", "stack", "location", "network", "routing", "score", "classification", "evidence"];
+    let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let contacts = pairs.clone().any(|pair| pair == ("include", "rdap_contacts"));
+    let known = |one: &&str| parts.contains(one) || (*one == "rdap" && contacts);
+    for (name, value) in pairs {
+        match (name, value) {
+            ("include", "rdap_contacts") => {}
+            ("fields", list) => {
+                if let Some(unknown) = list.split(',').find(|one| !known(one)) {
+                    return Some(format!("{unknown} is no part of an answer"));
+                }
+            }
+            _ => return Some(format!("no parameter {name}={value}")),
+        }
+    }
+    None
 }
 
 /// How the provider refuses a token.

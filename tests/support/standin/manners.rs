@@ -15,7 +15,7 @@ pub(crate) enum Manner {
     /// An error of this status, with a body that says so.
     Status(u16),
     /// A status with this body and these headers.
-    Plain(u16, &'static str, Vec<(&'static str, String)>),
+    Plain(u16, String, Vec<(&'static str, String)>),
     /// 429 with these headers.
     Limited(Vec<(&'static str, String)>),
     /// 302 to this place.
@@ -51,7 +51,7 @@ impl Manner {
             Self::Honest => honest.send(stream),
             Self::Status(code) => status(*code).send(stream),
             Self::Plain(status, body, headers) => {
-                let body = body.as_bytes().to_vec();
+                let body = body.clone().into_bytes();
                 Answer { status: *status, headers: headers.clone(), body }.send(stream)
             }
             Self::Limited(headers) => {

@@ -3,7 +3,7 @@
 //!
 //! It speaks HTTP by hand, because half of what it is for no HTTP library lets one do.
 
-mod answers;
+pub(crate) mod answers;
 mod manners;
 mod wire;
 
@@ -214,6 +214,10 @@ fn answer(state: &State, request: &Request) -> Answer {
 fn wrong(state: &State, request: &Request, target: &str) -> Option<String> {
     if !answers::is_route(state.provider, &request.method, target) {
         return Some("there is no such route".to_owned());
+    }
+    let query = target.split_once('?').map(|(_, query)| query);
+    if state.provider == Provider::Ipbot && target.starts_with("/v1/ip/") {
+        return query.and_then(answers::fault_in_query);
     }
     // The document of IPinfo has one of the three places of batches.
     let target = match target {

@@ -4,6 +4,8 @@
 mod moving;
 mod replies;
 #[cfg(test)]
+mod restraint;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;

@@ -91,14 +91,16 @@ impl Book {
     }
 
     /// These addresses are not waited for at this licence any more: they are asked of the next one,
-    /// or of this one for the cache.
+    /// or of this one for the cache. Not where a call failed though the provider is there: that would
+    /// be a repetition that the retry budget has not granted.
     pub(super) fn give_up(&mut self, id: LicenceId, batch: &Batch, reason: Reason) {
         for key in batch.keys.iter().copied() {
             let Some(leg) = self.flights.remove(key, id, batch.groups) else { continue };
             let waited = self.flights.latest_deadline(key, leg.groups).is_some();
             let left =
                 if waited { self.onward(key, leg.groups, leg, Some(reason)) } else { leg.groups };
-            if !left.is_empty() && leg.failures < MOST_FAILURES {
+            let may = reason != Reason::ProviderError && leg.failures < MOST_FAILURES;
+            if may && !left.is_empty() {
                 self.enqueue_for_cache(key, Leg { groups: left, ..leg });
             }
         }

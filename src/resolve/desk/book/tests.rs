@@ -13,12 +13,12 @@ use crate::record::{Company, Enrichment, FactGroup};
 use crate::resolve::{Answered, CacheConfig, CacheScope, ItemError, Want};
 
 const SECOND: Duration = Duration::from_secs(1);
-const FIRST: LicenceId = LicenceId(0);
+pub(super) const FIRST: LicenceId = LicenceId(0);
 const NEXT: LicenceId = LicenceId(1);
 const BOTH: GroupSet = GEO.or(PRIVACY);
 
 /// The book, a clock that a test moves, and all that came out.
-struct Desk {
+pub(super) struct Desk {
     book: Book,
     clock: Clock,
     landed: Vec<Landed>,
@@ -41,11 +41,11 @@ impl Desk {
         }
     }
 
-    fn one(most: usize, limits: &[Limit]) -> Self {
+    pub(super) fn one(most: usize, limits: &[Limit]) -> Self {
         Self::of(vec![licence("first", BOTH, most, limits)])
     }
 
-    fn later(&mut self, time: Duration) {
+    pub(super) fn later(&mut self, time: Duration) {
         self.clock.now += time;
         self.clock.wall += time;
     }
@@ -73,12 +73,12 @@ impl Desk {
         asked
     }
 
-    fn ask(&mut self, number: u16) -> Asked {
+    pub(super) fn ask(&mut self, number: u16) -> Asked {
         self.ask_for(number, GEO)
     }
 
     /// What is sent now.
-    fn sent(&mut self, id: LicenceId) -> Option<Batch> {
+    pub(super) fn sent(&mut self, id: LicenceId) -> Option<Batch> {
         match self.book.next(id, self.clock.now) {
             Step::Send(batch) => Some(batch),
             _ => None,
@@ -86,12 +86,12 @@ impl Desk {
     }
 
     /// What is sent when the batch that is begun has closed.
-    fn sends(&mut self, id: LicenceId) -> Batch {
+    pub(super) fn sends(&mut self, id: LicenceId) -> Batch {
         self.later(Duration::from_millis(100));
         self.sent(id).expect("a batch")
     }
 
-    fn back(&mut self, id: LicenceId, batch: Batch, came: CameBack) {
+    pub(super) fn back(&mut self, id: LicenceId, batch: Batch, came: CameBack) {
         let began = self.clock.now;
         let outcome = self.book.came_back(id, batch, came, began, (0.5, self.clock));
         self.take(outcome);
@@ -107,7 +107,7 @@ impl Desk {
     }
 
     /// Those who were told since the last look: address and reason.
-    fn told(&mut self) -> Vec<(u16, Option<Reason>)> {
+    pub(super) fn told(&mut self) -> Vec<(u16, Option<Reason>)> {
         let landed = std::mem::take(&mut self.landed);
         let number = |key: Key| (0..u16::MAX).find(|number| address(*number) == key.address);
         landed.iter().map(|landed| (number(landed.key).unwrap(), landed.failed)).collect()

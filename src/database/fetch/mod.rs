@@ -1,0 +1,223 @@
+//! Fetches database files: asks whoever has them whether there is a newer one, brings it here within
+//! limits, and puts it where it is followed once it has been verified and compared with the one in
+//! force. What is refused goes into quarantine.
+//!
+//! Everything stands in the store's folder, so that processes that share it share what was fetched:
+//! one of them holds the lease and fetches, the others follow the file.
+
+mod checksum;
+mod download;
+mod error;
+mod judge;
+mod lease;
+mod look;
+mod manifest;
+mod origin;
+mod schedule;
+mod state;
+mod unpack;
+
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+pub use self::error::FetchError;
+pub use self::lease::Watched;
+pub use self::manifest::{MANIFEST, Manifest, Mirrored};
+pub use self::origin::Origin;
+pub use self::schedule::{Reread, Schedule, Standing};
+pub use self::unpack::UnpackError;
+
+use self::download::Downloader;
+use self::error::system;
+use self::lease::Lease;
+use self::look::Look;
+use self::state::State;
+use super::generation::Generation;
+use super::open::Source;
+use super::store::Store;
+use crate::resolve::{DatabaseConfig, DatabaseSet, OnMissing};
+
+/// A database that is fetched.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    name: String,
+    origin: Origin,
+    every: Duration,
+    limit: u64,
+    downloads_per_day: u16,
+    member: Option<String>,
+    on_missing: OnMissing,
+    source: Source,
+}
+
+impl Wanted {
+    /// Those of a configuration that was checked. Their `path` says where they are put.
+    pub fn all(configs: &[DatabaseConfig]) -> Vec<Self> {
+        configs.iter().filter_map(Self::of).collect()
+    }
+
+    fn of(config: &DatabaseConfig) -> Option<Self> {
+        let config = config.clone().with_defaults();
+        Some(Self {
+            name: config.called(),
+            origin: Origin::of(&config).ok().flatten()?,
+            every: config.every?.duration(),
+            limit: config.limit?.as_u64(),
+            downloads_per_day: config.downloads_per_day?.get(),
+            member: config.member.clone(),
+            on_missing: config.on_missing?,
+            source: Source::Mmdb(Box::new(config)),
+        })
+    }
+
+    /// The same with what `others` say of its token, if they have it.
+    fn renewed(&self, others: &[Self]) -> Self {
+        let same = others.iter().find(|other| {
+            other.name == self.name && other.origin.identity() == self.origin.identity()
+        });
+        let origin = same.map_or_else(|| self.origin.clone(), |other| other.origin.clone());
+        Self { origin, ..self.clone() }
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What holds while no file was ever there.
+    pub fn on_missing(&self) -> OnMissing {
+        self.on_missing
+    }
+
+    /// Where it is put.
+    pub fn path(&self) -> &Path {
+        self.source.path()
+    }
+}
+
+/// When a look is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// When it is due.
+    Due,
+    /// The same, by a process that begins: where there is no file, what kept it away may have been
+    /// mended since.
+    First,
+    /// Now, unless somebody has looked since this moment.
+    Now(SystemTime),
+    /// Now, and what comes is put in force whatever it is compared with: a person says so.
+    Forced,
+}
+
+/// What came of a look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is not yet time.
+    NotDue(SystemTime),
+    /// What is there is the newest.
+    Current,
+    /// The newest was refused before, with these words.
+    StillRefused(String),
+    /// A newer file is in its place.
+    Put(Generation),
+}
+
+/// Who is told how far a transfer is: so many bytes, of so many where that is known. False ends it.
+pub type Progress<'a> = dyn FnMut(u64, Option<u64>) -> bool + 'a;
+
+/// Fetches into a store. One thread at a time.
+pub struct Fetcher {
+    store: Store,
+    dir: PathBuf,
+    downloader: Downloader,
+}
+
+impl Fetcher {
+    /// Makes the folder, and sets up the ways out. Nothing is sent.
+    pub fn new(store: Store) -> Result<Self, FetchError> {
+        let dir = store.fetched();
+        for dir in [&dir, &store.quarantine()] {
+            DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(system(dir))?;
+        }
+        Ok(Self { store, dir, downloader: Downloader::new()? })
+    }
+
+    /// Looks once. `set`: what is in force in this process, if anything is. `watched`: what was seen
+    /// of another process's lease on this database.
+    pub fn look(
+        &self,
+        wanted: &Wanted,
+        when: When,
+        set: Option<&Arc<DatabaseSet>>,
+        watched: &mut Watched,
+        progress: &mut Progress<'_>,
+    ) -> Result<Outcome, FetchError> {
+        if let Some(next) = early(wanted, &self.state(wanted), when) {
+            return Ok(next);
+        }
+        let lease = Lease::take(&self.file(wanted, "lease"), watched, Instant::now())?;
+        // Whoever held it before may have looked.
+        let state = self.state(wanted);
+        if let Some(next) = early(wanted, &state, when) {
+            return Ok(next);
+        }
+        let mut look = Look { fetcher: self, wanted, state, lease: &lease, progress };
+        let done = look.run(when == When::Forced, set);
+        let now = SystemTime::now();
+        match &done {
+            // Where there is no file at all, the next one is not waited for so long.
+            Ok(Outcome::StillRefused(_)) if !wanted.path().exists() => {
+                look.state.failed(now, None, fastrand::f64());
+            }
+            Ok(_) => look.state.is_current(now, wanted.every, fastrand::f64()),
+            Err(error) if error.is_failure() => {
+                look.state.failed(now, error.retry_after(), fastrand::f64());
+            }
+            Err(_) => {}
+        }
+        // What whoever took over remembers is his.
+        if lease.holds() {
+            look.save()?;
+        }
+        done
+    }
+
+    /// Whether there is anything to do about it.
+    fn is_due(&self, wanted: &Wanted, when: When) -> bool {
+        early(wanted, &self.state(wanted), when).is_none()
+    }
+
+    /// When the next look is due.
+    pub fn next(&self, wanted: &Wanted) -> SystemTime {
+        self.state(wanted).next()
+    }
+
+    fn file(&self, wanted: &Wanted, what: &str) -> PathBuf {
+        self.dir.join(format!("{}.{what}", wanted.name))
+    }
+
+    /// What is remembered. What cannot be read is nothing: it costs a download.
+    fn state(&self, wanted: &Wanted) -> State {
+        let state = fs::read(self.file(wanted, "json")).ok();
+        let state = state.and_then(|bytes| serde_json::from_slice::<State>(&bytes).ok());
+        state.unwrap_or_default().of(&wanted.origin.identity())
+    }
+}
+
+/// Why nobody looks, if it is not yet time.
+fn early(wanted: &Wanted, state: &State, when: When) -> Option<Outcome> {
+    let now = SystemTime::now();
+    match when {
+        // A file that somebody took away is fetched again at once.
+        When::Due | When::First if !wanted.path().exists() && state.failures == 0 => None,
+        When::First if !wanted.path().exists() && state.may_be_mended(now) => None,
+        When::Due | When::First => {
+            (!state.is_due(now, wanted.every)).then(|| Outcome::NotDue(state.next()))
+        }
+        When::Now(since) => state.is_current_since(since).then_some(Outcome::Current),
+        When::Forced => None,
+    }
+}

@@ -1,0 +1,71 @@
+//! A mirror: written once, taken from a folder or a server, and verified.
+
+use super::vendor::Vendor;
+use super::{Home, fetch, ipinfo, world};
+
+/// What a vendor offers, fetched and written as a mirror.
+fn mirrored() -> (Home, std::path::PathBuf) {
+    let (home, vendor) = (Home::new(), Vendor::start());
+    let config = home.config(&ipinfo(&vendor, ""));
+    vendor.offer("/data/city.mmdb", &world(100, "LV"));
+    let to = home.path().join("mirror");
+    let (code, out) = fetch(&config, &["--to", to.to_str().unwrap()]);
+    assert_eq!(code, 0, "{out}");
+    (home, to)
+}
+
+#[test]
+fn a_mirror_has_the_files_and_a_list_with_hash_build_and_licence() {
+    let (_home, folder) = mirrored();
+    let list = std::fs::read(folder.join("manifest.json")).unwrap();
+    let list: serde_json::Value = serde_json::from_slice(&list).unwrap();
+    let city = &list["databases"]["city"];
+    let hash = ipstamp::database::Generation::of(&world(100, "LV")).to_string();
+    assert_eq!((&city["file"], &city["sha256"]), (&"city.mmdb".into(), &hash.into()));
+    assert_eq!((&city["built"], &city["type"]), (&"1970-04-11".into(), &"GeoLite2-City".into()));
+    assert!(city["licence"].as_str().unwrap().contains("GeoLite"), "{city}");
+    assert_eq!(std::fs::read(folder.join("city.mmdb")).unwrap(), world(100, "LV"));
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 2);
+}
+
+#[test]
+fn a_folder_is_taken_and_one_that_is_not_what_its_list_says_is_refused() {
+    let (_first, folder) = mirrored();
+    let home = Home::new();
+    let config =
+        home.config(&format!("  - {{source: mirror, name: city, url: '{}'}}", folder.display()));
+    assert_eq!(fetch(&config, &[]).0, 0);
+    assert_eq!(std::fs::read(home.fetched("city")).unwrap(), world(100, "LV"));
+    assert!(fetch(&config, &[]).1.starts_with("current"));
+    std::fs::write(folder.join("city.mmdb"), world(101, "SE")).unwrap();
+    let list = std::fs::read_to_string(folder.join("manifest.json")).unwrap();
+    let hash = ipstamp::database::Generation::of(&world(100, "LV")).to_string();
+    std::fs::write(folder.join("manifest.json"), list.replace(&hash, &"0".repeat(64))).unwrap();
+    let (code, out) = fetch(&config, &[]);
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("not what its checksum says"), "{out}");
+    assert_eq!(std::fs::read(home.fetched("city")).unwrap(), world(100, "LV"));
+}
+
+#[test]
+fn a_server_that_offers_the_folder_is_taken_likewise() {
+    let (_first, folder) = mirrored();
+    let (home, vendor) = (Home::new(), Vendor::start());
+    let offer = || {
+        for name in ["city.mmdb", "manifest.json"] {
+            vendor.offer(&format!("/mirror/x/{name}"), &std::fs::read(folder.join(name)).unwrap());
+        }
+    };
+    offer();
+    let config = home
+        .config(&format!("  - {{source: mirror, url: '{}/mirror/x', file: city}}", vendor.url()));
+    assert_eq!(fetch(&config, &[]).0, 0);
+    vendor.transfers();
+    assert!(fetch(&config, &[]).1.starts_with("current"));
+    assert_eq!(vendor.transfers(), ["200 /mirror/x/manifest.json 0"], "the list says enough");
+    let config = home
+        .config(&format!("  - {{source: mirror, url: '{}/mirror/x', file: asn}}", vendor.url()));
+    let (code, out) = fetch(&config, &[]);
+    assert_eq!(code, 69);
+    assert!(out.contains("manifest.json has no database of this name"), "{out}");
+}
