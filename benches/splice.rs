@@ -47,7 +47,12 @@ impl Facts for Book {
     }
 
     fn sources(&self) -> Vec<Source> {
-        let source = |name: &str| Source { name: name.into(), built: Some(Moment(1_779_062_400)) };
+        let source = |name: &str| Source {
+            name: name.into(),
+            built: Some(Moment(1_779_062_400)),
+            fresh_until: Moment::LAST,
+            attribution: None,
+        };
         ["city", "asn"].map(source).to_vec()
     }
 

@@ -45,6 +45,7 @@ pub(super) fn failure(error: &OpenError) -> Failure {
 fn exit_of(error: &OpenError) -> Exit {
     match error {
         OpenError::Unreadable { .. } | OpenError::NotFetched { .. } => Exit::Unavailable,
+        OpenError::WritableByAll { .. } => Exit::NoPermission,
         OpenError::Directory { .. }
         | OpenError::Table { .. }
         | OpenError::RolledBack { .. }

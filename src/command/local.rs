@@ -178,7 +178,7 @@ impl Parts {
         };
         let mut databases = open(self.networks.as_deref(), &self.databases)?;
         if let Some(OfOne { networks, databases: own, .. }) = &self.tenant {
-            databases = with_main(open(networks.as_deref(), own)?, &databases);
+            databases = with_main(&open(networks.as_deref(), own)?, &databases);
         }
         let databases = DatabaseSet::ordered(databases, self.order.clone())
             .map_err(|error| Failure::new(Exit::Config, error))?;

@@ -69,7 +69,8 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
         let shown = admin::Shown { health: Arc::clone(&health), metrics: Arc::clone(&metrics) };
         start_admin(&runtime, address, shown)?;
     }
-    let teller = Teller { health: Arc::clone(&health), metrics: Arc::clone(&metrics) };
+    let (shown, counted) = (Arc::clone(&health), Arc::clone(&metrics));
+    let teller = Teller { health: shown, metrics: counted, tenant: None };
     let fetching = fetching::start(&config, path, &teller)?;
     let fetching = match fetching {
         Some(fetching) => match fetching.wait(&health, &signals)? {

@@ -12,7 +12,9 @@ use crate::database::Origin;
 use crate::extract::{AddressPath, Config as Addresses, ExtractConfigError, Extractor, TextAt};
 use crate::kafka::{Protocol, Security};
 use crate::record::{FactGroup, TopicPattern, WritingNeeds};
-use crate::resolve::{DatabaseConfig, NETWORKS, ResolveConfigError, Want, Wants, is_field};
+use crate::resolve::{
+    DatabaseConfig, Mapping, NETWORKS, ResolveConfigError, Want, Wants, is_field,
+};
 use crate::tenant::{Selector, Unknown};
 
 /// Of a life of no second.
@@ -360,6 +362,10 @@ pub(super) fn databases(
                                geo.country_iso_code";
                 problems.push(Problem::with(&key, message));
             }
+        }
+        for error in Mapping::new(&database.mapping).err().into_iter().flatten() {
+            let key = ["databases", &step, "mapping", &error.path];
+            problems.push(Problem::with(&key, error.to_string()));
         }
     }
 }

@@ -47,9 +47,9 @@ pub struct File {
     /// without the files, and for `enrich --as-of`. Without it, nothing is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database_store: Option<StoreConfig>,
-    /// A CSV table of one's own networks and what is known of them, which is asked before the
-    /// databases, and for private addresses too. The columns: `network`, and fields as `want` names
-    /// them, such as `company.name`.
+    /// One's own networks and what is known of them, which are asked before the databases, and for
+    /// private addresses too: a table in CSV or JSON with `network` and fields as `want` names them,
+    /// such as `company.name`, or an MMDB file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub networks: Option<PathBuf>,
     /// Who may be asked over the network for what the databases do not know.

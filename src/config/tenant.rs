@@ -11,7 +11,7 @@ use super::error::Problem;
 use super::providers::{Asked, providers};
 use crate::record::{FactGroup, TopicPattern, TopicPatterns};
 use crate::resolve::provider::ProvidersConfig;
-use crate::resolve::{DatabaseConfig, Want};
+use crate::resolve::{DatabaseConfig, OnStale, Want};
 use crate::tenant::By;
 
 /// The file of one tenant; its name is the tenant's.
@@ -25,7 +25,7 @@ pub struct TenantFile {
     /// The fact groups to find out of each address. Default: the main configuration's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub want: Option<Vec<Want>>,
-    /// A CSV table of his own networks and what is known of them, in the place of the main
+    /// His own networks (CSV, JSON or MMDB) and what is known of them, in the place of the main
     /// configuration's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub networks: Option<PathBuf>,
@@ -72,6 +72,12 @@ impl TenantFile {
             checks::want(want, &mut problems);
         }
         checks::databases(&self.databases, self.networks.as_deref(), &mut problems);
+        for (at, _) in self.databases.iter().enumerate().filter(|(_, of)| of.stale == OnStale::Fail)
+        {
+            let message =
+                "one tenant's database does not make the process unready for all; write warn";
+            problems.push(Problem::with(&["databases", &at.to_string(), "stale"], message));
+        }
         for (at, _) in self.databases.iter().enumerate().filter(|(_, one)| one.source.is_some()) {
             let message = "a tenant's databases are not fetched; list it in the main configuration, \
                            or set `path`";

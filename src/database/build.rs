@@ -1,12 +1,14 @@
-//! Makes a database file of a CSV table, row by row: of the table, no more than a row is in memory.
+//! Makes a database file of a CSV table, row by row: of the table, no more than a row is in memory,
+//! and of the file each record once.
 
 use std::io::Read;
 use std::time::SystemTime;
 
 use csv::{ReaderBuilder, StringRecord, Trim};
 use mmdb_writer::{IpVersion, Ipv4Aliasing, Value, Writer};
-use serde_json::Value as Json;
 
+use super::joined::joined;
+use super::section::Section;
 use crate::resolve::{Database, DatabaseError, NetworksError, Table};
 
 /// The first word of the types whose columns are fields as `want` names them.
@@ -38,6 +40,7 @@ pub fn build(
         .ipv4_aliasing(if is_own { Ipv4Aliasing::Disabled } else { Ipv4Aliasing::Enabled })
         .build_epoch(written)
         .build();
+    let mut section = Section::default();
     let (mut record, mut rows) = (StringRecord::new(), 0);
     let mut before = [None, None];
     while reader.read_record(&mut record).map_err(NetworksError::from)? {
@@ -45,7 +48,7 @@ pub fn build(
         let line = record.position().map_or(0, csv::Position::line);
         let refused = |what: String| NetworksError::Row { line, what };
         let row = table.row(&record, line)?;
-        let value = value(row.record);
+        let number = section.number(&row.record).map_err(|error| refused(error.to_string()))?;
         for network in row.networks {
             // A larger network that came later would paint over the smaller ones in it.
             let place = (network.addr(), network.prefix_len());
@@ -55,12 +58,15 @@ pub fn build(
                             table by address, larger networks first";
                 return Err(refused(format!("{network} {what}")).into());
             }
-            let put = writer.insert_value(network, value.clone());
+            let put = writer.insert_value(network, Value::U32(number));
             put.map_err(|error| refused(format!("{error}; take the row out")))?;
         }
     }
-    let bytes = writer.to_bytes().map_err(|error| NetworksError::Table(error.to_string()))?;
+    let numbered = writer.to_bytes().map_err(|error| NetworksError::Table(error.to_string()))?;
     drop(writer);
+    let bytes = joined(&numbered, &section)
+        .map_err(|error| NetworksError::Table(format!("the file: {error}")))?;
+    drop((numbered, section));
     let database = Database::new("table", bytes)?;
     database.verify()?;
     Ok(Built { database, rows })
@@ -69,27 +75,6 @@ pub fn build(
 /// The head without the mark that some programs put before a file.
 fn without_mark(head: &StringRecord) -> StringRecord {
     head.iter().map(|name| name.trim_start_matches('\u{feff}')).collect()
-}
-
-/// A value as the format has it.
-fn value(json: Json) -> Value {
-    match json {
-        Json::Null => Value::from(""),
-        Json::Bool(flag) => Value::from(flag),
-        Json::Number(number) => match (number.as_u64(), number.as_i64()) {
-            (Some(number), _) => u32::try_from(number).map_or(Value::from(number), Value::from),
-            // The format has no larger negative numbers than these.
-            (None, Some(number)) => {
-                i32::try_from(number).map_or_else(|_| Value::from(number as f64), Value::from)
-            }
-            (None, None) => Value::from(number.as_f64().unwrap_or_default()),
-        },
-        Json::String(text) => Value::from(text),
-        Json::Array(elements) => Value::array(elements.into_iter().map(value)),
-        Json::Object(members) => {
-            Value::map(members.into_iter().map(|(name, member)| (name, value(member))))
-        }
-    }
 }
 
 /// Why no file can be made of a table.

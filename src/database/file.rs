@@ -55,7 +55,17 @@ pub(super) struct Content {
     pub(super) standing: Standing,
 }
 
-/// Reads the file. What is no regular file is refused: a device or a pipe would never end.
+/// Whether everybody may write to the file.
+pub(super) fn is_writable_by_all(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| anybody_writes(&found))
+}
+
+fn anybody_writes(found: &Metadata) -> bool {
+    found.mode() & 0o002 != 0
+}
+
+/// Reads the file. What is no regular file is refused: a device or a pipe would never end. So is one
+/// that everybody may write to.
 pub(super) fn read(path: &Path) -> io::Result<Content> {
     let found = std::fs::metadata(path)?;
     if found.is_dir() {
@@ -65,7 +75,11 @@ pub(super) fn read(path: &Path) -> io::Result<Content> {
         return Err(io::Error::other("not a regular file"));
     }
     let mut file = File::open(path)?;
-    let stamp = Stamp::from(&file.metadata()?);
+    let found = file.metadata()?;
+    if anybody_writes(&found) {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    let stamp = Stamp::from(&found);
     let mut bytes = Vec::with_capacity(stamp.size as usize);
     file.read_to_end(&mut bytes)?;
     Ok(Content { bytes, written: stamp.modified, standing: Standing::File(stamp) })

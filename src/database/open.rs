@@ -6,8 +6,10 @@ use std::time::SystemTime;
 
 use super::file;
 use super::store::{Store, StoreError};
+use super::vendor::{notice, stale_after};
 use crate::resolve::{
-    Database, DatabaseConfig, DatabaseError, NETWORKS, NetworksError, OnMissing, Recent, networks,
+    Attribution, Database, DatabaseConfig, DatabaseError, Mapping, NETWORKS, Networks,
+    NetworksError, OnMissing, OnStale, Recent, networks,
 };
 
 /// Opens the table of networks, where there is one, and the configured files in their order. The
@@ -16,16 +18,24 @@ pub fn open_all(
     networks: Option<&Path>,
     configs: &[DatabaseConfig],
 ) -> Result<Vec<Arc<Database>>, (Option<usize>, OpenError)> {
-    let table = networks.into_iter().map(|path| open_networks(path).map_err(|error| (None, error)));
+    let table = networks.into_iter().map(|path| {
+        let opened = open_networks(path).map(|networks| networks.database);
+        opened.map_err(|error| (None, error))
+    });
     let files = configs.iter().enumerate();
     let files = files.map(|(at, config)| open(config).map_err(|error| (Some(at), error)));
     table.chain(files).map(|opened| opened.map(Arc::new)).collect()
 }
 
-/// Opens a table of networks.
-pub fn open_networks(path: &Path) -> Result<Database, OpenError> {
-    let source = Source::Networks(path.into());
-    source.read().and_then(|content| source.opened(content.bytes, content.written))
+/// Opens one's own networks.
+pub fn open_networks(path: &Path) -> Result<Networks, OpenError> {
+    let content = Source::Networks(path.into()).read()?;
+    made(path, content.bytes, content.written)
+}
+
+fn made(path: &Path, bytes: Vec<u8>, written: SystemTime) -> Result<Networks, OpenError> {
+    networks(bytes, written)
+        .map_err(|source| OpenError::Table { path: path.into(), source: Box::new(source) })
 }
 
 /// Opens one file and treats it as configured.
@@ -52,7 +62,8 @@ pub fn open_as_of(
     let sources = Source::all(networks, configs).into_iter();
     let opened = sources.map(|source| {
         let (kept, bytes) = store.as_of(&source.name(), moment)?;
-        Ok(Arc::new(source.opened(bytes, kept.built())?))
+        // It was as good as any on that day.
+        Ok(Arc::new(source.opened(bytes, kept.built())?.stale_after(None)))
     });
     opened.collect()
 }
@@ -114,6 +125,9 @@ impl Source {
             let path = self.path().into();
             match source.kind() {
                 std::io::ErrorKind::IsADirectory => OpenError::Directory { path },
+                std::io::ErrorKind::PermissionDenied if file::is_writable_by_all(&path) => {
+                    OpenError::WritableByAll { path }
+                }
                 std::io::ErrorKind::NotFound if self.is_fetched() => {
                     OpenError::NotFetched { name: self.name() }
                 }
@@ -129,12 +143,16 @@ impl Source {
         written: SystemTime,
     ) -> Result<Database, OpenError> {
         match self {
-            Self::Networks(path) => networks(&bytes, written).map_err(|source| OpenError::Table {
-                path: path.clone(),
-                source: Box::new(source),
-            }),
-            Self::Mmdb(config) => Database::new(&self.name(), bytes)
-                .map(|file| file.on_miss(config.on_miss).non_global(config.non_global))
+            Self::Networks(path) => made(path, bytes, written).map(|networks| networks.database),
+            Self::Mmdb(config) => Database::mapped(&self.name(), bytes, mapping(config))
+                .map(|file| {
+                    let limit = config.stale_after.or_else(|| stale_after(file.database_type()));
+                    let text = attribution(config.attribution.as_ref(), file.database_type());
+                    file.on_miss(config.on_miss)
+                        .non_global(config.non_global)
+                        .stale_after(limit)
+                        .attributed(text)
+                })
                 .map_err(|source| self.refused(source)),
         }
     }
@@ -164,6 +182,14 @@ impl Source {
         OpenError::RolledBack { path: self.path().into() }
     }
 
+    /// What it means that it is stale; one's own networks never are.
+    pub(super) fn on_stale(&self) -> OnStale {
+        match self {
+            Self::Networks(_) => OnStale::Warn,
+            Self::Mmdb(config) => config.stale,
+        }
+    }
+
     /// Whether it is a table of networks.
     pub(super) fn is_table(&self) -> bool {
         matches!(self, Self::Networks(_))
@@ -184,6 +210,22 @@ impl Source {
     }
 }
 
+/// What the configuration says of the records, where it does. One that makes no sense was refused
+/// with the configuration.
+fn mapping(config: &DatabaseConfig) -> Option<Mapping> {
+    let is_given = !config.mapping.is_empty();
+    is_given.then(|| Mapping::new(&config.mapping).ok()).flatten()
+}
+
+/// What is to be said in events that it answers.
+fn attribution(said: Option<&Attribution>, database_type: &str) -> Option<Arc<str>> {
+    match said? {
+        Attribution::Known(false) => None,
+        Attribution::Known(true) => notice(database_type)?.attribution.map(Arc::from),
+        Attribution::Text(text) => Some(text.as_str().into()),
+    }
+}
+
 /// Why a database file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -194,6 +236,16 @@ pub enum OpenError {
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
+    },
+    /// Anybody may write to it.
+    #[error(
+        "{}: everybody may write to it, and so decide what is known; `chmod o-w {}`",
+        path.display(),
+        path.display()
+    )]
+    WritableByAll {
+        /// The file.
+        path: PathBuf,
     },
     /// It was never fetched.
     #[error(
@@ -241,6 +293,7 @@ impl OpenError {
     /// Why in one word, of a closed set, for metrics.
     pub fn reason(&self) -> &'static str {
         match self {
+            Self::WritableByAll { .. } => "writable",
             Self::NotFetched { .. } => "gone",
             Self::Directory { .. } => "unreadable",
             Self::Unreadable { source, .. } => match source.kind() {
@@ -256,6 +309,8 @@ impl OpenError {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -271,6 +326,29 @@ mod tests {
         let (at, error) = open_all(None, &[DatabaseConfig::of(folder.path())]).unwrap_err();
         assert_eq!(at, Some(0));
         assert!(error.to_string().ends_with(": is a directory; name the file in it"));
+    }
+
+    #[test]
+    fn a_file_that_everybody_may_write_to_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("networks.csv");
+        std::fs::write(&path, "network,company.name\n10.0.0.0/8,Example\n").unwrap();
+        assert!(open_networks(&path).is_ok());
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+        let error = open_networks(&path).unwrap_err();
+        assert_eq!(error.reason(), "writable");
+        assert!(error.to_string().contains("`chmod o-w /"), "{error}");
+    }
+
+    #[test]
+    fn the_makers_words_are_said_where_that_is_wanted() {
+        let said = |said: Attribution, kind| attribution(Some(&said), kind);
+        let known = said(Attribution::Known(true), "DBIP-City-Lite").unwrap();
+        assert!(known.contains("DB-IP"), "{known}");
+        assert_eq!(said(Attribution::Known(true), "Towns"), None);
+        assert_eq!(said(Attribution::Known(false), "DBIP-City-Lite"), None);
+        assert_eq!(said(Attribution::Text("Ours".into()), "Towns").as_deref(), Some("Ours"));
+        assert_eq!(attribution(None, "DBIP-City-Lite"), None);
     }
 
     #[test]

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::fetch::{FetchError, Outcome};
+use super::generation::Generation;
 use super::open::OpenError;
 use super::watch::{Change, Followed};
 use crate::record::Day;
+use crate::resolve::OnStale;
 use crate::telemetry::{
-    DatabaseLabels, FetchLabels, GenerationLabels, Health, Metrics, RefusalLabels,
+    DatabaseLabels, FetchLabels, GenerationLabels, Health, Metrics, Problem, RefusalLabels,
 };
 
 /// Whom it is said to.
@@ -18,14 +20,38 @@ pub struct Teller {
     pub health: Arc<Health>,
     /// The metrics.
     pub metrics: Arc<Metrics>,
+    /// The tenant whose files they are; none of the main configuration's.
+    pub tenant: Option<Arc<str>>,
 }
 
 impl Teller {
+    /// What a file is called where those of all tenants are told of: `acme/own`.
+    fn name(&self, file: &Followed) -> String {
+        let name = file.in_force.name();
+        self.tenant.as_ref().map_or_else(|| name.to_string(), |tenant| format!("{tenant}/{name}"))
+    }
+
+    fn about(&self, file: &Followed) -> String {
+        format!("database {}", self.name(file))
+    }
+
+    /// Its labels. Beyond the limit of labels tenants share one.
+    fn labels(&self, file: &Followed) -> DatabaseLabels {
+        let tenant = self.tenant.as_ref().map(|tenant| self.metrics.tenant_labels.of(tenant));
+        let database = file.in_force.name().to_string();
+        DatabaseLabels { database, tenant: tenant.unwrap_or_default() }
+    }
+
+    /// The labels of something that is of one file alone; none where tenants share them.
+    fn own_labels(&self, file: &Followed) -> Option<DatabaseLabels> {
+        Some(self.labels(file)).filter(|labels| !labels.tenant.is_shared())
+    }
+
     /// A file is in force from the start.
     pub(super) fn opened(&self, file: &Followed) {
         self.show(file);
         let database = &file.in_force;
-        tracing::info!(database = %database.name(), kind = database.database_type(),
+        tracing::info!(database = self.name(file), kind = database.database_type(),
             built = %Day::of(database.built()), generation = file.generation.short(),
             "opened a database");
         if let Some(error) = &file.instead_of {
@@ -35,29 +61,74 @@ impl Teller {
 
     /// Something became of a file.
     pub(super) fn changed(&self, file: &Followed, change: &Change) {
-        let database = &file.in_force;
-        let (name, built) = (database.name(), Day::of(database.built()));
+        let (name, built) = (self.name(file), Day::of(file.in_force.built()));
         let generation = file.generation.short();
-        let labels = DatabaseLabels { database: name.to_string() };
         match change {
             Change::Swapped => {
-                self.metrics.database_swaps.get_or_create(&labels).inc();
+                self.metrics.database_swaps.get_or_create(&self.labels(file)).inc();
                 self.show(file);
-                tracing::info!(database = %name, %built, generation, "put a database in force");
+                tracing::info!(database = name, %built, generation, "put a database in force");
             }
             Change::Refused(error) => self.refused(file, error),
             Change::Mended => {
                 self.show(file);
-                tracing::info!(database = %name, %built, generation,
+                tracing::info!(database = name, %built, generation,
                     "the file is the generation in force again");
             }
         }
     }
 
+    /// Says how old a file is, and once when it has become stale, or is no longer.
+    pub(super) fn aged(&self, file: &Followed, now: SystemTime) {
+        let (built, until) = (file.in_force.built(), file.in_force.fresh_until());
+        if let Some(labels) = self.own_labels(file) {
+            let age = now.duration_since(built).unwrap_or_default();
+            self.metrics.database_age.get_or_create(&labels).set(age.as_secs() as i64);
+            match until {
+                Some(until) => {
+                    let expires = self.metrics.database_expires.get_or_create(&labels);
+                    expires.set(seconds(until));
+                }
+                None => drop(self.metrics.database_expires.remove(&labels)),
+            }
+        }
+        let (name, problem) = (self.name(file), self.staleness(file));
+        let Some(until) = until.filter(|until| *until < now) else {
+            if self.health.resolve(&problem) {
+                tracing::info!(database = name, "the database is not stale any more");
+            }
+            return;
+        };
+        let (built, until) = (Day::of(built), Day::of(until));
+        let text = format!(
+            "built {built} and stale since {until}; put a newer file there, or change `stale_after`"
+        );
+        if self.health.report(problem, text) {
+            tracing::warn!(database = name, %built, stale_since = %until,
+                "a database is stale; put a newer file there, or change `stale_after`");
+        }
+    }
+
+    fn staleness(&self, file: &Followed) -> Problem {
+        Problem::Stale { database: self.name(file), fails: file.on_stale() == OnStale::Fail }
+    }
+
+    /// A file is followed no longer: what holds only while it is, is taken back.
+    pub(super) fn forget(&self, file: &Followed) {
+        self.health.resolve(&self.staleness(file));
+        self.health.forget(&self.about(file));
+        let Some(labels) = self.own_labels(file) else { return };
+        let Metrics { database_built, database_age, database_expires, .. } = &*self.metrics;
+        for gauge in [database_built, database_age, database_expires] {
+            gauge.remove(&labels);
+        }
+        self.metrics.database_generation.remove(&generation(labels, file.generation));
+    }
+
     /// A look at the source of a database came to its end.
     pub(super) fn fetched(&self, name: &str, outcome: &Outcome) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let labels = DatabaseLabels { database: name.to_owned() };
+        let labels = DatabaseLabels::of(name);
         self.metrics.database_looked.get_or_create(&labels).set(now.as_secs() as i64);
         let result = match outcome {
             Outcome::Put(generation) => {
@@ -78,7 +149,8 @@ impl Teller {
     pub(super) fn not_fetched(&self, name: &str, error: &FetchError) {
         tracing::warn!(database = name, %error, "nothing is fetched");
         if let FetchError::Unusable { source, .. } = error {
-            let labels = RefusalLabels { database: name.to_owned(), reason: source.reason() };
+            let DatabaseLabels { database, tenant } = DatabaseLabels::of(name);
+            let labels = RefusalLabels { database, reason: source.reason(), tenant };
             self.metrics.database_refusals.get_or_create(&labels).inc();
             self.count_fetch(name, "refused");
         } else {
@@ -94,30 +166,38 @@ impl Teller {
 
     /// What is at the path cannot be used.
     fn refused(&self, file: &Followed, error: &OpenError) {
-        let (name, reason) = (file.in_force.name().to_string(), error.reason());
-        tracing::warn!(database = name, built = %Day::of(file.in_force.built()),
+        let reason = error.reason();
+        tracing::warn!(database = self.name(file), built = %Day::of(file.in_force.built()),
             generation = file.generation.short(), reason, %error,
             "a file is not used; the generation in force stays");
-        let labels = RefusalLabels { database: name, reason };
+        let DatabaseLabels { database, tenant } = self.labels(file);
+        let labels = RefusalLabels { database, reason, tenant };
         self.metrics.database_refusals.get_or_create(&labels).inc();
         let text = format!("{} stays in force; refused: {error}", stands(file));
-        self.health.note(about(file), text);
+        self.health.note(self.about(file), text);
     }
 
     /// Shows which generation is in force.
     fn show(&self, file: &Followed) {
-        let database = file.in_force.name().to_string();
-        let seconds = file.in_force.built().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let labels = DatabaseLabels { database: database.clone() };
-        self.metrics.database_built.get_or_create(&labels).set(seconds.as_secs() as i64);
-        let labels =
-            |generation: String| GenerationLabels { database: database.clone(), generation };
-        if let Some(before) = &file.before {
-            self.metrics.database_generation.remove(&labels(before.short()));
+        self.health.note(self.about(file), stands(file));
+        let Some(labels) = self.own_labels(file) else { return };
+        let built = seconds(file.in_force.built());
+        self.metrics.database_built.get_or_create(&labels).set(built);
+        let generations = &self.metrics.database_generation;
+        if let Some(before) = file.before {
+            generations.remove(&generation(labels.clone(), before));
         }
-        self.metrics.database_generation.get_or_create(&labels(file.generation.short())).set(1);
-        self.health.note(about(file), stands(file));
+        generations.get_or_create(&generation(labels, file.generation)).set(1);
     }
+}
+
+fn seconds(time: SystemTime) -> i64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() as i64
+}
+
+fn generation(labels: DatabaseLabels, generation: Generation) -> GenerationLabels {
+    let DatabaseLabels { database, tenant } = labels;
+    GenerationLabels { database, generation: generation.short(), tenant }
 }
 
 fn stands(file: &Followed) -> String {
@@ -127,8 +207,4 @@ fn stands(file: &Followed) -> String {
 
 fn about_source(name: &str) -> String {
     format!("source of database {name}")
-}
-
-fn about(file: &Followed) -> String {
-    format!("database {}", file.in_force.name())
 }

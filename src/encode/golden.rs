@@ -410,22 +410,3 @@ fn what_is_in_use_is_not_rendered_again_when_the_memory_is_full() {
     assert_eq!(run(&mut book), run(&mut book));
     assert_eq!(book.asked, 2);
 }
-
-#[test]
-fn kept_answers_say_of_when_they_are_how_old_and_which_ought_to_be_newer() {
-    let stamp = |addresses: &str| {
-        let event = format!(r#"{{"host":{{"ip":[{addresses}]}}}}"#);
-        let written = encode(Profile::Native, Existing::Keep, &event);
-        let start = written.find(r#""sources""#).unwrap();
-        written[start..written.find(r#","addresses""#).unwrap()].to_owned()
-    };
-    assert_eq!(stamp(r#""11.0.0.1""#), r#""sources":{"ask":"2025-11-18T00:03:00Z"},"age":7020"#);
-    assert_eq!(
-        stamp(r#""12.0.0.1","192.0.2.1","11.0.0.1""#),
-        r#""sources":{"city":"2025-11-18","asn":"2025-11-18","ask":"2025-11-18T00:03:00Z"},"age":7020,"stale":["ask"]"#
-    );
-    assert_eq!(
-        stamp(r#""12.0.0.1","13.0.0.1""#),
-        r#""sources":{"ask":"2025-11-18T00:04:00Z","inquire":"2025-11-18T00:05:00Z"},"age":6960,"stale":["ask"]"#
-    );
-}

@@ -16,8 +16,10 @@
 //! there when there is one; `sources` has a member for each source that contributed, in the
 //! configured order: of a database the day on which it was built, of whoever was asked for the
 //! address the minute in which he answered (the oldest, where there are several). With such an answer
-//! there is also `age`, the seconds from that minute to this one, and `stale` with the names of the
-//! sources that ought to have been asked anew and could not be. `left_out` is the number of addresses
+//! there is also `age`, the seconds from that minute to this one. `stale` has the names of the sources
+//! whose facts ought to be newer: databases that are older than they may be, and whoever ought to have
+//! been asked anew and could not be. `attribution` has what the makers of the databases that contributed
+//! want to be said, where that is configured. `left_out` is the number of addresses
 //! beyond the limit per record, where there are any.
 //!
 //! An event that was stamped before, so that its `ipstamp` has an `outcome` and `sources`, has it
@@ -89,6 +91,8 @@ mod time;
 
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod told_of_sources;
 #[cfg(test)]
 mod round_trips;
 #[cfg(test)]

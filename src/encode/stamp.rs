@@ -18,6 +18,15 @@ impl Contributed {
         self.0[usize::from(source / 64)] |= 1 << (source % 64);
     }
 
+    fn has(self, source: usize) -> bool {
+        self.0[source / 64] >> (source % 64) & 1 == 1
+    }
+
+    /// Whether any source is in both.
+    fn meets(self, other: Self) -> bool {
+        self.0.iter().zip(other.0).any(|(one, other)| one & other != 0)
+    }
+
     fn iter(self) -> impl Iterator<Item = usize> {
         self.0.into_iter().enumerate().flat_map(|(nth, mut word)| {
             std::iter::from_fn(move || {
@@ -70,13 +79,21 @@ pub(super) struct Sources {
     names: Vec<Vec<u8>>,
     /// How many of them are databases.
     databases: usize,
+    /// Those of these that are stale.
+    stale: Contributed,
+    /// When the next one becomes so.
+    next_stale: Moment,
+    /// What is to be said of each, as it is written; nothing of most.
+    attributions: Vec<Vec<u8>>,
+    /// Of which something is.
+    attributed: Contributed,
 }
 
 impl Sources {
     /// To be called before each event: names them anew when the numbers have a new meaning.
     #[inline]
     pub(super) fn begin(&mut self, epoch: u64, facts: &dyn Facts) {
-        if self.epoch != Some(epoch) {
+        if self.epoch != Some(epoch) || facts.now() > self.next_stale {
             self.epoch = Some(epoch);
             self.rename(facts);
         }
@@ -86,6 +103,21 @@ impl Sources {
     fn rename(&mut self, facts: &dyn Facts) {
         let sources = facts.sources();
         self.databases = sources.iter().filter(|source| source.built.is_some()).count();
+        (self.stale, self.next_stale) = (Contributed::default(), Moment::LAST);
+        self.attributed = Contributed::default();
+        self.attributions.clear();
+        for (number, source) in (0..).zip(&sources) {
+            let text = source.attribution.as_deref().map(quoted);
+            if text.is_some() {
+                self.attributed.add(number);
+            }
+            self.attributions.push(text.unwrap_or_default());
+            if facts.now() > source.fresh_until {
+                self.stale.add(number);
+            } else {
+                self.next_stale = self.next_stale.min(source.fresh_until);
+            }
+        }
         let named = sources.iter().map(|source| {
             let mut name = quoted(&source.name);
             name.push(b':');
@@ -99,7 +131,7 @@ impl Sources {
 }
 
 /// Writes the stamp's beginning: `{"outcome":…,"reason":…,"sources":{…}`, of answers that were kept
-/// how old the oldest is and which are stale, and `left_out`. Names of outcomes and reasons need no
+/// how old the oldest is, which sources are stale, what makers want to be said, and `left_out`. Names of outcomes and reasons need no
 /// escapes.
 pub(super) fn begin(draft: &mut Draft, event: Event<'_>, facts: &dyn Facts, seat: Seat) {
     let (contributed, sources) = (draft.contributed, &draft.sources);
@@ -129,6 +161,12 @@ pub(super) fn begin(draft: &mut Draft, event: Event<'_>, facts: &dyn Facts, seat
         if any_kept {
             age(contributed, sources, event.answers, facts, out);
         }
+        if any_kept || contributed.meets(sources.stale) {
+            stale(contributed, sources, event.answers, facts, out);
+        }
+        if contributed.meets(sources.attributed) {
+            attribution(contributed, sources, out);
+        }
         if event.outline.left_out > 0 {
             // A Vec takes whatever is written to it.
             let _ = write!(out, ",\"left_out\":{}", event.outline.left_out);
@@ -144,8 +182,7 @@ pub(super) fn end(draft: &mut Draft, event: Event<'_>, seat: Seat) {
     }
 }
 
-/// `,"age":120,"stale":["ipinfo"]`: seconds since the oldest of the kept answers was retrieved, and
-/// which sources ought to have been asked anew.
+/// `,"age":120`: seconds since the oldest of the kept answers was retrieved.
 #[cold]
 fn age(
     contributed: Contributed,
@@ -154,25 +191,55 @@ fn age(
     facts: &dyn Facts,
     out: &mut Vec<u8>,
 ) {
-    let kept = || {
-        let kept = contributed.iter().filter(|source| *source >= sources.databases);
-        kept.map(|source| (source, retrieval(source, answers, facts)))
-    };
-    let oldest = kept().map(|(_, retrieval)| retrieval.at).min().unwrap_or_default();
+    let kept = contributed.iter().filter(|source| *source >= sources.databases);
+    let oldest = kept.map(|source| retrieval(source, answers, facts).at).min().unwrap_or_default();
     // As the times are: to the minute.
     let now = Moment(facts.now().0 / 60 * 60);
-    let age = now.since(oldest).as_secs();
-    Members::new(out).whole("age", Some(age as u32));
+    Members::new(out).whole("age", Some(now.since(oldest).as_secs() as u32));
+}
+
+/// `,"stale":["city","ipinfo"]`: whose facts ought to be newer.
+#[cold]
+fn stale(
+    contributed: Contributed,
+    sources: &Sources,
+    answers: &[Answer],
+    facts: &dyn Facts,
+    out: &mut Vec<u8>,
+) {
+    let is_stale = |source: &usize| match *source {
+        database if database < sources.databases => sources.stale.has(database),
+        kept => retrieval(kept, answers, facts).stale,
+    };
     let mut before: &[u8] = b",\"stale\":[";
-    for (source, _) in kept().filter(|(_, retrieval)| retrieval.stale) {
+    for source in contributed.iter().filter(is_stale) {
         let Some(name) = sources.names.get(source) else { continue };
         out.extend_from_slice(before);
-        out.extend_from_slice(&name[..name.len() - 1]);
+        // Behind the name there are a colon and, of a database, the day.
+        let behind = if source < sources.databases { ":\"2026-11-18\"".len() } else { 1 };
+        out.extend_from_slice(&name[..name.len() - behind]);
         before = b",";
     }
     if before == b"," {
         out.push(b']');
     }
+}
+
+/// `,"attribution":["…"]`: what the makers want to be said, each once.
+fn attribution(contributed: Contributed, sources: &Sources, out: &mut Vec<u8>) {
+    let texts = || {
+        let attributed = contributed.iter().filter(|source| sources.attributed.has(*source));
+        attributed.filter_map(|source| sources.attributions.get(source))
+    };
+    let mut before: &[u8] = b",\"attribution\":[";
+    for (at, text) in texts().enumerate() {
+        if texts().take(at).all(|said| said != text) {
+            out.extend_from_slice(before);
+            out.extend_from_slice(text);
+            before = b",";
+        }
+    }
+    out.push(b']');
 }
 
 /// Of when the facts of a source in this event are: the oldest of them, and stale if any of them is.

@@ -68,7 +68,12 @@ impl Facts for Book {
     }
 
     fn sources(&self) -> Vec<Source> {
-        let source = |name: &str, built| Source { name: name.into(), built };
+        let source = |name: &str, built| Source {
+            name: name.into(),
+            built,
+            fresh_until: Moment::LAST,
+            attribution: None,
+        };
         let databases = ["city", "asn", "anonymous"];
         let databases = databases.map(|name| source(name, Some(Moment(1_763_424_000))));
         databases.into_iter().chain(["ask", "inquire"].map(|name| source(name, None))).collect()
@@ -112,7 +117,7 @@ pub(super) fn encoder(profile: Profile, existing: Existing) -> Encoder {
 
 pub(super) fn encode_with(
     encoder: &mut Encoder,
-    book: &mut Book,
+    book: &mut impl Facts,
     profile: Profile,
     event: &str,
     outcome: Outcome,

@@ -19,7 +19,7 @@ impl Broken {
             let before = self.0.iter().find(|(known, _)| Arc::ptr_eq(known, database));
             let more = now.saturating_sub(before.map_or(0, |(_, before)| *before));
             if more > 0 {
-                let labels = DatabaseLabels { database: database.name().to_string() };
+                let labels = DatabaseLabels::of(database.name());
                 metrics.database_broken.get_or_create(&labels).inc_by(more);
             }
             (Arc::clone(database), now)
@@ -64,7 +64,7 @@ mod tests {
     fn each_broken_place_is_counted_once_also_across_a_change_of_files() {
         let metrics = Metrics::new();
         let mut broken = Broken::default();
-        let labels = DatabaseLabels { database: "city".into() };
+        let labels = DatabaseLabels::of("city");
         let mut counted = |set: &DatabaseSet| {
             broken.count(set, &metrics);
             metrics.database_broken.get(&labels).map_or(0, |counter| counter.get())

@@ -96,6 +96,10 @@ pub struct Source {
     pub name: Arc<str>,
     /// When a database was built. Who is asked address by address has no such time.
     pub built: Option<Moment>,
+    /// Until when a database is not stale; of all else, and of one that never is, the last moment.
+    pub fresh_until: Moment,
+    /// What is to be said wherever its facts are shown.
+    pub attribution: Option<Arc<str>>,
 }
 
 /// When facts were retrieved from a source that is asked address by address.

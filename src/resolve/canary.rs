@@ -10,7 +10,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::database::{Database, DatabaseError};
+use super::database::Database;
+use super::database_error::DatabaseError;
 use super::fields::known_of;
 use super::wants::field_by_name;
 

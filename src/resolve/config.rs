@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bytesize::ByteSize;
 use schemars::JsonSchema;
@@ -91,6 +92,25 @@ pub struct DatabaseConfig {
     /// used.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub canaries: BTreeMap<IpAddr, BTreeMap<String, Expected>>,
+    /// For a file whose layout ipstamp does not know: where its records have what, as paths in a
+    /// record with fields by the names that `want` may use: `{place.cc: geo.country_iso_code}`. In a
+    /// list a number counts from 0, or from the end with -1. `geo.location` is a text
+    /// `latitude,longitude`, or two members: `geo.location.lat` and `geo.location.lon`. It alone
+    /// decides how the file is read.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mapping: BTreeMap<String, String>,
+    /// How old it may be before it is stale, counted from when it was built. Default: by how often
+    /// its maker builds it, 60 days where that is not known.
+    #[serde(default, with = "humantime_serde", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub stale_after: Option<Duration>,
+    /// What it means that it is stale. Events that it answers say so, whichever it is.
+    #[serde(default)]
+    pub stale: OnStale,
+    /// Writes into the stamp of events that it answers what its maker wants to be said: with `true`
+    /// what is known by its type, or this text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attribution: Option<Attribution>,
 }
 
 impl DatabaseConfig {
@@ -116,6 +136,10 @@ impl DatabaseConfig {
             on_miss: None,
             non_global: false,
             canaries: BTreeMap::new(),
+            mapping: BTreeMap::new(),
+            stale_after: None,
+            stale: OnStale::default(),
+            attribution: None,
         }
     }
 
@@ -169,6 +193,27 @@ pub enum OnMiss {
     Close,
     /// The next source is asked. The default for everything else.
     Next,
+}
+
+/// What it means for the process that a database is stale.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnStale {
+    /// It is shown, and the process is ready.
+    #[default]
+    Warn,
+    /// The process is not ready.
+    Fail,
+}
+
+/// What is said in events that a database answers.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Attribution {
+    /// What is known by its type, or nothing.
+    Known(bool),
+    /// This.
+    Text(String),
 }
 
 #[cfg(test)]

@@ -10,11 +10,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use maxminddb::{MaxMindDbError, Reader, WithinOptions};
 
 use super::OnMiss;
-use super::decode;
-use super::fetched::Share;
+use super::database_error::DatabaseError;
+use super::decode::{self, Extent};
 use super::fields::groups_of;
 use super::index::V4Index;
-use super::layout::Reading;
+use super::layout::{Mapping, Reading};
+use super::members::Members;
 use super::tree::Tree;
 use super::value::Value;
 use crate::record::{Day, Enrichment, FactGroup, GroupSet};
@@ -40,7 +41,21 @@ pub struct Database {
     reading: Reading,
     closes: GroupSet,
     non_global: bool,
+    asked_first: bool,
+    stale_after: Option<Duration>,
+    attribution: Option<Arc<str>>,
     broken: AtomicU64,
+}
+
+/// Stands before the metadata, which are the last 128 KiB of a file at most.
+pub(super) const METADATA_MARK: &[u8] = b"\xab\xcd\xefMaxMind.com";
+const METADATA_BYTES: usize = 128 << 10;
+
+/// Whether these are the bytes of an MMDB file, or of what is left of one: no text has a zero in it.
+pub(super) fn is_mmdb(bytes: &[u8]) -> bool {
+    let end = &bytes[bytes.len().saturating_sub(METADATA_BYTES)..];
+    let beginning = &bytes[..bytes.len().min(METADATA_BYTES)];
+    memchr::memmem::rfind(end, METADATA_MARK).is_some() || memchr::memchr(0, beginning).is_some()
 }
 
 /// A whole file, for all that read in it.
@@ -74,6 +89,15 @@ impl Database {
     /// Takes the whole content of a file and checks it: metadata, the way to a sample of its
     /// records, and that something in it can be read as a fact.
     pub fn new(name: &str, bytes: Vec<u8>) -> Result<Self, DatabaseError> {
+        Self::mapped(name, bytes, None)
+    }
+
+    /// The same; with a mapping, it alone says what the records mean.
+    pub fn mapped(
+        name: &str,
+        bytes: Vec<u8>,
+        mapping: Option<Mapping>,
+    ) -> Result<Self, DatabaseError> {
         let name: Arc<str> = name.into();
         // An offset is kept in 32 bits. The format itself cannot point further.
         if u32::try_from(bytes.len()).is_err() {
@@ -84,9 +108,13 @@ impl Database {
             Ok(reader) => reader,
             Err(source) => return Err(DatabaseError::NotAnMmdb { name, source: source.into() }),
         };
-        let Some(reading) = check(&reader, bytes.as_ref(), &name)? else {
-            let database_type = reader.metadata().database_type.clone();
-            return Err(DatabaseError::NoFacts { name, database_type });
+        let mapping = mapping.map(Reading::mapped);
+        let reading = match check(&reader, bytes.as_ref(), &name, mapping)? {
+            Ok(reading) => reading,
+            Err(members) => {
+                let database_type = reader.metadata().database_type.clone();
+                return Err(DatabaseError::NoFacts { name, database_type, members });
+            }
         };
         let metadata = reader.metadata();
         let (nodes, record_bits) = (metadata.node_count, metadata.record_size);
@@ -101,6 +129,9 @@ impl Database {
             reader,
             reading,
             non_global: false,
+            asked_first: false,
+            stale_after: None,
+            attribution: None,
             broken: AtomicU64::new(0),
         })
     }
@@ -129,6 +160,42 @@ impl Database {
     pub fn non_global(mut self, non_global: bool) -> Self {
         self.non_global = non_global;
         self
+    }
+
+    /// Says how old it may be; without a limit it is never stale.
+    #[must_use]
+    pub fn stale_after(mut self, limit: Option<Duration>) -> Self {
+        self.stale_after = limit;
+        self
+    }
+
+    /// Says what is to be said in events that it answers.
+    #[must_use]
+    pub fn attributed(mut self, text: Option<Arc<str>>) -> Self {
+        self.attribution = text;
+        self
+    }
+
+    /// What is said in events that it answers.
+    pub fn attribution(&self) -> Option<&Arc<str>> {
+        self.attribution.as_ref()
+    }
+
+    /// Until when it is not stale; None where it never is.
+    pub fn fresh_until(&self) -> Option<SystemTime> {
+        self.built().checked_add(self.stale_after?)
+    }
+
+    /// Says that it is the operator's own networks, which are asked before all others.
+    #[must_use]
+    pub(super) fn asked_first(mut self) -> Self {
+        self.asked_first = true;
+        self
+    }
+
+    /// Whether it is asked before all others.
+    pub(super) fn is_asked_first(&self) -> bool {
+        self.asked_first
     }
 
     /// What it is called in metrics and in the event.
@@ -257,14 +324,23 @@ impl Database {
     }
 
     /// How its records are read.
-    pub(super) fn reading(&self) -> Reading {
-        self.reading
+    pub(super) fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    /// Some of the members that its records have.
+    pub(super) fn some_members(&self) -> Members {
+        let mut members = Members::default();
+        // What cannot be read is told of elsewhere.
+        let all = |record: &Value<'_>| members.add(record);
+        let _ = sample(&self.reader, self.bytes.as_ref(), Extent::Whole, all);
+        members
     }
 
     /// The facts of the record at the offset that [`Database::find`] gave; none when it is broken,
     /// which is counted.
     pub(super) fn enrichment(&self, offset: u32) -> Option<Enrichment> {
-        let record = decode::record(self.records(), offset);
+        let record = decode::record(self.records(), offset, self.reading.extent());
         if record.is_err() {
             self.broken.fetch_add(1, Ordering::Relaxed);
         }
@@ -284,30 +360,43 @@ impl fmt::Debug for Database {
     }
 }
 
-/// Reads a sample of the file and says how it is to be read; none when nothing in it is a fact.
+/// Reads a sample of the file and says how it is to be read, unless that is said; when nothing in
+/// it is a fact, what is in it instead.
 fn check(
     reader: &Reader<FileBytes>,
     bytes: &[u8],
     name: &Arc<str>,
-) -> Result<Option<Reading>, DatabaseError> {
+    said: Option<Reading>,
+) -> Result<Result<Reading, Members>, DatabaseError> {
     let broken = |source: MaxMindDbError| DatabaseError::Broken {
         name: Arc::clone(name),
         source: source.into(),
     };
-    let mut keys = HashSet::new();
-    let records = sample(reader, bytes, |record| keys.extend(record.keys().map(str::to_owned)));
+    let database_type = &reader.metadata().database_type;
+    let known = said.or_else(|| Reading::by_type(database_type));
+    let mut members = Members::default();
+    let extent = known.as_ref().map_or(Extent::Whole, Reading::extent);
+    let records = sample(reader, bytes, extent, |record| {
+        if known.is_none() {
+            members.add(record);
+        }
+    });
     if records.map_err(broken)? == 0 {
         return Err(DatabaseError::Empty { name: Arc::clone(name) });
     }
-    let by_type = Reading::by_type(&reader.metadata().database_type);
-    if by_type.is_some() {
-        return Ok(by_type);
+    if let Some(reading) = known {
+        return Ok(Ok(reading));
     }
-    let Some(by_keys) = Reading::by_keys(&keys) else { return Ok(None) };
+    let Some(by_keys) = Reading::by_keys(&members.keys(), database_type) else {
+        return Ok(Err(members));
+    };
     let mut covers = GroupSet::EMPTY;
-    sample(reader, bytes, |record| covers = covers.or(groups_of(&by_keys.enrichment(record))))
-        .map_err(broken)?;
-    Ok((!covers.is_empty()).then_some(Reading { covers, ..by_keys }))
+    sample(reader, bytes, by_keys.extent(), |record| {
+        covers = covers.or(groups_of(&by_keys.enrichment(record)));
+    })
+    .map_err(broken)?;
+    let reading = Reading { covers, ..by_keys };
+    Ok(if covers.is_empty() { Err(members) } else { Ok(reading) })
 }
 
 /// Visits distinct records, one by one, and says how many: those of the file's first networks, then
@@ -316,6 +405,7 @@ fn check(
 fn sample(
     reader: &Reader<FileBytes>,
     bytes: &[u8],
+    extent: Extent,
     mut visit: impl FnMut(&Value<'_>),
 ) -> Result<usize, MaxMindDbError> {
     let metadata = reader.metadata();
@@ -328,7 +418,7 @@ fn sample(
     for place in networks.chain(addresses) {
         let place = place?;
         let Some(offset) = place.offset().filter(|offset| seen.insert(*offset)) else { continue };
-        match decode::record(section, offset as u32) {
+        match decode::record(section, offset as u32, extent) {
             Ok(record) => visit(&record),
             Err(_) => {
                 return Err(MaxMindDbError::invalid_database_at("a record is broken", offset));
@@ -347,144 +437,6 @@ pub(super) fn spread() -> impl Iterator<Item = IpAddr> {
         IpAddr::from(Ipv6Addr::from((1u128 << 125) + part * u128::from(step)))
     };
     (0..SAMPLED_ADDRESSES).map(v4).chain((0..SAMPLED_ADDRESSES).map(v6))
-}
-
-/// Why a file cannot be used. A file that is in use stays in use when its successor is refused.
-#[derive(Debug, thiserror::Error)]
-pub enum DatabaseError {
-    /// The bytes are no MMDB file, or only a part of one.
-    #[error(
-        "database {name}: not a whole MMDB file ({source}); fetch it again, and unpack it if it \
-         came as .gz, .zip or .tar.gz"
-    )]
-    NotAnMmdb {
-        /// The database.
-        name: Arc<str>,
-        /// What the reader met.
-        source: Box<MaxMindDbError>,
-    },
-    /// The metadata is sound, the tree or the records are not.
-    #[error("database {name}: damaged ({source}); fetch it again")]
-    Broken {
-        /// The database.
-        name: Arc<str>,
-        /// What the reader met.
-        source: Box<MaxMindDbError>,
-    },
-    /// There is no record in it.
-    #[error("database {name}: no address in it has a record; fetch it again")]
-    Empty {
-        /// The database.
-        name: Arc<str>,
-    },
-    /// The type is unknown and no record has a known key.
-    #[error(
-        "database {name}: type {database_type:?} has nothing that ipstamp reads; remove it from \
-         `databases`"
-    )]
-    NoFacts {
-        /// The database.
-        name: Arc<str>,
-        /// The type that it gives itself.
-        database_type: String,
-    },
-    /// An address of which something is known for certain has another fact in it.
-    #[error(
-        "database {name}: the canary {address} says otherwise: {field} is {found}, expected {expected}; fetch \
-         the file again, or change `canaries` if the world has changed"
-    )]
-    Canary {
-        /// The database.
-        name: Arc<str>,
-        /// Of which address. It is in the text: it is of the configuration, and of no record.
-        address: IpAddr,
-        /// The field, as `want` names it.
-        field: String,
-        /// What it should be.
-        expected: String,
-        /// What it is.
-        found: String,
-    },
-    /// It was built before the one that it would replace.
-    #[error(
-        "database {name}: built {built}, before the one in force ({in_force}); put a newer one there"
-    )]
-    Older {
-        /// The database.
-        name: Arc<str>,
-        /// When it was built.
-        built: Day,
-        /// When the other one was built.
-        in_force: Day,
-    },
-    /// It cannot answer what the one that it would replace does.
-    #[error(
-        "database {name}: type {database_type:?} has no {lost}, which the one in force answers; put a \
-         file of the same kind there, or restart to change the kind"
-    )]
-    OtherKind {
-        /// The database.
-        name: Arc<str>,
-        /// The type that it gives itself.
-        database_type: String,
-        /// The first fact group that would be lost.
-        lost: FactGroup,
-    },
-    /// It puts too many addresses somewhere else than the one that it would replace.
-    #[error(
-        "database {name}: {share} of {known} addresses {which} change {field}, limit {limit}; if that \
-         is right, raise `max_change`, or `ipstamp db fetch --force` what is fetched"
-    )]
-    Changed {
-        /// The database.
-        name: Arc<str>,
-        /// What would change.
-        field: &'static str,
-        /// Of how many of them.
-        share: Share,
-        /// How many may.
-        limit: Share,
-        /// Addresses that were compared.
-        known: usize,
-        /// Which addresses these are.
-        which: &'static str,
-    },
-    /// Four GiB or more.
-    #[error("database {name}: 4 GiB or more, which the MMDB format cannot address")]
-    TooLarge {
-        /// The database.
-        name: Arc<str>,
-    },
-    /// Two databases have one name.
-    #[error("two databases are named {name}; give one of them another `name`")]
-    SameName {
-        /// The name.
-        name: Arc<str>,
-    },
-    /// More than [`super::DatabaseSet::MOST`].
-    #[error("{count} databases are configured, at most {most} can be used", most = super::DatabaseSet::MOST)]
-    TooMany {
-        /// So many.
-        count: usize,
-    },
-}
-
-impl DatabaseError {
-    /// Why in one word, of a closed set, for metrics.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::NotAnMmdb { .. } => "not_mmdb",
-            Self::Broken { .. } => "damaged",
-            Self::Empty { .. } => "empty",
-            Self::NoFacts { .. } => "no_facts",
-            Self::Canary { .. } => "canary",
-            Self::Older { .. } => "older",
-            Self::OtherKind { .. } => "other_kind",
-            Self::Changed { .. } => "changed",
-            Self::TooLarge { .. } => "too_large",
-            Self::SameName { .. } | Self::TooMany { .. } => "set",
-        }
-    }
 }
 
 #[cfg(test)]

@@ -24,9 +24,23 @@ pub(super) fn data_start(node_count: u32, record_bits: u16) -> usize {
     node_count as usize * usize::from(record_bits) / 4 + SEPARATOR_BYTES
 }
 
+/// How much of a record is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// What known layouts need: of names in many languages the best one, and no place but that of
+    /// the address.
+    Needed,
+    /// All of it.
+    Whole,
+}
+
 /// The record at `offset` of the data section.
-pub(super) fn record(section: &[u8], offset: u32) -> Result<Value<'_>, BrokenRecord> {
-    Cursor::new(section, offset).value(MOST_LEVELS)
+pub(super) fn record(
+    section: &[u8],
+    offset: u32,
+    extent: Extent,
+) -> Result<Value<'_>, BrokenRecord> {
+    Cursor { extent, ..Cursor::new(section, offset) }.value(MOST_LEVELS)
 }
 
 /// What stands before each value: its type and its size.
@@ -58,12 +72,13 @@ pub(super) struct Cursor<'a> {
     at: usize,
     /// Read so far.
     values: u32,
+    extent: Extent,
 }
 
 impl<'a> Cursor<'a> {
     /// At the beginning of a record.
     pub(super) fn new(section: &'a [u8], offset: u32) -> Self {
-        Self { section, at: offset as usize, values: 0 }
+        Self { section, at: offset as usize, values: 0, extent: Extent::Needed }
     }
 
     /// Goes on at another place; returns where it was.
@@ -207,6 +222,7 @@ impl<'a> Cursor<'a> {
         for _ in 0..size {
             let key = self.key()?;
             let value = match key {
+                _ if self.extent == Extent::Whole => self.value(levels)?,
                 "names" => self.names()?,
                 // Whole places, with their names, which are not where the address is.
                 "registered_country" | "represented_country" => {
@@ -345,7 +361,7 @@ mod tests {
         let mut records = 0;
         for place in networks.filter_map(Result::ok) {
             let Some(offset) = place.offset() else { continue };
-            let ours = record(section, offset as u32);
+            let ours = record(section, offset as u32, Extent::Needed);
             match place.decode::<Json>() {
                 Ok(Some(theirs)) => {
                     assert!(
@@ -397,15 +413,20 @@ mod tests {
     fn a_file_whose_pointers_lead_in_circles_comes_to_an_end() {
         // A map of two members that are both the map itself.
         let circle = [0xe2, 0x41, b'a', 0x20, 0x00, 0x41, b'b', 0x20, 0x00];
-        assert_eq!(record(&circle, 0), Err(BrokenRecord));
-        assert_eq!(record(&[0x20, 0x00], 0), Err(BrokenRecord), "a pointer to itself");
-        assert_eq!(record(&[], 7), Err(BrokenRecord));
+        assert_eq!(record(&circle, 0, Extent::Needed), Err(BrokenRecord));
+        assert_eq!(
+            record(&[0x20, 0x00], 0, Extent::Needed),
+            Err(BrokenRecord),
+            "a pointer to itself"
+        );
+        assert_eq!(record(&[], 7, Extent::Needed), Err(BrokenRecord));
     }
 
     proptest! {
         #[test]
         fn no_bytes_make_a_reading_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), at in 0u32..310) {
-            let _ = record(&bytes, at);
+            let _ = record(&bytes, at, Extent::Needed);
+            let _ = record(&bytes, at, Extent::Whole);
         }
     }
 }

@@ -10,20 +10,24 @@ mod cache;
 mod canary;
 mod config;
 mod database;
+mod database_error;
 mod decode;
 pub mod desk;
 mod fetched;
 mod fields;
+mod filled;
 #[cfg(test)]
 mod fixtures;
 mod index;
 mod known;
 mod layout;
 mod lenient;
+mod members;
 mod memo;
 mod networks;
 mod paired;
 pub mod provider;
+mod range;
 mod recent;
 mod resolver;
 mod set;
@@ -41,11 +45,14 @@ pub use cache::{
     SourceId, Told as SourceTold, Ttl,
 };
 pub use canary::{Expected, is_field};
-pub use config::{DatabaseConfig, OnMiss, Want};
-pub use database::{Database, DatabaseError};
+pub use config::{Attribution, DatabaseConfig, OnMiss, OnStale, Want};
+pub use database::Database;
+pub use database_error::DatabaseError;
 pub use fetched::{Every, FetchSource, OnMissing, Share};
 pub use fields::spelled;
-pub use networks::{NETWORKS, NetworksError, networks};
+pub use layout::{Mapped, Mapping, MappingError};
+pub use members::Members;
+pub use networks::{NETWORKS, Networks, NetworksError, Overlap, networks};
 pub use paired::{Pair, differences};
 pub use provider::{
     Answered, Api, Call, ItemError, Modules, Quota, Reply, Status, TokenPlace, Verdict,

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use maxminddb::MaxMindDbError;
 
-use super::database::{Database, DatabaseError};
+use super::database::Database;
+use super::database_error::DatabaseError;
 use super::fields::groups_of;
 use super::tree::{Place, Tree};
 use crate::record::{Enrichment, FactGroup, GroupSet};

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::database::{Database, DatabaseError, spread};
+use super::database::{Database, spread};
+use super::database_error::DatabaseError;
 use super::fetched::Share;
 use crate::record::Enrichment;
 

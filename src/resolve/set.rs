@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::database::{Database, DatabaseError};
-use super::networks::is_table;
+use super::database::Database;
+use super::database_error::DatabaseError;
 use super::recent::Recent;
 use super::turns::{Order, Turn, turns};
 
@@ -61,7 +61,7 @@ impl DatabaseSet {
     /// In which order these are asked.
     pub(super) fn turns(&self, databases: &[Arc<Database>]) -> Vec<Turn> {
         // One's own networks come before all others.
-        let name = |of: &Arc<Database>| (!is_table(of)).then(|| Arc::clone(of.name()));
+        let name = |of: &Arc<Database>| (!of.is_asked_first()).then(|| Arc::clone(of.name()));
         let names: Vec<Option<Arc<str>>> = databases.iter().map(name).collect();
         let names: Vec<Option<&str>> = names.iter().map(Option::as_deref).collect();
         turns(&names, &self.order)

@@ -174,7 +174,7 @@ mod tests {
             let mut inspector = Inspector::new(&bytes);
             for offset in offsets {
                 if inspector.is_sound(offset) {
-                    prop_assert!(decode::record(&bytes, offset).is_ok());
+                    prop_assert!(decode::record(&bytes, offset, decode::Extent::Needed).is_ok());
                 }
             }
         }

@@ -7,16 +7,15 @@ use std::sync::Arc;
 use maxminddb::MaxMindDbError;
 use serde_json::Value as Json;
 
-use super::database::{Database, DatabaseError};
+use super::database::{Database, METADATA_MARK};
+use super::database_error::DatabaseError;
 use super::decode;
 use super::fields::{groups_of, known_of};
+use super::layout::Mapped;
 use super::sound::{Inspector, Places};
 use super::tree::{Place, Tree};
 use super::value::Value;
 use crate::record::FactGroup;
-
-/// Stands before the metadata, which is the end of the records.
-const METADATA_MARK: &[u8] = b"\xab\xcd\xefMaxMind.com";
 
 /// What a file has in it.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +30,8 @@ pub struct Survey {
     pub groups: BTreeMap<FactGroup, u64>,
     /// Each field of which a record says something.
     pub fields: BTreeMap<(FactGroup, String), Seen>,
+    /// How each line of the file's `mapping` was met, where it has one.
+    pub mapped: Vec<Mapped>,
 }
 
 /// How often a field was seen.
@@ -60,11 +61,13 @@ impl Database {
 
     /// The same, with what was seen. It takes several times as long.
     pub fn survey(&self) -> Result<Survey, DatabaseError> {
-        let mut survey = Survey::default();
+        let mut survey = Survey { mapped: self.reading().uncounted(), ..Survey::default() };
         let (leaves, records) = self.leaves()?;
         survey.networks = leaves.networks;
         for offset in leaves.begins.iter() {
-            let facts = self.reading().enrichment(&self.read(records, offset as u32)?);
+            let record = self.read(records, offset as u32)?;
+            survey.mapped.iter_mut().for_each(|line| line.count(&record));
+            let facts = self.reading().enrichment(&record);
             let groups = groups_of(&facts);
             survey.records += 1;
             survey.factless += u64::from(groups.is_empty());
@@ -91,7 +94,7 @@ impl Database {
     }
 
     fn read<'a>(&self, records: &'a [u8], offset: u32) -> Result<Value<'a>, DatabaseError> {
-        let record = decode::record(records, offset);
+        let record = decode::record(records, offset, self.reading().extent());
         record.map_err(|_| self.broken_at("a record is broken", offset as usize))
     }
 
@@ -104,7 +107,8 @@ impl Database {
 
     fn has_no_facts(&self) -> DatabaseError {
         let database_type = self.database_type().to_owned();
-        DatabaseError::NoFacts { name: Arc::clone(self.name()), database_type }
+        let members = self.some_members();
+        DatabaseError::NoFacts { name: Arc::clone(self.name()), database_type, members }
     }
 }
 

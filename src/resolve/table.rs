@@ -16,10 +16,10 @@ use super::wants::{field_by_name, nearest_of};
 use crate::record::{Enrichment, FactGroup, GroupSet};
 
 /// The column with networks in CIDR notation, or single addresses.
-const NETWORK: &str = "network";
+pub(super) const NETWORK: &str = "network";
 /// Columns with the first and the last address of a range, as vendors call them.
-const FIRST: [&str; 3] = ["start_ip", "ip_from", "range_start"];
-const LAST: [&str; 3] = ["end_ip", "ip_to", "range_end"];
+pub(super) const FIRST: [&str; 3] = ["start_ip", "ip_from", "range_start"];
+pub(super) const LAST: [&str; 3] = ["end_ip", "ip_to", "range_end"];
 
 /// How the rows of a table are read.
 pub struct Table(Vec<Column>);
@@ -53,10 +53,9 @@ impl Table {
         }
         Self::of(head, |name| {
             let field = field_by_name(name).map(|(group, field)| Column::Field(group, field));
-            field.ok_or_else(|| {
-                let known = wants::all_names().into_iter().filter(|known| known.contains('.'));
-                let known = [NETWORK.to_owned()].into_iter().chain(known);
-                NetworksError::Column { name: name.to_owned(), nearest: nearest_of(name, known) }
+            field.ok_or_else(|| NetworksError::Column {
+                name: name.to_owned(),
+                nearest: nearest_column(name),
             })
         })
     }
@@ -105,13 +104,13 @@ impl Table {
     /// nothing.
     pub fn row(&self, cells: &StringRecord, line: u64) -> Result<Row, NetworksError> {
         let refused = |what: String| NetworksError::Row { line, what };
-        let (mut networks, mut first, mut last) = (Vec::new(), None, None);
+        let (mut network, mut first, mut last) = (None, None, None);
         let mut record = Map::new();
         for (column, text) in self.0.iter().zip(cells) {
             match column {
-                Column::Network => networks.push(network_of(text).map_err(refused)?),
-                Column::First => first = Some(address_of(text).map_err(refused)?),
-                Column::Last => last = Some(address_of(text).map_err(refused)?),
+                Column::Network => network = Some(text),
+                Column::First => first = Some(text),
+                Column::Last => last = Some(text),
                 _ if text.is_empty() => {}
                 Column::Field(group, field) => {
                     let value = cell(*group, field, text).ok_or_else(|| {
@@ -125,15 +124,33 @@ impl Table {
                 Column::Text(path) => put(&mut record, path, text),
             }
         }
-        if let (Some(first), Some(last)) = (first, last) {
-            networks = range(first, last).map_err(refused)?;
-        }
-        if networks.is_empty() {
-            Err(NetworksError::Head)
-        } else {
-            Ok(Row { networks, record: Json::Object(record) })
-        }
+        let networks = networks_of(network, first, last).map_err(refused)?;
+        Ok(Row { networks, record: Json::Object(record) })
     }
+}
+
+/// The networks that a row is about: one, or those that a range is made of.
+pub(super) fn networks_of(
+    network: Option<&str>,
+    first: Option<&str>,
+    last: Option<&str>,
+) -> Result<Vec<IpNet>, String> {
+    match (network, first, last) {
+        (Some(network), None, None) => Ok(vec![network_of(network)?]),
+        (None, Some(first), Some(last)) => range(address_of(first)?, address_of(last)?),
+        _ => Err(format!("expected {NETWORK:?}, or {:?} and {:?}", FIRST[0], LAST[0])),
+    }
+}
+
+fn nearest_column(name: &str) -> Option<String> {
+    let known = wants::all_names().into_iter().filter(|known| known.contains('.'));
+    nearest_of(name, [NETWORK.to_owned()].into_iter().chain(known))
+}
+
+/// That a member is no field.
+pub(super) fn column_error(name: &str) -> String {
+    let near = nearest_column(name).map(|near| format!("; did you mean {near:?}?"));
+    format!("{name:?} is no field{}", near.unwrap_or_default())
 }
 
 /// Puts text at a path. A path that leads through another column's text is left out.
@@ -185,7 +202,7 @@ fn network_of(text: &str) -> Result<IpNet, String> {
 
 /// A cell as the field's kind wants it: text, `true`, a number, `latitude;longitude`, or a list
 /// with `;` between its elements. The kinds are asked of the field itself.
-fn cell(group: FactGroup, field: &str, text: &str) -> Option<Json> {
+pub(super) fn cell(group: FactGroup, field: &str, text: &str) -> Option<Json> {
     let flag = text.to_ascii_lowercase().parse::<bool>().ok().map(Json::Bool);
     let number = |text: &str| match text.parse::<i64>() {
         Ok(number) => Some(json!(number)),
@@ -195,11 +212,14 @@ fn cell(group: FactGroup, field: &str, text: &str) -> Option<Json> {
     let numbers = parts().map(number).collect::<Option<Vec<Json>>>().map(Json::Array);
     let list = Json::Array(parts().map(|part| json!(part)).collect());
     let kinds = [Some(json!(text)), flag, number(text), numbers, Some(list)];
-    kinds.into_iter().flatten().find(|value| {
-        let mut facts = Enrichment::default();
-        own::put(&mut facts, group, json!({ field: value }));
-        fields(group, &facts).contains(&(static_name(group, field), true))
-    })
+    kinds.into_iter().flatten().find(|value| is_of_kind(group, field, value))
+}
+
+/// Whether the field can have this value.
+pub(super) fn is_of_kind(group: FactGroup, field: &str, value: &Json) -> bool {
+    let mut facts = Enrichment::default();
+    own::put(&mut facts, group, json!({ field: value }));
+    fields(group, &facts).contains(&(static_name(group, field), true))
 }
 
 fn static_name(group: FactGroup, field: &str) -> &'static str {

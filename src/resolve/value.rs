@@ -58,15 +58,6 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The keys, when this is a map.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &'a str> {
-        let members: &[(&'a str, Value<'a>)] = match self {
-            Self::Map(members) => members,
-            _ => &[],
-        };
-        members.iter().map(|(name, _)| *name)
-    }
-
     /// The elements, when this is a list.
     pub(crate) fn elements(&self) -> &[Value<'a>] {
         match self {
@@ -95,7 +86,7 @@ impl<'a> Value<'a> {
     pub(crate) fn name(&self) -> Option<&'a str> {
         match self {
             Self::Map(members) => match self.get("names") {
-                Some(names) => names.text(),
+                Some(names) => names.name(),
                 None => best_name(members.iter().map(|(language, name)| (*language, name.text()))),
             },
             _ => self.text(),

@@ -46,6 +46,13 @@ pub enum Problem {
     Tenant(String),
     /// The folder of the tenants' files cannot be read.
     TenantFolder,
+    /// A database is older than it may be.
+    Stale {
+        /// Its name.
+        database: String,
+        /// Whether the process is not to be ready then.
+        fails: bool,
+    },
 }
 
 impl Problem {
@@ -62,12 +69,14 @@ impl Problem {
             Self::Database(name) => format!("database {name}"),
             Self::Tenant(name) => format!("tenant {name}"),
             Self::TenantFolder => "tenants".into(),
+            Self::Stale { database, .. } => format!("database {database}"),
         }
     }
 
-    /// Whether the process is ready all the same: what goes wrong for one is not to stop all.
+    /// Whether the process is ready all the same: what goes wrong for one is not to stop all, and
+    /// old facts are better than none where nobody says otherwise.
     fn passes(&self) -> bool {
-        matches!(self, Self::Tenant(_) | Self::TenantFolder)
+        matches!(self, Self::Tenant(_) | Self::TenantFolder | Self::Stale { fails: false, .. })
     }
 }
 
@@ -220,6 +229,11 @@ impl Health {
     /// nothing ready or not.
     pub fn note(&self, about: String, text: String) {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).insert(about, text);
+    }
+
+    /// Takes back what is noted of something that is no more.
+    pub fn forget(&self, about: &str) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).remove(about);
     }
 
     /// What is noted, by what it is about.

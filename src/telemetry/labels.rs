@@ -78,10 +78,20 @@ pub struct CodeLabels {
 }
 
 /// A database.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+#[derive(Clone, Debug, Default, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct DatabaseLabels {
     /// Its configured name.
     pub database: String,
+    /// Whose it is.
+    #[prometheus(flatten)]
+    pub tenant: TenantLabel,
+}
+
+impl DatabaseLabels {
+    /// Of one of the main configuration.
+    pub fn of(database: &str) -> Self {
+        Self { database: database.to_owned(), ..Self::default() }
+    }
 }
 
 /// A generation of a database.
@@ -91,6 +101,9 @@ pub struct GenerationLabels {
     pub database: String,
     /// The beginning of its hash. The series of one that is no longer in force is taken away.
     pub generation: String,
+    /// Whose it is.
+    #[prometheus(flatten)]
+    pub tenant: TenantLabel,
 }
 
 /// A file that was refused.
@@ -100,6 +113,9 @@ pub struct RefusalLabels {
     pub database: String,
     /// Why, in one word.
     pub reason: &'static str,
+    /// Whose it is.
+    #[prometheus(flatten)]
+    pub tenant: TenantLabel,
 }
 
 /// A look at the source of a database.

@@ -59,6 +59,8 @@ pub const METRICS: &[Described] = &[
     ("ipstamp_producers_replaced_total", "Producers that had to be made anew."),
     ("ipstamp_kafka_errors_total", "Errors reported by the Kafka clients, by code."),
     ("ipstamp_database_build_timestamp_seconds", "When each database was built."),
+    ("ipstamp_database_age_seconds", "How long ago each database was built."),
+    ("ipstamp_database_expires_timestamp_seconds", "When each database becomes stale."),
     (
         "ipstamp_database_generation",
         "1 for the generation of each database that is in force, by the beginning of its SHA-256.",
@@ -192,6 +194,10 @@ pub struct Metrics {
     /// See [`METRICS`].
     pub database_built: Family<DatabaseLabels, Gauge>,
     /// See [`METRICS`].
+    pub database_age: Family<DatabaseLabels, Gauge>,
+    /// See [`METRICS`].
+    pub database_expires: Family<DatabaseLabels, Gauge>,
+    /// See [`METRICS`].
     pub database_generation: Family<GenerationLabels, Gauge>,
     /// See [`METRICS`].
     pub database_swaps: Family<DatabaseLabels, Counter>,
@@ -293,6 +299,8 @@ impl Metrics {
             producers_replaced: Counter::default(),
             kafka_errors: Family::default(),
             database_built: Family::default(),
+            database_age: Family::default(),
+            database_expires: Family::default(),
             database_generation: Family::default(),
             database_swaps: Family::default(),
             database_refusals: Family::default(),
@@ -364,36 +372,15 @@ impl Metrics {
         let total = |name: &str| help(&format!("{name}_total"));
         registry.register("ipstamp_records", total("ipstamp_records"), self.records.clone());
         registry.register("ipstamp_sightings", total("ipstamp_sightings"), self.sightings.clone());
-        registry.register(
-            "ipstamp_rebalances",
-            total("ipstamp_rebalances"),
-            self.rebalances.clone(),
-        );
+        let name = "ipstamp_rebalances";
+        registry.register(name, total(name), self.rebalances.clone());
         registry.register(
             "ipstamp_database_fetches",
             total("ipstamp_database_fetches"),
             self.database_fetches.clone(),
         );
-        registry.register(
-            "ipstamp_database_looked_timestamp_seconds",
-            help("ipstamp_database_looked_timestamp_seconds"),
-            self.database_looked.clone(),
-        );
-        registry.register(
-            "ipstamp_database_broken",
-            total("ipstamp_database_broken"),
-            self.database_broken.clone(),
-        );
-        registry.register(
-            "ipstamp_database_generation",
-            help("ipstamp_database_generation"),
-            self.database_generation.clone(),
-        );
-        registry.register(
-            "ipstamp_database_swaps",
-            total("ipstamp_database_swaps"),
-            self.database_swaps.clone(),
-        );
+        let name = "ipstamp_database_generation";
+        registry.register(name, help(name), self.database_generation.clone());
         registry.register(
             "ipstamp_database_refusals",
             total("ipstamp_database_refusals"),
@@ -417,11 +404,22 @@ impl Metrics {
             help("ipstamp_consumer_lag_records"),
             self.consumer_lag.clone(),
         );
-        registry.register(
-            "ipstamp_database_build_timestamp_seconds",
-            help("ipstamp_database_build_timestamp_seconds"),
-            self.database_built.clone(),
-        );
+        let counted = [
+            ("ipstamp_database_broken", &self.database_broken),
+            ("ipstamp_database_swaps", &self.database_swaps),
+        ];
+        for (name, family) in counted {
+            registry.register(name, total(name), family.clone());
+        }
+        let databases = [
+            ("ipstamp_database_build_timestamp_seconds", &self.database_built),
+            ("ipstamp_database_age_seconds", &self.database_age),
+            ("ipstamp_database_expires_timestamp_seconds", &self.database_expires),
+            ("ipstamp_database_looked_timestamp_seconds", &self.database_looked),
+        ];
+        for (name, family) in databases {
+            registry.register(name, help(name), family.clone());
+        }
         let budgets = [
             ("ipstamp_budget_limit_units", &self.budget_limit),
             ("ipstamp_budget_used_units", &self.budget_used),
@@ -513,15 +511,23 @@ mod tests {
         metrics.answers.get_or_create(&ResultLabels { result: "read" }).inc();
         metrics.late.get_or_create(&ResultLabels { result: "sent" }).inc();
         metrics.cache_lookups.get_or_create(&ResultLabels { result: "hit" }).inc();
-        metrics.database_built.get_or_create(&DatabaseLabels { database: "city".into() }).set(1);
-        metrics.database_broken.get_or_create(&DatabaseLabels { database: "city".into() }).inc();
-        metrics.database_swaps.get_or_create(&DatabaseLabels { database: "city".into() }).inc();
-        metrics.database_looked.get_or_create(&DatabaseLabels { database: "city".into() }).set(1);
+        let city = DatabaseLabels::of("city");
+        metrics.database_built.get_or_create(&city).set(1);
+        metrics.database_age.get_or_create(&city).set(1);
+        metrics.database_expires.get_or_create(&city).set(1);
+        metrics.database_broken.get_or_create(&city).inc();
+        metrics.database_swaps.get_or_create(&city).inc();
+        metrics.database_looked.get_or_create(&city).set(1);
         let labels = FetchLabels { database: "city".into(), result: "fetched" };
         metrics.database_fetches.get_or_create(&labels).inc();
-        let labels = GenerationLabels { database: "city".into(), generation: "ba78".into() };
+        let labels = GenerationLabels {
+            database: "city".into(),
+            generation: "ba78".into(),
+            tenant: city.tenant.clone(),
+        };
         metrics.database_generation.get_or_create(&labels).set(1);
-        let labels = RefusalLabels { database: "city".into(), reason: "older" };
+        let labels =
+            RefusalLabels { database: "city".into(), reason: "older", tenant: city.tenant };
         metrics.database_refusals.get_or_create(&labels).inc();
         let labels =
             BudgetLabels { licence: "main".into(), period: "day", tenant: TenantLabel::default() };

@@ -33,6 +33,48 @@ fn info_says_what_is_in_a_file_for_people_and_for_programs() {
 }
 
 #[test]
+fn a_layout_of_ones_own_is_mapped_and_info_and_check_say_how_that_went() {
+    let folder = Folder::new();
+    let mut writer = mmdb_writer::Writer::builder("Towns").build();
+    let record = serde_json::json!({"place": {"cc": "LV"}, "town": "Riga", "score": "high"});
+    writer.insert("1.0.0.0/24".parse::<IpNet>().unwrap(), &record).unwrap();
+    let path = folder.path().join("towns.mmdb");
+    std::fs::write(&path, writer.to_bytes().unwrap()).unwrap();
+    let path = path.to_str().unwrap();
+    let ended = ipstamp(&["db", "info", path], b"");
+    assert_eq!(ended.code, 78);
+    assert!(ended.err.contains("its records have place.cc, score, town"), "{}", ended.err);
+    let config = folder.path().join("ipstamp.yaml");
+    let text = format!(
+        "kafka: {{brokers: ['a:1']}}\ninput: {{topics: [logs], group: g}}\n\
+         output: {{topic: out}}\nwant: [geo]\ndatabases:\n  - path: {path}\n    mapping: \
+         {{place.cc: geo.country_iso_code, place.zip: geo.postal_code, town: geo.city_name, \
+         score: threat.score}}\n"
+    );
+    std::fs::write(&config, text).unwrap();
+    let config = config.to_str().unwrap();
+    let ended = ipstamp(&["db", "info", "--config", config], b"");
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    for line in [
+        "    place.cc                                    1        1  geo.country_iso_code\n",
+        "    place.zip                                   0        0  geo.postal_code\n",
+        "    geo.city_name                               1  Riga\n",
+    ] {
+        assert!(ended.out.contains(line), "{line:?} in {}", ended.out);
+    }
+    let ended = ipstamp(&["check", "--offline", "--config", config], b"");
+    for line in [
+        "warning  database towns, mapping.place.zip: no record has it\n",
+        "warning  database towns, mapping.score: 1 records have it, in none it is a threat.score\n",
+    ] {
+        assert!(ended.out.contains(line), "{line:?} in {}", ended.out);
+    }
+    assert!(!ended.out.contains("mapping.town"), "{}", ended.out);
+    let ended = ipstamp(&["lookup", "--config", config, "1.0.0.7"], b"");
+    assert!(ended.out.contains("Riga"), "{}{}", ended.out, ended.err);
+}
+
+#[test]
 fn verify_finds_what_cannot_be_used_and_says_why() {
     let folder = Folder::new();
     let mut bytes = std::fs::read(folder.city()).unwrap();
@@ -81,6 +123,16 @@ fn lookup_shows_the_record_and_what_is_read_of_it() {
     assert!(ended.out.contains(": 81.2.0.0/16\n"), "{}", ended.out);
     assert!(ended.out.contains("\"iso_code\": \"GB\""), "{}", ended.out);
     assert!(ended.out.contains("    geo.city_name: Bristol\n"), "{}", ended.out);
+    let table = folder.path().join("ranges.json");
+    let row = r#"[{"start_ip": "1.0.1.0", "end_ip": "1.0.3.255", "company.name": "Ours"}]"#;
+    let networks = ipstamp::resolve::networks(row.into(), UNIX_EPOCH).unwrap().database;
+    std::fs::write(&table, networks.bytes()).unwrap();
+    let table = table.to_str().unwrap();
+    let ended = ipstamp(&["db", "lookup", "1.0.2.9", table], b"");
+    assert!(ended.out.contains(": 1.0.2.0/23, of 1.0.1.0 to 1.0.3.255\n"), "{}", ended.out);
+    let ended = ipstamp(&["db", "lookup", "--format", "json", "1.0.2.9", table], b"");
+    let line: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(line["range"], serde_json::json!(["1.0.1.0", "1.0.3.255"]));
     let arguments = ["db", "lookup", "--format", "json", "9.9.9.9", folder.city()];
     let line: serde_json::Value = serde_json::from_str(&ipstamp(&arguments, b"").out).unwrap();
     assert_eq!(
@@ -184,6 +236,7 @@ fn events_of_a_day_are_stamped_with_what_was_known_then() {
         let ended = ipstamp(&arguments, br#"{"source":{"ip":"81.2.3.4"}}"#);
         assert_eq!(ended.code, 0, "{}", ended.err);
         let event: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+        assert_eq!(event["ipstamp"]["stale"], serde_json::Value::Null, "it was fresh on that day");
         event["source"]["geo"]["city_name"].as_str().unwrap().to_owned()
     };
     assert_eq!(city("1970-01-02"), "Bristol");

@@ -84,7 +84,8 @@ fn a_reader_that_has_seen_enough_is_no_fault() {
 #[test]
 fn the_operators_own_networks_are_asked_first_and_for_private_addresses_too() {
     let folder = Folder::new();
-    let table = "network,geo.city_name,as.number\n10.0.0.0/8,Our house,\n81.2.0.0/16,Our branch,\n";
+    let table = "network,geo.city_name,as.number\n10.0.0.0/8,Our house,\n81.2.0.0/16,Our branch,\n\
+                 10.9.0.0/16,Our garden,\n";
     let config = |table: &str| {
         folder.file(
             "ipstamp.yaml",
@@ -108,11 +109,46 @@ fn the_operators_own_networks_are_asked_first_and_for_private_addresses_too() {
     assert!(event["ipstamp"]["sources"]["networks"].is_string(), "{event}");
 
     let checked = ipstamp(&["check", "--offline", "--config", &named], b"");
-    assert!(checked.out.contains("networks.csv, has geo, as"), "{}", checked.out);
+    let found = "networks.csv, has geo, as; 10.9.0.0/16 (line 4) lies in 10.0.0.0/8 (line 2)\n";
+    assert!(checked.out.contains(found), "{}", checked.out);
     let broken = config(&folder.file("broken.csv", "network,geo.citi_name\n"));
     let ended = ipstamp(&["enrich", "--config", &broken], b"{}\n");
     assert_eq!(ended.code, 78, "{}", ended.err);
     let words =
         "broken.csv: line 1: \"geo.citi_name\" is no field; did you mean \"geo.city_name\"?";
     assert!(ended.err.contains(words), "{}", ended.err);
+}
+
+#[test]
+fn an_event_says_which_database_is_stale_and_who_wants_to_be_named() {
+    let folder = Folder::new();
+    let day = std::time::Duration::from_secs(86_400);
+    let mut writer = mmdb_writer::Writer::builder("GeoLite2-City")
+        .build_epoch(std::time::SystemTime::now() - 20 * day)
+        .build();
+    let record = serde_json::json!({"city": {"names": {"en": "Bristol"}}});
+    writer.insert("81.2.0.0/16".parse::<mmdb_writer::ipnet::IpNet>().unwrap(), &record).unwrap();
+    let path = folder.path().join("old.mmdb");
+    std::fs::write(&path, writer.to_bytes().unwrap()).unwrap();
+    let path = path.display();
+    let stamp = |more: &str| {
+        let text = format!(
+            "kafka: {{brokers: [\"localhost:1\"]}}\ninput: {{topics: [logs], group: g}}\n\
+             output: {{topic: out}}\nwant: [geo]\ndatabases: [{{name: city, path: {path}{more}}}]\n",
+        );
+        let config = folder.file("ipstamp.yaml", &text);
+        let event = b"{\"source\":{\"ip\":\"81.2.3.4\"}}\n";
+        let ended = ipstamp(&["enrich", "--config", &config], event);
+        assert_eq!(ended.code, 0, "{}", ended.err);
+        let mut event: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+        let mut stamp = |name: &str| event["ipstamp"][name].take();
+        (stamp("stale"), stamp("attribution"))
+    };
+    let null = serde_json::Value::Null;
+    assert_eq!(stamp(""), (null.clone(), null.clone()));
+    let (stale, named) = stamp(", stale_after: 19d, attribution: true");
+    assert_eq!(stale, serde_json::json!(["city"]));
+    assert!(named[0].as_str().unwrap().contains("MaxMind"), "{named}");
+    let (stale, named) = stamp(", stale_after: 21d, attribution: by us");
+    assert_eq!((stale, named), (null, serde_json::json!(["by us"])));
 }

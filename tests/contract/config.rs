@@ -277,6 +277,21 @@ fn what_is_wrong_is_said_with_its_place_its_key_and_a_remedy() {
             "databases[0].canaries.8.8.8.8.geo.contry: unknown field",
         ),
         ("databases: [{path: a.mmdb, canaries: {8.8.8: {as.number: 1}}}]", "canaries"),
+        ("databases: [{path: a.mmdb, stale: never}]", "databases[0].stale: "),
+        ("databases: [{path: a.mmdb, stale_after: soon}]", "databases[0].stale_after: "),
+        (
+            "databases: [{path: a.mmdb, mapping: {place.cc: geo.contry_iso_code}}]",
+            "databases[0].mapping.place.cc: \"geo.contry_iso_code\" is no field; did you mean \
+             \"geo.country_iso_code\"?",
+        ),
+        (
+            "databases: [{path: a.mmdb, mapping: {a: as.number, b: as.number}}]",
+            "databases[0].mapping.b: as.number is taken from \"a\" already",
+        ),
+        (
+            "databases: [{path: a.mmdb, mapping: {a: 1}}]",
+            "databases[0].mapping.a: \"1\" is no field",
+        ),
         ("deadline: 0s", "4:1 deadline: nothing could be waited for"),
         ("window: {records: 0}", "4:10 window.records: at least 1"),
         ("workers: 0", "4:1 workers: at least 1"),

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+mod broken_files;
 mod config;
 #[path = "../support/databases.rs"]
 mod databases;
@@ -15,6 +16,7 @@ mod over_http;
 mod providers;
 mod readme;
 mod sample_databases;
+mod twins;
 mod samples;
 #[expect(dead_code, reason = "what a stand-in can do is tried elsewhere too")]
 #[path = "../support/standin/mod.rs"]

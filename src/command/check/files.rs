@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::report::Report;
 use crate::command::databases::key;
@@ -13,10 +13,12 @@ use crate::config::Config;
 use crate::database::{OpenError, open_networks, verify};
 use crate::kafka::Security;
 use crate::record::{Day, FactGroup, GroupSet};
-use crate::resolve::{Database, DatabaseConfig, Order, Want, Wants, asked_for};
+use crate::resolve::{
+    Attribution, Database, DatabaseConfig, Mapped, Networks, Order, Overlap, Want, Wants, asked_for,
+};
 
-/// A database that is older than this is worth a word.
-const OLD: Duration = Duration::from_secs(60 * 24 * 60 * 60);
+/// So many networks that lie in others are named.
+const MOST_OVERLAPS: usize = 10;
 
 /// Reads what the connection needs, opens every database, and asks who answers what.
 pub(super) fn check(config: &Config, now: SystemTime, report: &mut Report) {
@@ -78,10 +80,10 @@ pub(super) fn covered_by(
     if let Some(path) = networks {
         let subject = format!("{prefix}networks");
         match open_networks(path) {
-            Ok(table) => {
-                covered = covered.or(table.covers());
-                let found = format!("{}, has {}", path.display(), joined(table.covers()));
-                report.ok(subject, found);
+            Ok(Networks { database, overlaps }) => {
+                covered = covered.or(database.covers());
+                let (has, some) = (joined(database.covers()), some(&overlaps));
+                report.ok(subject, format!("{}, has {has}{some}", path.display()));
             }
             Err(error) => {
                 let remedy = "mend the table, or take `networks` away";
@@ -96,6 +98,16 @@ pub(super) fn covered_by(
         match verify(database) {
             Ok(opened) => {
                 covered = covered.or(opened.covers().and(asked_for(name, &all, order)));
+                if !database.mapping.is_empty() {
+                    mapping(&subject, &opened, report);
+                }
+                if database.attribution == Some(Attribution::Known(true))
+                    && opened.attribution().is_none()
+                {
+                    let found = "it is not known what its maker wants to be said";
+                    let remedy = "write the text, or leave `attribution` out";
+                    report.warning(format!("{subject}, attribution"), found, remedy);
+                }
                 if let Some(now) = now {
                     judge(&subject, &opened, now, report);
                 }
@@ -115,6 +127,30 @@ pub(super) fn covered_by(
         }
     }
     covered
+}
+
+/// Networks that lie in each other are no fault; the smaller one has the say.
+fn some(overlaps: &[Overlap]) -> String {
+    let shown = overlaps.iter().take(MOST_OVERLAPS).map(|overlap| format!("; {overlap}"));
+    let more = overlaps.len().saturating_sub(MOST_OVERLAPS);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    shown.chain([more]).collect()
+}
+
+/// Says which lines of a mapping lead to nothing.
+fn mapping(subject: &str, database: &Database, report: &mut Report) {
+    // What cannot be read whole was refused before.
+    let Ok(survey) = database.survey() else { return };
+    for Mapped { path, field, found, read } in survey.mapped {
+        let subject = format!("{subject}, mapping.{path}");
+        if found == 0 {
+            let remedy = "`ipstamp db lookup` shows records as they stand in the file";
+            report.warning(subject, "no record has it", remedy);
+        } else if read == 0 {
+            let found = format!("{found} records have it, in none it is a {field}");
+            report.warning(subject, found, "map it to another field, or leave it out");
+        }
+    }
 }
 
 /// What is wanted, and what can be answered.
@@ -159,15 +195,16 @@ fn judge(subject: &str, database: &Database, now: SystemTime, report: &mut Repor
     let built = database.built();
     let age = now.duration_since(built).unwrap_or_default();
     let days = age.as_secs() / (24 * 60 * 60);
+    let is_stale = database.fresh_until().is_some_and(|until| until < now);
     let found = format!(
         "{}, built {}, has {}",
         database.database_type().escape_debug(),
         Day::of(built),
         joined(database.covers()),
     );
-    if age > OLD {
-        let remedy = "fetch a newer one: addresses change hands";
-        report.warning(subject, format!("{found}; {days} days old"), remedy);
+    if is_stale {
+        let remedy = "fetch a newer one: addresses change hands; or change `stale_after`";
+        report.warning(subject, format!("{found}; {days} days old, and stale"), remedy);
     } else {
         report.ok(subject, found);
     }
@@ -184,7 +221,7 @@ pub(super) fn unwanted_columns(
     let Some(Ok(table)) = networks.map(open_networks) else { return };
     let wants = wanted.iter().filter_map(|wanted| Wants::new(wanted).ok());
     let wanted = wants.fold(GroupSet::EMPTY, |all, wants| all.or(wants.groups()));
-    let unwanted = table.covers().without(wanted);
+    let unwanted = table.database.covers().without(wanted);
     if !unwanted.is_empty() {
         report.warning(
             format!("{prefix}networks"),

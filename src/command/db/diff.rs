@@ -17,7 +17,8 @@ use crate::resolve::Database;
 /// Say what two files know differently
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Networks are cut as the finer of both files has them.
+What is the same is counted in networks as the finer of both files has them; neighbours of which the
+same has changed are one network, as large as can be written.
 
 Examples:
   ipstamp db diff city-old.mmdb city.mmdb
@@ -90,13 +91,14 @@ fn as_text(args: &DiffArgs, files: &[Database; 2], diff: &Diff) -> String {
     if !diff.countries.is_empty() {
         let _ = writeln!(
             text,
-            "\n{:<12}{:>12}{:>12}{:>12}{:>12}",
-            "country", "added", "removed", "came", "left"
+            "\n{:<12}{:>12}{:>12}{:>12}{:>12}{:>12}",
+            "country", "added", "removed", "came", "left", "changed"
         );
     }
-    for (code, Moves { added, removed, came, left }) in &diff.countries {
+    for (code, Moves { added, removed, came, left, changed }) in &diff.countries {
         let code = code.replace(char::is_control, "\u{fffd}");
-        let _ = writeln!(text, "{code:<12}{added:>12}{removed:>12}{came:>12}{left:>12}");
+        let _ =
+            writeln!(text, "{code:<12}{added:>12}{removed:>12}{came:>12}{left:>12}{changed:>12}");
     }
     if !diff.first.is_empty() {
         let _ = writeln!(text, "\nthe first {}:", diff.first.len());
@@ -143,8 +145,10 @@ fn as_json(args: &DiffArgs, files: &[Database; 2], diff: &Diff) -> Value {
     let countries: Map<String, Value> = diff
         .countries
         .iter()
-        .map(|(code, Moves { added, removed, came, left })| {
-            let moves = json!({"added": added, "removed": removed, "came": came, "left": left});
+        .map(|(code, Moves { added, removed, came, left, changed })| {
+            let moves = json!({
+                "added": added, "removed": removed, "came": came, "left": left, "changed": changed
+            });
             (code.clone(), moves)
         })
         .collect();

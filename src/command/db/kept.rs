@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::command::databases::{no_store, open_store, store_failure};
 use crate::command::output::{Format, counted, print, say};
 use crate::command::{Exit, Failure, Source};
-use crate::database::{Kept, Store};
+use crate::database::{Gone, Kept, Store};
 use crate::record::Day;
 
 /// Say which generations are kept
@@ -108,8 +108,9 @@ pub(super) fn roll_back(source: &Source, args: &RollbackArgs) -> Result<Exit, Fa
 /// Takes away what is too much or too old.
 pub(super) fn prune(source: &Source) -> Result<Exit, Failure> {
     let gone = store(source)?.prune(SystemTime::now()).map_err(|error| store_failure(&error))?;
-    for kept in &gone {
-        say(&format!("database {}: generation {}", kept.database, kept.generation.short()));
+    for Gone { kept, why } in &gone {
+        let (database, generation) = (&kept.database, kept.generation.short());
+        say(&format!("database {database}: generation {generation} ({})", why.words()));
     }
     say(&format!("{} taken away", counted(gone.len() as u64, "generation", "generations")));
     Ok(Exit::Done)

@@ -1,14 +1,16 @@
 //! `db lookup`: the record of an address as it stands in a file, and what is read of it.
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use mmdb_writer::ipnet::IpNet;
 use serde_json::{Map, Value, json};
 
-use super::open_named;
+use super::{named, open_as};
 use crate::command::output::{Format, print, shown};
-use crate::command::{Exit, Failure};
+use crate::command::{Exit, Failure, Source};
 use crate::resolve::{Database, spelled};
 
 /// Show the record of an address as it stands in files, and what is read of it
@@ -21,8 +23,8 @@ pub(super) struct LookupArgs {
     /// The address
     #[arg(value_name = "ADDRESS")]
     address: IpAddr,
-    /// The files
-    #[arg(value_name = "FILE", required = true)]
+    /// The files. Default: the configuration's
+    #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// How it is printed: text for people, json for programs (a line per file)
     #[arg(short, long, value_enum, default_value_t)]
@@ -30,17 +32,18 @@ pub(super) struct LookupArgs {
 }
 
 /// Shows it for each file.
-pub(super) fn lookup(args: &LookupArgs) -> Result<Exit, Failure> {
-    for path in &args.files {
-        let found = Found::of(&open_named(path)?, args.address);
-        let path = path.display().to_string();
+pub(super) fn lookup(source: &Source, args: &LookupArgs) -> Result<Exit, Failure> {
+    for config in &named(source, &args.files)? {
+        let found = Found::of(&open_as(config)?, args.address);
+        let path = config.path.display().to_string();
         let text = match args.format {
             Format::Text => found.as_text(&path),
             Format::Json => {
                 let facts: Map<String, Value> = found.facts.into_iter().collect();
                 let (network, record) = (found.network, found.record);
+                let range = found.range.map(|(first, last)| [first, last]);
                 let line = json!({
-                    "path": path, "network": network, "record": record, "facts": facts
+                    "path": path, "network": network, "range": range, "record": record, "facts": facts
                 });
                 format!("{line}\n")
             }
@@ -52,6 +55,8 @@ pub(super) fn lookup(args: &LookupArgs) -> Result<Exit, Failure> {
 
 struct Found {
     network: Option<String>,
+    /// The first and the last address with this record.
+    range: Option<(IpAddr, IpAddr)>,
     record: Option<Value>,
     facts: Vec<(String, Value)>,
 }
@@ -60,12 +65,22 @@ impl Found {
     fn of(database: &Database, address: IpAddr) -> Self {
         let facts = database.facts(address).map(|facts| spelled(&facts)).unwrap_or_default();
         let network = database.network(address).map(|(network, _)| network);
-        Self { network, record: database.raw(address), facts }
+        Self { network, range: database.range(address), record: database.raw(address), facts }
     }
 
     fn as_text(&self, path: &str) -> String {
         let network = self.network.as_deref().unwrap_or("no network");
-        let mut text = format!("{path}: {network}\n");
+        let mut text = format!("{path}: {network}");
+        // Without a record it is nobody's range, and a network is one by itself.
+        if let (Some((first, last)), Some(_)) = (self.range, &self.record)
+            && network
+                .parse()
+                .is_ok_and(|of: IpNet| (of.network(), of.broadcast()) != (first, last))
+        {
+            // Writing to a string does not fail.
+            let _ = write!(text, ", of {first} to {last}");
+        }
+        text.push('\n');
         match &self.record {
             // Writing a value as text does not fail; control characters are escaped in it.
             Some(record) => {

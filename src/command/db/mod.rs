@@ -8,7 +8,7 @@ mod kept;
 mod lookup;
 mod verify;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
@@ -49,7 +49,7 @@ enum DbCommand {
 /// Does what was typed.
 pub(super) fn db(source: &Source, args: &DbArgs) -> Result<Exit, Failure> {
     match &args.command {
-        DbCommand::Info(args) => info::info(args),
+        DbCommand::Info(args) => info::info(source, args),
         DbCommand::Verify(args) => verify::verify(source, args),
         DbCommand::Fetch(args) => fetch::fetch(source, args),
         DbCommand::Diff(args) => diff::diff(args),
@@ -57,11 +57,33 @@ pub(super) fn db(source: &Source, args: &DbArgs) -> Result<Exit, Failure> {
         DbCommand::Ls(args) => kept::ls(source, args),
         DbCommand::Rollback(args) => kept::roll_back(source, args),
         DbCommand::Prune => kept::prune(source),
-        DbCommand::Lookup(args) => lookup::lookup(args),
+        DbCommand::Lookup(args) => lookup::lookup(source, args),
     }
+}
+
+/// The files that are meant: those named, else all of the configuration. Where a configuration is
+/// named, a file or a name that stands in it is meant as it stands there, with its `mapping`.
+fn named(source: &Source, files: &[PathBuf]) -> Result<Vec<DatabaseConfig>, Failure> {
+    let configured =
+        if files.is_empty() || source.is_named() { source.load()?.databases } else { Vec::new() };
+    if files.is_empty() {
+        return Ok(configured);
+    }
+    let is = |config: &DatabaseConfig, file: &Path| {
+        config.path == file || config.name.as_deref().is_some_and(|name| file == Path::new(name))
+    };
+    let of = |file: &PathBuf| {
+        let configured = configured.iter().find(|config| is(config, file)).cloned();
+        configured.unwrap_or_else(|| DatabaseConfig::of(file))
+    };
+    Ok(files.iter().map(of).collect())
 }
 
 /// Opens a file that was named on the command line.
 fn open_named(path: &Path) -> Result<Database, Failure> {
-    open(&DatabaseConfig::of(path)).map_err(|error| failure(&error))
+    open_as(&DatabaseConfig::of(path))
+}
+
+fn open_as(config: &DatabaseConfig) -> Result<Database, Failure> {
+    open(config).map_err(|error| failure(&error))
 }

@@ -67,9 +67,15 @@ impl Keeper {
     fn follow_main(&mut self) {
         let main = self.ground.stamp.databases.in_force();
         if !Arc::ptr_eq(&main, &self.main) {
-            self.served.values().for_each(|served| served.follow_main(&main));
+            self.served.values().for_each(|served| served.put_in_force(&main));
             self.main = main;
         }
+    }
+
+    /// Has the tenants follow the files that their own name.
+    fn follow_own(&mut self) {
+        let main = self.ground.stamp.databases.in_force();
+        self.served.values_mut().for_each(|served| served.look(&main));
     }
 
     /// Looks through the folder.
@@ -85,6 +91,7 @@ impl Keeper {
         }
         // Behind the files: one that was read just now may have what is in force already.
         self.follow_main();
+        self.follow_own();
         self.follow_lent_token();
         self.ground.metrics.tenants.set(self.served.len() as i64);
         self.ground.metrics.tenant_files_refused.set(self.troubles.len() as i64);
@@ -160,8 +167,14 @@ impl Keeper {
         }
         let served = self.ground.open(name, file)?;
         let licences = served.licences.join(", ");
-        if let Some(before) = self.served.insert(name.clone(), served) {
-            self.retire(&before);
+        let before = self.served.remove(name);
+        // What is said of his files is said of the new ones after that.
+        if let Some(before) = &before {
+            self.retire(before);
+        }
+        served.follower.begin();
+        self.served.insert(name.clone(), served);
+        if before.is_some() {
             tracing::info!(tenant = %name, licences, "the tenant's file has changed and is in force");
         } else {
             tracing::info!(tenant = %name, licences, "the tenant is served");

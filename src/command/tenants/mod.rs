@@ -14,6 +14,7 @@ use super::asking::{self, OfTenant, Sources};
 use super::databases::open_verified;
 use super::{Exit, Failure};
 use crate::config::{Config, TenantFile};
+use crate::database::{Follower, Teller};
 use crate::fleet::Ledger;
 use crate::pipeline::{DeskWitness, StampSettings, Tenancy, Tenant};
 use crate::record::Secret;
@@ -83,13 +84,15 @@ struct Served {
     tenant: Arc<Tenant>,
     /// His licences, as his desk numbers them.
     licences: Vec<String>,
-    /// The databases of his own file.
-    own: Vec<Arc<Database>>,
+    /// The databases of his own file, and who keeps them to what is on the disk.
+    own: Arc<DatabaseSet>,
+    follower: Follower,
 }
 
 impl Served {
     /// What was true of his desk is not true of another, or of none.
     fn forget(&self, metrics: &Metrics) {
+        self.follower.forget();
         for provider in &self.licences {
             let tenant = self.tenant.label.clone();
             let labels = ProviderLabels { provider: provider.clone(), tenant };
@@ -99,12 +102,21 @@ impl Served {
         }
     }
 
-    /// What is behind his own databases is this now.
-    fn follow_main(&self, main: &[Arc<Database>]) {
-        let databases = with_main(self.own.clone(), main);
+    /// Follows his own files.
+    fn look(&mut self, main: &[Arc<Database>]) {
+        let before = self.own.in_force();
+        self.follower.look();
+        if !Arc::ptr_eq(&before, &self.own.in_force()) {
+            self.put_in_force(main);
+        }
+    }
+
+    /// Puts in force what is his own now, and behind it what is the main configuration's.
+    fn put_in_force(&self, main: &[Arc<Database>]) {
+        let databases = with_main(&self.own.in_force(), main);
         if let Err(error) = self.tenant.stamp.databases.replace(databases) {
-            tracing::error!(tenant = %self.tenant.name, %error, "the main configuration's databases \
-                cannot be put in force for the tenant; he is served as before");
+            tracing::error!(tenant = %self.tenant.name, %error, "databases cannot be put in force for \
+                the tenant; he is served as before");
         }
     }
 
@@ -123,8 +135,10 @@ impl Ground {
         let label = self.metrics.tenant_labels.of(&name.shared());
         let cache = Arc::clone(&self.stamp.cache.0);
         let scope = if file.cache.share { CacheScope::SHARED } else { cache.scope(&name.scope()) };
-        let own = open_verified(file.networks.as_deref(), &file.databases, None)?.databases();
-        let databases = with_main(own.clone(), &self.stamp.databases.in_force());
+        let files = open_verified(file.networks.as_deref(), &file.databases, None)?;
+        let own = DatabaseSet::new(files.databases()).map_err(|error| refused(&error))?;
+        let own = Arc::new(own);
+        let databases = with_main(&own.in_force(), &self.stamp.databases.in_force());
         let wants = match &file.want {
             Some(want) => Arc::new(Wants::new(want).map_err(|error| refused(&error))?),
             None => Arc::clone(&self.stamp.wants),
@@ -157,19 +171,21 @@ impl Ground {
         };
         let witness = Arc::new(DeskWitness::of_tenant(Arc::clone(&self.metrics), name));
         let desk = asking::open(&sources, &stamp, witness, &budget, &self.runtime)?;
+        let (health, metrics) = (Arc::clone(&self.health), Arc::clone(&self.metrics));
+        let teller = Teller { health, metrics, tenant: Some(name.shared()) };
+        let follower = files.follow(Arc::clone(&own), teller);
         let (topics, name) = (file.topic_patterns(), name.clone());
         let tenant = Arc::new(Tenant { name, topics, stamp, desk, label });
-        Ok(Served { file, tenant, licences, own })
+        Ok(Served { file, tenant, licences, own, follower })
     }
 }
 
 /// A tenant's own databases, and behind them those of the main configuration. One of his that has the
 /// same name takes the other's place, and so does his table of networks.
 pub(in crate::command) fn with_main(
-    own: Vec<Arc<Database>>,
+    own: &[Arc<Database>],
     main: &[Arc<Database>],
 ) -> Vec<Arc<Database>> {
     let further = main.iter().filter(|one| own.iter().all(|own| own.name() != one.name()));
-    let further: Vec<_> = further.cloned().collect();
-    own.into_iter().chain(further).collect()
+    own.iter().chain(further).cloned().collect()
 }

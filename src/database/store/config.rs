@@ -17,11 +17,11 @@ pub struct StoreConfig {
     /// So many generations of each database, the one in force among them.
     #[serde(default = "three")]
     pub keep: NonZeroU16,
-    /// A generation goes when it has not been in force for so long. The default is what the terms of
-    /// MaxMind allow for their free files.
-    #[serde(default = "thirty_days", with = "humantime_serde")]
-    #[schemars(with = "String")]
-    pub max_age: Duration,
+    /// A generation goes when it has not been in force for so long. One of `GeoLite` goes after 30 days
+    /// at the latest, as its terms want it. Default: no limit but `keep`.
+    #[serde(default, with = "humantime_serde", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub max_age: Option<Duration>,
 }
 
 impl StoreConfig {
@@ -33,8 +33,4 @@ impl StoreConfig {
 
 fn three() -> NonZeroU16 {
     NonZeroU16::MIN.saturating_add(2)
-}
-
-fn thirty_days() -> Duration {
-    Duration::from_secs(30 * 24 * 60 * 60)
 }

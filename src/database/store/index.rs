@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::database::Generation;
+use crate::database::vendor::retention;
 
 /// A generation that was put in force. One that was so twice stands in the index twice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +29,37 @@ pub struct Kept {
     /// Whether a person took it out of force: it is not used again.
     #[serde(default)]
     pub rolled_back: bool,
+}
+
+/// A generation that is no longer kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// Which.
+    pub kept: Kept,
+    /// Why.
+    pub why: Why,
+}
+
+/// Why a generation is no longer kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// More are kept than `keep` says.
+    TooMany,
+    /// It has not been in force for `max_age`.
+    TooOld,
+    /// Its maker does not allow it to be kept for longer.
+    Terms,
+}
+
+impl Why {
+    /// In words, for the log.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::TooMany => "more than `keep`",
+            Self::TooOld => "older than `max_age`",
+            Self::Terms => "the terms of its maker",
+        }
+    }
 }
 
 /// All that is kept, in the order in which it was put in force.
@@ -117,25 +149,41 @@ impl Index {
     }
 
     /// Takes away what is more than `keep` generations of a database, and what has not been in
-    /// force for `max_age`; the one in force stays. What was taken away is returned.
-    pub(super) fn prune(&mut self, keep: usize, max_age: Duration, now: SystemTime) -> Vec<Kept> {
-        let oldest = seconds(now).saturating_sub(max_age.as_secs());
+    /// force for `max_age`, or for longer than its maker allows; the one in force stays. What was
+    /// taken away is returned.
+    pub(super) fn prune(
+        &mut self,
+        keep: usize,
+        max_age: Option<Duration>,
+        now: SystemTime,
+    ) -> Vec<Gone> {
+        let now = seconds(now);
         let mut gone = Vec::new();
         for database in self.databases() {
             let mut kept: Vec<Generation> = Vec::new();
             // It ended when its successor came.
             let mut ended = u64::MAX;
             for entry in self.of(&database).rev() {
-                let is_known = kept.contains(&entry.generation);
-                if !is_known && (kept.len() >= keep || ended < oldest) {
-                    gone.push(entry.clone());
-                } else if !is_known {
-                    kept.push(entry.generation);
+                let is_older = |limit: Option<Duration>| {
+                    limit.is_some_and(|limit| ended < now.saturating_sub(limit.as_secs()))
+                };
+                let why = if kept.contains(&entry.generation) {
+                    None
+                } else if is_older(retention(&entry.kind)) {
+                    Some(Why::Terms)
+                } else if is_older(max_age) {
+                    Some(Why::TooOld)
+                } else {
+                    (kept.len() >= keep).then_some(Why::TooMany)
+                };
+                match why {
+                    Some(why) => gone.push(Gone { kept: entry.clone(), why }),
+                    None => kept.push(entry.generation),
                 }
                 ended = entry.since;
             }
         }
-        self.generations.retain(|entry| !gone.contains(entry));
+        self.generations.retain(|entry| gone.iter().all(|gone| gone.kept != *entry));
         gone
     }
 
@@ -235,7 +283,7 @@ mod tests {
         let all = [("one", 100), ("two", 200), ("one", 300), ("three", 400)];
         let left = |keep, now| {
             let mut index = index(&all);
-            let gone = index.prune(keep, day, at(now)).len();
+            let gone = index.prune(keep, Some(day), at(now)).len();
             assert_eq!(gone + index.generations.len(), all.len());
             index.generations.iter().map(|kept| kept.since).collect::<Vec<_>>()
         };
@@ -244,5 +292,24 @@ mod tests {
         assert_eq!(left(1, 500), [400]);
         assert_eq!(left(3, 86_400 + 350), [100, 300, 400], "two ended at 300");
         assert_eq!(left(3, 999_999), [400]);
+    }
+
+    #[test]
+    fn what_a_maker_does_not_allow_to_be_kept_goes_whatever_is_configured() {
+        let day = 86_400;
+        let gone = |kind: &str, max_age: Option<u64>| {
+            let mut index = index(&[("one", 0), ("two", day), ("three", 2 * day)]);
+            index.generations.iter_mut().for_each(|kept| kept.kind = kind.into());
+            // "one" has been out of force for 31 days, "two" for 30.
+            let max_age = max_age.map(Duration::from_secs);
+            let gone = index.prune(9, max_age, at(32 * day));
+            gone.iter().map(|gone| (gone.kept.since, gone.why)).collect::<Vec<_>>()
+        };
+        let (lite, other) = ("GeoLite2-City", "GeoIP2-City");
+        assert_eq!(gone(lite, None), [(0, Why::Terms)]);
+        assert_eq!(gone(lite, Some(90 * day)), [(0, Why::Terms)]);
+        assert_eq!(gone(lite, Some(10 * day)), [(day, Why::TooOld), (0, Why::Terms)]);
+        assert_eq!(gone(other, None), []);
+        assert_eq!(gone(other, Some(30 * day)), [(0, Why::TooOld)]);
     }
 }

@@ -14,19 +14,22 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 pub use config::StoreConfig;
-pub use index::Kept;
+pub use index::{Gone, Kept, Why};
 
 use self::index::{Index, NoTarget, seconds};
 use super::file::Standing;
 use super::generation::Generation;
 use crate::resolve::Database;
 
+/// What is refused goes after so long, where nothing else is said.
+const QUARANTINED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// A folder with generations.
 #[derive(Clone, Debug)]
 pub struct Store {
     dir: PathBuf,
     most: usize,
-    max_age: Duration,
+    max_age: Option<Duration>,
 }
 
 impl Store {
@@ -55,7 +58,7 @@ impl Store {
         generation: Generation,
         bytes: &[u8],
         now: SystemTime,
-    ) -> Result<Vec<Kept>, StoreError> {
+    ) -> Result<Vec<Gone>, StoreError> {
         self.keep(database, generation, bytes, now, false)
     }
 
@@ -66,7 +69,7 @@ impl Store {
         bytes: &[u8],
         now: SystemTime,
         by_hand: bool,
-    ) -> Result<Vec<Kept>, StoreError> {
+    ) -> Result<Vec<Gone>, StoreError> {
         let name = database.name().to_string();
         let path = self.path(generation);
         if !path.exists() {
@@ -98,7 +101,7 @@ impl Store {
         database: &Database,
         generation: Generation,
         now: SystemTime,
-    ) -> Result<Vec<Kept>, StoreError> {
+    ) -> Result<Vec<Gone>, StoreError> {
         self.keep(database, generation, database.bytes(), now, true)
     }
 
@@ -119,12 +122,12 @@ impl Store {
 
     /// Takes away what is too much or too old, and files of which the index knows nothing. Returns
     /// what was taken away.
-    pub fn prune(&self, now: SystemTime) -> Result<Vec<Kept>, StoreError> {
+    pub fn prune(&self, now: SystemTime) -> Result<Vec<Gone>, StoreError> {
         // What is refused is under the same terms as what is kept.
         for entry in std::fs::read_dir(self.quarantine()).into_iter().flatten().flatten() {
             let written = entry.metadata().and_then(|found| found.modified());
             let age = written.ok().and_then(|written| now.duration_since(written).ok());
-            if age.is_some_and(|age| age > self.max_age) {
+            if age.is_some_and(|age| age > self.max_age.unwrap_or(QUARANTINED)) {
                 drop(std::fs::remove_file(entry.path()));
             }
         }

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant, SystemTime};
 use super::file::{Content, Standing};
 use super::generation::Generation;
 use super::open::{Against, OpenError, Source};
-use super::store::{Kept, Said, Store};
+use super::store::{Gone, Said, Store};
 use super::tell::Teller;
-use crate::resolve::{Database, DatabaseConfig, DatabaseSet, Recent};
+use crate::resolve::{Database, DatabaseConfig, DatabaseSet, OnStale, Recent};
 
 /// How often generations that have become too old are looked for.
 const PRUNED_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -101,19 +101,52 @@ impl Files {
 
     /// Follows the files from now on, on a thread of its own, and keeps `set` to them.
     pub fn watch(self, set: Arc<DatabaseSet>, every: Duration, teller: Teller) -> Watch {
-        for file in &self.followed {
-            teller.opened(file);
-        }
+        let mut follower = self.follow(set, teller);
+        follower.begin();
         let (stop, stopped) = channel();
-        let mut watcher = Watcher::new(self, set);
         let thread = std::thread::Builder::new().name("databases".into()).spawn(move || {
             while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-                watcher.look(&mut |file, change| teller.changed(file, &change));
+                follower.look();
             }
         });
         // Without a thread to be had, the files in force stay so.
         let thread = thread.map_err(|error| tracing::error!(%error, "databases are not followed"));
         Watch { stop, thread: thread.ok() }
+    }
+
+    /// The same for whoever looks himself.
+    pub fn follow(self, set: Arc<DatabaseSet>, teller: Teller) -> Follower {
+        Follower { watcher: Watcher::new(self, set), teller }
+    }
+}
+
+/// Keeps a set to its files, one look after the other.
+pub struct Follower {
+    watcher: Watcher,
+    teller: Teller,
+}
+
+impl Follower {
+    /// Says what is in force from the start.
+    pub fn begin(&self) {
+        self.watcher.files.iter().for_each(|file| self.teller.opened(file));
+        self.say_ages();
+    }
+
+    /// Looks at each file once; what has changed is put in force.
+    pub fn look(&mut self) {
+        self.watcher.look(&mut |file, change| self.teller.changed(file, &change));
+        self.say_ages();
+    }
+
+    /// Takes back what was said of files that are followed no longer.
+    pub fn forget(&self) {
+        self.watcher.files.iter().for_each(|file| self.teller.forget(file));
+    }
+
+    fn say_ages(&self) {
+        let now = SystemTime::now();
+        self.watcher.files.iter().for_each(|file| self.teller.aged(file, now));
     }
 }
 
@@ -186,6 +219,11 @@ impl Followed {
             refused: None,
             said,
         }
+    }
+
+    /// What it means that it is stale.
+    pub(super) fn on_stale(&self) -> OnStale {
+        self.source.on_stale()
     }
 
     /// Takes what persons have said: the generation that they put in force.
@@ -300,10 +338,11 @@ fn keep(store: Option<&Store>, database: &Database, generation: Generation, tabl
     }
 }
 
-fn tell_pruned(gone: &Kept) {
+fn tell_pruned(Gone { kept, why }: &Gone) {
     tracing::info!(
-        database = gone.database,
-        generation = gone.generation.short(),
+        database = kept.database,
+        generation = kept.generation.short(),
+        why = why.words(),
         "a generation is no longer kept"
     );
 }

@@ -9,6 +9,7 @@ use mmdb_writer::{IpVersion, Writer};
 use serde_json::json;
 
 use super::*;
+use crate::telemetry::{DatabaseLabels, Health, Metrics};
 
 /// A city file that was built on this day after 1970, and says this city of 1.0.0.0/24.
 fn city(day: u64, name: &str) -> Vec<u8> {
@@ -196,6 +197,45 @@ fn the_table_of_networks_is_followed_too() {
     fs::write(&path, "network,company.name\n10.0.0.0/8,Other\n").unwrap();
     assert_eq!([stage.look(), stage.look()], ["", "swapped"]);
     assert_eq!(company(&stage), "Other");
+    // What it is, is seen by the content.
+    fs::write(&path, r#"{"10.0.0.0/8": {"company.name": "Third"}}"#).unwrap();
+    assert_eq!([stage.look(), stage.look()], ["", "swapped"]);
+    assert_eq!(company(&stage), "Third");
+}
+
+#[test]
+fn a_database_that_grows_old_is_said_once_and_makes_unready_only_where_that_is_wanted() {
+    let (health, metrics) = (Arc::new(Health::new(0)), Arc::new(Metrics::new()));
+    let teller = Teller { health, metrics, tenant: None };
+    let labels = DatabaseLabels::of("city");
+    let day = |day: u64| UNIX_EPOCH + Duration::from_secs(day * 86_400);
+    let followed = |stale| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("city.mmdb");
+        fs::write(&path, city(100, "Riga")).unwrap();
+        let days = Duration::from_secs(10 * 86_400);
+        let config = DatabaseConfig { stale, stale_after: Some(days), ..DatabaseConfig::of(path) };
+        Files::open(None, &[config], None).unwrap().followed.remove(0)
+    };
+    for (stale, ready_then) in [(OnStale::Warn, true), (OnStale::Fail, false)] {
+        let file = followed(stale);
+        teller.aged(&file, day(110));
+        assert!(teller.health.is_ready());
+        assert_eq!(teller.metrics.database_age.get_or_create(&labels).get(), 10 * 86_400);
+        assert_eq!(teller.metrics.database_expires.get_or_create(&labels).get(), 110 * 86_400);
+        teller.aged(&file, day(111));
+        teller.aged(&file, day(112));
+        assert_eq!(teller.health.is_ready(), ready_then, "{stale:?}");
+        let checks = teller.health.checks();
+        let said: Vec<_> = checks.iter().filter(|check| check.name == "database city").collect();
+        let problem = said[0].problem.as_deref().unwrap();
+        assert!(problem.starts_with("built 1970-04-11 and stale since 1970-04-21"), "{problem}");
+        assert_eq!(said.len(), 1);
+        // A newer one takes its place.
+        teller.aged(&file, day(101));
+        assert!(teller.health.is_ready());
+        assert!(teller.health.checks().iter().all(|check| check.name != "database city"));
+    }
 }
 
 /// A stage whose generations are kept, with the store as another process sees it.

@@ -38,9 +38,13 @@ struct Stamp {
     /// How long ago the oldest answer of a provider was retrieved, in seconds, to the minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     age: Option<u32>,
-    /// Providers that ought to have been asked anew and could not be.
+    /// Sources whose facts ought to be newer: databases that are older than they may be, and providers
+    /// that ought to have been asked anew and could not be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stale: Option<Vec<String>>,
+    /// What the makers of the databases that contributed want to be said, where that is configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    attribution: Option<Vec<String>>,
     /// How many addresses beyond the limit per record were not looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     left_out: Option<u32>,
@@ -285,7 +289,12 @@ impl Facts for Book {
     }
 
     fn sources(&self) -> Vec<Source> {
-        vec![Source { name: "everything".into(), built: None }]
+        vec![Source {
+            name: "everything".into(),
+            built: None,
+            fresh_until: Moment::LAST,
+            attribution: None,
+        }]
     }
 
     fn retrieval(&self, _: FactsId) -> Option<Retrieval> {

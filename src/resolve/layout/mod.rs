@@ -4,6 +4,8 @@
 //! the place's in one file and the owner's in another. Only a file of unknown type is judged by the
 //! keys of its records.
 
+mod ipgeolocation;
+mod mapped;
 mod maxmind;
 pub(crate) mod own;
 mod owner;
@@ -12,12 +14,14 @@ mod privacy;
 
 use std::collections::HashSet;
 
+pub use self::mapped::{Mapped, Mapping, MappingError};
+use super::decode::Extent;
 use super::lenient::{Fields, location, region_iso_code, unless_empty};
 use super::value::Value;
 use crate::record::{Enrichment, FactGroup, GroupSet};
 
 /// How a database's records are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
     /// MaxMind's, and of those who follow it: DB-IP, `IP2Location`, sapics ASN.
     MaxMind,
@@ -35,12 +39,18 @@ pub(crate) enum Layout {
     Abuse,
     /// Flat: what the address hides, and how dangerous it is.
     Privacy,
+    /// Flat: whom the registries gave the network to.
+    Whois,
+    /// Nested places of IPGeolocation.io's newer files.
+    IpGeolocation,
     /// Written by ipstamp: group by group.
     Own,
+    /// As the configuration says.
+    Mapped(Mapping),
 }
 
 /// What is known of a database's records before one is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reading {
     /// How the records are read.
     pub(crate) layout: Layout,
@@ -53,8 +63,7 @@ impl Reading {
     /// By the database type; none when the type says nothing.
     pub(crate) fn by_type(database_type: &str) -> Option<Self> {
         let lower = database_type.to_ascii_lowercase();
-        let words: Vec<&str> =
-            lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty()).collect();
+        let words = words(&lower);
         match *words.first()? {
             "ipinfo" => ipinfo(&words),
             own::TYPE => Some(Self { layout: Layout::Own, covers: ALL }),
@@ -63,11 +72,19 @@ impl Reading {
         }
     }
 
-    /// By the keys that sampled records have at their top.
-    pub(crate) fn by_keys(keys: &HashSet<String>) -> Option<Self> {
+    /// As a mapping says.
+    pub(crate) fn mapped(mapping: Mapping) -> Self {
+        Self { covers: mapping.covers(), layout: Layout::Mapped(mapping) }
+    }
+
+    /// By the keys that sampled records have at their top, and one level below it; where these could
+    /// be a place's or an owner's, by the words of the type.
+    pub(crate) fn by_keys(keys: &HashSet<String>, database_type: &str) -> Option<Self> {
         let has = |key: &str| keys.contains(key);
         let any = |some: &[&str]| some.iter().any(|key| has(key));
-        let layout = if any(&MAXMIND_KEYS) {
+        let layout = if any(&["location.country", "location.coordinates"]) {
+            Layout::IpGeolocation
+        } else if any(&MAXMIND_KEYS) {
             Layout::MaxMind
         } else if has("percent_days_seen") {
             Layout::ResidentialProxy
@@ -84,16 +101,32 @@ impl Reading {
         } else if has("name") && any(&["domain", "type"]) {
             Layout::Company
         } else if any(&["country", "asn"]) {
-            Layout::Place
+            owners(database_type).unwrap_or(Layout::Place)
         } else {
             return None;
         };
         Some(Self { layout, covers: ALL })
     }
 
+    /// How much of a record must be decoded.
+    pub(crate) fn extent(&self) -> Extent {
+        match self.layout {
+            Layout::Mapped(_) => Extent::Whole,
+            _ => Extent::Needed,
+        }
+    }
+
+    /// Its mapping's lines, before a record is counted; none where it has no mapping.
+    pub(crate) fn uncounted(&self) -> Vec<Mapped> {
+        match &self.layout {
+            Layout::Mapped(mapping) => mapping.uncounted(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The facts of one record; groups of which it says nothing are absent.
-    pub(crate) fn enrichment(self, record: &Value<'_>) -> Enrichment {
-        let mut facts = match self.layout {
+    pub(crate) fn enrichment(&self, record: &Value<'_>) -> Enrichment {
+        let mut facts = match &self.layout {
             Layout::MaxMind => maxmind::read(record),
             Layout::ResidentialProxy => privacy::read_residential(record),
             Layout::Place => place::read(record),
@@ -102,7 +135,10 @@ impl Reading {
             Layout::Carrier => owner::read_carrier(record),
             Layout::Abuse => owner::read_abuse(record),
             Layout::Privacy => privacy::read(record),
+            Layout::Whois => owner::read_whois(record),
+            Layout::IpGeolocation => ipgeolocation::read(record),
             Layout::Own => own::read(record),
+            Layout::Mapped(mapping) => mapping.read(record),
         };
         for group in ALL.without(self.covers).iter() {
             clear(&mut facts, group);
@@ -124,7 +160,10 @@ const ALL: GroupSet = GroupSet::EMPTY
     .with(FactGroup::Hostname);
 
 /// Keys that only records of MaxMind's kind have.
-const MAXMIND_KEYS: [&str; 9] = [
+const MAXMIND_KEYS: [&str; 12] = [
+    "country.iso_code",
+    "country.names",
+    "city.names",
     "subdivisions",
     "registered_country",
     "traits",
@@ -135,6 +174,27 @@ const MAXMIND_KEYS: [&str; 9] = [
     "is_public_proxy",
     "ip_risk",
 ];
+
+fn words(lower: &str) -> Vec<&str> {
+    lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect()
+}
+
+/// The layout of a file about owners and not about places, of whatever maker.
+fn owners(database_type: &str) -> Option<Layout> {
+    let lower = database_type.to_ascii_lowercase();
+    let words = words(&lower);
+    if ["city", "country", "geo", "location", "place"].iter().any(|word| words.contains(word)) {
+        return None;
+    }
+    words.iter().find_map(|word| match *word {
+        "asn" => Some(Layout::AutonomousSystem),
+        "company" => Some(Layout::Company),
+        "carrier" => Some(Layout::Carrier),
+        "abuse" => Some(Layout::Abuse),
+        "whois" | "rwhois" => Some(Layout::Whois),
+        _ => None,
+    })
+}
 
 /// MaxMind's names and DB-IP's, by the words in them.
 fn maxmind(words: &[&str]) -> Option<Reading> {
@@ -169,6 +229,8 @@ fn ipinfo(words: &[&str]) -> Option<Reading> {
     let has = |word: &str| words.contains(&word);
     let (layout, groups): (_, &[FactGroup]) = if has("resproxy") || has("residential") {
         (Layout::ResidentialProxy, &[Privacy])
+    } else if has("whois") || has("rwhois") {
+        (Layout::Whois, &[Network])
     } else if has("privacy") {
         (Layout::Privacy, &[Privacy])
     } else if has("carrier") {
@@ -177,7 +239,7 @@ fn ipinfo(words: &[&str]) -> Option<Reading> {
         (Layout::Company, &[Company, As])
     } else if has("abuse") {
         (Layout::Abuse, &[Abuse])
-    } else if has("plus") {
+    } else if has("plus") || has("max") {
         (Layout::Place, &[Geo, As, Network, Privacy, Carrier])
     } else if has("core") {
         (Layout::Place, &[Geo, As, Network, Privacy])
@@ -218,7 +280,8 @@ mod detection {
     #[test]
     fn the_type_decides_how_a_file_is_read() {
         use Layout::{
-            Abuse, AutonomousSystem, Carrier, Company, MaxMind, Place, Privacy, ResidentialProxy,
+            Abuse, AutonomousSystem, Carrier, Company, MaxMind, Own, Place, Privacy,
+            ResidentialProxy, Whois,
         };
         for (database_type, layout, covers) in [
             ("GeoLite2-City", MaxMind, "geo"),
@@ -247,6 +310,13 @@ mod detection {
             ("ipinfo standard_abuse.mmdb", Abuse, "abuse"),
             ("ipinfo standard_privacy_new.mmdb", Privacy, "privacy"),
             ("ipinfo resproxy.mmdb", ResidentialProxy, "privacy"),
+            ("ipinfo standard_rwhois.mmdb", Whois, "network"),
+            ("IP2Location-DB11-City", MaxMind, "geo"),
+            (
+                "ipstamp networks",
+                Own,
+                "geo as network company privacy threat crawler abuse carrier hostname",
+            ),
         ] {
             let reading = Reading::by_type(database_type).unwrap();
             let groups = covers.split(' ').map(|name| FactGroup::by_name(name).unwrap());
@@ -257,7 +327,8 @@ mod detection {
 
     #[test]
     fn a_type_that_says_nothing_is_left_to_the_keys() {
-        for database_type in ["", "Test", "asn", "ipinfo rwhois.mmdb", "GeoIP2-User-Count"] {
+        for database_type in ["", "Test", "asn", "ipinfo device_count_v2.mmdb", "GeoIP2-User-Count"]
+        {
             assert_eq!(Reading::by_type(database_type), None, "{database_type}");
         }
     }

@@ -70,3 +70,17 @@ pub(super) fn read_abuse(record: &Value<'_>) -> Enrichment {
         ..Enrichment::default()
     }
 }
+
+/// A record of a file of what the registries say.
+pub(super) fn read_whois(record: &Value<'_>) -> Enrichment {
+    let fields = Fields(record);
+    Enrichment {
+        network: unless_empty(Network {
+            owner: fields.text(&["name", "org_name"]),
+            registered_country_iso_code: fields.two_letters(&["country"]),
+            registry: fields.text(&["source"]).map(|registry| registry.to_lowercase()),
+            ..Network::default()
+        }),
+        ..Enrichment::default()
+    }
+}

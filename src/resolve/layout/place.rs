@@ -28,6 +28,7 @@ pub(super) fn read(record: &Value<'_>) -> Enrichment {
             anonymous: fields.flag(&["is_anonymous"]),
             vpn: fields.flag(&["is_vpn"]),
             proxy: fields.flag(&["is_proxy"]),
+            residential_proxy: fields.flag(&["is_res_proxy"]),
             tor: fields.flag(&["is_tor"]),
             relay: fields.flag(&["is_relay"]),
             hosting: fields.flag(&["is_hosting"]),

@@ -21,13 +21,14 @@ pub(super) fn read(record: &Value<'_>) -> Enrichment {
             // `confidence` is left out: its scale is not ours, and nobody documents it.
             confidence: None,
             first_seen: fields.text(&["first_seen"]),
+            proxy_type: fields.text(&["proxy_type"]),
             ..Privacy::default()
         }),
         threat: unless_empty(Threat {
             score: fields.percent(&["threat_score"]),
             is_attacker: fields.flag(&["is_known_attacker"]),
             is_bot: fields.flag(&["is_bot"]),
-            is_spam: fields.flag(&["is_spam"]),
+            is_spam: fields.flag(&["is_spam", "isSpam"]),
             ..Threat::default()
         }),
         ..Enrichment::default()

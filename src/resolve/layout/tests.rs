@@ -419,7 +419,12 @@ fn in_an_owners_file_the_country_is_the_owners() {
         }),
         ..Enrichment::default()
     };
-    assert_eq!(facts("ipinfo standard_abuse.mmdb", abuse), expected);
+    assert_eq!(facts("ipinfo standard_abuse.mmdb", abuse.clone()), expected);
+    // A range that is no network is kept as it is.
+    let mut ranged = abuse;
+    ranged["network"] = json!("1.0.0.0-1.0.2.255");
+    let found = facts("ipinfo standard_abuse.mmdb", ranged).abuse.unwrap();
+    assert_eq!(found.network, text("1.0.0.0-1.0.2.255"));
 }
 
 #[test]
@@ -522,6 +527,90 @@ fn a_group_of_which_nothing_is_known_is_absent() {
     assert_eq!(facts("GeoLite2-City", empty), Enrichment::default());
     assert_eq!(facts("GeoLite2-City", json!("a text")), Enrichment::default());
     assert_eq!(facts("GeoLite2-City", json!({})), Enrichment::default());
+}
+
+#[test]
+fn a_whois_file_says_whom_the_network_was_given_to_and_not_where_it_is() {
+    let record = json!({"name": "EXAMPLE-NET", "country": "US", "source": "ARIN"});
+    let network = Network {
+        owner: text("EXAMPLE-NET"),
+        registered_country_iso_code: text("US"),
+        registry: text("arin"),
+        ..Network::default()
+    };
+    let expected = Enrichment { network: Some(network), ..Enrichment::default() };
+    for database_type in ["ipinfo standard_rwhois.mmdb", "ipinfo whois_net", "Somebody's whois"] {
+        assert_eq!(facts(database_type, record.clone()), expected, "{database_type}");
+    }
+    let place = facts("Somebody's whois of country and place", record);
+    assert_eq!(place.geo.unwrap().country_iso_code, text("US"));
+}
+
+#[test]
+fn the_newer_place_files_of_ipgeolocation_are_nested_and_their_numbers_are_text() {
+    let record = json!({
+        "connection_type": "Fiber", "time_zone": "Europe/London",
+        "location": {
+            "city": {"name": {"de": "Aschkamm", "en": "Ashcombe Mills"}},
+            "district": {"name": {"en": "North"}},
+            "state": {"code": "GB-OXF", "name": {"en": "Oxfordshire"}},
+            "zipcode": "ZZ1", "geoname_id": "90000001",
+            "coordinates": {"latitude": "51.5", "longitude": "-1.5"},
+            "country": {
+                "code2": "GB", "code3": "GBR", "name": {"en": "United Kingdom"},
+                "name_official": {"en": "United Kingdom of …"}, "capital": {"en": "London"},
+                "continent": {"code": "EU", "name": {"en": "Europe"}},
+                "currency": {"code": "GBP", "name": "Pound", "symbol": "£"}
+            }
+        }
+    });
+    let place = Geo {
+        is_eu: None,
+        accuracy_radius_km: None,
+        metro_code: None,
+        currency_code: text("GBP"),
+        ..ashcombe_mills()
+    };
+    let network = Network { connection_type: text("fiber"), ..Network::default() };
+    let expected = Enrichment { network: Some(network), ..geo(place) };
+    assert_eq!(facts("db-ip-location", record), expected);
+}
+
+#[test]
+fn the_older_security_files_of_ipgeolocation_are_text() {
+    let record = json!({
+        "threat_score": 80, "proxy_type": "VPN", "is_tor": "false", "is_proxy": "true",
+        "is_anonymous": "true", "is_known_attacker": "", "is_bot": "1", "isSpam": "0"
+    });
+    let expected = Enrichment {
+        threat: Some(Threat {
+            score: Some(80.0),
+            is_bot: Some(true),
+            is_spam: Some(false),
+            ..Threat::default()
+        }),
+        ..privacy(Privacy {
+            anonymous: Some(true),
+            proxy: Some(true),
+            tor: Some(false),
+            proxy_type: text("VPN"),
+            ..Privacy::default()
+        })
+    };
+    assert_eq!(facts("db-ip-security", record), expected);
+}
+
+#[test]
+fn a_country_of_unknown_type_is_read_as_map_code_or_name() {
+    for (record, code, name) in [
+        (json!({"country": {"iso_code": "LV", "names": {"en": "Latvia"}}}), "LV", Some("Latvia")),
+        (json!({"country": "LV"}), "LV", None),
+        (json!({"country": "Latvia", "country_code": "lv"}), "LV", Some("Latvia")),
+    ] {
+        let geo = facts("ours", record).geo.unwrap();
+        assert_eq!(geo.country_iso_code.as_deref(), Some(code));
+        assert_eq!(geo.country_name.as_deref(), name);
+    }
 }
 
 #[test]

@@ -299,10 +299,17 @@ impl Facts for Resolver {
         let databases = self.databases.iter().map(|database| Source {
             name: Arc::clone(database.name()),
             built: Some(database.built().into()),
+            fresh_until: database.fresh_until().map_or(Moment::LAST, Moment::from),
+            attribution: database.attribution().cloned(),
         });
         let names = self.cache.sources();
         let providers = names.iter().take(self.sources);
-        let providers = providers.map(|name| Source { name: Arc::clone(name), built: None });
+        let providers = providers.map(|name| Source {
+            name: Arc::clone(name),
+            built: None,
+            fresh_until: Moment::LAST,
+            attribution: None,
+        });
         databases.chain(providers).collect()
     }
 

@@ -212,3 +212,53 @@ fn what_is_swapped_in_the_main_configuration_is_swapped_for_its_tenants() {
     );
     worker.stop();
 }
+
+/// Scenario: a tenant's own table of networks is replaced, then spoilt, then mended.
+/// Guarantees: P14: it is followed like the main one, without his file being touched; what cannot be
+/// used changes nothing, is said with its line and counted as his, and nobody becomes unready.
+#[test]
+fn a_tenants_own_files_are_followed() {
+    let stage = Stage::new(&["logs.acme"], BY_TOPIC);
+    let table = stage.home.path().join("acme.csv");
+    let put = |text: &str| {
+        let new = table.with_extension("new");
+        std::fs::write(&new, text).unwrap();
+        std::fs::rename(new, &table).unwrap();
+    };
+    put("network,geo.city_name\n8.8.4.0/24,Before\n");
+    stage.tenant("acme", &format!("networks: '{}'\nwant: [geo.city_name]\n", table.display()));
+    let worker = Worker::start(&stage.settings);
+    let is_served_with = |city: &str| {
+        wait_for(
+            "the tenant is served with it",
+            seconds(20),
+            || worker.whole_log(),
+            || {
+                stage.write("logs.acme", [1]);
+                stage.settle(&worker);
+                let last = stage.cities("logs.acme").pop().flatten();
+                (last.as_deref() == Some(city)).then_some(())
+            },
+        );
+    };
+    is_served_with("Before");
+    put("network,geo.city_name\n8.8.4.0/24,After\n");
+    is_served_with("After");
+    put("network,geo.city_name\n8.8.4.0/33,Never\n");
+    wait_for(
+        "the refusal is shown",
+        seconds(20),
+        || worker.whole_log(),
+        || {
+            let (status, page) = worker.get("/readyz?verbose")?;
+            let shown = page.contains("database acme/networks") && page.contains("line 2: ");
+            (status == 200 && shown).then_some(())
+        },
+    );
+    let labels = "{database=\"networks\",reason=\"table\",tenant=\"acme\"}";
+    assert_eq!(worker.metric("ipstamp_database_refusals_total", labels), Some(1.0));
+    is_served_with("After");
+    put("network,geo.city_name\n8.8.4.0/24,Mended\n");
+    is_served_with("Mended");
+    worker.stop();
+}

@@ -2,7 +2,6 @@
 //! our fields.
 
 mod config;
-mod place;
 #[cfg(test)]
 mod tests;
 
@@ -19,9 +18,9 @@ use super::{
     Api, Call, ItemError, Modules, ProviderConfigError, Reply, Status, TokenPlace, Verdict,
     unusable, within,
 };
-use crate::record::{FactGroup, GroupSet};
+use crate::record::GroupSet;
+use crate::resolve::filled;
 use crate::resolve::value::Value;
-use crate::resolve::wants::nearest_of;
 
 /// No batch of a service of one's own is larger.
 const MOST_PER_CALL: usize = 50_000;
@@ -67,8 +66,6 @@ impl Generic {
             is_pointer("address", address)?;
         }
         let fields = fields(config)?;
-        let covers =
-            fields.iter().filter_map(|(name, _)| FactGroup::by_name(name.split_once('.')?.0));
         Ok(Self {
             name: name.to_owned(),
             base_url: base_url.to_owned(),
@@ -77,7 +74,7 @@ impl Generic {
             batch: config.batch.clone(),
             answer: config.answer.clone(),
             address: config.address.clone(),
-            covers: covers.collect(),
+            covers: filled::groups(fields.iter().map(|(name, _)| *name)),
             fields,
             price: config.price,
         })
@@ -99,7 +96,7 @@ impl Generic {
             .iter()
             .filter_map(|(name, place)| Some((*name, Value::of_json(item.pointer(place)?))))
             .collect();
-        Ok(known(place::facts(&values)))
+        Ok(known(filled::facts(&values)))
     }
 
     fn own_address<'a>(&self, item: &'a Json) -> Option<&'a str> {
@@ -168,10 +165,13 @@ fn fields(config: &Config) -> Result<Vec<(&'static str, String)>, ProviderConfig
     let mut fields = Vec::new();
     for (name, place) in &config.fields {
         let key = format!("fields.{name}");
-        let Some(known) = place::names().find(|known| known == name) else {
-            let nearest = nearest_of(name, place::names().map(str::to_owned));
-            let hint = nearest.map(|known| format!("; did you mean {known}?")).unwrap_or_default();
-            return unusable(key, format!("there is no such field{hint}"));
+        let known = match filled::known(name) {
+            Ok(known) => known,
+            Err(nearest) => {
+                let hint = nearest.map(|known| format!("; did you mean {known}?"));
+                let hint = hint.unwrap_or_default();
+                return unusable(key, format!("there is no such field{hint}"));
+            }
         };
         if place.is_empty() {
             return unusable(key, "the whole answer is no value; write its place, like /city");
@@ -179,12 +179,10 @@ fn fields(config: &Config) -> Result<Vec<(&'static str, String)>, ProviderConfig
         is_pointer(&key, place)?;
         fields.push((known, place.clone()));
     }
-    let has = |name: &str| config.fields.contains_key(name);
-    for (one, other) in [("lat", "lon"), ("lon", "lat")] {
-        if has(&format!("geo.location.{one}")) && !has(&format!("geo.location.{other}")) {
-            let key = format!("fields.geo.location.{one}");
-            return unusable(key, format!("geo.location.{other} is not there; both or neither"));
-        }
+    if let Some(missing) = filled::missing_coordinate(|name| config.fields.contains_key(name)) {
+        let other = if missing.ends_with("lat") { "lon" } else { "lat" };
+        let key = format!("fields.geo.location.{other}");
+        return unusable(key, format!("{missing} is not there; both or neither"));
     }
     Ok(fields)
 }

@@ -29,7 +29,7 @@ fn city(name: &str) -> Told {
 
 #[test]
 fn all_fields_can_be_filled_but_those_that_are_no_single_value() {
-    let known: Vec<_> = place::names().collect();
+    let known: Vec<_> = filled::names().collect();
     for name in all_names().iter().filter(|name| name.contains('.')) {
         let single = !["threat.raw_scores", "threat.signals"].contains(&name.as_str());
         assert_eq!(known.contains(&name.as_str()), single, "{name}");

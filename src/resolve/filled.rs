@@ -1,8 +1,10 @@
-//! Fields by their names in `want`, to be filled from a value of a reply.
+//! Fields by their names in `want`, filled from values that stand where somebody has said: in the
+//! replies of a service of one's own, in the records of a database with a `mapping`.
 
-use crate::record::Enrichment;
-use crate::resolve::lenient::{Fields, location};
-use crate::resolve::value::Value;
+use super::lenient::{Fields, location, region_iso_code};
+use super::value::Value;
+use super::wants::nearest_of;
+use crate::record::{Enrichment, FactGroup, Geo, GroupSet};
 
 /// For each name the member that it fills and how the value is read.
 macro_rules! places {
@@ -23,13 +25,13 @@ macro_rules! places {
 
 places! {
     "geo.continent_code" => geo.continent_code: two_letters,
-    "geo.continent_name" => geo.continent_name: text,
+    "geo.continent_name" => geo.continent_name: name,
     "geo.country_iso_code" => geo.country_iso_code: two_letters,
-    "geo.country_name" => geo.country_name: text,
+    "geo.country_name" => geo.country_name: name,
     "geo.is_eu" => geo.is_eu: flag,
     "geo.region_iso_code" => geo.region_iso_code: text,
-    "geo.region_name" => geo.region_name: text,
-    "geo.city_name" => geo.city_name: text,
+    "geo.region_name" => geo.region_name: name,
+    "geo.city_name" => geo.city_name: name,
     "geo.postal_code" => geo.postal_code: code,
     "geo.timezone" => geo.timezone: text,
     "geo.accuracy_radius_km" => geo.accuracy_radius_km: whole,
@@ -112,6 +114,8 @@ places! {
 const OTHER: [&str; 4] = ["geo.location", LAT, LON, "threat.traits"];
 const LAT: &str = "geo.location.lat";
 const LON: &str = "geo.location.lon";
+/// With its country, as ISO 3166-2 has it; many write the part behind the dash alone.
+const REGION: &str = "geo.region_iso_code";
 
 /// A value is handed over as the only member of a map.
 const VALUE: &str = "value";
@@ -124,7 +128,38 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
     PLAIN.iter().copied().chain(OTHER)
 }
 
-/// What one answer says, by the places of its fields.
+/// The known name, or the nearest one that is.
+pub(super) fn known(name: &str) -> Result<&'static str, Option<String>> {
+    let found = names().find(|known| *known == name);
+    found.ok_or_else(|| nearest_of(name, names().map(str::to_owned)))
+}
+
+/// The groups that these fields are of.
+pub(super) fn groups<'f>(fields: impl IntoIterator<Item = &'f str>) -> GroupSet {
+    let group = |name: &str| FactGroup::by_name(name.split_once('.')?.0);
+    fields.into_iter().filter_map(group).collect()
+}
+
+/// Of two coordinates the one that is missing.
+pub(super) fn missing_coordinate(has: impl Fn(&str) -> bool) -> Option<&'static str> {
+    match (has(LAT), has(LON)) {
+        (true, false) => Some(LON),
+        (false, true) => Some(LAT),
+        _ => None,
+    }
+}
+
+/// Whether a value is of the kind of its field.
+pub(super) fn is_read(name: &str, value: &Value<'_>) -> bool {
+    match name {
+        LAT | LON => value.number().is_some(),
+        // Without the country, which stands elsewhere, a code is not put together.
+        REGION => value.text().is_some(),
+        _ => facts(&[(name, value.clone())]) != Enrichment::default(),
+    }
+}
+
+/// What is said by the values of the fields.
 pub(super) fn facts(values: &[(&str, Value<'_>)]) -> Enrichment {
     let mut facts = Enrichment::default();
     let number = |wanted: &str| {
@@ -152,6 +187,14 @@ pub(super) fn facts(values: &[(&str, Value<'_>)]) -> Enrichment {
     }
     if place.is_some() {
         facts.geo.get_or_insert_default().location = place;
+    }
+    if let Some(geo) = &mut facts.geo {
+        let code = geo.region_iso_code.take();
+        geo.region_iso_code = match code {
+            Some(code) if code.contains('-') => Some(code),
+            code => region_iso_code(geo.country_iso_code.as_deref(), code),
+        };
+        facts.geo = facts.geo.filter(|geo| *geo != Geo::default());
     }
     facts
 }
