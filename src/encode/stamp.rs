@@ -22,9 +22,15 @@ impl Contributed {
         self.0[source / 64] >> (source % 64) & 1 == 1
     }
 
-    /// Whether any source is in both.
-    fn meets(self, other: Self) -> bool {
-        self.0.iter().zip(other.0).any(|(one, other)| one & other != 0)
+    /// The sources that are in both.
+    fn and(self, other: Self) -> Self {
+        let mut both = self;
+        both.0.iter_mut().zip(other.0).for_each(|(one, other)| *one &= other);
+        both
+    }
+
+    fn is_empty(self) -> bool {
+        self.0 == [0; 4]
     }
 
     fn iter(self) -> impl Iterator<Item = usize> {
@@ -87,6 +93,25 @@ pub(super) struct Sources {
     attributions: Vec<Vec<u8>>,
     /// Of which something is.
     attributed: Contributed,
+    minute: Minute,
+}
+
+/// The minute that was written last, as text: answers are mostly of the same few.
+#[derive(Debug, Default)]
+struct Minute {
+    moment: Moment,
+    text: Vec<u8>,
+}
+
+impl Minute {
+    fn append(&mut self, out: &mut Vec<u8>, moment: Moment) {
+        if self.moment != moment || self.text.is_empty() {
+            self.moment = moment;
+            self.text.clear();
+            append_minute(&mut self.text, moment);
+        }
+        out.extend_from_slice(&self.text);
+    }
 }
 
 impl Sources {
@@ -131,11 +156,11 @@ impl Sources {
 }
 
 /// Writes the stamp's beginning: `{"outcome":…,"reason":…,"sources":{…}`, of answers that were kept
-/// how old the oldest is, which sources are stale, what makers want to be said, and `left_out`. Names of outcomes and reasons need no
-/// escapes.
+/// how old the oldest is, which sources are stale, what makers want to be said, and `left_out`. Names
+/// of outcomes and reasons need no escapes.
 pub(super) fn begin(draft: &mut Draft, event: Event<'_>, facts: &dyn Facts, seat: Seat) {
-    let (contributed, sources) = (draft.contributed, &draft.sources);
-    draft.splice.write(|out| {
+    let Draft { contributed, sources, splice, .. } = draft;
+    splice.write(|out| {
         if let Seat::New = seat {
             out.extend_from_slice(b",\"ipstamp\":");
         }
@@ -146,26 +171,33 @@ pub(super) fn begin(draft: &mut Draft, event: Event<'_>, facts: &dyn Facts, seat
             out.extend_from_slice(reason.name().as_bytes());
         }
         out.extend_from_slice(b"\",\"sources\":{");
-        let (mut comma, mut any_kept): (&[u8], _) = (b"", false);
+        let (mut comma, mut oldest): (&[u8], _) = (b"", None);
+        let mut stale = contributed.and(sources.stale);
         for source in contributed.iter() {
             let Some(name) = sources.names.get(source) else { continue };
             out.extend_from_slice(comma);
             out.extend_from_slice(name);
             if source >= sources.databases {
-                any_kept = true;
-                append_minute(out, retrieval(source, event.answers, facts).at);
+                let retrieval = retrieval(source, event.answers, facts);
+                sources.minute.append(out, retrieval.at);
+                oldest = Some(oldest.map_or(retrieval.at, |oldest| retrieval.at.min(oldest)));
+                if retrieval.stale {
+                    stale.add(source as u8);
+                }
             }
             comma = b",";
         }
         out.push(b'}');
-        if any_kept {
-            age(contributed, sources, event.answers, facts, out);
+        if let Some(oldest) = oldest {
+            // As the times are: to the minute.
+            let now = Moment(facts.now().0 / 60 * 60);
+            Members::new(out).whole("age", Some(now.since(oldest).as_secs() as u32));
         }
-        if any_kept || contributed.meets(sources.stale) {
-            stale(contributed, sources, event.answers, facts, out);
+        if !stale.is_empty() {
+            append_stale(stale, sources, out);
         }
-        if contributed.meets(sources.attributed) {
-            attribution(contributed, sources, out);
+        if !contributed.and(sources.attributed).is_empty() {
+            attribution(*contributed, sources, out);
         }
         if event.outline.left_out > 0 {
             // A Vec takes whatever is written to it.
@@ -182,37 +214,11 @@ pub(super) fn end(draft: &mut Draft, event: Event<'_>, seat: Seat) {
     }
 }
 
-/// `,"age":120`: seconds since the oldest of the kept answers was retrieved.
-#[cold]
-fn age(
-    contributed: Contributed,
-    sources: &Sources,
-    answers: &[Answer],
-    facts: &dyn Facts,
-    out: &mut Vec<u8>,
-) {
-    let kept = contributed.iter().filter(|source| *source >= sources.databases);
-    let oldest = kept.map(|source| retrieval(source, answers, facts).at).min().unwrap_or_default();
-    // As the times are: to the minute.
-    let now = Moment(facts.now().0 / 60 * 60);
-    Members::new(out).whole("age", Some(now.since(oldest).as_secs() as u32));
-}
-
 /// `,"stale":["city","ipinfo"]`: whose facts ought to be newer.
 #[cold]
-fn stale(
-    contributed: Contributed,
-    sources: &Sources,
-    answers: &[Answer],
-    facts: &dyn Facts,
-    out: &mut Vec<u8>,
-) {
-    let is_stale = |source: &usize| match *source {
-        database if database < sources.databases => sources.stale.has(database),
-        kept => retrieval(kept, answers, facts).stale,
-    };
+fn append_stale(stale: Contributed, sources: &Sources, out: &mut Vec<u8>) {
     let mut before: &[u8] = b",\"stale\":[";
-    for source in contributed.iter().filter(is_stale) {
+    for source in stale.iter() {
         let Some(name) = sources.names.get(source) else { continue };
         out.extend_from_slice(before);
         // Behind the name there are a colon and, of a database, the day.

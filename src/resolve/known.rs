@@ -127,15 +127,12 @@ impl Known {
         let retrieval = Retrieval { at, stale };
         let hashes = self.hashers.each_ref();
         let hashes = hashes.map(|hasher| hasher.hash_one((told.facts(), retrieval, groups)));
-        let said = match self.tellings.get(&hashes) {
-            Some(said) => *said,
-            None => {
-                let facts = unpack(told.facts()).only(groups);
-                let said = self.meet_told(facts, retrieval, wants);
-                self.tellings.insert(hashes, said);
-                said
-            }
-        };
+        let said = self.tellings.get(&hashes).copied().unwrap_or_else(|| {
+            let facts = unpack(told.facts()).only(groups);
+            let said = self.meet_told(facts, retrieval, wants);
+            self.tellings.insert(hashes, said);
+            said
+        });
         let (has, answers) = (said.has.and(told.has), said.answers.and(told.has));
         Said { has, answers, closes: told.closes, ..said }
     }

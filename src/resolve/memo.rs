@@ -40,13 +40,18 @@ impl Memo {
         Self { v4, v6, era, passing, lacking, last_number, now: Moment(0) }
     }
 
-    /// The answer for the address, when it is still kept and never ends.
+    /// The answer for the address, when it is still kept and its end has not come.
     #[inline]
     pub(super) fn get(&mut self, ip: IpAddr) -> Option<Answer> {
+        let (eras, now) = (self.eras(), self.now);
         match ip {
-            IpAddr::V4(ip) => self.v4.get(ip.to_bits(), self.era),
-            IpAddr::V6(ip) => self.v6.get(halves(ip.to_bits()), self.era),
+            IpAddr::V4(ip) => self.v4.get(ip.to_bits(), eras, now),
+            IpAddr::V6(ip) => self.v6.get(halves(ip.to_bits()), eras, now),
         }
+    }
+
+    fn eras(&self) -> [u32; 3] {
+        [self.era, self.passing, self.lacking]
     }
 
     /// Where the answer for the address would be kept.
@@ -58,27 +63,20 @@ impl Memo {
         }
     }
 
-    /// The answer for the address, when it is still kept and has an end that has not come: what
-    /// [`Memo::get`] does not find.
-    pub(super) fn get_passing(&mut self, ip: IpAddr) -> Option<Answer> {
-        let (eras, now) = ([self.passing, self.lacking], self.now);
-        match ip {
-            IpAddr::V4(ip) => self.v4.get_passing(ip.to_bits(), eras, now),
-            IpAddr::V6(ip) => self.v6.get_passing(halves(ip.to_bits()), eras, now),
-        }
-    }
-
-    /// Keeps the answer until its end, in the place of the one that was put there first. What
-    /// lacks something is kept at most until something new is heard of.
+    /// Keeps the answer until its end, or until its place is wanted for another. What lacks something
+    /// is kept at most until something new is heard of.
     pub(super) fn put(&mut self, ip: IpAddr, answer: Answer, until: Until) {
         let (era, end) = match until {
             Until::Swapped => (self.era, Moment::LAST),
             Until::Passed(end) => (self.passing, end),
             Until::NewsOr(end) => (self.lacking, end),
         };
+        let eras = self.eras();
         match ip {
-            IpAddr::V4(ip) => self.v4.put(Slot { key: ip.to_bits(), era, answer, end }),
-            IpAddr::V6(ip) => self.v6.put(Slot { key: halves(ip.to_bits()), era, answer, end }),
+            IpAddr::V4(ip) => self.v4.put(Slot { key: ip.to_bits(), era, answer, end }, eras),
+            IpAddr::V6(ip) => {
+                self.v6.put(Slot { key: halves(ip.to_bits()), era, answer, end }, eras)
+            }
         }
     }
 
@@ -176,13 +174,15 @@ struct Table<K> {
     slots: Vec<Slot<K>>,
     /// The hash's upper bits say the place.
     shift: u32,
+    /// Which way is given up next.
+    turn: usize,
 }
 
 impl<K: Key> Table<K> {
     fn new(bytes: usize) -> Self {
         let room = (bytes / size_of::<Slot<K>>()).clamp(FEWEST_SLOTS, MOST_SLOTS);
         let bits = room.ilog2();
-        Self { slots: vec![Slot::default(); 1 << bits], shift: 64 - (bits - WAYS.ilog2()) }
+        Self { slots: vec![Slot::default(); 1 << bits], shift: 64 - (bits - WAYS.ilog2()), turn: 0 }
     }
 
     #[inline]
@@ -201,31 +201,25 @@ impl<K: Key> Table<K> {
         &mut self.slots[first..first + WAYS]
     }
 
-    /// The first that holds goes to the front.
+    /// What is found goes to the front.
     #[inline]
-    fn find(&mut self, key: K, holds: impl Fn(&Slot<K>) -> bool) -> Option<Answer> {
+    fn get(&mut self, key: K, eras: [u32; 3], now: Moment) -> Option<Answer> {
         let ways = self.ways(key);
-        let nth = ways.iter().position(|slot| slot.key == key && holds(slot))?;
-        if nth > 0 {
-            ways.swap(0, nth);
-        }
+        let holds = |slot: &Slot<K>| slot.key == key && eras.contains(&slot.era) && slot.end > now;
+        let nth = ways.iter().position(holds)?;
+        ways.swap(0, nth);
         Some(ways[0].answer)
     }
 
-    #[inline]
-    fn get(&mut self, key: K, era: u32) -> Option<Answer> {
-        self.find(key, |slot| slot.era == era)
-    }
-
-    fn get_passing(&mut self, key: K, eras: [u32; 2], now: Moment) -> Option<Answer> {
-        self.find(key, |slot| eras.contains(&slot.era) && slot.end > now)
-    }
-
-    #[inline]
-    fn put(&mut self, slot: Slot<K>) {
+    /// In the place of what does not hold any more, or of any but the front. (If the one that was not
+    /// used for longest went, five addresses that come in turn would push each other out for ever.)
+    fn put(&mut self, slot: Slot<K>, eras: [u32; 3]) {
+        self.turn += 1;
+        let any = 1 + self.turn % (WAYS - 1);
         let ways = self.ways(slot.key);
-        ways.rotate_right(1);
-        ways[0] = slot;
+        let is_free = |kept: &Slot<K>| kept.key == slot.key || !eras.contains(&kept.era);
+        let nth = ways.iter().position(is_free).unwrap_or(any);
+        ways[nth] = slot;
     }
 
     fn forget(&mut self, key: K) {
@@ -336,9 +330,7 @@ mod tests {
     #[test]
     fn what_ends_is_kept_until_its_end_and_what_lacks_something_until_there_is_news() {
         let mut memo = Memo::new(0);
-        let seen = |memo: &mut Memo, number| {
-            memo.get(v4(number)).or_else(|| memo.get_passing(v4(number))).is_some()
-        };
+        let seen = |memo: &mut Memo, number| memo.get(v4(number)).is_some();
         memo.tell_time(Moment(10));
         memo.put(v4(1), answer(FactGroup::Geo), Until::Passed(Moment(20)));
         memo.put(v4(2), answer(FactGroup::Geo), Until::NewsOr(Moment(30)));

@@ -176,11 +176,8 @@ impl Resolver {
         self.memo.bytes() + self.known.bytes()
     }
 
-    /// For an address without an answer that never ends.
+    /// For an address that is not in the memo.
     fn look_further(&mut self, address: &Address) -> Answer {
-        if let Some(answer) = self.memo.get_passing(address.ip()) {
-            return answer;
-        }
         if address.is_global() {
             self.set.recent().note(address.ip());
         }
