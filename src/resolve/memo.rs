@@ -75,7 +75,7 @@ impl Memo {
         match ip {
             IpAddr::V4(ip) => self.v4.put(Slot { key: ip.to_bits(), era, answer, end }, eras),
             IpAddr::V6(ip) => {
-                self.v6.put(Slot { key: halves(ip.to_bits()), era, answer, end }, eras)
+                self.v6.put(Slot { key: halves(ip.to_bits()), era, answer, end }, eras);
             }
         }
     }
