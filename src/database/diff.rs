@@ -242,6 +242,7 @@ impl Judged {
 
     fn says_the_same(&self, other: &Self) -> bool {
         self.differs.is_some()
+            && self.countries == other.countries
             && (self.kind, self.groups, self.differs) == (other.kind, other.groups, other.differs)
     }
 }

@@ -47,8 +47,8 @@ pub struct DatabaseConfig {
     /// The account at MaxMind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// The token, or the licence key, of the source. `url` and `mirror` get it as `Bearer`, or where
-    /// their URL has `{token}`.
+    /// The token, or the licence key, of the source. `url` and `mirror` get it as `Bearer`, `url` also
+    /// where it has `{token}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Secret>,
     /// Where the file is, for `url`; where the folder is, for `mirror`: a URL or a path.

@@ -71,11 +71,11 @@ impl Memo {
             Until::Passed(end) => (self.passing, end),
             Until::NewsOr(end) => (self.lacking, end),
         };
-        let eras = self.eras();
+        let (eras, now) = (self.eras(), self.now);
         match ip {
-            IpAddr::V4(ip) => self.v4.put(Slot { key: ip.to_bits(), era, answer, end }, eras),
+            IpAddr::V4(ip) => self.v4.put(Slot { key: ip.to_bits(), era, answer, end }, eras, now),
             IpAddr::V6(ip) => {
-                self.v6.put(Slot { key: halves(ip.to_bits()), era, answer, end }, eras);
+                self.v6.put(Slot { key: halves(ip.to_bits()), era, answer, end }, eras, now);
             }
         }
     }
@@ -213,11 +213,12 @@ impl<K: Key> Table<K> {
 
     /// In the place of what does not hold any more, or of any but the front. (If the one that was not
     /// used for longest went, five addresses that come in turn would push each other out for ever.)
-    fn put(&mut self, slot: Slot<K>, eras: [u32; 3]) {
+    fn put(&mut self, slot: Slot<K>, eras: [u32; 3], now: Moment) {
         self.turn += 1;
         let any = 1 + self.turn % (WAYS - 1);
         let ways = self.ways(slot.key);
-        let is_free = |kept: &Slot<K>| kept.key == slot.key || !eras.contains(&kept.era);
+        let is_free =
+            |kept: &Slot<K>| kept.key == slot.key || !eras.contains(&kept.era) || kept.end <= now;
         let nth = ways.iter().position(is_free).unwrap_or(any);
         ways[nth] = slot;
     }

@@ -64,13 +64,16 @@ pub(super) fn db(source: &Source, args: &DbArgs) -> Result<Exit, Failure> {
 /// The files that are meant: those named, else all of the configuration. Where a configuration is
 /// named, a file or a name that stands in it is meant as it stands there, with its `mapping`.
 fn named(source: &Source, files: &[PathBuf]) -> Result<Vec<DatabaseConfig>, Failure> {
-    let configured =
-        if files.is_empty() || source.is_named() { source.load()?.databases } else { Vec::new() };
+    let configured = if files.is_empty() || source.is_named() {
+        source.load()?.placed_databases()
+    } else {
+        Vec::new()
+    };
     if files.is_empty() {
         return Ok(configured);
     }
     let is = |config: &DatabaseConfig, file: &Path| {
-        config.path == file || config.name.as_deref().is_some_and(|name| file == Path::new(name))
+        config.path == file || file == Path::new(&config.called())
     };
     let of = |file: &PathBuf| {
         let configured = configured.iter().find(|config| is(config, file)).cloned();

@@ -137,7 +137,7 @@ impl Ground {
         let scope = if file.cache.share { CacheScope::SHARED } else { cache.scope(&name.scope()) };
         let files = open_verified(file.networks.as_deref(), &file.databases, None)?;
         let own = DatabaseSet::new(files.databases()).map_err(|error| refused(&error))?;
-        let own = Arc::new(own);
+        let own = Arc::new(own.beside(&self.stamp.databases));
         let databases = with_main(&own.in_force(), &self.stamp.databases.in_force());
         let wants = match &file.want {
             Some(want) => Arc::new(Wants::new(want).map_err(|error| refused(&error))?),

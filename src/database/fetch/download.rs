@@ -323,12 +323,17 @@ fn served(response: &Response) -> Result<(), FetchError> {
     })
 }
 
+/// What a source asks for beyond that is a mistake of its own.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(7 * 86_400);
+
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    httpdate::parse_http_date(text).ok()?.duration_since(SystemTime::now()).ok()
+    let said = if let Ok(seconds) = text.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        httpdate::parse_http_date(text).ok()?.duration_since(SystemTime::now()).ok()?
+    };
+    Some(said.min(LONGEST_RETRY_AFTER))
 }
 
 fn broken(error: &reqwest::Error) -> FetchError {

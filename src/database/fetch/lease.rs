@@ -10,9 +10,9 @@ use std::fs::{self, File, FileTimes, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, LazyLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -49,11 +49,17 @@ impl Holder {
     }
 }
 
+/// What nobody else has.
+static ALONE: LazyLock<String> = LazyLock::new(|| Uuid::new_v4().to_string());
+
 /// Tells processes whose numbers can be compared from others; alone where that is not known.
 fn here() -> String {
-    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let container = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
-    format!("{} {}", boot.trim(), container.display())
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    let container = fs::read_link("/proc/self/ns/pid");
+    match (boot, container) {
+        (Ok(boot), Ok(container)) => format!("{} {}", boot.trim(), container.display()),
+        _ => ALONE.clone(),
+    }
 }
 
 /// A lease that is held until it is dropped.
@@ -164,6 +170,7 @@ impl Lease {
         if self.holds() && beat(&self.path, &self.owner) {
             return Ok(());
         }
+        self.lost.store(true, Ordering::Relaxed);
         Err(FetchError::LeaseLost)
     }
 }

@@ -63,16 +63,22 @@ impl Look<'_, '_> {
         let candidate = self.fetcher.file(self.wanted, "candidate");
         let member = self.wanted.member.as_deref();
         let unpacked = unpack(&part, &candidate, member, self.wanted.limit);
-        self.state.validators = content;
-        self.state.checksum = Some(found.to_string());
-        self.state.refused = unpacked.as_ref().err().map(ToString::to_string);
+        let known = (content, Some(found.to_string()));
         if let Err(error) = unpacked {
             drop(fs::remove_file(&candidate));
             self.quarantine(&part, "packed", &found.to_string())?;
+            (self.state.validators, self.state.checksum) = known;
+            self.state.refused = Some(error.to_string());
             return Err(error.into());
         }
         drop(fs::remove_file(&part));
-        self.put(&candidate, force, set)
+        self.state.refused = None;
+        let put = self.put(&candidate, force, set);
+        // What could not be put in its place is not known, so that it comes again.
+        if matches!(put, Ok(_) | Err(FetchError::Unusable { .. })) {
+            (self.state.validators, self.state.checksum) = known;
+        }
+        put
     }
 
     /// Puts what came in its place, or into quarantine.
@@ -109,19 +115,36 @@ impl Look<'_, '_> {
     /// been changed, and other addresses are seen.
     fn nothing_new(&mut self, set: Option<&Arc<DatabaseSet>>) -> Result<Outcome, FetchError> {
         let Some(why) = self.state.refused.take() else { return Ok(Outcome::Current) };
-        let Some(file) =
-            self.in_quarantine()?.filter(|file| file.extension() == Some("mmdb".as_ref()))
-        else {
+        let Some(file) = self.in_quarantine()? else {
             self.state.refused = Some(why.clone());
             return Ok(Outcome::StillRefused(why));
         };
         let candidate = self.fetcher.file(self.wanted, "candidate");
-        fs::rename(&file, &candidate).map_err(system(&file))?;
+        if file.extension() == Some("packed".as_ref()) {
+            let member = self.wanted.member.as_deref();
+            if let Err(error) = unpack(&file, &candidate, member, self.wanted.limit) {
+                drop(fs::remove_file(&candidate));
+                self.state.refused = Some(error.to_string());
+                return Ok(Outcome::StillRefused(error.to_string()));
+            }
+        } else {
+            fs::copy(&file, &candidate).map_err(system(&file))?;
+        }
         match self.put(&candidate, false, set) {
-            Err(FetchError::Unusable { source, .. }) => {
+            Err(FetchError::Unusable { source, quarantine }) => {
+                if quarantine != file {
+                    drop(fs::remove_file(&file));
+                }
                 Ok(Outcome::StillRefused(source.to_string()))
             }
-            done => done,
+            Err(error) => {
+                self.state.refused = Some(why);
+                Err(error)
+            }
+            done => {
+                drop(fs::remove_file(&file));
+                done
+            }
         }
     }
 

@@ -154,12 +154,22 @@ impl Server {
             }
             FetchSource::Url | FetchSource::Mirror => Calls {
                 checksum: match &self.checksum_url {
-                    Some(url) => Some(own("checksum_url", url, self.token.as_ref())?),
+                    Some(url) => Some(own("checksum_url", url, self.token_for(url))?),
                     None => None,
                 },
                 files: vec![own("url", &self.base, self.token.as_ref())?],
             },
         })
+    }
+}
+
+impl Server {
+    /// The token goes where the file is, and elsewhere only where the URL says so.
+    fn token_for(&self, url: &str) -> Option<&Secret> {
+        let host = |url: &str| Some(Url::parse(url).ok()?.origin());
+        let is_there =
+            url.contains(TOKEN) || host(url).is_some_and(|at| host(&self.base) == Some(at));
+        self.token.as_ref().filter(|_| is_there)
     }
 }
 

@@ -98,7 +98,8 @@ impl State {
 
     /// When the next look is.
     pub(super) fn next(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(self.next_at)
+        // Whoever wrote the file may have written anything.
+        UNIX_EPOCH.checked_add(Duration::from_secs(self.next_at)).unwrap_or(UNIX_EPOCH)
     }
 
     /// Counts a download before it begins; the error is when there may be another one.
@@ -132,8 +133,8 @@ impl State {
         // Half of it by the dice, so that those who failed together do not come back together.
         let wait = doubled.mul_f64(0.5 + dice / 2.0).max(retry_after.unwrap_or_default());
         self.failures = self.failures.saturating_add(1);
-        self.not_before = seconds(now) + retry_after.unwrap_or_default().as_secs();
-        self.next_at = seconds(now) + wait.as_secs();
+        self.not_before = seconds(now).saturating_add(retry_after.unwrap_or_default().as_secs());
+        self.next_at = seconds(now).saturating_add(wait.as_secs());
     }
 }
 

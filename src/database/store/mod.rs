@@ -123,11 +123,12 @@ impl Store {
     /// Takes away what is too much or too old, and files of which the index knows nothing. Returns
     /// what was taken away.
     pub fn prune(&self, now: SystemTime) -> Result<Vec<Gone>, StoreError> {
-        // What is refused is under the same terms as what is kept.
+        // What is refused is kept for less long, whatever is set: it may be a file that its maker wants
+        // to go.
         for entry in std::fs::read_dir(self.quarantine()).into_iter().flatten().flatten() {
             let written = entry.metadata().and_then(|found| found.modified());
             let age = written.ok().and_then(|written| now.duration_since(written).ok());
-            if age.is_some_and(|age| age > self.max_age.unwrap_or(QUARANTINED)) {
+            if age.is_some_and(|age| age > self.max_age.unwrap_or(QUARANTINED).min(QUARANTINED)) {
                 drop(std::fs::remove_file(entry.path()));
             }
         }

@@ -17,7 +17,7 @@ pub struct CacheConfig {
     #[schemars(with = "String")]
     pub size: ByteSize,
     /// How long facts are used: one time for all fact groups, or a time for each. Each life is made
-    /// up to 15 % shorter or longer. Default: 2h for privacy and threat, 12h for as, network and
+    /// up to 15 % shorter. Default: 2h for privacy and threat, 12h for as, network and
     /// crawler, 24h for the others.
     #[serde(skip_serializing_if = "Ttl::is_empty")]
     pub ttl: Ttl,
