@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::fields::fields;
 use super::layout::own;
+use super::lenient;
 use super::networks::NetworksError;
 use super::wants;
 use super::wants::{field_by_name, nearest_of};
@@ -192,6 +193,12 @@ fn network_of(text: &str) -> Result<IpNet, String> {
             format!("{text:?} is no network; expected one such as 10.1.0.0/16, 2001:db8::/32")
         })?,
     };
+    if let IpNet::V6(v6) = network
+        && let Some(v4) = v6.addr().to_ipv4_mapped().filter(|_| v6.prefix_len() >= 96)
+    {
+        // An address of such a form is looked up as the IPv4 address that it is.
+        return Err(format!("{text} is of IPv4; write {v4}/{}", v6.prefix_len() - 96));
+    }
     let whole = network.trunc();
     if whole == network {
         Ok(network)
@@ -219,6 +226,12 @@ pub(super) fn cell(group: FactGroup, field: &str, text: &str) -> Option<Json> {
 pub(super) fn is_of_kind(group: FactGroup, field: &str, value: &Json) -> bool {
     let mut facts = Enrichment::default();
     own::put(&mut facts, group, json!({ field: value }));
+    let place = facts.geo.as_ref().and_then(|geo| geo.location);
+    if place.is_some_and(|(latitude, longitude)| {
+        lenient::location(Some(latitude), Some(longitude)).is_none()
+    }) {
+        return false;
+    }
     fields(group, &facts).contains(&(static_name(group, field), true))
 }
 

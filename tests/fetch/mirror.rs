@@ -69,3 +69,22 @@ fn a_server_that_offers_the_folder_is_taken_likewise() {
     assert_eq!(code, 69);
     assert!(out.contains("manifest.json has no database of this name"), "{out}");
 }
+
+/// Guarantees: what somebody has damaged is fetched again, and until it is, a mirror stays as it is.
+#[test]
+fn a_damaged_file_is_fetched_again_and_gets_into_no_mirror() {
+    let (home, vendor) = (Home::new(), Vendor::start());
+    let config = home.config(&ipinfo(&vendor, ""));
+    vendor.offer("/data/city.mmdb", &world(100, "LV"));
+    let folder = home.path().join("mirror");
+    let to = ["--to", folder.to_str().unwrap()];
+    assert_eq!(fetch(&config, &to).0, 0);
+    std::fs::write(home.fetched("city"), "xx").unwrap();
+    vendor.lie(9);
+    assert_ne!(fetch(&config, &to).0, 0, "it does not come");
+    assert_eq!(std::fs::read(folder.join("city.mmdb")).unwrap(), world(100, "LV"));
+    vendor.lie(0);
+    let (code, out) = fetch(&config, &to);
+    assert!(code == 0 && out.starts_with("fetched"), "{out}");
+    assert_eq!(std::fs::read(home.fetched("city")).unwrap(), world(100, "LV"));
+}

@@ -24,10 +24,12 @@ fn tar_gz(folder: &str, file: &str, bytes: &[u8]) -> Vec<u8> {
     gz(&packed.into_inner().unwrap())
 }
 
-fn zip(file: &str, bytes: &[u8]) -> Vec<u8> {
+fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut packed = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    packed.start_file(file, zip::write::SimpleFileOptions::default()).unwrap();
-    packed.write_all(bytes).unwrap();
+    for (file, bytes) in files {
+        packed.start_file(*file, zip::write::SimpleFileOptions::default()).unwrap();
+        packed.write_all(bytes).unwrap();
+    }
     packed.finish().unwrap().into_inner()
 }
 
@@ -64,7 +66,7 @@ fn ipgeolocation_by_its_key_as_zip() {
         vendor.url()
     ));
     let path = "/v2/download/geo-std/ip-city";
-    vendor.offer(path, &zip("db-ip-location.mmdb", &world(100, "LV")));
+    vendor.offer(path, &zip(&[("db-ip-location.mmdb", &world(100, "LV"))]));
     let (code, out) = fetch(&config, &[]);
     assert_eq!(code, 0, "{out}");
     assert_eq!(std::fs::read(home.fetched("ip-city")).unwrap(), world(100, "LV"));
@@ -106,4 +108,24 @@ fn an_archive_that_unpacks_to_more_than_the_limit_is_refused() {
     assert_eq!(code, 69, "{out}");
     assert!(out.contains("larger than 1048576 bytes; raise `limit`"), "{out}");
     assert!(!home.fetched("city").exists());
+}
+
+#[test]
+fn which_of_several_files_may_be_said_afterwards() {
+    let (home, vendor) = (Home::new(), Vendor::start());
+    let url = format!("{}/own/two.zip", vendor.url());
+    let config =
+        |more: &str| home.config(&format!("  - {{source: url, name: city, url: '{url}'{more}}}"));
+    let (city, asn) = (world(100, "LV"), world(100, "SE"));
+    vendor.offer("/own/two.zip", &zip(&[("x/city.mmdb", &city), ("x/asn.mmdb", &asn)]));
+    let (code, out) = fetch(&config(""), &[]);
+    assert!(code == 1 && out.contains("say which one with `member`"), "{out}");
+    let (code, out) = fetch(&config(", member: nosuch.mmdb"), &[]);
+    assert!(code == 1 && out.contains("as `member` says"), "{out}");
+    vendor.transfers();
+    let (code, out) = fetch(&config(", member: city.mmdb"), &[]);
+    assert!(code == 0 && out.starts_with("fetched"), "{out}");
+    assert_eq!(std::fs::read(home.fetched("city")).unwrap(), city);
+    let again = vendor.transfers();
+    assert!(again.iter().all(|transfer| transfer.starts_with("304")), "{again:?}");
 }

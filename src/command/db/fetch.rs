@@ -154,17 +154,24 @@ fn mirror(wanted: &[Wanted], dir: &Path) -> Result<(), Failure> {
     let known = std::fs::read(dir.join(MANIFEST)).ok();
     let known = known.and_then(|bytes| serde_json::from_slice::<Manifest>(&bytes).ok());
     let mut databases: BTreeMap<String, Mirrored> = known.unwrap_or_default().databases;
+    let mut files = Vec::new();
+    // Nothing is written before all is sound: clients may be reading what is there.
     for one in wanted {
-        let Ok(bytes) = std::fs::read(one.path()) else {
-            databases.remove(one.name());
-            continue;
+        let bytes = match std::fs::read(one.path()) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                databases.remove(one.name());
+                continue;
+            }
+            Err(error) => return Err(cannot(error)),
         };
         let file = format!("{}.mmdb", one.name());
         let generation = Generation::of(&bytes);
-        write(dir, &file, &bytes).map_err(cannot)?;
-        let size = bytes.len() as u64;
-        let database = Database::new(one.name(), bytes);
+        let database = Database::new(one.name(), bytes.clone());
+        let database = database.and_then(|database| database.verify().map(|()| database));
         let database = database.map_err(|error| Failure::new(Exit::Config, error))?;
+        let size = bytes.len() as u64;
+        files.push((file.clone(), bytes));
         let notice = notice(database.database_type());
         let mirrored = Mirrored {
             file,
@@ -176,6 +183,9 @@ fn mirror(wanted: &[Wanted], dir: &Path) -> Result<(), Failure> {
             attribution: notice.and_then(|notice| notice.attribution).map(str::to_owned),
         };
         databases.insert(one.name().to_owned(), mirrored);
+    }
+    for (file, bytes) in files {
+        write(dir, &file, &bytes).map_err(cannot)?;
     }
     let text = serde_json::to_vec_pretty(&Manifest { databases }).unwrap_or_default();
     write(dir, MANIFEST, &text).map_err(cannot)

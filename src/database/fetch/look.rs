@@ -19,7 +19,7 @@ use super::unpack::unpack;
 use super::{Fetcher, MANIFEST, Origin, Outcome, Progress, Wanted, manifest};
 use crate::database::generation::Generation;
 use crate::record::Day;
-use crate::resolve::DatabaseSet;
+use crate::resolve::{Database, DatabaseSet};
 
 /// Of a hash, in the names of files in quarantine.
 const HASH_DIGITS: usize = 12;
@@ -42,7 +42,7 @@ impl Look<'_, '_> {
     ) -> Result<Outcome, FetchError> {
         // What was refused is there, too: it need not come again to be judged again.
         let is_refused = self.state.refused.is_some() && self.in_quarantine()?.is_some();
-        let has_file = (self.wanted.path().exists() || is_refused) && !force;
+        let has_file = (self.has_file() || is_refused) && !force;
         let (calls, mut expected) = self.expected()?;
         if has_file && expected.is_some() && self.state.checksum == shown(expected.as_ref()) {
             return self.nothing_new(set);
@@ -79,6 +79,12 @@ impl Look<'_, '_> {
             (self.state.validators, self.state.checksum) = known;
         }
         put
+    }
+
+    /// Whether a file is there that can be used: one that somebody has damaged is fetched again.
+    fn has_file(&self) -> bool {
+        let bytes = fs::read(self.wanted.path());
+        bytes.is_ok_and(|bytes| Database::new(self.wanted.name(), bytes).is_ok())
     }
 
     /// Puts what came in its place, or into quarantine.

@@ -163,6 +163,18 @@ fn each_wrong_line_is_said_and_not_only_the_first() {
 }
 
 #[test]
+fn a_place_off_the_earth_and_a_network_that_nothing_is_looked_up_in_are_refused() {
+    let place = |text: &str| refusal(&format!("network,geo.location\n10.0.0.0/8,{text}\n"));
+    assert!(place("91;0").contains("line 2: column geo.location: \"91;0\" is not of the"));
+    assert!(place("0;181").contains("is not of the field's kind"));
+    let json = "[{\"network\": \"10.0.0.0/8\", \"geo.location\": [91, 0]}]";
+    assert!(refusal(json).contains("is not of the field's kind"));
+    let network = |text: &str| refusal(&format!("network,company.name\n{text},A\n"));
+    assert!(network("::ffff:8.0.0.0/104").contains("is of IPv4; write 8.0.0.0/8"));
+    assert!(network("::ffff:8.8.8.8").contains("is of IPv4; write 8.8.8.8/32"));
+}
+
+#[test]
 fn what_is_no_json_is_said_with_its_line_and_a_name_that_is_there_twice_too() {
     let error = refusal("[\n{\"network\": \"10.0.0.0/8\",\n \"company.name\": A}]");
     assert!(error.contains("line 3") && error.contains("no JSON"), "{error}");
