@@ -208,7 +208,7 @@ pub enum OnStale {
 
 /// What is said in events that a database answers.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected true, false, or the text")]
 pub enum Attribution {
     /// What is known by its type, or nothing.
     Known(bool),

@@ -123,7 +123,7 @@ fn which_of_several_files_may_be_said_afterwards() {
     let (code, out) = fetch(&config(", member: nosuch.mmdb"), &[]);
     assert!(code == 1 && out.contains("as `member` says"), "{out}");
     vendor.transfers();
-    let (code, out) = fetch(&config(", member: city.mmdb"), &[]);
+    let (code, out) = fetch(&config(", member: x/city.mmdb"), &[]);
     assert!(code == 0 && out.starts_with("fetched"), "{out}");
     assert_eq!(std::fs::read(home.fetched("city")).unwrap(), city);
     let again = vendor.transfers();

@@ -14,7 +14,8 @@ use crate::database::{OpenError, open_networks, verify};
 use crate::kafka::Security;
 use crate::record::{Day, FactGroup, GroupSet};
 use crate::resolve::{
-    Attribution, Database, DatabaseConfig, Mapped, Networks, Order, Overlap, Want, Wants, asked_for,
+    Attribution, Database, DatabaseConfig, Mapped, Networks, OnStale, Order, Overlap, Want, Wants,
+    asked_for,
 };
 
 /// So many networks that lie in others are named.
@@ -109,7 +110,7 @@ pub(super) fn covered_by(
                     report.warning(format!("{subject}, attribution"), found, remedy);
                 }
                 if let Some(now) = now {
-                    judge(&subject, &opened, now, report);
+                    judge(&subject, &opened, database.stale, now, report);
                 }
             }
             Err(error) => {
@@ -191,7 +192,13 @@ pub(super) fn want(answering: &Answering<'_>, report: &mut Report) {
     }
 }
 
-fn judge(subject: &str, database: &Database, now: SystemTime, report: &mut Report) {
+fn judge(
+    subject: &str,
+    database: &Database,
+    on_stale: OnStale,
+    now: SystemTime,
+    report: &mut Report,
+) {
     let built = database.built();
     let age = now.duration_since(built).unwrap_or_default();
     let days = age.as_secs() / (24 * 60 * 60);
@@ -204,7 +211,17 @@ fn judge(subject: &str, database: &Database, now: SystemTime, report: &mut Repor
     );
     if is_stale {
         let remedy = "fetch a newer one: addresses change hands; or change `stale_after`";
-        report.warning(subject, format!("{found}; {days} days old, and stale"), remedy);
+        let found = format!("{found}; {days} days old, and stale");
+        match on_stale {
+            OnStale::Warn => report.warning(subject, found, remedy),
+            OnStale::Fail => {
+                report.missing(
+                    subject,
+                    format!("{found}, which is not ready by `stale: fail`"),
+                    remedy,
+                );
+            }
+        }
     } else {
         report.ok(subject, found);
     }

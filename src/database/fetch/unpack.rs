@@ -98,7 +98,10 @@ impl Job<'_> {
     /// Whether the file of this name is meant.
     fn is_meant(&self, name: &str) -> bool {
         let file = name.rsplit('/').next().unwrap_or(name);
-        self.member.map_or_else(|| file.strip_suffix(".mmdb").is_some(), |member| member == file)
+        match self.member {
+            Some(member) => member == file || member == name,
+            None => file.strip_suffix(".mmdb").is_some(),
+        }
     }
 
     fn zip(&self, file: File) -> Result<(), UnpackError> {
