@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use ipstamp::config::{
-    Config, Environment, File, Problem, Written, parse, parse_tenant, schema, show, tenant_schema,
+    Config, Environment, File, Problem, Written, parse, schema, show, tenant_schema,
 };
 use ipstamp::consume::consumer_settings;
 use ipstamp::publish::producer_settings;
@@ -15,7 +15,7 @@ use rdkafka::ClientConfig;
 
 /// An environment of the test's own.
 #[derive(Default)]
-struct Table {
+pub(super) struct Table {
     variables: HashMap<&'static str, &'static str>,
     files: HashMap<&'static str, &'static str>,
 }
@@ -37,12 +37,12 @@ input: {topics: [logs], group: ipstamp}
 output: {topic: stamped}
 ";
 
-fn read(text: &str) -> Result<File, Vec<Problem>> {
+pub(super) fn read(text: &str) -> Result<File, Vec<Problem>> {
     parse(text.as_bytes(), &Table::default())
 }
 
 /// Each problem as `line:column key: message`.
-fn said(problems: &[Problem]) -> String {
+pub(super) fn said(problems: &[Problem]) -> String {
     let lines = problems.iter().map(|problem| match problem.place {
         Some(place) => format!("{place} {problem}"),
         None => problem.to_string(),
@@ -50,7 +50,7 @@ fn said(problems: &[Problem]) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn refused(text: &str, environment: &Table) -> String {
+pub(super) fn refused(text: &str, environment: &Table) -> String {
     match parse(text.as_bytes(), environment) {
         Ok(_) => format!("accepted: {text}"),
         Err(problems) => said(&problems),
@@ -58,7 +58,7 @@ fn refused(text: &str, environment: &Table) -> String {
 }
 
 /// `SMALLEST` with one line replaced by, or ended by, `line`.
-fn with(line: &str) -> String {
+pub(super) fn with(line: &str) -> String {
     let section = line.split(':').next().unwrap_or_default();
     let kept = SMALLEST.lines().filter(|kept| !kept.starts_with(&format!("{section}:")));
     kept.chain([line]).collect::<Vec<_>>().join("\n")
@@ -623,7 +623,7 @@ proptest::proptest! {
 // What is never said.
 
 /// A text that no message may contain.
-const CANARY: &str = "c4n4ry-T0ken";
+pub(super) const CANARY: &str = "c4n4ry-T0ken";
 
 #[test]
 fn no_error_repeats_a_secret_or_a_value_beside_it() {
@@ -769,96 +769,4 @@ fn the_schema_that_is_shipped_is_the_one_that_is_in_force() {
         let shipped = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(shipped == fresh, "{} is stale; run with IPSTAMP_UPDATE=1", path.display());
     }
-}
-
-// Tenants.
-
-fn tenants(by: &str) -> Config {
-    read(&with(&format!("tenants: {{by: {by}, dir: /t}}"))).unwrap().into()
-}
-
-/// What is said of a tenant's file beside a configuration with `by`.
-fn tenant_refused(by: &str, text: &str) -> String {
-    match parse_tenant(text.as_bytes(), &Table::default(), &tenants(by), None) {
-        Ok(_) => format!("accepted: {text}"),
-        Err(problems) => said(&problems),
-    }
-}
-
-const BY_TOPIC: &str = "{topic: '^logs-(a+)$'}";
-const BY_HEADER: &str = "{header: x}";
-
-#[test]
-fn what_is_wrong_with_tenants_is_said_with_its_place_and_a_remedy() {
-    for (line, expected) in [
-        ("tenants: {by: {}, dir: /t}", "4:11 tenants.by: nothing names the tenant; write {topic:"),
-        ("tenants: {by: {topic: '^(a)$', header: x}, dir: /t}", "tenants.by: only one can name"),
-        (
-            "tenants: {by: {topic: 'a'}, dir: /t}",
-            "4:16 tenants.by.topic: the pattern has to be for",
-        ),
-        ("tenants: {by: {topic: '^a$'}, dir: /t}", "tenants.by.topic: the pattern has no group"),
-        ("tenants: {by: {path: '$.a'}, dir: /t}", "tenants.by.path: `$` is no part of a path"),
-        ("tenants: {by: {header: x}}", "tenants.dir: is missing"),
-        (
-            "tenants: {by: {header: x}, dir: /t, unknown: dead_letter}",
-            "4:37 tenants.unknown: there is no topic for dead letters; set output.dead_letter",
-        ),
-        ("tenants: {by: {header: x}, dir: /t, unknown: drop}", "expected one of local, default"),
-        (
-            "tenants: {by: {header: x}, dir: /t}\nproviders: {ipinfo: {token: t, share: true}}",
-            "5:32 providers.ipinfo.share: only the plan Lite may be used for everybody",
-        ),
-        (
-            "providers: {ipinfo: {token: t, plan: lite, share: true}}",
-            "providers.ipinfo.share: is of no use without tenants",
-        ),
-    ] {
-        let said = refused(&with(line), &Table::default());
-        assert!(said.contains(expected), "{line}\n  said:     {said}\n  expected: {expected}");
-    }
-    for (by, text, expected) in [
-        (BY_TOPIC, "topics: [a]", "1:1 topics: is of no use where the topic's own name is"),
-        (BY_HEADER, "want: [geo]", "topics: no topic may name this tenant; list those whose"),
-        (BY_HEADER, "topics: ['^(']", "1:10 topics[0]: "),
-        (BY_TOPIC, "kafka: {}", "1:1 kafka: unknown key; known here: topics, want, networks"),
-        (
-            BY_TOPIC,
-            "want: [privcy]",
-            "want[0]: unknown fact group or field; did you mean `privacy`?",
-        ),
-        (BY_TOPIC, "databases: [{path: a/x}, {path: b/x}]", "databases[1].path: another database"),
-        (
-            BY_TOPIC,
-            "databases: [{source: dbip, file: a}]",
-            "databases[0].source: a tenant's databases are not fetched",
-        ),
-        (BY_TOPIC, "order: {geo: [x]}", "order.geo[0]: no database and no provider is called `x`"),
-        (
-            BY_TOPIC,
-            "providers: {ipinfo: {token: t, plan: lite, share: true}}",
-            "providers.ipinfo.share: only a licence of the main configuration can be for everybody",
-        ),
-        (
-            BY_TOPIC,
-            "providers: {ipgeolocation: {token: t, plan: paid}}",
-            "providers.ipgeolocation.budget: is missing",
-        ),
-        (BY_TOPIC, "cache: {share: 1}", "cache.share: expected true or"),
-    ] {
-        let said = tenant_refused(by, text);
-        assert!(said.contains(expected), "{text}\n  said:     {said}\n  expected: {expected}");
-    }
-}
-
-#[test]
-fn a_tenants_file_that_is_shown_means_the_same_and_has_no_token() {
-    let text = "providers: {ipbot: {token: c4n4ry-T0ken}}\nwant: [geo]\ncache: {share: true}";
-    let config = tenants(BY_TOPIC);
-    let read =
-        |text: &str| parse_tenant(text.as_bytes(), &Table::default(), &config, None).unwrap();
-    let shown = show(&read(text));
-    assert!(!shown.contains(CANARY) && shown.contains("***"), "{shown}");
-    assert_eq!(read(&shown).without_tokens(), read(text).without_tokens());
-    assert!(!format!("{:?}", read(text)).contains(CANARY));
 }

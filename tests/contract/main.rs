@@ -16,8 +16,9 @@ mod over_http;
 mod providers;
 mod readme;
 mod sample_databases;
-mod twins;
 mod samples;
 #[expect(dead_code, reason = "what a stand-in can do is tried elsewhere too")]
 #[path = "../support/standin/mod.rs"]
 mod standin;
+mod tenants;
+mod twins;
