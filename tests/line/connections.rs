@@ -115,6 +115,16 @@ fn without_a_certificate_that_holds_nothing_is_sent() {
     worker.stop();
 }
 
+/// Asks for one address over a connection that ends without an answer; the record goes on with the reason.
+fn broken_off(stage: &Stage) -> Worker {
+    let worker = Worker::start(&stage.settings);
+    stage.write([address(1).to_string()]);
+    stage.settle(&worker);
+    assert_eq!(stage.ends(), ["provider_error"], "{}", worker.whole_log());
+    assert_eq!(codes(&worker), [("broken".to_owned(), 1)]);
+    worker
+}
+
 /// Scenario: the provider is asked in the open where it speaks TLS alone.
 /// Guarantees: P3: row 34: no answer came, so the record goes on with the reason.
 #[test]
@@ -123,11 +133,7 @@ fn where_tls_is_spoken_alone_an_open_request_is_a_failure() {
     let ours = Certificates::of_authority(folder.path(), "ours");
     let server = encrypted(&ours, "well", "IP:127.0.0.1", 30);
     let stage = asking(&format!("http://{}", server.at), None);
-    let worker = Worker::start(&stage.settings);
-    stage.write([address(1).to_string()]);
-    stage.settle(&worker);
-    assert_eq!(stage.ends(), ["provider_error"], "{}", worker.whole_log());
-    assert_eq!(codes(&worker), [("broken".to_owned(), 1)]);
+    let worker = broken_off(&stage);
     assert_eq!(server.requests(), 0);
     worker.stop();
 }
@@ -189,11 +195,7 @@ fn a_kept_connection_that_was_closed_while_idle_is_not_used() {
 fn a_new_connection_that_ends_without_a_word_is_a_failure() {
     let server = Raw::serving(|visit| drop(visit.request()));
     let stage = asking(&format!("http://{}", server.at), None);
-    let worker = Worker::start(&stage.settings);
-    stage.write([address(1).to_string()]);
-    stage.settle(&worker);
-    assert_eq!(stage.ends(), ["provider_error"], "{}", worker.whole_log());
-    assert_eq!(codes(&worker), [("broken".to_owned(), 1)]);
+    let worker = broken_off(&stage);
     assert_eq!(server.requests(), 1);
     worker.stop();
 
