@@ -22,3 +22,4 @@ mod samples;
 mod standin;
 mod tenants;
 mod twins;
+mod values;

@@ -3,7 +3,8 @@
 
 use ipstamp::config::{Config, parse_tenant, show};
 
-use super::config::{CANARY, Table, read, refused, said, with};
+use super::config::{Table, read, refused, said, with};
+use super::values::CANARY;
 
 fn tenants(by: &str) -> Config {
     read(&with(&format!("tenants: {{by: {by}, dir: /t}}"))).unwrap().into()
