@@ -8,8 +8,8 @@ use std::net::IpAddr;
 
 use crate::record::{Answer, Moment};
 
-/// No more slots than this for either family: 8 MB for IPv4. Where a slot is looked for is fetched
-/// ahead, so that main memory does not make it slow.
+/// No more slots than this for either family: 8 MB for IPv4. The front of the place where an
+/// address is looked for is fetched ahead, and what is used often stands there.
 const MOST_SLOTS: usize = 1 << 17;
 /// Addresses that share a place. With two, half of 50,000 addresses that come in turn had pushed each
 /// other out of 65,536 slots before they came again.
@@ -207,7 +207,10 @@ impl<K: Key> Table<K> {
         let ways = self.ways(key);
         let holds = |slot: &Slot<K>| slot.key == key && eras.contains(&slot.era) && slot.end > now;
         let nth = ways.iter().position(holds)?;
-        ways.swap(0, nth);
+        // A swap with itself would write the line that was only read.
+        if nth > 0 {
+            ways.swap(0, nth);
+        }
         Some(ways[0].answer)
     }
 

@@ -115,7 +115,8 @@ impl Benches {
         Ok(Self { seats, making, choice, nobodys: 0, batch, now, ahead })
     }
 
-    /// The bench at a seat; none when it has gone.
+    /// The bench at a seat, with the newer databases and the time of this batch from its first use on; none
+    /// when it has gone.
     #[inline]
     pub(super) fn at(&mut self, seat: Seat) -> Option<&mut Bench> {
         let bench = self.seats.get_mut(seat.0 as usize)?.as_deref_mut()?;
@@ -136,7 +137,7 @@ impl Benches {
         self.seats.iter_mut().flatten().map(Box::as_mut)
     }
 
-    /// Between two batches: newer databases, the time of day, and the tenants that are served now.
+    /// Between two batches: what time it is, and the tenants that are served now.
     pub(super) fn refresh(&mut self, now: Moment) {
         self.batch += 1;
         self.now = now;
