@@ -199,17 +199,19 @@ fn files_say_their_job_and_end_in_time() {
 }
 
 #[test]
-fn unsafe_code_stays_in_the_room_towards_librdkafka() {
-    let home = source().join("kafka");
+fn unsafe_code_stays_where_it_is_said_to_be() {
+    // Bindings to librdkafka; the settings that the allocator looks for under a name.
+    let homes = ["kafka", "main.rs"].map(|home| source().join(home));
     let mut wrong = Vec::new();
     for (path, text) in files(&source()) {
         let code = code(&text);
         let is_unsafe = code.split(|char: char| !char.is_alphanumeric() && char != '_');
-        if !path.starts_with(&home) && is_unsafe.into_iter().any(|word| word == "unsafe") {
+        let mut words = is_unsafe.into_iter();
+        if !homes.iter().any(|home| path.starts_with(home)) && words.any(|word| word == "unsafe") {
             wrong.push(path.display().to_string());
         }
     }
-    assert!(wrong.is_empty(), "unsafe code outside of kafka/: {}", wrong.join(", "));
+    assert!(wrong.is_empty(), "unsafe code in {}", wrong.join(", "));
 }
 
 #[test]

@@ -369,6 +369,17 @@ impl Foreman {
     }
 }
 
+/// What each further worker needs for queues and buffers of its own, about: it is taken from what all
+/// may remember, so that the process does not grow with its workers.
+const WORKER_BYTES: usize = 5 << 20;
+
+/// What one of the workers may remember.
+fn memory_share(whole_bytes: usize, workers: u16) -> usize {
+    let workers = usize::from(workers.max(1));
+    // However many there are, most of it is left to remember with.
+    whole_bytes.saturating_sub(WORKER_BYTES * (workers - 1)).max(whole_bytes / 2) / workers
+}
+
 fn worker_settings(
     settings: &RunSettings,
     number: u16,
@@ -387,7 +398,7 @@ fn worker_settings(
         Producer::new(&client, &producer_wake)
     });
     let stamp = StampSettings {
-        memory_limit_bytes: settings.stamp.memory_limit_bytes / usize::from(workers),
+        memory_limit_bytes: memory_share(settings.stamp.memory_limit_bytes, workers),
         ..settings.stamp.clone()
     };
     WorkerSettings {
@@ -433,4 +444,20 @@ fn start_worker(settings: WorkerSettings, ended: Sender<WorkerEnd>) -> Result<()
     };
     let thread = std::thread::Builder::new().name(name).spawn(work);
     thread.map(drop).map_err(|error| Failure::Unavailable(format!("no thread: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_workers_remember_less_together_and_never_less_than_half() {
+        let whole = 80 << 20;
+        assert_eq!(memory_share(whole, 1), whole);
+        let together: Vec<usize> =
+            (1..100).map(|workers| memory_share(whole, workers) * usize::from(workers)).collect();
+        assert!(together.is_sorted_by(|fewer, more| fewer + 100 >= *more));
+        assert!(together.iter().all(|bytes| (whole / 2 - 100..=whole).contains(bytes)));
+        assert_eq!(memory_share(whole, 0), whole);
+    }
 }
