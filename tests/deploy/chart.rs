@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use ipstamp::database::{Generation, MANIFEST, Manifest, Mirrored};
 use serde_json::Value;
 
 use super::root;
@@ -152,7 +153,8 @@ impl Pod {
         }
         let tenants = documents.iter().find(|it| it["metadata"]["name"] == "ipstamp-tenants");
         for (name, text) in tenants.iter().flat_map(|it| it["data"].as_object().unwrap()) {
-            fs::write(folder.path().join("tenants").join(name), text.as_str().unwrap()).unwrap();
+            let text = placed(text.as_str().unwrap(), folder.path());
+            fs::write(folder.path().join("tenants").join(name), text).unwrap();
         }
         Self { folder, documents }
     }
@@ -160,15 +162,19 @@ impl Pod {
     /// A file of the ConfigMap.
     fn config(&self, key: &str) -> Option<PathBuf> {
         let maps = self.documents.iter().filter(|it| it["kind"] == "ConfigMap");
-        let mut text = maps.filter_map(|it| it["data"][key].as_str()).next()?.to_owned();
-        for (place, here) in PLACES {
-            let here = self.folder.path().join(here);
-            text = text.replace(place, here.to_str().unwrap());
-        }
+        let text = maps.filter_map(|it| it["data"][key].as_str()).next()?;
+        let text = placed(text, self.folder.path());
         let path = self.folder.path().join(key);
         fs::write(&path, text).unwrap();
         Some(path)
     }
+}
+
+/// A text of the pod with the places of its files in the folder.
+fn placed(text: &str, folder: &Path) -> String {
+    PLACES.iter().fold(text.to_owned(), |text, (place, here)| {
+        text.replace(place, folder.join(here).to_str().unwrap())
+    })
 }
 
 fn ipstamp(arguments: &[&str], config: &Path) -> (i32, String) {
@@ -215,21 +221,21 @@ fn what_the_fetching_pod_brings_is_what_the_worker_reads() {
     let mirror = pod.folder.path().join("mirror");
     fs::rename(&data, &mirror).unwrap();
     fs::create_dir(&data).unwrap();
-    let mut databases = serde_json::Map::new();
+    let mut manifest = Manifest::default();
     for name in ["city", "asn"] {
         let file = format!("{name}.mmdb");
         let bytes = fs::read(mirror.join(&file)).unwrap();
-        let hash = openssl::sha::sha256(&bytes);
-        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        let entry = serde_json::json!({"file": file, "sha256": hash, "size": bytes.len(),
-            "kind": "GeoLite2", "built": "2026-01-01", "licence": null, "attribution": null});
-        databases.insert(name.to_owned(), entry);
+        let sha256 = Generation::of(&bytes).to_string();
+        let (size, kind, built) = (bytes.len() as u64, "GeoLite2".into(), "2026-01-01".into());
+        let one = Mirrored { file, sha256, size, kind, built, licence: None, attribution: None };
+        manifest.databases.insert(name.to_owned(), one);
     }
-    let manifest = serde_json::json!({ "databases": databases }).to_string();
-    fs::write(mirror.join("manifest.json"), manifest).unwrap();
+    let manifest = serde_json::to_vec(&manifest).unwrap();
+    fs::write(mirror.join(MANIFEST), manifest).unwrap();
     let fetch = pod.config("fetch.yaml").unwrap();
     let text = fs::read_to_string(&fetch).unwrap();
-    fs::write(&fetch, text.replace("https://mirror.example.com/", mirror.to_str().unwrap())).unwrap();
+    fs::write(&fetch, text.replace("https://mirror.example.com/", mirror.to_str().unwrap()))
+        .unwrap();
 
     // As the container's `args` have it.
     let spec = &workload(&pod.documents)["spec"]["template"]["spec"];

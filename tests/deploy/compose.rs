@@ -26,7 +26,8 @@ fn inline(name: &str) -> String {
 fn compose_takes_it_with_all_profiles() {
     let Some(mut tool) = tool("docker-compose") else { return };
     let profiles = ["ui", "registry", "observe"].iter().flat_map(|name| ["--profile", *name]);
-    let (well, said) = run(tool.arg("--file").arg(root(FILE)).args(profiles).args(["config", "-q"]));
+    let (well, said) =
+        run(tool.arg("--file").arg(root(FILE)).args(profiles).args(["config", "-q"]));
     assert!(well && said.is_empty(), "{said}");
 }
 
@@ -35,7 +36,10 @@ fn each_image_is_pinned_and_each_port_is_of_this_machine() {
     for (name, service) in compose()["services"].as_object().unwrap() {
         let image = service["image"].as_str().unwrap();
         let tag = image.rsplit_once(':').map(|(_, tag)| tag.trim_start_matches('v'));
-        assert!(tag.is_some_and(|tag| tag.starts_with(|char: char| char.is_ascii_digit())), "{name}: {image}");
+        assert!(
+            tag.is_some_and(|tag| tag.starts_with(|char: char| char.is_ascii_digit())),
+            "{name}: {image}"
+        );
         for port in service["ports"].as_array().into_iter().flatten() {
             assert!(port.as_str().unwrap().starts_with("127.0.0.1:"), "{name}: {port}");
         }
@@ -108,7 +112,8 @@ fn prometheus_takes_its_configuration_and_grafana_finds_what_is_provisioned() {
     fs::copy(root("helm/ipstamp/files/alerts.yaml"), &rules).unwrap();
     let config = folder.path().join("prometheus.yml");
     let text = inline("prometheus");
-    fs::write(&config, text.replace("/etc/prometheus/alerts.yaml", rules.to_str().unwrap())).unwrap();
+    fs::write(&config, text.replace("/etc/prometheus/alerts.yaml", rules.to_str().unwrap()))
+        .unwrap();
     let (well, said) = run(promtool.args(["check", "config"]).arg(&config));
     assert!(well && said.contains("rule files"), "{said}");
 

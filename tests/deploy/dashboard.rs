@@ -138,9 +138,21 @@ const ROWS: &[(&str, &[Panel])] = &[
                 "s",
                 &[("ipstamp_provider_request_duration_seconds", Spread("provider"))],
             ),
-            ("Addresses asked for", "ops", &[("ipstamp_provider_addresses_total", Rate("provider"))]),
-            ("Addresses in a request", "short", &[("ipstamp_provider_batch_size", Spread("provider"))]),
-            ("Wait for a request", "s", &[("ipstamp_provider_batch_wait_seconds", Spread("provider"))]),
+            (
+                "Addresses asked for",
+                "ops",
+                &[("ipstamp_provider_addresses_total", Rate("provider"))],
+            ),
+            (
+                "Addresses in a request",
+                "short",
+                &[("ipstamp_provider_batch_size", Spread("provider"))],
+            ),
+            (
+                "Wait for a request",
+                "s",
+                &[("ipstamp_provider_batch_wait_seconds", Spread("provider"))],
+            ),
             (
                 "Breaker and token",
                 "short",
@@ -150,11 +162,18 @@ const ROWS: &[(&str, &[Panel])] = &[
                 ],
             ),
             ("Not waited for", "ops", &[("ipstamp_questions_refused_total", Rate("reason"))]),
-            ("Left by their own count", "short", &[("ipstamp_provider_quota_remaining", Min("provider, tenant"))]),
+            (
+                "Left by their own count",
+                "short",
+                &[("ipstamp_provider_quota_remaining", Min("provider, tenant"))],
+            ),
             (
                 "Shared and late answers",
                 "ops",
-                &[("ipstamp_answers_total", Rate("result")), ("ipstamp_late_total", Rate("result"))],
+                &[
+                    ("ipstamp_answers_total", Rate("result")),
+                    ("ipstamp_late_total", Rate("result")),
+                ],
             ),
         ],
     ),
@@ -207,8 +226,16 @@ const ROWS: &[(&str, &[Panel])] = &[
                     ("ipstamp_database_broken_total", Rate("database")),
                 ],
             ),
-            ("Looks at the source", "ops", &[("ipstamp_database_fetches_total", Rate("database, result"))]),
-            ("Last known to be the newest", "s", &[("ipstamp_database_looked_timestamp_seconds", Ago("database, tenant"))]),
+            (
+                "Looks at the source",
+                "ops",
+                &[("ipstamp_database_fetches_total", Rate("database, result"))],
+            ),
+            (
+                "Last known to be the newest",
+                "s",
+                &[("ipstamp_database_looked_timestamp_seconds", Ago("database, tenant"))],
+            ),
         ],
     ),
     (

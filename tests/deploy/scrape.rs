@@ -117,18 +117,25 @@ fn panels_and_alerts_have_series_in_a_real_prometheus() {
     );
     let worker = Worker::start(&settings);
     let feeder = Feeder::start(brokers, INPUT, 3, 1_000_000, 300);
-    wait_for("the worker is ready", seconds(60), || worker.log(), || {
-        worker.is_ready().then_some(())
-    });
+    wait_for(
+        "the worker is ready",
+        seconds(60),
+        || worker.log(),
+        || worker.is_ready().then_some(()),
+    );
     let Some(prometheus) = Prometheus::start(worker.admin()) else { return };
-    wait_for("there are rates", seconds(90), || prometheus.log() + &worker.log(), || {
-        prometheus.ask("/-/ready").or_else(|| prometheus.ask("/api/v1/status/runtimeinfo"))?;
-        let rates = ["ipstamp_records_total", "ipstamp_provider_addresses_total"];
-        let all = rates.iter().all(|name| {
-            prometheus.series(&format!("rate({name}[1m]) > 0")) > 0
-        });
-        all.then_some(())
-    });
+    wait_for(
+        "there are rates",
+        seconds(90),
+        || prometheus.log() + &worker.log(),
+        || {
+            prometheus.ask("/-/ready").or_else(|| prometheus.ask("/api/v1/status/runtimeinfo"))?;
+            let rates = ["ipstamp_records_total", "ipstamp_provider_addresses_total"];
+            let all =
+                rates.iter().all(|name| prometheus.series(&format!("rate({name}[1m]) > 0")) > 0);
+            all.then_some(())
+        },
+    );
 
     let (_, shown) = worker.get("/metrics").unwrap();
     let shown: BTreeSet<&str> = shown

@@ -16,6 +16,10 @@ const BEGIN: &str =
     "<!-- values: begin; made by IPSTAMP_UPDATE=1 cargo test --test deploy values -->\n";
 const END: &str = "<!-- values: end -->";
 
+/// What must be there, and need not be in the values, because the chart sets it.
+const SET_BY_THE_CHART: [(&str, &str); 2] =
+    [("config-StoreConfig", "dir"), ("config-Tenants", "dir")];
+
 /// A variable or a file may stand in the place of anything that is one word.
 fn filled_in() -> Value {
     json!({"type": "string", "pattern": r"\$\{"})
@@ -61,8 +65,11 @@ fn taken_over(schema: &Value, prefix: &str, definitions: &Map<String, Value>) ->
                         let each = properties.iter().map(|(name, property)| {
                             let taken = taken_over(property, prefix, definitions);
                             let is_word = is_word(property, definitions);
-                            let taken =
-                                if is_word { json!({"anyOf": [taken, filled_in()]}) } else { taken };
+                            let taken = if is_word {
+                                json!({"anyOf": [taken, filled_in()]})
+                            } else {
+                                taken
+                            };
                             (name.clone(), taken)
                         });
                         Value::Object(each.collect())
@@ -95,6 +102,12 @@ fn the_schema_of_the_values_has_the_configurations_own_in_it() {
             let taken = taken_over(definition, name, definitions);
             all.insert(format!("{name}-{defined}"), taken);
         }
+    }
+    for (name, key) in SET_BY_THE_CHART {
+        let required = all[name]["required"].as_array_mut().unwrap();
+        let before = required.len();
+        required.retain(|one| one != key);
+        assert_eq!(required.len(), before - 1, "{name}.{key} is not required any more");
     }
     values["$defs"] = Value::Object(all);
     made(SCHEMA, &(serde_json::to_string_pretty(&values).unwrap() + "\n"));
@@ -136,7 +149,8 @@ fn the_charts_readme_is_made_of_the_values() {
     let mut table = String::from("\n| value | default | what it is |\n|---|---|---|\n");
     for (key, said) in commented() {
         let value = value_of(&values, &key).to_string();
-        let value = if value.len() > 60 { "see `values.yaml`".into() } else { format!("`{value}`") };
+        let value =
+            if value.len() > 60 { "see `values.yaml`".into() } else { format!("`{value}`") };
         // A table's cell ends at a bar.
         let _ = writeln!(table, "| `{key}` | {value} | {} |", said.replace('|', "\\|"));
     }

@@ -98,7 +98,7 @@ fn stand_in(at: SocketAddr) -> Result<Exit, Failure> {
     let at = StandIns::start_at(&runtime, at).map_err(|error| no_port(&error))?;
     say(&format!("stand-ins of IPinfo and IPGeolocation, with made-up facts, at http://{at}"));
     // Whoever would send the signal is gone only when the process is.
-    drop(signals.recv());
+    let _ = signals.recv();
     Ok(Exit::Done)
 }
 

@@ -43,7 +43,8 @@ impl StandIns {
     /// Listens at once.
     pub(super) fn start(runtime: &Runtime) -> io::Result<Self> {
         let counter = Arc::new(Counter::default());
-        let start = |router| listen(runtime, SocketAddr::from(([127, 0, 0, 1], 0)), router, &counter);
+        let start =
+            |router| listen(runtime, SocketAddr::from(([127, 0, 0, 1], 0)), router, &counter);
         let (ipinfo, ipgeolocation) = (start(ipinfo())?, start(ipgeolocation())?);
         Ok(Self { ipinfo, ipgeolocation, counter })
     }
