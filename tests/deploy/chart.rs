@@ -122,7 +122,7 @@ const PLACES: [(&str, &str); 4] = [
 ];
 
 impl Pod {
-    /// With the secrets that its volume has, the tenants of the ConfigMap and, where it mounts
+    /// With the secrets that its volume has, the tenants of their `ConfigMap` and, where it mounts
     /// `/data`, two databases.
     fn new(documents: Vec<Value>) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -159,10 +159,10 @@ impl Pod {
         Self { folder, documents }
     }
 
-    /// A file of the ConfigMap.
+    /// A file of the `ConfigMap`.
     fn config(&self, key: &str) -> Option<PathBuf> {
-        let maps = self.documents.iter().filter(|it| it["kind"] == "ConfigMap");
-        let text = maps.filter_map(|it| it["data"][key].as_str()).next()?;
+        let mut maps = self.documents.iter().filter(|it| it["kind"] == "ConfigMap");
+        let text = maps.find_map(|it| it["data"][key].as_str())?;
         let text = placed(text, self.folder.path());
         let path = self.folder.path().join(key);
         fs::write(&path, text).unwrap();

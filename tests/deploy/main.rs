@@ -1,7 +1,11 @@
 //! What it is deployed with holds: the chart, the alerts, the dashboard, the image and the compose
 //! file, each against the real tool and the real program.
 
-#![expect(clippy::unwrap_used, reason = "what a test reads is there, or the test fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "what a test reads is there, or the test fails"
+)]
 
 mod alerts;
 mod chart;

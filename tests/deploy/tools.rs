@@ -1,5 +1,5 @@
 //! The tools that judge: from `.ci/tools`, or wherever the machine has them. One that is missing is said
-//! loudly, and with IPSTAMP_REQUIRE_TOOLS it is a failure.
+//! loudly, and with `IPSTAMP_REQUIRE_TOOLS` it is a failure.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};

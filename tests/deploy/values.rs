@@ -52,10 +52,12 @@ fn is_word(schema: &Value, definitions: &Map<String, Value>) -> bool {
 fn taken_over(schema: &Value, prefix: &str, definitions: &Map<String, Value>) -> Value {
     match schema {
         Value::Object(members) => {
-            let members = members.iter().filter(|(key, value)| {
-                !(matches!(key.as_str(), "description" | "title") && value.is_string())
-                    && !matches!(key.as_str(), "$schema" | "$defs" | "default" | "writeOnly")
-            });
+            // `description` may also be a member of something; then it is no text.
+            let is_left_out = |key: &str, value: &Value| match key {
+                "description" | "title" => value.is_string(),
+                _ => matches!(key, "$schema" | "$defs" | "default" | "writeOnly"),
+            };
+            let members = members.iter().filter(|(key, value)| !is_left_out(key, value));
             let taken = members.map(|(key, value)| {
                 let value = match (key.as_str(), value) {
                     ("$ref", Value::String(name)) => {

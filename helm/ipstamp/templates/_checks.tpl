@@ -114,9 +114,6 @@
 {{- if and (eq $keda.providerBound "hold") (not $keda.prometheus.serverAddress) -}}
 {{- fail "autoscaling.keda.providerBound is hold and prometheus.serverAddress is missing: what waits for a provider is known from ipstamp's metrics; name the Prometheus that scrapes it, or write ignore" -}}
 {{- end -}}
-{{- if and (eq $keda.providerBound "hold") $keda.fallback -}}
-{{- fail "autoscaling.keda.fallback with providerBound: hold: KEDA knows no fallback for a formula; remove one of them" -}}
-{{- end -}}
 {{- if and (eq $keda.providerBound "hold") (lt (int .Values.autoscaling.minReplicas) 1) -}}
 {{- fail "autoscaling.keda.providerBound is hold and autoscaling.minReplicas is 0: without a pod nothing says what waits; write at least 1" -}}
 {{- end -}}
@@ -166,6 +163,9 @@
 {{- end }}
 
 {{- define "ipstamp.checkMonitoring" -}}
+{{- if and .Values.networkPolicy.enabled .Values.existingConfigMap (not .Values.networkPolicy.kafkaPorts) -}}
+{{- fail "networkPolicy.enabled with existingConfigMap: the chart cannot see the brokers; write networkPolicy.kafkaPorts" -}}
+{{- end -}}
 {{- if and .Values.podMonitor.enabled .Values.serviceMonitor.enabled -}}
 {{- fail "podMonitor and serviceMonitor: each pod would be scraped twice, and all sums be doubled; enable one" -}}
 {{- end -}}
@@ -175,6 +175,9 @@
 {{- $known := list -}}
 {{- range (.Files.Get "files/alerts.yaml" | fromYaml).groups -}}
 {{- range .rules -}}{{- $known = append $known .alert -}}{{- end -}}
+{{- end -}}
+{{- if and .Values.prometheusRule.enabled (ne .Values.autoscaling.kind "none") (lt (int .Values.autoscaling.minReplicas) 1) (not (has "IpstampAbsent" .Values.prometheusRule.disabled)) -}}
+{{- fail "autoscaling.minReplicas is 0 and the alert IpstampAbsent is on: each quiet hour would wake somebody; write prometheusRule.disabled: [IpstampAbsent], or minReplicas: 1" -}}
 {{- end -}}
 {{- range .Values.prometheusRule.disabled -}}
 {{- if not (has . $known) -}}
