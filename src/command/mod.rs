@@ -14,6 +14,7 @@ mod enrich;
 mod estimate;
 mod explain;
 mod fetching;
+mod healthcheck;
 mod ipbot;
 mod lines;
 mod local;
@@ -87,6 +88,8 @@ enum Command {
     Cache(cache::CacheArgs),
     /// Print what is in force, or the schema of the file
     Config(config::ConfigArgs),
+    /// Ask a running ipstamp whether it is well
+    Healthcheck(healthcheck::HealthcheckArgs),
 }
 
 /// How a command ends, as the shell sees it: sysexits, and 1 for findings.
@@ -157,6 +160,7 @@ pub fn execute(cli: Cli) -> Result<Exit, Failure> {
         Command::Db(args) => db::db(&config, &args),
         Command::Cache(args) => cache::cache(&config, &args),
         Command::Config(args) => config::config(&config, &args),
+        Command::Healthcheck(args) => healthcheck::healthcheck(&config, &args),
     }
 }
 

@@ -8,6 +8,7 @@ mod demo;
 mod enrich;
 mod estimate;
 mod explain;
+mod healthcheck;
 mod lookup;
 mod usage;
 

@@ -215,6 +215,11 @@ impl Worker {
         self.process.pid()
     }
 
+    /// The port that shows its metrics.
+    pub(crate) fn admin(&self) -> u16 {
+        self.admin
+    }
+
     /// Sends a signal by its name, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
         self.process.signal(name);

@@ -15,13 +15,15 @@ mod stage;
 mod stand_ins;
 mod watch;
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use rdkafka::error::KafkaError;
 
-use super::run::start_runtime;
+use super::run::{listen_for_signals, start_runtime};
 use super::{Exit, Failure, say};
 use crate::config::{self, Config, ProcessEnvironment};
 use crate::kafka::EmbeddedKafka;
@@ -57,21 +59,26 @@ const DATABASES: [(&str, &[u8]); 3] = [
 #[command(after_help = "\
 Examples:
   ipstamp demo                    until Ctrl-C
-  ipstamp demo --records 100000   ends by itself; 0 only if every record arrived")]
+  ipstamp demo --records 100000   ends by itself; 0 only if every record arrived
+  ipstamp demo --stand-ins 127.0.0.1:8090   the providers' stand-ins alone, for a `base_url`")]
 pub struct DemoArgs {
     /// End after so many records
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub records: Option<u64>,
+    /// Only the stand-ins of IPinfo and IPGeolocation, at this address, until Ctrl-C
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "records")]
+    pub stand_ins: Option<SocketAddr>,
 }
 
 /// Runs the demo.
 pub fn demo(args: &DemoArgs) -> Result<Exit, Failure> {
     init_logging(LogLevel::Warn, LogFormat::Auto);
+    if let Some(at) = args.stand_ins {
+        return stand_in(at);
+    }
     let kafka = start_kafka().map_err(|error| unavailable(&error))?;
     let runtime = start_runtime()?;
-    let stand_ins = StandIns::start(&runtime).map_err(|error| {
-        Failure::new(Exit::Unavailable, format_args!("no port for the stand-ins: {error}"))
-    })?;
+    let stand_ins = StandIns::start(&runtime).map_err(|error| no_port(&error))?;
     let config = configure(kafka.brokers(), &stand_ins)?;
     say_what_starts(kafka.brokers(), &stand_ins, args);
     let played = Stage::set(args, config, runtime, stand_ins)?.play();
@@ -82,6 +89,21 @@ pub fn demo(args: &DemoArgs) -> Result<Exit, Failure> {
     let findings = played?;
     findings.say();
     Ok(if findings.holds() { Exit::Done } else { Exit::Findings })
+}
+
+/// The stand-ins alone, until told to stop.
+fn stand_in(at: SocketAddr) -> Result<Exit, Failure> {
+    let runtime = start_runtime()?;
+    let signals = listen_for_signals(&runtime)?;
+    let at = StandIns::start_at(&runtime, at).map_err(|error| no_port(&error))?;
+    say(&format!("stand-ins of IPinfo and IPGeolocation, with made-up facts, at http://{at}"));
+    // Whoever would send the signal is gone only when the process is.
+    let _ = signals.recv();
+    Ok(Exit::Done)
+}
+
+fn no_port(error: &io::Error) -> Failure {
+    Failure::new(Exit::Unavailable, format_args!("no port for the stand-ins: {error}"))
 }
 
 fn start_kafka() -> Result<EmbeddedKafka, KafkaError> {

@@ -43,23 +43,16 @@ impl StandIns {
     /// Listens at once.
     pub(super) fn start(runtime: &Runtime) -> io::Result<Self> {
         let counter = Arc::new(Counter::default());
-        let ipinfo = Router::new()
-            .route("/me", get(async || json!({}).to_string()))
-            .route("/lookup/{address}", get(place))
-            .route("/batch", post(places));
-        let ipgeolocation = Router::new()
-            .route("/v3/security", get(danger))
-            .route("/v3/security-bulk", post(dangers))
-            .route("/v3/ipgeo", get(danger))
-            .route("/v3/ipgeo-bulk", post(dangers));
-        let start = |router: Router<Arc<Counter>>| {
-            let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
-            let at = listener.local_addr()?;
-            let router = router.with_state(Arc::clone(&counter));
-            runtime.spawn(async move { axum::serve(listener, router).await });
-            Ok::<_, io::Error>(at)
-        };
-        Ok(Self { ipinfo: start(ipinfo)?, ipgeolocation: start(ipgeolocation)?, counter })
+        let start =
+            |router| listen(runtime, SocketAddr::from(([127, 0, 0, 1], 0)), router, &counter);
+        let (ipinfo, ipgeolocation) = (start(ipinfo())?, start(ipgeolocation())?);
+        Ok(Self { ipinfo, ipgeolocation, counter })
+    }
+
+    /// Both at one address, for their paths do not meet: for other processes than the demo.
+    pub(super) fn start_at(runtime: &Runtime, at: SocketAddr) -> io::Result<SocketAddr> {
+        let router = ipinfo().merge(ipgeolocation());
+        listen(runtime, at, router, &Arc::new(Counter::default()))
     }
 
     /// What they were asked so far.
@@ -67,6 +60,34 @@ impl StandIns {
         let (asked, addresses) = &*self.counter.0.lock().unwrap_or_else(PoisonError::into_inner);
         Asked { distinct: addresses.len() as u64, ..*asked }
     }
+}
+
+fn ipinfo() -> Router<Arc<Counter>> {
+    Router::new()
+        .route("/me", get(async || json!({}).to_string()))
+        .route("/lookup/{address}", get(place))
+        .route("/batch", post(places))
+}
+
+fn ipgeolocation() -> Router<Arc<Counter>> {
+    Router::new()
+        .route("/v3/security", get(danger))
+        .route("/v3/security-bulk", post(dangers))
+        .route("/v3/ipgeo", get(danger))
+        .route("/v3/ipgeo-bulk", post(dangers))
+}
+
+fn listen(
+    runtime: &Runtime,
+    at: SocketAddr,
+    router: Router<Arc<Counter>>,
+    counter: &Arc<Counter>,
+) -> io::Result<SocketAddr> {
+    let listener = runtime.block_on(TcpListener::bind(at))?;
+    let at = listener.local_addr()?;
+    let router = router.with_state(Arc::clone(counter));
+    runtime.spawn(async move { axum::serve(listener, router).await });
+    Ok(at)
 }
 
 /// Counts the calls of both, with the different addresses in them.
