@@ -17,6 +17,7 @@ use super::tenants::{Ground, Tenants};
 use super::{Exit, Failure, say};
 use crate::admin;
 use crate::config::Config;
+use crate::encode::Writing;
 use crate::database::Teller;
 use crate::fleet::{Answers, AnswersError, AnswersSettings, Ledger, LedgerSettings};
 use crate::kafka::end_process;
@@ -175,8 +176,7 @@ pub(super) fn stamp_settings(
                 .map_err(|error| refused(&error))?,
         ),
         cache: (asking::cache(&config.cache, &config.providers), CacheScope::SHARED),
-        profile: config.profile,
-        existing: config.existing,
+        writing: Writing::new(&config.encode).map_err(|error| refused(&error))?,
         memory_limit_bytes: MEMORY_LIMIT_BYTES,
     })
 }

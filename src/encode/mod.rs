@@ -76,18 +76,25 @@
 //! `{"path", "role", "ip", "scope"}` and the groups by their own names and those of
 //! [`crate::record::Enrichment`]. `schemas/enrichment.schema.json` describes it.
 
+mod also;
+mod beside;
 mod config;
 mod distinct;
-mod ecs;
 mod encoder;
+mod facts;
+mod flat;
 mod fragments;
-mod groups;
 mod json;
+mod lists;
 mod members;
 mod native;
+mod privacy;
+mod profile;
+mod render;
 mod splice;
 mod stamp;
 mod time;
+mod writing;
 
 #[cfg(test)]
 mod golden;
@@ -100,5 +107,7 @@ mod schema;
 #[cfg(test)]
 mod try_out;
 
-pub use config::{Existing, Profile};
+pub use config::{AddressPrivacy, Config, Existing, Profile, Tags};
 pub use encoder::Encoder;
+pub use profile::ProfileError;
+pub use writing::Writing;

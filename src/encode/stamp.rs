@@ -51,6 +51,8 @@ pub(super) enum Seat {
     New,
     /// In the place of this value.
     Of(Span),
+    /// A value of its own.
+    Alone,
 }
 
 /// Where the stamp goes in an event that has `taken` in that place; none when that is to be kept:
@@ -158,8 +160,11 @@ impl Sources {
 /// Writes the stamp's beginning: `{"outcome":…,"reason":…,"sources":{…}`, of answers that were kept
 /// how old the oldest is, which sources are stale, what makers want to be said, and `left_out`. Names
 /// of outcomes and reasons need no escapes.
-pub(super) fn begin(draft: &mut Draft, event: Event<'_>, facts: &dyn Facts, seat: Seat) {
+///
+/// Whether there is a stale one.
+pub(super) fn begin(draft: &mut Draft, event: Event<'_>, facts: &dyn Facts, seat: Seat) -> bool {
     let Draft { contributed, sources, splice, .. } = draft;
+    let mut is_stale = false;
     splice.write(|out| {
         if let Seat::New = seat {
             out.extend_from_slice(b",\"ipstamp\":");
@@ -194,6 +199,7 @@ pub(super) fn begin(draft: &mut Draft, event: Event<'_>, facts: &dyn Facts, seat
             Members::new(out).whole("age", Some(now.since(oldest).as_secs() as u32));
         }
         if !stale.is_empty() {
+            is_stale = true;
             append_stale(stale, sources, out);
         }
         if !contributed.and(sources.attributed).is_empty() {
@@ -204,6 +210,7 @@ pub(super) fn begin(draft: &mut Draft, event: Event<'_>, facts: &dyn Facts, seat
             let _ = write!(out, ",\"left_out\":{}", event.outline.left_out);
         }
     });
+    is_stale
 }
 
 /// Puts what was written since [`begin`] in its place.
@@ -211,6 +218,7 @@ pub(super) fn end(draft: &mut Draft, event: Event<'_>, seat: Seat) {
     match seat {
         Seat::New => draft.splice.insert_before(event.bytes, event.outline.root.close),
         Seat::Of(value) => draft.splice.replace(value),
+        Seat::Alone => draft.splice.replace(Span::default()),
     }
 }
 

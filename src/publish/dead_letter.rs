@@ -8,6 +8,8 @@ use crate::record::{DeadLetterClass, Position};
 
 /// `topic-partition-offset` of the input record; on every record that is published.
 pub const SOURCE: &CStr = c"ipstamp-src";
+/// The facts of its addresses, where the profile writes them beside the event.
+pub const FACTS: &CStr = c"ipstamp";
 /// Why a record went out as it came.
 pub const REASON: &CStr = c"ipstamp-reason";
 /// The time that a record had before it was brought within the output topic's bounds.

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use self::groups::{
     Abuse, AutonomousSystem, Carrier, Company, Crawler, Geo, Hostname, Network, Privacy, Threat,
 };
-use super::{Encoder, Existing, Profile};
+use super::{Config, Encoder, Profile, Writing};
 use crate::record::{
     self, Address, Answer, Enrichment, FactGroup, Facts, FactsId, Home, Moment, Outcome, Outline,
     Part, Reason, Retrieval, Role, Scope, Sighting, Source, Span,
@@ -307,7 +307,9 @@ impl Facts for Book {
 }
 
 fn stamped(event: &str, outcome: Outcome, left_out: u32) -> Value {
-    let mut encoder = Encoder::new(Profile::Native, Existing::Keep, &["source.ip".into()], 1 << 20);
+    let config = Config { profile: Profile::Native, ..Config::default() };
+    let writing = Writing::new(&config).unwrap();
+    let mut encoder = Encoder::new(&writing, &["source.ip".into()], 1 << 20);
     let event = event.as_bytes();
     let (close, empty) = (event.len() as u32 - 1, event.len() == 2);
     let mut outline = Outline {
