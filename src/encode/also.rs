@@ -16,15 +16,14 @@ pub(super) fn stamp(
     also: &[usize],
     existing: Existing,
 ) -> bool {
-    let taken = event.landmark(layout.stamp);
-    let Some(seat) = stamp::seat(event, taken, existing) else { return false };
+    let Some(seat) = layout.stamp.seat(event, existing) else { return false };
     // The sources stand before the list that they may contribute to.
     for nth in also {
         for (_, source) in draft.fragments.of(&event.answers[*nth], facts, 0).iter() {
             draft.contributed.add(*source);
         }
     }
-    let is_stale = stamp::begin(draft, event, facts, seat);
+    let is_stale = stamp::begin(draft, event, facts, &layout.stamp, seat);
     for (item, nth) in also.iter().enumerate() {
         draft.splice.text(if item == 0 { b",\"also\":[{\"path\":" } else { b",{\"path\":" });
         let sighting = &event.outline.sightings[*nth];

@@ -58,15 +58,8 @@ pub enum Profile {
 
 impl Profile {
     /// Those that are known by name.
-    pub const NAMED: [Self; 7] = [
-        Self::Ecs,
-        Self::Ocsf,
-        Self::Splunk,
-        Self::Otel,
-        Self::Flat,
-        Self::Native,
-        Self::Headers,
-    ];
+    pub const NAMED: [Self; 7] =
+        [Self::Ecs, Self::Ocsf, Self::Splunk, Self::Otel, Self::Flat, Self::Native, Self::Headers];
 
     /// The name; of a file, `file`.
     pub fn name(&self) -> &'static str {

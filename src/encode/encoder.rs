@@ -11,7 +11,7 @@ use super::native;
 use super::privacy::Hiding;
 use super::profile::{Layout, Placing};
 use super::splice::Splice;
-use super::stamp::{Contributed, Sources};
+use super::stamp::{Contributed, Sources, StampPlace};
 use super::writing::{Names, Writing};
 use crate::record::{Answer, Facts, FactsId, Outcome, Outline, Span};
 
@@ -28,9 +28,9 @@ pub struct Encoder {
 enum Writer {
     Beside(Arc<Layout>, Box<Beside>),
     Flat(Arc<Layout>, Box<Flat>),
-    Native,
+    Native(StampPlace),
     /// The same as a value of its own.
-    Headers,
+    Headers(StampPlace),
 }
 
 /// What every profile works with.
@@ -81,8 +81,8 @@ impl Encoder {
                 let flat = Flat::new(layout, writing.existing());
                 Writer::Flat(Arc::clone(layout), Box::new(flat))
             }
-            Names::Native(_) => Writer::Native,
-            Names::Headers(_) => Writer::Headers,
+            Names::Native(_) => Writer::Native(native::place()),
+            Names::Headers(_) => Writer::Headers(native::place()),
         };
         let draft = Draft {
             paths: paths.iter().map(|path| quoted(path)).collect(),
@@ -121,9 +121,11 @@ impl Encoder {
             Writer::Flat(layout, flat) => {
                 flat.plan(draft, layout, about, facts, self.writing.tags());
             }
-            Writer::Native => native::plan(draft, about, facts, self.writing.existing()),
-            Writer::Headers => {
-                native::plan_alone(draft, about, facts);
+            Writer::Native(place) => {
+                native::plan(draft, about, facts, place, self.writing.existing());
+            }
+            Writer::Headers(place) => {
+                native::plan_alone(draft, about, facts, place);
                 return draft.splice.finish(0);
             }
         }
@@ -131,6 +133,12 @@ impl Encoder {
             draft.hide(about);
         }
         draft.splice.finish(event.len())
+    }
+
+    /// Which bytes of what was planned last are not the event's.
+    #[cfg(test)]
+    pub(super) fn added(&self) -> Vec<std::ops::Range<usize>> {
+        self.draft.splice.added()
     }
 
     /// Where memory will be read first when these facts are written.
@@ -148,7 +156,7 @@ impl Encoder {
     /// Writes what was planned last for the same `event`. `out` has exactly the planned length; a
     /// shorter one is a fault of the caller and panics.
     pub fn write(&self, event: &[u8], out: &mut [u8]) {
-        let event = if matches!(self.writer, Writer::Headers) { b"" } else { event };
+        let event = if matches!(self.writer, Writer::Headers(_)) { b"" } else { event };
         self.draft.splice.copy(event, self.draft.fragments.bytes(), out);
     }
 }

@@ -31,6 +31,20 @@ pub(super) enum Kind {
     Objects,
 }
 
+impl Kind {
+    /// In a word.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Whole => "whole number",
+            Self::Decimal => "number",
+            Self::Flag => "true or false",
+            Self::Texts => "list of texts",
+            Self::Objects => "list of objects",
+        }
+    }
+}
+
 /// The value of a field.
 #[derive(Clone, Copy, Debug)]
 enum Value<'a> {
@@ -112,7 +126,10 @@ impl Field {
 
 macro_rules! field {
     ($group:ident, $of:ident, $name:ident, $native:literal, Text) => {
-        field!($group, $of, stringify!($name), $native, Text, |it| it.$name.as_ref().map(Value::Text))
+        field!($group, $of, stringify!($name), $native, Text, |it| it
+            .$name
+            .as_ref()
+            .map(Value::Text))
     };
     ($group:ident, $of:ident, $name:ident, $native:literal, Whole) => {
         field!($group, $of, stringify!($name), $native, Whole, |it| it.$name.map(Value::Whole))

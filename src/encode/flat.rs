@@ -44,7 +44,8 @@ impl Flat {
         }
         let stem = |prefix: &[u8], names: &[String]| {
             let first = names.first()?.split_once('.')?.0;
-            let begins = |name: &String| name.strip_prefix(first).is_some_and(|r| r.starts_with('.'));
+            let begins =
+                |name: &String| name.strip_prefix(first).is_some_and(|r| r.starts_with('.'));
             let prefix = std::str::from_utf8(prefix).ok()?;
             let whole = format!("{prefix}{first}");
             names.iter().all(begins).then(|| whole.split('.').map(str::to_owned).collect())

@@ -287,12 +287,7 @@ mod tests {
         written(fragments, facts, id, 0)
     }
 
-    fn written(
-        fragments: &mut Fragments,
-        facts: &mut Numbered,
-        id: u32,
-        variant: usize,
-    ) -> String {
+    fn written(fragments: &mut Fragments, facts: &mut Numbered, id: u32, variant: usize) -> String {
         fragments.begin(facts.epoch());
         let groups = GroupSet::EMPTY.with(FactGroup::Geo);
         let mut answer = Answer::default();
@@ -305,12 +300,14 @@ mod tests {
 
     #[test]
     fn what_is_in_use_stays_however_many_pass_by_once() {
-        let (mut fragments, mut facts) =
-            (fragments(), Numbered { epoch: 1, asked: 0 });
+        let (mut fragments, mut facts) = (fragments(), Numbered { epoch: 1, asked: 0 });
         for passing in 1..60_000 {
             assert_eq!(text(&mut fragments, &mut facts, 0), ",\"city\":\"city 0 of epoch 1\"");
             let id = passing % 20_000 + 1;
-            assert_eq!(text(&mut fragments, &mut facts, id), format!(",\"city\":\"city {id} of epoch 1\""));
+            assert_eq!(
+                text(&mut fragments, &mut facts, id),
+                format!(",\"city\":\"city {id} of epoch 1\"")
+            );
         }
         assert!(fragments.round > 2, "{} rounds", fragments.round);
         let before = facts.asked;
@@ -320,8 +317,7 @@ mod tests {
 
     #[test]
     fn a_new_epoch_forgets() {
-        let (mut fragments, mut facts) =
-            (fragments(), Numbered { epoch: 1, asked: 0 });
+        let (mut fragments, mut facts) = (fragments(), Numbered { epoch: 1, asked: 0 });
         assert_eq!(text(&mut fragments, &mut facts, 7), ",\"city\":\"city 7 of epoch 1\"");
         facts.epoch = 2;
         assert_eq!(text(&mut fragments, &mut facts, 7), ",\"city\":\"city 7 of epoch 2\"");

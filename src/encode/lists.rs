@@ -199,10 +199,7 @@ pub(super) fn tags(
     }
     let failed = reason.is_some_and(|reason| {
         use Reason::{Breaker, Budget, Deadline, Disabled, Handover, Pace, ProviderError};
-        matches!(
-            reason,
-            Deadline | Pace | Budget | Breaker | ProviderError | Disabled | Handover
-        )
+        matches!(reason, Deadline | Pace | Budget | Breaker | ProviderError | Disabled | Handover)
     });
     let all = [
         (is_unknown || reason == Some(Reason::NotFound), &texts.not_found),

@@ -99,6 +99,8 @@ mod writing;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod golden_profiles;
+#[cfg(test)]
 mod told_of_sources;
 #[cfg(test)]
 mod round_trips;
@@ -109,5 +111,6 @@ mod try_out;
 
 pub use config::{AddressPrivacy, Config, Existing, Profile, Tags};
 pub use encoder::Encoder;
-pub use profile::ProfileError;
+pub use privacy::SHORTEST_ADDRESS_KEY;
+pub use profile::{ProfileError, check_fields, yaml_value};
 pub use writing::Writing;

@@ -3,7 +3,7 @@
 use super::encoder::{Draft, Event};
 use super::fragments::Slice;
 use super::json::append_address;
-use super::stamp::Seat;
+use super::stamp::{Seat, StampPlace};
 use super::{Existing, stamp};
 use crate::record::{Answer, Facts, WritingNeeds};
 
@@ -12,27 +12,48 @@ pub(super) fn needs() -> WritingNeeds {
     WritingNeeds { members: Vec::new(), landmarks: vec!["ipstamp".to_owned()] }
 }
 
+/// Where the stamp stands.
+pub(super) fn place() -> StampPlace {
+    StampPlace::new(None, 0, "ipstamp")
+}
+
 /// Plans the `ipstamp` object; nothing where the event has one of its own that is kept.
-pub(super) fn plan(draft: &mut Draft, event: Event<'_>, facts: &mut dyn Facts, existing: Existing) {
-    let taken = event.outline.landmarks.first().copied().flatten();
-    if let Some(seat) = stamp::seat(event, taken, existing) {
-        write(draft, event, facts, seat);
+pub(super) fn plan(
+    draft: &mut Draft,
+    event: Event<'_>,
+    facts: &mut dyn Facts,
+    place: &StampPlace,
+    existing: Existing,
+) {
+    if let Some(seat) = place.seat(event, existing) {
+        write(draft, event, facts, place, seat);
     }
 }
 
 /// Plans it as a value of its own.
-pub(super) fn plan_alone(draft: &mut Draft, event: Event<'_>, facts: &mut dyn Facts) {
-    write(draft, event, facts, Seat::Alone);
+pub(super) fn plan_alone(
+    draft: &mut Draft,
+    event: Event<'_>,
+    facts: &mut dyn Facts,
+    place: &StampPlace,
+) {
+    write(draft, event, facts, place, Seat::Alone);
 }
 
-fn write(draft: &mut Draft, event: Event<'_>, facts: &mut dyn Facts, seat: Seat) {
+fn write(
+    draft: &mut Draft,
+    event: Event<'_>,
+    facts: &mut dyn Facts,
+    place: &StampPlace,
+    seat: Seat,
+) {
     // The sources stand before the items, so there is a first round for them.
     for answer in event.answers {
         for (_, source) in draft.fragments.of(answer, facts, 0).iter() {
             draft.contributed.add(*source);
         }
     }
-    stamp::begin(draft, event, facts, seat);
+    stamp::begin(draft, event, facts, place, seat);
     draft.splice.text(b",\"addresses\":[");
     items(draft, event, facts);
     draft.splice.text(b"]}");

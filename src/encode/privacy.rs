@@ -11,6 +11,9 @@ use super::config::AddressPrivacy;
 use super::json::append_address;
 use crate::record::Secret;
 
+/// A key of pseudonyms that is shorter could be tried out.
+pub const SHORTEST_ADDRESS_KEY: usize = 16;
+
 /// Says what stands for an address in the output.
 #[derive(Clone)]
 pub(super) struct Hiding {
@@ -25,14 +28,12 @@ impl fmt::Debug for Hiding {
 }
 
 impl Hiding {
-    /// A key that is shorter could be tried out.
-    pub(super) const SHORTEST_KEY: usize = 16;
-
     /// None when pseudonyms are wanted and there is no key for them.
     pub(super) fn new(how: AddressPrivacy, key: Option<&Secret>) -> Option<Self> {
         let key = match how {
             AddressPrivacy::Hmac => {
-                let key = key.map(Secret::expose).filter(|key| key.len() >= Self::SHORTEST_KEY)?;
+                let key =
+                    key.map(Secret::expose).filter(|key| key.len() >= SHORTEST_ADDRESS_KEY)?;
                 Some(PKey::hmac(key.as_bytes()).ok()?)
             }
             AddressPrivacy::Keep | AddressPrivacy::Drop | AddressPrivacy::Truncate => None,
@@ -124,7 +125,10 @@ mod tests {
     fn without_a_key_worth_the_name_there_is_no_pseudonym() {
         assert!(Hiding::new(AddressPrivacy::Hmac, None).is_none());
         assert!(Hiding::new(AddressPrivacy::Hmac, Some(&Secret::new("short"))).is_none());
-        let shown = format!("{:?}", Hiding::new(AddressPrivacy::Hmac, Some(&Secret::new("a secret of length"))));
+        let shown = format!(
+            "{:?}",
+            Hiding::new(AddressPrivacy::Hmac, Some(&Secret::new("a secret of length")))
+        );
         assert_eq!(shown, "Some(Hiding(Hmac))");
     }
 }

@@ -79,13 +79,7 @@ impl Rule {
         String::from_utf8_lossy(name).into_owned()
     }
 
-    fn write(
-        &self,
-        known: &Enrichment,
-        groups: GroupSet,
-        prefix: &[u8],
-        to: &mut Members<'_>,
-    ) {
+    fn write(&self, known: &Enrichment, groups: GroupSet, prefix: &[u8], to: &mut Members<'_>) {
         let whole;
         let named = |name: &'_ [u8]| [prefix, name].concat();
         match self {
@@ -98,7 +92,8 @@ impl Rule {
             }
             Self::Field { .. } => {}
             Self::Object { name, inner, one_of } => {
-                let is_known = |field: &&Field| groups.contains(field.group) && field.is_known(known);
+                let is_known =
+                    |field: &&Field| groups.contains(field.group) && field.is_known(known);
                 if !one_of.is_empty() && !one_of.iter().any(is_known) {
                     return;
                 }
@@ -108,7 +103,9 @@ impl Rule {
                     whole = named(name);
                     &*whole
                 };
-                to.object(name, |to| inner.iter().for_each(|rule| rule.write(known, groups, b"", to)));
+                to.object(name, |to| {
+                    inner.iter().for_each(|rule| rule.write(known, groups, b"", to))
+                });
             }
         }
     }

@@ -67,8 +67,7 @@ fn what_the_makers_want_to_be_said_is_said_once_in_events_that_they_answered() {
         let now = book.now();
         let mut aged = Aged { book, now, fresh_until: now, attributed };
         let event = format!(r#"{{"host":{{"ip":[{addresses}]}}}}"#);
-        let written =
-            encoder.encode(&mut aged, &event, Outcome::Enriched);
+        let written = encoder.encode(&mut aged, &event, Outcome::Enriched);
         serde_json::from_str::<serde_json::Value>(&written).unwrap()["ipstamp"]["attribution"]
             .take()
     };

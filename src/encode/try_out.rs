@@ -294,8 +294,11 @@ impl Scan<'_> {
             if let Some(nth) = self.needs.members.iter().position(|member| *member == name) {
                 self.objects[number].taken[nth] = Some(value);
             }
-            let landmark =
-                self.needs.landmarks.iter().position(|name| Some(name.as_str()) == dotted.as_deref());
+            let landmark = self
+                .needs
+                .landmarks
+                .iter()
+                .position(|name| Some(name.as_str()) == dotted.as_deref());
             if let Some(nth) = landmark {
                 self.outline.landmarks[nth] = Some(value);
             }

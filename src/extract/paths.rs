@@ -359,7 +359,8 @@ mod tests {
 
     #[test]
     fn a_landmark_is_no_name_with_dots() {
-        let needs = WritingNeeds { members: vec!["geo".into()], landmarks: vec!["related.ip".into()] };
+        let needs =
+            WritingNeeds { members: vec!["geo".into()], landmarks: vec!["related.ip".into()] };
         let paths = Paths::compile(&Config::default(), &needs).unwrap();
         let root = paths.place(Paths::ROOT);
         assert!(root.edge(b"related.ip").is_none());

@@ -92,7 +92,8 @@ impl Places {
     fn prefix(&mut self, prefix: String) -> usize {
         let known = self.prefixes.iter().position(|other| *other == prefix);
         known.unwrap_or_else(|| {
-            let named = self.members.iter().map(|member| quoted(&[&prefix, member.as_str()].concat()));
+            let named =
+                self.members.iter().map(|member| quoted(&[&prefix, member.as_str()].concat()));
             self.names.push(named.collect());
             self.prefixes.push(prefix);
             self.prefixes.len() - 1

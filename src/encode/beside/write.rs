@@ -53,12 +53,7 @@ pub(in crate::encode) fn rest(
 const MOST_RESTS: usize = 16;
 
 /// Adds an object of what is in these slices of all parts, as far as each of them is wanted.
-fn object(
-    draft: &mut Draft,
-    found: &Found,
-    slices: &[(usize, bool)],
-    name: Option<&[u8]>,
-) -> bool {
+fn object(draft: &mut Draft, found: &Found, slices: &[(usize, bool)], name: Option<&[u8]>) -> bool {
     let mut any = false;
     for (fragment, source) in found.iter() {
         for (slice, _) in slices.iter().filter(|(_, goes)| *goes) {

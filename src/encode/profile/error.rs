@@ -14,7 +14,9 @@ pub enum ProfileError {
         source: std::io::Error,
     },
     /// It is no YAML, or not made as a profile is.
-    #[error("the profile is not made as one is: {message}; `ipstamp profiles show ecs` prints an example")]
+    #[error(
+        "the profile is not made as one is: {message}; `ipstamp profiles show ecs` prints an example"
+    )]
     Shape {
         /// What is wrong.
         message: String,
@@ -28,7 +30,9 @@ pub enum ProfileError {
         near: Option<String>,
     },
     /// It has more members beside an address, or more parts in all, than are kept apart.
-    #[error("the profile keeps {count} parts apart, and at most {most} can be; join some of its members")]
+    #[error(
+        "the profile keeps {count} parts apart, and at most {most} can be; join some of its members"
+    )]
     TooMany {
         /// How many there are.
         count: usize,
@@ -36,12 +40,16 @@ pub enum ProfileError {
         most: usize,
     },
     /// A list or a tag stands too deep.
-    #[error("`{path}` is too deep: lists and tags stand in the outermost object or one below, such as `related.ip`")]
+    #[error(
+        "`{path}` is too deep: lists and tags stand in the outermost object or one below, such as `related.ip`"
+    )]
     TooDeep {
         /// The path.
         path: String,
     },
     /// A key is wanted for pseudonyms.
-    #[error("output.address: hmac wants output.address_key, a secret of at least 16 characters, such as \"${{file:/run/secrets/address-key}}\"")]
+    #[error(
+        "output.address: hmac wants output.address_key, a secret of at least 16 characters, such as \"${{file:/run/secrets/address-key}}\""
+    )]
     NoKey,
 }

@@ -33,6 +33,9 @@ pub(in crate::encode) struct ProfileFile {
     /// Lists of the whole event, by their place in it.
     #[serde(default)]
     pub(in crate::encode) lists: BTreeMap<String, ListRule>,
+    /// Where the stamp stands. Default: `ipstamp`.
+    #[serde(default)]
+    pub(in crate::encode) stamp: Option<String>,
     /// The list that tags go to.
     #[serde(default)]
     pub(in crate::encode) tags: Option<String>,
@@ -121,11 +124,7 @@ impl ProfileFile {
     /// Reads a file's text.
     pub(in crate::encode) fn parse(text: &str) -> Result<Self, ProfileError> {
         let shape = |message: String| ProfileError::Shape { message };
-        let documents = Yaml::load_from_str(text).map_err(|error| shape(error.to_string()))?;
-        let [document] = &documents[..] else {
-            return Err(shape("it has not one document".to_owned()));
-        };
-        let value = json(document).ok_or_else(|| shape("it has keys that are no text".to_owned()))?;
+        let value = yaml_value(text).map_err(shape)?;
         serde_json::from_value(value).map_err(|error| shape(error.to_string()))
     }
 
@@ -148,6 +147,15 @@ impl ProfileFile {
     }
 }
 
+/// The value that a YAML document stands for, or what is wrong with it.
+pub fn yaml_value(text: &str) -> Result<Value, String> {
+    let documents = Yaml::load_from_str(text).map_err(|error| error.to_string())?;
+    let [document] = &documents[..] else {
+        return Err("it has not one document".to_owned());
+    };
+    json(document).ok_or_else(|| "it has keys that are no text, or tags".to_owned())
+}
+
 fn json(yaml: &Yaml<'_>) -> Option<Value> {
     Some(match yaml {
         Yaml::Value(Scalar::Null) => Value::Null,
@@ -162,7 +170,8 @@ fn json(yaml: &Yaml<'_>) -> Option<Value> {
             };
             Value::Object(entries.iter().map(entry).collect::<Option<_>>()?)
         }
-        Yaml::Tagged(_, inner) => json(inner)?,
-        Yaml::Representation(..) | Yaml::Alias(_) | Yaml::BadValue => return None,
+        Yaml::Tagged(..) | Yaml::Representation(..) | Yaml::Alias(_) | Yaml::BadValue => {
+            return None;
+        }
     })
 }

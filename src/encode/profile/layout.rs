@@ -11,6 +11,7 @@ use crate::encode::facts::{FIELDS, Field};
 use crate::encode::fragments::Slice;
 use crate::encode::json::{escaped, quoted};
 use crate::encode::render::{Rendering, Rule};
+use crate::encode::stamp::StampPlace;
 use crate::record::{FactGroup, Home, Role, WritingNeeds};
 
 /// What of a profile is decided by the configuration.
@@ -47,8 +48,8 @@ pub(in crate::encode) struct Layout {
     pub(in crate::encode) rendering: Arc<Rendering>,
     /// What the scanner notes of the outermost object.
     pub(in crate::encode) landmarks: Vec<String>,
-    /// Which of these is the stamp.
-    pub(in crate::encode) stamp: usize,
+    /// Where the stamp stands.
+    pub(in crate::encode) stamp: StampPlace,
 }
 
 /// A member.
@@ -149,8 +150,7 @@ impl Layout {
         file: &ProfileFile,
         choice: &Choice<'_>,
     ) -> Result<Self, ProfileError> {
-        let mut draft =
-            Draft { choice, slices: Default::default(), taken: 0, used: Vec::new() };
+        let mut draft = Draft { choice, slices: Default::default(), taken: 0, used: Vec::new() };
         let mut members = Vec::new();
         let mut in_list = Vec::new();
         let mut groups = Vec::new();
@@ -201,7 +201,7 @@ impl Layout {
             }
         }
         let tags = file.tags.as_ref().map(|path| landmarks.target(path)).transpose()?;
-        let stamp = landmarks.note("ipstamp");
+        let stamp = landmarks.stamp(file.stamp.as_deref().unwrap_or("ipstamp"))?;
         let roles = Role::ALL.map(|role| file.roles.get(&role).cloned());
         let mut prefixes = vec![Box::default()];
         let variants = std::array::from_fn(|nth| {
@@ -238,8 +238,8 @@ pub(in crate::encode) fn native(choice: &Choice<'_>) -> Rendering {
     Rendering { slices, prefixes: vec![Box::default()] }
 }
 
-/// Each entry names a field or a group.
-pub(in crate::encode) fn check_fields(fields: &[String]) -> Result<(), ProfileError> {
+/// Whether each entry names a field or a group, as `output.fields` wants it.
+pub fn check_fields(fields: &[String]) -> Result<(), ProfileError> {
     for entry in fields {
         if !FIELDS.iter().any(|field| !field.is_derived() && field.is_named_by(entry)) {
             return Err(unknown_field(entry));

@@ -4,6 +4,7 @@ use super::ProfileError;
 use crate::encode::encoder::Event;
 use crate::encode::json::quoted;
 use crate::encode::members;
+use crate::encode::stamp::StampPlace;
 use crate::record::Span;
 
 /// What the scanner is to note of the outermost object.
@@ -23,14 +24,16 @@ impl Landmarks {
         })
     }
 
+    /// The stamp at a path.
+    pub(in crate::encode) fn stamp(&mut self, path: &str) -> Result<StampPlace, ProfileError> {
+        let (outer, name) = steps(path)?;
+        let outer = outer.map(|outer| (self.note(outer), outer));
+        Ok(StampPlace::new(outer, self.note(path), name))
+    }
+
     /// A list at a path.
     pub(in crate::encode) fn target(&mut self, path: &str) -> Result<Target, ProfileError> {
-        let steps: Vec<&str> = path.split('.').collect();
-        let (outer, name) = match steps[..] {
-            [name] if !name.is_empty() => (None, name),
-            [outer, name] if !outer.is_empty() && !name.is_empty() => (Some(outer), name),
-            _ => return Err(ProfileError::TooDeep { path: path.to_owned() }),
-        };
+        let (outer, name) = steps(path)?;
         let name = [&*quoted(name), b":["].concat();
         Ok(Target {
             in_outer: outer.map(|outer| [&*quoted(outer), b":{"].concat()),
@@ -39,6 +42,16 @@ impl Landmarks {
             dotted: outer.map(|_| quoted(path)),
             name,
         })
+    }
+}
+
+/// The object that something stands in, unless that is the outermost one, and its name there.
+fn steps(path: &str) -> Result<(Option<&str>, &str), ProfileError> {
+    let steps: Vec<&str> = path.split('.').collect();
+    match steps[..] {
+        [name] if !name.is_empty() => Ok((None, name)),
+        [outer, name] if !outer.is_empty() && !name.is_empty() => Ok((Some(outer), name)),
+        _ => Err(ProfileError::TooDeep { path: path.to_owned() }),
     }
 }
 

@@ -319,9 +319,7 @@ impl Worker {
         };
         let made = catch_unwind(AssertUnwindSafe(|| match stamper.stamp(event, &mut ask) {
             Stamp::Missing => None,
-            Stamp::Unchanged(reason) => {
-                Some(Made::as_it_is(Some(pool.copy(event)), reason))
-            }
+            Stamp::Unchanged(reason) => Some(Made::as_it_is(Some(pool.copy(event)), reason)),
             Stamp::Written { len, outcome } if stamper.writes_beside_the_event() => {
                 let mut facts = vec![0; len];
                 stamper.write(event, &mut facts);
