@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use ipstamp::encode::{Encoder, Existing, Profile};
+use ipstamp::encode::{Config, Encoder, Profile, Writing};
 use ipstamp::record::{
     Address, Answer, AutonomousSystem, Enrichment, FactGroup, Facts, FactsId, Geo, GroupSet, Home,
     Moment, Outcome, Outline, Part, Retrieval, Role, Sighting, Source, Span,
@@ -93,7 +93,7 @@ fn outline(event: &str) -> Outline {
         outline.homes.push(Home { open: open as u32, close: close as u32, ..Home::default() });
     }
     outline.root = Home { close: event.len() as u32 - 1, ..Home::default() };
-    outline.landmarks = vec![None; 3];
+    outline.landmarks = vec![None; 8];
     outline
 }
 
@@ -109,8 +109,10 @@ fn splice(criterion: &mut Criterion) {
         answer
     });
     let paths = ["source.ip".to_owned(), "destination.ip".to_owned()];
-    for (name, profile) in [("ecs", Profile::Ecs), ("native", Profile::Native)] {
-        let mut encoder = Encoder::new(profile, Existing::Keep, &paths, 1 << 20);
+    for profile in Profile::NAMED {
+        let name = profile.name();
+        let Ok(writing) = Writing::new(&Config { profile, ..Config::default() }) else { continue };
+        let mut encoder = Encoder::new(&writing, &paths, 1 << 20);
         let mut out = vec![0; 4096];
         criterion.bench_function(&format!("splice {name}, two addresses, 1.1 KB"), |bencher| {
             bencher.iter(|| {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ipstamp::commit::Tracker;
-use ipstamp::encode::{Existing, Profile};
+use ipstamp::encode::{self, Profile, Writing};
 use ipstamp::kafka::{Buffer, Headers, Outgoing, Pool, Producer, Wake};
 use ipstamp::pipeline::{Ask, Stamp, StampSettings, Stamper};
 use ipstamp::publish::{
@@ -96,8 +96,7 @@ fn stamper(profile: Profile, folder: &Path) -> Stamper {
         wants: Arc::new(Wants::new(&wants).unwrap()),
         databases: Arc::new(DatabaseSet::new(databases).unwrap()),
         cache: Default::default(),
-        profile,
-        existing: Existing::default(),
+        writing: Writing::new(&encode::Config { profile, ..encode::Config::default() }).unwrap(),
         memory_limit_bytes: 16 << 20,
     };
     Stamper::new(&settings).unwrap()
@@ -125,7 +124,8 @@ fn counts_what_is_allocated() {
 #[test]
 fn stamping_and_tracking_allocate_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    for profile in [Profile::Ecs, Profile::Native] {
+    for profile in Profile::NAMED {
+        let name = profile.name();
         let mut stamper = stamper(profile, folder.path());
         let (mut pool, mut tracker) = (Pool::new(), Tracker::new());
         let mut under_way = std::collections::VecDeque::with_capacity(UNDER_WAY + 1);
@@ -149,8 +149,8 @@ fn stamping_and_tracking_allocate_nothing() {
         };
         let (known, new) = (events(0), events(EVENTS));
         run(&known);
-        assert_eq!(allocations(|| run(&known)), 0, "{profile:?}, addresses seen before");
-        assert_eq!(allocations(|| run(&new)), 0, "{profile:?}, new addresses");
+        assert_eq!(allocations(|| run(&known)), 0, "{name}, addresses seen before");
+        assert_eq!(allocations(|| run(&new)), 0, "{name}, new addresses");
     }
 }
 

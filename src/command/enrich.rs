@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::asking::WaitingDesk;
 use super::lines::{StreamError, Tally, stamp_lines};
-use super::local::{LocalArgs, profile_parser, settings};
+use super::local::{LocalArgs, profile, settings};
 use super::output::{cannot_write, say};
 use super::{Exit, Failure, Source};
 use crate::config::default_want;
@@ -36,8 +36,9 @@ pub(super) struct EnrichArgs {
     files: Vec<PathBuf>,
     #[command(flatten)]
     local: LocalArgs,
-    /// How facts are written. Default: the configuration's, or ecs
-    #[arg(short, long, value_parser = profile_parser())]
+    /// How facts are written: ecs, ocsf, splunk, otel, flat, native, or a file. Default: the
+    /// configuration's, or ecs
+    #[arg(short, long, value_name = "NAME", value_parser = profile)]
     profile: Option<Profile>,
     /// With the generations of the databases that were in force when this day ended (UTC), from the
     /// configuration's `database_store`; no provider is asked
@@ -51,9 +52,12 @@ fn day(text: &str) -> Result<Day, &'static str> {
 
 /// Stamps all events of all inputs.
 pub(super) fn enrich(source: &Source, args: &EnrichArgs) -> Result<Exit, Failure> {
-    let (mut settings, desk) = settings(source, &args.local, default_want(), args.as_of)?;
-    if let Some(profile) = args.profile {
-        settings.profile = profile;
+    let profile = args.profile.as_ref();
+    let (settings, desk) = settings(source, &args.local, default_want(), args.as_of, profile)?;
+    if settings.writing.is_beside_the_event() {
+        let message = "the profile headers writes into Kafka's headers, and a line has none; \
+                       name another one with --profile";
+        return Err(Failure::new(Exit::Usage, message));
     }
     let mut line = Line::new(&settings, desk)?;
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());

@@ -6,10 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use serde::Deserialize;
-use serde::de::IntoDeserializer;
-use serde::de::value::Error;
 
 use super::asking::{self, FleetLedger, OfTenant, Sources, WaitingDesk};
 use super::databases::{NamedBy, open_all, open_as_of};
@@ -18,7 +14,7 @@ use super::tenants::{load_named_tenant, with_main};
 use super::{Exit, Failure, Source};
 use crate::config::{Config, File, TenantFile};
 use crate::database::StoreConfig;
-use crate::encode::{Existing, Profile};
+use crate::encode::{self, Profile, Writing};
 use crate::fleet::LedgerConfig;
 use crate::pipeline::StampSettings;
 use crate::record::{Day, FactGroup};
@@ -54,8 +50,12 @@ pub(super) fn settings(
     args: &LocalArgs,
     want: Vec<Want>,
     as_of: Option<Day>,
+    profile: Option<&Profile>,
 ) -> Result<(StampSettings, Option<WaitingDesk>), Failure> {
-    let parts = Parts::read(source, args, want)?;
+    let mut parts = Parts::read(source, args, want)?;
+    if let Some(profile) = profile {
+        parts.encode.profile = profile.clone();
+    }
     let settings = parts.settings(args, as_of)?;
     // A provider knows what is so today.
     let desk = match as_of {
@@ -80,8 +80,7 @@ pub(super) struct Parts {
     networks: Option<PathBuf>,
     databases: Vec<DatabaseConfig>,
     store: Option<StoreConfig>,
-    profile: Profile,
-    existing: Existing,
+    pub(super) encode: encode::Config,
     pub(super) providers: ProvidersConfig,
     pub(super) order: Order,
     pub(super) cache: CacheConfig,
@@ -110,8 +109,7 @@ impl From<File> for Parts {
             networks: file.networks,
             databases,
             store: file.database_store,
-            profile: file.output.profile,
-            existing: file.output.existing,
+            encode: file.output.encode(),
             providers: file.providers,
             order: file.order,
             cache: file.cache,
@@ -187,8 +185,8 @@ impl Parts {
             wants: Arc::new(wants),
             databases: Arc::new(databases),
             cache: (asking::cache(&self.cache, &self.providers), CacheScope::SHARED),
-            profile: self.profile,
-            existing: self.existing,
+            writing: Writing::new(&self.encode)
+                .map_err(|error| Failure::new(Exit::Config, error))?,
             memory_limit_bytes: MEMORY_LIMIT_BYTES,
         })
     }
@@ -220,8 +218,7 @@ impl Parts {
             networks: None,
             databases: Vec::new(),
             store: None,
-            profile: Profile::default(),
-            existing: Existing::default(),
+            encode: encode::Config::default(),
             providers: ProvidersConfig::default(),
             order: Order::new(),
             cache: CacheConfig::default(),
@@ -231,9 +228,14 @@ impl Parts {
     }
 }
 
-/// Reads the name of a profile.
-pub(super) fn profile_parser() -> impl TypedValueParser<Value = Profile> {
-    PossibleValuesParser::new(["ecs", "native"]).try_map(|name| {
-        Profile::deserialize(IntoDeserializer::<Error>::into_deserializer(name.as_str()))
-    })
+/// Reads the name of a profile, or that of its file.
+pub(super) fn profile(text: &str) -> Result<Profile, String> {
+    if let Some(known) = Profile::by_name(text) {
+        return Ok(known);
+    }
+    if text.contains(['/', '.']) {
+        return Ok(Profile::File { file: text.into() });
+    }
+    let names = Profile::NAMED.map(|profile| profile.name()).join(", ");
+    Err(format!("expected one of {names}, or a file such as ./my-profile.yaml"))
 }

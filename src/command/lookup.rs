@@ -12,7 +12,7 @@ use super::output::{Format, print, say};
 use super::pair::pair;
 use super::systems::{number, systems};
 use super::{Exit, Failure, Source};
-use crate::encode::{Encoder, Existing, Profile};
+use crate::encode::Encoder;
 use crate::pipeline::StampSettings;
 use crate::record::{
     Address, Answer, FactGroup, Facts as _, Home, Moment, Outcome, Outline, Reason, Role, Sighting,
@@ -66,7 +66,7 @@ pub(super) fn lookup(source: &Source, args: &LookupArgs) -> Result<Exit, Failure
             return Ok(Exit::Done);
         }
     }
-    let (settings, waiting) = settings(source, &args.local, everything(), None)?;
+    let (settings, waiting) = settings(source, &args.local, everything(), None, None)?;
     let mut lookups = Lookups::new(&settings, waiting);
     each(&addresses, |address| {
         let found = lookups.look_up(address);
@@ -111,7 +111,7 @@ impl Lookups {
             MEMORY_BYTES,
         );
         let sources = resolver.sources().into_iter().map(|source| source.name).collect();
-        let encoder = Encoder::new(Profile::Native, Existing::Keep, &[], MEMORY_BYTES);
+        let encoder = Encoder::new(&settings.writing.natively(), &[], MEMORY_BYTES);
         Self { resolver, encoder, sources, waiting, said: Vec::new() }
     }
 

@@ -16,17 +16,20 @@ mod explain;
 mod fetching;
 mod healthcheck;
 mod ipbot;
+mod init;
 mod lines;
 mod local;
 mod lookup;
 mod output;
 mod pair;
 mod plan;
+mod profiles;
 mod quota;
 pub mod run;
 mod status;
 mod systems;
 mod tenants;
+mod test;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -58,6 +61,7 @@ Examples:
   ipstamp explain --config ipstamp.yaml 81.2.69.160   who would be asked, and why
   ipstamp estimate --config ipstamp.yaml --from events.ndjson   what it would cost
   ipstamp db info city.mmdb                     what is in a database
+  ipstamp init --preset cloudtrail --profile ecs --source ipinfo-lite   a configuration to begin with
   ipstamp check --config ipstamp.yaml           what is missing before it can run
   ipstamp run --config ipstamp.yaml
 
@@ -86,6 +90,12 @@ enum Command {
     Db(db::DbArgs),
     /// Forget what providers have answered
     Cache(cache::CacheArgs),
+    /// Write a configuration with comments, and a first case for `test`
+    Init(init::InitArgs),
+    /// Hold events of one's own against what is expected of them
+    Test(test::TestArgs),
+    /// Show how facts may be written: the names of a schema, and where they stand
+    Profiles(profiles::ProfilesArgs),
     /// Print what is in force, or the schema of the file
     Config(config::ConfigArgs),
     /// Ask a running ipstamp whether it is well
@@ -159,6 +169,9 @@ pub fn execute(cli: Cli) -> Result<Exit, Failure> {
         Command::Quota(args) => quota::quota(&config, &args),
         Command::Db(args) => db::db(&config, &args),
         Command::Cache(args) => cache::cache(&config, &args),
+        Command::Init(args) => init::init(&args),
+        Command::Test(args) => test::test(&config, &args),
+        Command::Profiles(args) => profiles::profiles(&args),
         Command::Config(args) => config::config(&config, &args),
         Command::Healthcheck(args) => healthcheck::healthcheck(&config, &args),
     }

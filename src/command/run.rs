@@ -18,6 +18,7 @@ use super::{Exit, Failure, say};
 use crate::admin;
 use crate::config::Config;
 use crate::database::Teller;
+use crate::encode::Writing;
 use crate::fleet::{Answers, AnswersError, AnswersSettings, Ledger, LedgerSettings};
 use crate::kafka::end_process;
 use crate::pipeline::{
@@ -175,8 +176,7 @@ pub(super) fn stamp_settings(
                 .map_err(|error| refused(&error))?,
         ),
         cache: (asking::cache(&config.cache, &config.providers), CacheScope::SHARED),
-        profile: config.profile,
-        existing: config.existing,
+        writing: Writing::new(&config.encode).map_err(|error| refused(&error))?,
         memory_limit_bytes: MEMORY_LIMIT_BYTES,
     })
 }

@@ -13,10 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::consume::{Assignor, OutOfRange, Start};
 use crate::database::StoreConfig;
-use crate::encode::{Existing, Profile};
+use crate::encode::{self, AddressPrivacy, Existing, Profile, Tags};
 use crate::fleet::LedgerConfig;
 use crate::pipeline::{OnUnparsable, Ordering, WindowConfig};
 use crate::publish::{Compression, OnUndeliverable, Partitioning};
+use crate::record::Secret;
 use crate::resolve::provider::ProvidersConfig;
 use crate::resolve::{CacheConfig, DatabaseConfig, Order, Want};
 use crate::telemetry::{LogFormat, LogLevel};
@@ -166,12 +167,28 @@ pub struct Output {
     /// effort: nothing waits for it. Default: none.
     #[serde(default)]
     pub late_topic: Option<String>,
-    /// How facts are written into the event.
+    /// How facts are written into the event: by the name of a profile, or `{file: …}`.
     #[serde(default)]
     pub profile: Profile,
     /// What happens to a fact group that the event already has.
     #[serde(default)]
     pub existing: Existing,
+    /// The only fact groups and fields that are written, such as `as` and `geo.country_iso_code`.
+    /// Default: all that is known of what is wanted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<String>,
+    /// Whether `ocsf` lists the addresses among the observables, too.
+    #[serde(default)]
+    pub observables: bool,
+    /// What is put into the event's list of tags where something is missing.
+    #[serde(default)]
+    pub tags: Tags,
+    /// What becomes of the addresses themselves in an event that is stamped.
+    #[serde(default)]
+    pub address: AddressPrivacy,
+    /// The key of the pseudonyms of `address: hmac`, of at least 16 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address_key: Option<Secret>,
     /// How the output partition is chosen.
     #[serde(default)]
     pub partition: Partitioning,
@@ -184,6 +201,19 @@ pub struct Output {
 }
 
 impl Output {
+    /// The part that is encode's.
+    pub fn encode(&self) -> encode::Config {
+        encode::Config {
+            profile: self.profile.clone(),
+            existing: self.existing,
+            fields: self.fields.clone(),
+            observables: self.observables,
+            tags: self.tags.clone(),
+            address: self.address,
+            address_key: self.address_key.clone(),
+        }
+    }
+
     /// All topics that are written to, as they are configured.
     pub(super) fn topics(&self) -> impl Iterator<Item = &String> {
         let further = self.dead_letter.iter().chain(&self.late_topic);

@@ -73,9 +73,7 @@ pub struct Config {
     /// Who is asked for a group, first to last.
     pub order: resolve::Order,
     /// How facts are written.
-    pub profile: encode::Profile,
-    /// What happens to a fact group that the event already has.
-    pub existing: encode::Existing,
+    pub encode: encode::Config,
     /// Where records go.
     pub publish: publish::Config,
     /// How the line runs.
@@ -187,8 +185,7 @@ impl From<File> for Config {
             cache: file.cache,
             providers: file.providers,
             order: file.order,
-            profile: file.output.profile,
-            existing: file.output.existing,
+            encode: file.output.encode(),
             publish: publish::Config {
                 topic: file.output.topic,
                 dead_letter: file.output.dead_letter,

@@ -1,26 +1,36 @@
 //! Plans the output of one event and writes it: one encoder per worker.
 
+use std::sync::Arc;
+
+use super::beside::Beside;
 use super::distinct::Distinct;
-use super::ecs::{self, Ecs};
+use super::flat::Flat;
 use super::fragments::Fragments;
-use super::json::quoted;
+use super::json::{append_address, quoted};
+use super::native;
+use super::privacy::Hiding;
+use super::profile::{Layout, Placing};
 use super::splice::Splice;
-use super::stamp::{Contributed, Sources};
-use super::{Existing, Profile, native};
-use crate::record::{Answer, Facts, FactsId, Outcome, Outline, Span, WritingNeeds};
+use super::stamp::{Contributed, Sources, StampPlace};
+use super::writing::{Names, Writing};
+use crate::record::{Answer, Facts, FactsId, Outcome, Outline, Span};
 
 /// Writes facts into events. One per worker: it keeps what it rendered and its working memory from
 /// event to event, so that in steady state it allocates nothing.
 #[derive(Debug)]
 pub struct Encoder {
-    profile: Writer,
+    writing: Writing,
+    writer: Writer,
     draft: Draft,
 }
 
 #[derive(Debug)]
 enum Writer {
-    Ecs(Box<Ecs>),
-    Native(Existing),
+    Beside(Arc<Layout>, Box<Beside>),
+    Flat(Arc<Layout>, Box<Flat>),
+    Native(StampPlace),
+    /// The same as a value of its own.
+    Headers(StampPlace),
 }
 
 /// What every profile works with.
@@ -34,6 +44,7 @@ pub(super) struct Draft {
     pub(super) splice: Splice,
     pub(super) distinct: Distinct,
     pub(super) contributed: Contributed,
+    pub(super) hiding: Hiding,
 }
 
 /// One event with all that is known of it.
@@ -50,38 +61,39 @@ impl Event<'_> {
     pub(super) fn is_null(&self, value: Span) -> bool {
         self.bytes.get(value.start as usize) == Some(&b'n')
     }
+
+    /// What the event has at a landmark.
+    pub(super) fn landmark(&self, nth: usize) -> Option<Span> {
+        self.outline.landmarks.get(nth).copied().flatten()
+    }
 }
 
 impl Encoder {
     /// `paths` are the configured paths in the order that [`crate::record::Sighting::path`] counts.
     /// About `memory_limit_bytes` are used at most to keep what was rendered.
-    pub fn new(
-        profile: Profile,
-        existing: Existing,
-        paths: &[String],
-        memory_limit_bytes: usize,
-    ) -> Self {
-        let (writer, render): (_, super::fragments::Render) = match profile {
-            Profile::Ecs => (Writer::Ecs(Box::new(Ecs::new(existing, paths))), ecs::render),
-            Profile::Native => (Writer::Native(existing), native::render),
+    pub fn new(writing: &Writing, paths: &[String], memory_limit_bytes: usize) -> Self {
+        let writer = match writing.names() {
+            Names::Mapped(layout) if layout.place == Placing::Beside => {
+                let beside = Beside::new(layout, writing.existing(), paths);
+                Writer::Beside(Arc::clone(layout), Box::new(beside))
+            }
+            Names::Mapped(layout) => {
+                let flat = Flat::new(layout, writing.existing());
+                Writer::Flat(Arc::clone(layout), Box::new(flat))
+            }
+            Names::Native(_) => Writer::Native(native::place()),
+            Names::Headers(_) => Writer::Headers(native::place()),
         };
         let draft = Draft {
             paths: paths.iter().map(|path| quoted(path)).collect(),
             sources: Sources::default(),
-            fragments: Fragments::new(render, memory_limit_bytes),
+            fragments: Fragments::new(writing.rendering(), memory_limit_bytes),
             splice: Splice::default(),
             distinct: Distinct::default(),
             contributed: Contributed::default(),
+            hiding: writing.hiding().clone(),
         };
-        Self { profile: writer, draft }
-    }
-
-    /// What the scanner is to note for this profile.
-    pub fn needs(profile: Profile) -> WritingNeeds {
-        match profile {
-            Profile::Ecs => ecs::needs(),
-            Profile::Native => native::needs(),
-        }
+        Self { writing: writing.clone(), writer, draft }
     }
 
     /// Plans the output of an event that is stamped, which is a JSON object, and returns its length in
@@ -102,11 +114,31 @@ impl Encoder {
         draft.contributed = Contributed::default();
         draft.distinct.look_at(&outline.sightings);
         let about = Event { bytes: event, outline, answers, outcome };
-        match &mut self.profile {
-            Writer::Ecs(ecs) => ecs.plan(draft, about, facts),
-            Writer::Native(existing) => native::plan(draft, about, facts, *existing),
+        match &mut self.writer {
+            Writer::Beside(layout, beside) => {
+                beside.plan(draft, layout, about, facts, self.writing.tags());
+            }
+            Writer::Flat(layout, flat) => {
+                flat.plan(draft, layout, about, facts, self.writing.tags());
+            }
+            Writer::Native(place) => {
+                native::plan(draft, about, facts, place, self.writing.existing());
+            }
+            Writer::Headers(place) => {
+                native::plan_alone(draft, about, facts, place);
+                return draft.splice.finish(0);
+            }
+        }
+        if !draft.hiding.keeps() {
+            draft.hide(about);
         }
         draft.splice.finish(event.len())
+    }
+
+    /// Which bytes of what was planned last are not the event's.
+    #[cfg(test)]
+    pub(super) fn added(&self) -> Vec<std::ops::Range<usize>> {
+        self.draft.splice.added()
     }
 
     /// Where memory will be read first when these facts are written.
@@ -124,6 +156,32 @@ impl Encoder {
     /// Writes what was planned last for the same `event`. `out` has exactly the planned length; a
     /// shorter one is a fault of the caller and panics.
     pub fn write(&self, event: &[u8], out: &mut [u8]) {
+        let event = if matches!(self.writer, Writer::Headers(_)) { b"" } else { event };
         self.draft.splice.copy(event, self.draft.fragments.bytes(), out);
+    }
+}
+
+impl Draft {
+    /// What stands for each address is put in its place.
+    #[cold]
+    fn hide(&mut self, event: Event<'_>) {
+        let Self { splice, hiding, .. } = self;
+        for sighting in &event.outline.sightings {
+            let Span { start, end } = sighting.text;
+            let at = |place: u32| event.bytes.get(place as usize).copied();
+            let is_whole = at(start.wrapping_sub(1)) == Some(b'"') && at(end) == Some(b'"');
+            splice.write(|out| {
+                if is_whole {
+                    hiding.append(out, sighting.address.ip());
+                } else if let Some(ip) = hiding.shown(sighting.address.ip()) {
+                    append_address(out, ip);
+                } else {
+                    out.push(b'-');
+                }
+            });
+            let span = Span { start, end };
+            let quoted = Span { start: start.wrapping_sub(1), end: end + 1 };
+            splice.replace(if is_whole { quoted } else { span });
+        }
     }
 }

@@ -1,58 +1,60 @@
 //! What is rendered of facts, kept as bytes: thousands of addresses share a few facts.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
-use crate::record::{Answer, Enrichment, Facts, FactsId, GroupSet, Part, Span};
+use super::render::Rendering;
+use crate::record::{Answer, Facts, FactsId, GroupSet, Part, Span};
 
-/// The slices of a fragment, in the order in which they are rendered. Each holds members with a
-/// comma before them, or nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Slice {
-    /// The member `geo`.
-    Geo,
-    /// The member `as`.
-    As,
-    /// What the profile writes elsewhere of the group `geo`.
-    GeoRest,
-    /// What the profile writes elsewhere of the group `as`.
-    AsRest,
-    /// All other groups.
-    Rest,
-}
+/// The slices of a fragment, in the order in which they are rendered, by number. Each holds members
+/// with a comma before them, or nothing. Which is which a profile says.
+pub(super) struct Slice;
 
 impl Slice {
-    pub(super) const COUNT: usize = 5;
+    pub(super) const COUNT: usize = 8;
+    /// The one that may be of any length: what no other one has.
+    pub(super) const LAST: usize = Self::COUNT - 1;
 }
 
-/// Where the slices of a rendered part stand among the kept bytes.
+/// Where the slices of a rendered part stand among the kept bytes. Small, because there is one for
+/// each of the facts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Fragment {
     start: u32,
-    ends: [u32; Slice::COUNT],
+    len: u32,
+    /// Where each slice but the last ends, from the start.
+    ends: [u16; Slice::LAST],
 }
 
 impl Fragment {
-    pub(super) fn slice(&self, slice: Slice) -> Span {
-        let nth = slice as usize;
-        let start = if nth == 0 { self.start } else { self.ends[nth - 1] };
-        Span { start, end: self.ends[nth] }
+    pub(super) fn slice(&self, nth: usize) -> Span {
+        let start = if nth == 0 { 0 } else { u32::from(self.ends[nth - 1]) };
+        let end = self.ends.get(nth).map_or(self.len, |end| u32::from(*end));
+        Span { start: self.start + start, end: self.start + end }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.start == self.ends[Slice::COUNT - 1]
+        self.len == 0
+    }
+
+    fn of(start: usize, ends: [usize; Slice::COUNT]) -> Self {
+        let mut short = [0; Slice::LAST];
+        short.iter_mut().zip(ends).for_each(|(short, end)| *short = (end - start) as u16);
+        Self { start: start as u32, len: (ends[Slice::LAST] - start) as u32, ends: short }
+    }
+
+    fn bytes<'a>(&self, kept: &'a [u8]) -> &'a [u8] {
+        &kept[self.start as usize..(self.start + self.len) as usize]
     }
 
     /// The same bytes at the end of another place.
     fn copy(&self, from: &[u8], to: &mut Vec<u8>) -> Self {
-        let (start, end) = (self.start as usize, self.ends[Slice::COUNT - 1] as usize);
-        let moved = to.len() as u32;
-        to.extend_from_slice(&from[start..end]);
-        Self { start: moved, ends: self.ends.map(|end| end - self.start + moved) }
+        let start = to.len() as u32;
+        to.extend_from_slice(self.bytes(from));
+        Self { start, ..*self }
     }
 }
-
-/// Appends what a profile writes of some groups of an enrichment; says where each slice ends.
-pub(super) type Render = fn(&Enrichment, GroupSet, &mut Vec<u8>) -> [usize; Slice::COUNT];
 
 /// The rendered parts of one answer, with the source of each.
 #[derive(Clone, Copy, Debug, Default)]
@@ -79,18 +81,18 @@ impl Found {
 /// many facts pass by once, and nothing is ordered by use.
 #[derive(Debug)]
 pub(super) struct Fragments {
-    render: Render,
+    rendering: Arc<Rendering>,
     limit_bytes: usize,
     epoch: u64,
     /// How often the halves have changed places.
     round: u32,
     young: Vec<u8>,
     elder: Vec<u8>,
-    /// By the facts' number: numbers are given in a row.
+    /// By the facts' number and the variant of their names: numbers are given in a row.
     known: Vec<Option<Kept>>,
     /// The same facts with other groups: rare, for a source gives an address the same groups as
     /// the next.
-    other: FxHashMap<(FactsId, GroupSet), Fragment>,
+    other: FxHashMap<(u32, GroupSet), Fragment>,
 }
 
 /// Where a fragment is kept.
@@ -108,9 +110,9 @@ impl Fragments {
     const GROWTH_BYTES: usize = 1 << 20;
 
     /// Keeps about `limit_bytes` at most.
-    pub(super) fn new(render: Render, limit_bytes: usize) -> Self {
+    pub(super) fn new(rendering: Arc<Rendering>, limit_bytes: usize) -> Self {
         Self {
-            render,
+            rendering,
             limit_bytes: limit_bytes.min(u32::MAX as usize / 2),
             epoch: 0,
             round: 0,
@@ -138,32 +140,40 @@ impl Fragments {
         self.other.clear();
     }
 
+    /// For one variant: most facts are only written with one prefix, and what the table has for the
+    /// others is bounded with it.
     fn table_bytes(&self) -> usize {
-        self.known.len() * size_of::<Option<Kept>>()
+        self.known.len() / self.rendering.prefixes.len() * size_of::<Option<Kept>>()
     }
 
     /// Where it stands what is kept of some facts.
     #[inline]
     pub(super) fn place(&self, facts: FactsId) -> *const u8 {
-        self.known.as_ptr().wrapping_add(facts.0 as usize).cast()
+        self.known.as_ptr().wrapping_add(self.at(facts, 0)).cast()
     }
 
     /// The bytes that are kept of some facts.
     #[inline]
     pub(super) fn kept(&self, facts: FactsId) -> &[u8] {
-        match self.known.get(facts.0 as usize) {
+        match self.known.get(self.at(facts, 0)) {
             Some(Some(Kept { round, fragment, .. })) if *round == self.round => {
-                &self.young[fragment.start as usize..fragment.ends[Slice::COUNT - 1] as usize]
+                fragment.bytes(&self.young)
             }
             _ => &[],
         }
     }
 
-    /// The fragments of an answer, rendered now where they are not kept yet.
-    pub(super) fn of(&mut self, answer: &Answer, facts: &mut dyn Facts) -> Found {
+    #[inline]
+    fn at(&self, facts: FactsId, variant: usize) -> usize {
+        facts.0 as usize * self.rendering.prefixes.len() + variant
+    }
+
+    /// The fragments of an answer with the names of a variant, rendered now where they are not kept
+    /// yet.
+    pub(super) fn of(&mut self, answer: &Answer, facts: &mut dyn Facts, variant: usize) -> Found {
         let mut found = Found::default();
         for part in answer.parts() {
-            let fragment = self.fragment(*part, facts);
+            let fragment = self.fragment(*part, facts, variant);
             if !fragment.is_empty() {
                 found.fragments[found.len] = (fragment, part.source);
                 found.len += 1;
@@ -172,21 +182,27 @@ impl Fragments {
         found
     }
 
-    fn fragment(&mut self, part: Part, facts: &mut dyn Facts) -> Fragment {
-        let place = part.facts.0 as usize;
+    fn fragment(&mut self, part: Part, facts: &mut dyn Facts, variant: usize) -> Fragment {
+        let place = self.at(part.facts, variant);
         if let Some(Some(kept)) = self.known.get(place)
             && kept.groups == part.groups
             && kept.round == self.round
         {
             return kept.fragment;
         }
-        self.renew(part, place, facts)
+        self.renew(part, place, facts, variant)
     }
 
     /// Copies a fragment over from the elder half, or renders it.
     #[cold]
-    fn renew(&mut self, part: Part, place: usize, facts: &mut dyn Facts) -> Fragment {
-        let key = (part.facts, part.groups);
+    fn renew(
+        &mut self,
+        part: Part,
+        place: usize,
+        facts: &mut dyn Facts,
+        variant: usize,
+    ) -> Fragment {
+        let key = (place as u32, part.groups);
         if let Some(fragment) = self.other.get(&key) {
             return *fragment;
         }
@@ -202,10 +218,10 @@ impl Fragments {
         let fragment = if let Some(kept) = from_elder {
             kept.fragment.copy(&self.elder, &mut self.young)
         } else {
-            let start = self.young.len() as u32;
+            let start = self.young.len();
             let facts = facts.enrichment(part.facts);
-            let ends = (self.render)(&facts, part.groups, &mut self.young);
-            Fragment { start, ends: ends.map(|end| end as u32) }
+            let ends = self.rendering.render(&facts, part.groups, variant, &mut self.young);
+            Fragment::of(start, ends)
         };
         let taken = kept.is_some_and(|kept| kept.groups != part.groups && kept.round == self.round);
         if taken {
@@ -224,8 +240,10 @@ impl Fragments {
 
 #[cfg(test)]
 mod tests {
+    use super::super::facts::Field;
+    use super::super::render::Rule;
     use super::*;
-    use crate::record::{FactGroup, Geo, Moment, Retrieval, Source};
+    use crate::record::{Enrichment, FactGroup, Geo, Moment, Retrieval, Source};
 
     /// Facts whose city is their number; counts how often they are asked for.
     struct Numbered {
@@ -257,31 +275,39 @@ mod tests {
         }
     }
 
-    fn render(facts: &Enrichment, _: GroupSet, out: &mut Vec<u8>) -> [usize; Slice::COUNT] {
-        let name = facts.geo.as_ref().and_then(|geo| geo.city_name.clone());
-        out.extend_from_slice(name.unwrap_or_default().as_bytes());
-        [out.len(); Slice::COUNT]
+    fn fragments() -> Fragments {
+        let field = Field::by_path("geo.city_name").unwrap();
+        let mut slices: [Vec<Rule>; Slice::COUNT] = Default::default();
+        slices[0].push(Rule::Field { name: (*b"city").into(), field });
+        let prefixes = vec![(*b"").into(), (*b"src_").into()];
+        Fragments::new(Arc::new(Rendering { slices, prefixes }), 1 << 20)
     }
 
     fn text(fragments: &mut Fragments, facts: &mut Numbered, id: u32) -> String {
+        written(fragments, facts, id, 0)
+    }
+
+    fn written(fragments: &mut Fragments, facts: &mut Numbered, id: u32, variant: usize) -> String {
         fragments.begin(facts.epoch());
         let groups = GroupSet::EMPTY.with(FactGroup::Geo);
         let mut answer = Answer::default();
         answer.push(Part { facts: FactsId(id), source: 0, groups });
-        let found = fragments.of(&answer, facts);
-        let span = found.iter().next().unwrap().0.slice(Slice::Geo);
+        let found = fragments.of(&answer, facts, variant);
+        let span = found.iter().next().unwrap().0.slice(0);
         let bytes = &fragments.bytes()[span.start as usize..span.end as usize];
         String::from_utf8(bytes.to_vec()).unwrap()
     }
 
     #[test]
     fn what_is_in_use_stays_however_many_pass_by_once() {
-        let (mut fragments, mut facts) =
-            (Fragments::new(render, 1 << 20), Numbered { epoch: 1, asked: 0 });
+        let (mut fragments, mut facts) = (fragments(), Numbered { epoch: 1, asked: 0 });
         for passing in 1..60_000 {
-            assert_eq!(text(&mut fragments, &mut facts, 0), "city 0 of epoch 1");
+            assert_eq!(text(&mut fragments, &mut facts, 0), ",\"city\":\"city 0 of epoch 1\"");
             let id = passing % 20_000 + 1;
-            assert_eq!(text(&mut fragments, &mut facts, id), format!("city {id} of epoch 1"));
+            assert_eq!(
+                text(&mut fragments, &mut facts, id),
+                format!(",\"city\":\"city {id} of epoch 1\"")
+            );
         }
         assert!(fragments.round > 2, "{} rounds", fragments.round);
         let before = facts.asked;
@@ -291,12 +317,40 @@ mod tests {
 
     #[test]
     fn a_new_epoch_forgets() {
-        let (mut fragments, mut facts) =
-            (Fragments::new(render, 1 << 20), Numbered { epoch: 1, asked: 0 });
-        assert_eq!(text(&mut fragments, &mut facts, 7), "city 7 of epoch 1");
+        let (mut fragments, mut facts) = (fragments(), Numbered { epoch: 1, asked: 0 });
+        assert_eq!(text(&mut fragments, &mut facts, 7), ",\"city\":\"city 7 of epoch 1\"");
         facts.epoch = 2;
-        assert_eq!(text(&mut fragments, &mut facts, 7), "city 7 of epoch 2");
-        assert_eq!(text(&mut fragments, &mut facts, 7), "city 7 of epoch 2");
+        assert_eq!(text(&mut fragments, &mut facts, 7), ",\"city\":\"city 7 of epoch 2\"");
+        assert_eq!(text(&mut fragments, &mut facts, 7), ",\"city\":\"city 7 of epoch 2\"");
         assert_eq!(facts.asked, 2);
+    }
+
+    #[test]
+    fn the_same_facts_are_kept_with_each_prefix() {
+        let (mut fragments, mut facts) = (fragments(), Numbered { epoch: 1, asked: 0 });
+        for _ in 0..2 {
+            let plain = written(&mut fragments, &mut facts, 3, 0);
+            assert_eq!(plain, ",\"city\":\"city 3 of epoch 1\"");
+            let prefixed = written(&mut fragments, &mut facts, 3, 1);
+            assert_eq!(prefixed, ",\"src_city\":\"city 3 of epoch 1\"");
+        }
+        assert_eq!(facts.asked, 2);
+    }
+
+    #[test]
+    fn a_place_longer_than_any_is_left_out_and_the_last_slice_may_be_of_any_length() {
+        let name = Field::by_path("geo.city_name").unwrap();
+        let mut slices: [Vec<Rule>; Slice::COUNT] = Default::default();
+        for nth in [0, Slice::LAST] {
+            slices[nth].push(Rule::Field { name: (*b"city").into(), field: name });
+        }
+        let rendering = Rendering { slices, prefixes: vec![(*b"").into()] };
+        let geo = Geo { city_name: Some("x".repeat(70_000)), ..Geo::default() };
+        let known = Enrichment { geo: Some(geo), ..Enrichment::default() };
+        let mut out = b"before".to_vec();
+        let groups = GroupSet::EMPTY.with(FactGroup::Geo);
+        let fragment = Fragment::of(6, rendering.render(&known, groups, 0, &mut out));
+        assert_eq!(fragment.slice(0), Span { start: 6, end: 6 });
+        assert_eq!(fragment.slice(Slice::LAST), Span { start: 6, end: out.len() as u32 });
     }
 }

@@ -1,7 +1,7 @@
 //! Events before and after, as text. Long values have short names: see [`becomes`].
 
-use super::try_out::{Book, encode, encode_with, encoder};
-use super::{Existing, Profile};
+use super::try_out::{Book, encode, encoder};
+use super::{Config, Existing, Profile};
 use crate::record::{Outcome, Reason};
 
 #[track_caller]
@@ -326,7 +326,7 @@ fn dotted_names_are_answered_with_dotted_names() {
 fn an_address_that_is_no_ip_member_gets_an_object_of_its_role_where_there_is_room() {
     becomes(
         r#"{"sourceIPAddress":"198.51.100.1"}"#,
-        r#"{"sourceIPAddress":"198.51.100.1","source":{"ip":"198.51.100.1","as":@AS},"related":{"ip":["198.51.100.1"]},"ipstamp":{"outcome":"enriched","sources":{"asn":"2025-11-18"}}}"#,
+        r#"{"sourceIPAddress":"198.51.100.1","source":{"address":"198.51.100.1","ip":"198.51.100.1","as":@AS},"related":{"ip":["198.51.100.1"]},"ipstamp":{"outcome":"enriched","sources":{"asn":"2025-11-18"}}}"#,
     );
     becomes(
         r#"{"sourceIPAddress":"198.51.100.1","source":{}}"#,
@@ -372,14 +372,8 @@ fn the_stamp_says_why_something_is_missing() {
     let outcome = Outcome::Partial(Reason::NotFound);
     let mut encoder = encoder(Profile::Ecs, Existing::Keep);
     assert_eq!(
-        encode_with(
-            &mut encoder,
-            &mut book,
-            Profile::Ecs,
-            r#"{"source":{"ip":"8.8.8.8"}}"#,
-            outcome
-        ),
-        r#"{"source":{"ip":"8.8.8.8"},"related":{"ip":["8.8.8.8"]},"ipstamp":{"outcome":"partial","reason":"not_found","sources":{}}}"#
+        encoder.encode(&mut book, r#"{"source":{"ip":"8.8.8.8"}}"#, outcome),
+        r#"{"source":{"ip":"8.8.8.8"},"related":{"ip":["8.8.8.8"]},"ipstamp":{"outcome":"partial","reason":"not_found","sources":{}},"tags":["_ipstamp_not_found"]}"#
     );
 }
 
@@ -388,8 +382,7 @@ fn facts_are_rendered_once_until_their_numbers_have_a_new_meaning() {
     let mut book = Book { epoch: 1, asked: 0 };
     let mut encoder = encoder(Profile::Ecs, Existing::Keep);
     let event = r#"{"source":{"ip":"192.0.2.1"},"destination":{"ip":"192.0.2.2"}}"#;
-    let mut run =
-        |book: &mut Book| encode_with(&mut encoder, book, Profile::Ecs, event, Outcome::Enriched);
+    let mut run = |book: &mut Book| encoder.encode(book, event, Outcome::Enriched);
     let first = run(&mut book);
     assert_eq!(run(&mut book), first);
     assert_eq!(book.asked, 2);
@@ -401,11 +394,9 @@ fn facts_are_rendered_once_until_their_numbers_have_a_new_meaning() {
 #[test]
 fn what_is_in_use_is_not_rendered_again_when_the_memory_is_full() {
     let mut book = Book { epoch: 1, asked: 0 };
-    let paths = ["source.ip".to_owned()];
-    let mut encoder = super::Encoder::new(Profile::Ecs, Existing::Keep, &paths, 100);
+    let mut encoder = super::try_out::TryOut::remembering(&Config::default(), 100);
     let event = r#"{"source":{"ip":"192.0.2.1"}}"#;
-    let mut run =
-        |book: &mut Book| encode_with(&mut encoder, book, Profile::Ecs, event, Outcome::Enriched);
+    let mut run = |book: &mut Book| encoder.encode(book, event, Outcome::Enriched);
     assert_eq!(run(&mut book), run(&mut book));
     assert_eq!(run(&mut book), run(&mut book));
     assert_eq!(book.asked, 2);

@@ -17,11 +17,6 @@ impl<'a> Members<'a> {
         Self { out }
     }
 
-    /// How much is written in all.
-    pub(super) fn len(&self) -> usize {
-        self.out.len()
-    }
-
     pub(super) fn text(&mut self, name: &str, value: Option<&String>) {
         self.member(name, value);
     }
@@ -30,8 +25,10 @@ impl<'a> Members<'a> {
         self.member(name, value);
     }
 
-    pub(super) fn flag(&mut self, name: &str, value: Option<bool>) {
-        self.member(name, value);
+    /// Under a name that is written as JSON has it, without its quotes.
+    pub(super) fn raw(&mut self, name: &[u8], value: &impl Serialize) {
+        self.name(name);
+        append(self.out, value);
     }
 
     /// A number in its shortest form. JSON has no word for infinity: such a value is absent.
@@ -44,15 +41,10 @@ impl<'a> Members<'a> {
         self.member(name, Some(value));
     }
 
-    /// A list of texts; nothing at all when there are none.
-    pub(super) fn texts(&mut self, name: &str, values: &[String]) {
-        self.member(name, Some(values).filter(|values| !values.is_empty()));
-    }
-
     /// A list of objects; nothing at all when there are none.
     pub(super) fn list<T>(
         &mut self,
-        name: &str,
+        name: &[u8],
         items: &[T],
         write: impl Fn(&mut Members<'_>, &T),
     ) {
@@ -71,7 +63,7 @@ impl<'a> Members<'a> {
     }
 
     /// An object; nothing at all when `inner` writes no member.
-    pub(super) fn object(&mut self, name: &str, inner: impl FnOnce(&mut Members<'_>)) {
+    pub(super) fn object(&mut self, name: &[u8], inner: impl FnOnce(&mut Members<'_>)) {
         let before = self.out.len();
         self.name(name);
         self.out.push(b'{');
@@ -86,17 +78,15 @@ impl<'a> Members<'a> {
 
     fn member(&mut self, name: &str, value: Option<impl Serialize>) {
         if let Some(value) = value {
-            self.name(name);
-            append(self.out, &value);
+            self.raw(name.as_bytes(), &value);
         }
     }
 
-    fn name(&mut self, name: &str) {
-        if self.out.last() != Some(&b'{') {
-            self.out.push(b',');
-        }
-        append(self.out, &name);
-        self.out.push(b':');
+    fn name(&mut self, name: &[u8]) {
+        let before: &[u8] = if self.out.last() == Some(&b'{') { b"\"" } else { b",\"" };
+        self.out.extend_from_slice(before);
+        self.out.extend_from_slice(name);
+        self.out.extend_from_slice(b"\":");
     }
 }
 
@@ -105,6 +95,12 @@ pub(super) fn quoted(value: &str) -> Vec<u8> {
     let mut out = Vec::new();
     append(&mut out, &value);
     out
+}
+
+/// The same without the quotes around it: what a name is written as.
+pub(super) fn escaped(name: &str) -> Box<[u8]> {
+    let quoted = quoted(name);
+    quoted[1..quoted.len() - 1].into()
 }
 
 /// Appends the canonical text of an address, without quotes.
@@ -146,19 +142,19 @@ mod tests {
         let mut members = Members::new(&mut out);
         members.text("a", Some(&"x\"y\n\u{e9}".to_owned()));
         members.text("b", None);
-        members.object("c", |c| c.decimal("d", Some(f64::NAN)));
-        members.object("e", |e| {
+        members.object(b"c", |c| c.decimal("d", Some(f64::NAN)));
+        members.object(b"e", |e| {
             e.decimal("f", Some(-0.1));
-            e.flag("g", Some(false));
+            e.raw(b"g", &false);
             e.whole("h", Some(7));
         });
-        members.texts("i", &[]);
-        members.texts("j", &["k".to_owned(), "\"".to_owned()]);
-        members.list("l", &[1, 2], |item, value| item.whole("m", Some(*value)));
+        members.list(b"i", &[0; 0], |item, value| item.whole("m", Some(*value)));
+        members.raw(&escaped("j\""), &["k", "\""]);
+        members.list(b"l", &[1, 2], |item, value| item.whole("m", Some(*value)));
         let text = String::from_utf8(out).unwrap();
         assert_eq!(
             text,
-            r#","a":"x\"y\né","e":{"f":-0.1,"g":false,"h":7},"j":["k","\""],"l":[{"m":1},{"m":2}]"#
+            r#","a":"x\"y\né","e":{"f":-0.1,"g":false,"h":7},"j\"":["k","\""],"l":[{"m":1},{"m":2}]"#
         );
     }
 

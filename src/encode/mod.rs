@@ -76,21 +76,30 @@
 //! `{"path", "role", "ip", "scope"}` and the groups by their own names and those of
 //! [`crate::record::Enrichment`]. `schemas/enrichment.schema.json` describes it.
 
+mod also;
+mod beside;
 mod config;
 mod distinct;
-mod ecs;
 mod encoder;
+mod facts;
+mod flat;
 mod fragments;
-mod groups;
 mod json;
+mod lists;
 mod members;
 mod native;
+mod privacy;
+mod profile;
+mod render;
 mod splice;
 mod stamp;
 mod time;
+mod writing;
 
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod golden_profiles;
 #[cfg(test)]
 mod told_of_sources;
 #[cfg(test)]
@@ -100,5 +109,8 @@ mod schema;
 #[cfg(test)]
 mod try_out;
 
-pub use config::{Existing, Profile};
+pub use config::{AddressPrivacy, Config, Existing, Profile, Tags};
 pub use encoder::Encoder;
+pub use privacy::SHORTEST_ADDRESS_KEY;
+pub use profile::{ProfileError, check_fields, yaml_value};
+pub use writing::Writing;

@@ -6,11 +6,24 @@ use proptest::prelude::*;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::try_out::encode;
-use super::{Existing, Profile};
+use super::try_out::{Book, TryOut, encode};
+use super::{AddressPrivacy, Config, Existing, Profile, Tags};
+use crate::record::{Outcome, Reason, Secret};
 
 /// Names that mean something to the encoder, and some that do not.
-const NAMES: [&str; 25] = [
+const NAMES: [&str; 37] = [
+    "location",
+    "isp",
+    "autonomous_system",
+    "geoip",
+    "src_City",
+    "src_asn",
+    "source.geo.country.iso_code",
+    "source.geo.x",
+    "enrichments",
+    "unmapped",
+    "metadata",
+    "tags",
     "source",
     "host",
     "device",
@@ -321,7 +334,76 @@ impl<'de> Visitor<'de> for NoDoubles {
     }
 }
 
+/// The profiles that write into events.
+const INTO_EVENTS: [Profile; 6] =
+    [Profile::Ecs, Profile::Ocsf, Profile::Splunk, Profile::Otel, Profile::Flat, Profile::Native];
+
+/// What is written, and what is left of it without what was added.
+fn written_and_left(config: &Config, event: &str, outcome: Outcome) -> (String, String) {
+    let mut book = Book { epoch: 0, asked: 0 };
+    let mut encoder = TryOut::new(config);
+    let written = encoder.encode(&mut book, event, outcome);
+    let mut left = String::new();
+    let mut at = 0;
+    for added in encoder.encoder.added() {
+        left.push_str(&written[at..added.start]);
+        at = added.end;
+    }
+    left.push_str(&written[at..]);
+    (written, left)
+}
+
 proptest! {
+    #[test]
+    fn what_is_left_without_what_was_spliced_in_is_the_event_byte_for_byte(
+        event in event(),
+        nth in 0..INTO_EVENTS.len(),
+        partial: bool,
+        observables: bool,
+    ) {
+        // What is null makes way, and so does a stamp.
+        prop_assume!(!event.contains("null") && !event.contains("ipstamp"));
+        let profile = INTO_EVENTS[nth].clone();
+        let config = Config { profile, observables, ..Config::default() };
+        let outcome = if partial { Outcome::Partial(Reason::NotFound) } else { Outcome::Enriched };
+        let (written, left) = written_and_left(&config, &event, outcome);
+        prop_assert_eq!(&left, &event, "{}", written);
+        let read = serde_json::from_str::<Value>(&numbers_as_strings(&written));
+        prop_assert!(read.is_ok(), "{}", written);
+    }
+
+    #[test]
+    fn in_every_profile_no_member_comes_twice(
+        event in event(),
+        nth in 0..INTO_EVENTS.len(),
+        replace: bool,
+    ) {
+        let existing = if replace { Existing::Replace } else { Existing::Keep };
+        let out = encode(INTO_EVENTS[nth].clone(), existing, &event);
+        let parsed = serde_json::from_str::<NoDoubles>(&numbers_as_strings(&out));
+        prop_assert!(parsed.is_ok(), "{event}\n{out}");
+    }
+
+    #[test]
+    fn where_addresses_are_hidden_the_event_is_json(
+        event in event(),
+        nth in 0..INTO_EVENTS.len(),
+        how in 0..3_usize,
+    ) {
+        let address = [AddressPrivacy::Drop, AddressPrivacy::Truncate, AddressPrivacy::Hmac][how];
+        let config = Config {
+            profile: INTO_EVENTS[nth].clone(),
+            observables: true,
+            address,
+            address_key: Some(Secret::new("0123456789abcdef")),
+            tags: Tags::off(),
+            ..Config::default()
+        };
+        let out = written_and_left(&config, &event, Outcome::Enriched).0;
+        let read = serde_json::from_str::<Value>(&numbers_as_strings(&out));
+        prop_assert!(read.is_ok(), "{event}\n{out}");
+    }
+
     #[test]
     fn in_ecs_everything_that_came_in_comes_out(event in event(), replace: bool) {
         let existing = if replace { Existing::Replace } else { Existing::Keep };

@@ -121,6 +121,21 @@ impl Splice {
         self.output.iter().map(|piece| (piece.span.end - piece.span.start) as usize).sum()
     }
 
+    /// Which bytes of the output are not the event's.
+    #[cfg(test)]
+    pub(super) fn added(&self) -> Vec<std::ops::Range<usize>> {
+        let mut at = 0;
+        let mut added = Vec::new();
+        for piece in &self.output {
+            let end = at + (piece.span.end - piece.span.start) as usize;
+            if piece.store != Store::Event {
+                added.push(at..end);
+            }
+            at = end;
+        }
+        added
+    }
+
     /// Copies the pieces into `out`, which has exactly the planned length.
     pub(super) fn copy(&self, event: &[u8], kept: &[u8], out: &mut [u8]) {
         let mut rest = out;

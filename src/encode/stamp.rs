@@ -44,22 +44,76 @@ impl Contributed {
     }
 }
 
+/// Where a profile has the stamp: in the outermost object, or in an object in it.
+#[derive(Debug)]
+pub(super) struct StampPlace {
+    /// The landmark of the object that it stands in, and that object's name in quotes.
+    outer: Option<(usize, Vec<u8>)>,
+    /// Its own landmark.
+    landmark: usize,
+    /// Its name in quotes.
+    name: Vec<u8>,
+}
+
+impl StampPlace {
+    /// `outer`: the landmark and the name of the object that it stands in.
+    pub(super) fn new(outer: Option<(usize, &str)>, landmark: usize, name: &str) -> Self {
+        let outer = outer.map(|(landmark, name)| (landmark, quoted(name)));
+        Self { outer, landmark, name: quoted(name) }
+    }
+
+    /// Where the stamp goes in an event; none when what is there is to be kept: it is neither `null`
+    /// nor a stamp from an earlier time.
+    pub(super) fn seat(&self, event: Event<'_>, existing: Existing) -> Option<Seat> {
+        let outer = self.outer.as_ref().map(|(landmark, _)| event.landmark(*landmark));
+        let taken = event.landmark(self.landmark);
+        let taken = match outer {
+            None => taken,
+            Some(None) => return Some(Seat::NewOuter),
+            Some(Some(outer)) if event.is_null(outer) => return Some(Seat::NullOuter(outer)),
+            Some(Some(outer)) if event.bytes.get(outer.start as usize) != Some(&b'{') => {
+                return None;
+            }
+            // Of two members of the outer one's name the last counts.
+            Some(Some(outer)) => match taken.filter(|taken| taken.start > outer.start) {
+                None => return Some(Seat::In(outer)),
+                taken => taken,
+            },
+        };
+        let Some(value) = taken else { return Some(Seat::New) };
+        let makes_way =
+            existing == Existing::Replace || event.is_null(value) || is_stamp(event.bytes, value);
+        makes_way.then_some(Seat::Of(value))
+    }
+
+    /// Appends what stands before the stamp.
+    fn open(&self, seat: Seat, out: &mut Vec<u8>) {
+        let outer: &[u8] = self.outer.as_ref().map_or(b"", |(_, name)| name);
+        let pieces: &[&[u8]] = match seat {
+            Seat::New | Seat::In(_) => &[b",", &self.name, b":"],
+            Seat::NewOuter => &[b",", outer, b":{", &self.name, b":"],
+            Seat::NullOuter(_) => &[b"{", &self.name, b":"],
+            Seat::Of(_) | Seat::Alone => &[],
+        };
+        pieces.iter().for_each(|piece| out.extend_from_slice(piece));
+    }
+}
+
 /// Where the stamp goes.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Seat {
     /// Behind the last member of the event.
     New,
+    /// The same, in an object that is new, too.
+    NewOuter,
+    /// Behind the last member of this object.
+    In(Span),
+    /// In an object that stands for this null.
+    NullOuter(Span),
     /// In the place of this value.
     Of(Span),
-}
-
-/// Where the stamp goes in an event that has `taken` in that place; none when that is to be kept:
-/// it is neither `null` nor a stamp from an earlier time.
-pub(super) fn seat(event: Event<'_>, taken: Option<Span>, existing: Existing) -> Option<Seat> {
-    let Some(value) = taken else { return Some(Seat::New) };
-    let makes_way =
-        existing == Existing::Replace || event.is_null(value) || is_stamp(event.bytes, value);
-    makes_way.then_some(Seat::Of(value))
+    /// A value of its own.
+    Alone,
 }
 
 /// Whether a value is what [`begin`] writes, or wrote in another version: there `sources` may be
@@ -158,12 +212,19 @@ impl Sources {
 /// Writes the stamp's beginning: `{"outcome":…,"reason":…,"sources":{…}`, of answers that were kept
 /// how old the oldest is, which sources are stale, what makers want to be said, and `left_out`. Names
 /// of outcomes and reasons need no escapes.
-pub(super) fn begin(draft: &mut Draft, event: Event<'_>, facts: &dyn Facts, seat: Seat) {
+///
+/// Whether there is a stale one.
+pub(super) fn begin(
+    draft: &mut Draft,
+    event: Event<'_>,
+    facts: &dyn Facts,
+    place: &StampPlace,
+    seat: Seat,
+) -> bool {
     let Draft { contributed, sources, splice, .. } = draft;
+    let mut is_stale = false;
     splice.write(|out| {
-        if let Seat::New = seat {
-            out.extend_from_slice(b",\"ipstamp\":");
-        }
+        place.open(seat, out);
         out.extend_from_slice(b"{\"outcome\":\"");
         out.extend_from_slice(event.outcome.name().as_bytes());
         if let Some(reason) = event.outcome.reason() {
@@ -194,6 +255,7 @@ pub(super) fn begin(draft: &mut Draft, event: Event<'_>, facts: &dyn Facts, seat
             Members::new(out).whole("age", Some(now.since(oldest).as_secs() as u32));
         }
         if !stale.is_empty() {
+            is_stale = true;
             append_stale(stale, sources, out);
         }
         if !contributed.and(sources.attributed).is_empty() {
@@ -204,13 +266,25 @@ pub(super) fn begin(draft: &mut Draft, event: Event<'_>, facts: &dyn Facts, seat
             let _ = write!(out, ",\"left_out\":{}", event.outline.left_out);
         }
     });
+    is_stale
 }
 
 /// Puts what was written since [`begin`] in its place.
 pub(super) fn end(draft: &mut Draft, event: Event<'_>, seat: Seat) {
+    let (splice, root) = (&mut draft.splice, event.outline.root.close);
     match seat {
-        Seat::New => draft.splice.insert_before(event.bytes, event.outline.root.close),
-        Seat::Of(value) => draft.splice.replace(value),
+        Seat::New => splice.insert_before(event.bytes, root),
+        Seat::NewOuter => {
+            splice.text(b"}");
+            splice.insert_before(event.bytes, root);
+        }
+        Seat::In(outer) => splice.insert_before(event.bytes, outer.end - 1),
+        Seat::NullOuter(value) => {
+            splice.text(b"}");
+            splice.replace(value);
+        }
+        Seat::Of(value) => splice.replace(value),
+        Seat::Alone => splice.replace(Span::default()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a stamp says of the sources: of when they are, which ought to be newer, who wants to be named.
 
-use super::try_out::{Book, encode, encode_with};
+use super::try_out::{Book, encode, encoder};
 use super::{Existing, Profile};
 use crate::record::{Enrichment, Facts, FactsId, Moment, Outcome, Retrieval, Source};
 
@@ -61,15 +61,13 @@ impl Facts for Aged {
 
 #[test]
 fn what_the_makers_want_to_be_said_is_said_once_in_events_that_they_answered() {
-    let paths = ["host.ip".to_owned()];
     let stamp = |attributed: usize, addresses: &str| {
-        let mut encoder = super::Encoder::new(Profile::Native, Existing::Keep, &paths, 1 << 20);
+        let mut encoder = encoder(Profile::Native, Existing::Keep);
         let book = Book { epoch: 1, asked: 0 };
         let now = book.now();
         let mut aged = Aged { book, now, fresh_until: now, attributed };
         let event = format!(r#"{{"host":{{"ip":[{addresses}]}}}}"#);
-        let written =
-            encode_with(&mut encoder, &mut aged, Profile::Native, &event, Outcome::Enriched);
+        let written = encoder.encode(&mut aged, &event, Outcome::Enriched);
         serde_json::from_str::<serde_json::Value>(&written).unwrap()["ipstamp"]["attribution"]
             .take()
     };
@@ -82,13 +80,12 @@ fn what_the_makers_want_to_be_said_is_said_once_in_events_that_they_answered() {
 
 #[test]
 fn an_event_that_a_stale_database_answered_says_so_from_the_moment_on() {
-    let paths = ["host.ip".to_owned()];
-    let mut encoder = super::Encoder::new(Profile::Native, Existing::Keep, &paths, 1 << 20);
+    let mut encoder = encoder(Profile::Native, Existing::Keep);
     let now = Book { epoch: 1, asked: 0 }.now();
     let mut aged = Aged { book: Book { epoch: 1, asked: 0 }, now, fresh_until: now, attributed: 0 };
     let mut stamp = |aged: &mut Aged, addresses: &str| {
         let event = format!(r#"{{"host":{{"ip":[{addresses}]}}}}"#);
-        let written = encode_with(&mut encoder, aged, Profile::Native, &event, Outcome::Enriched);
+        let written = encoder.encode(aged, &event, Outcome::Enriched);
         let start = written.find(r#""sources""#).unwrap();
         written[start..written.find(r#","addresses""#).unwrap()].to_owned()
     };

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Encoder, Existing, Profile};
+use super::{Config, Encoder, Existing, Profile, Writing};
 use crate::record::{
     Address, Answer, AutonomousSystem, Enrichment, FactGroup, Facts, FactsId, Geo, GroupSet, Home,
     Moment, Network, Outcome, Outline, Part, Privacy, Retrieval, Role, Sighting, Source, Span,
@@ -110,30 +110,46 @@ pub(super) fn answer(ip: IpAddr) -> Answer {
     answer
 }
 
-pub(super) fn encoder(profile: Profile, existing: Existing) -> Encoder {
-    let paths = PATHS.map(|(path, _)| path.to_owned());
-    Encoder::new(profile, existing, &paths, 1 << 20)
+/// An encoder with all paths, and what it wants the scanner to note.
+pub(super) struct TryOut {
+    pub(super) encoder: Encoder,
+    needs: WritingNeeds,
 }
 
-pub(super) fn encode_with(
-    encoder: &mut Encoder,
-    book: &mut impl Facts,
-    profile: Profile,
-    event: &str,
-    outcome: Outcome,
-) -> String {
-    let outline = scan(event, &Encoder::needs(profile));
-    let answers: Vec<Answer> =
-        outline.sightings.iter().map(|sighting| answer(sighting.address.ip())).collect();
-    let len = encoder.plan(event.as_bytes(), &outline, &answers, book, outcome);
-    let mut out = vec![0; len];
-    encoder.write(event.as_bytes(), &mut out);
-    String::from_utf8(out).unwrap()
+impl TryOut {
+    pub(super) fn new(config: &Config) -> Self {
+        Self::remembering(config, 1 << 20)
+    }
+
+    pub(super) fn remembering(config: &Config, bytes: usize) -> Self {
+        let paths = PATHS.map(|(path, _)| path.to_owned());
+        let writing = Writing::new(config).unwrap();
+        Self { encoder: Encoder::new(&writing, &paths, bytes), needs: writing.needs() }
+    }
+
+    pub(super) fn encode(
+        &mut self,
+        book: &mut impl Facts,
+        event: &str,
+        outcome: Outcome,
+    ) -> String {
+        let outline = scan(event, &self.needs);
+        let answers: Vec<Answer> =
+            outline.sightings.iter().map(|sighting| answer(sighting.address.ip())).collect();
+        let len = self.encoder.plan(event.as_bytes(), &outline, &answers, book, outcome);
+        let mut out = vec![0; len];
+        self.encoder.write(event.as_bytes(), &mut out);
+        String::from_utf8(out).unwrap()
+    }
+}
+
+pub(super) fn encoder(profile: Profile, existing: Existing) -> TryOut {
+    TryOut::new(&Config { profile, existing, ..Config::default() })
 }
 
 pub(super) fn encode(profile: Profile, existing: Existing, event: &str) -> String {
     let mut book = Book { epoch: 0, asked: 0 };
-    encode_with(&mut encoder(profile, existing), &mut book, profile, event, Outcome::Enriched)
+    encoder(profile, existing).encode(&mut book, event, Outcome::Enriched)
 }
 
 /// The outline of an event that is a JSON object. Wherever a name has a dot it says that something
@@ -278,8 +294,11 @@ impl Scan<'_> {
             if let Some(nth) = self.needs.members.iter().position(|member| *member == name) {
                 self.objects[number].taken[nth] = Some(value);
             }
-            let landmark =
-                self.needs.landmarks.iter().position(|name| Some(*name) == dotted.as_deref());
+            let landmark = self
+                .needs
+                .landmarks
+                .iter()
+                .position(|name| Some(name.as_str()) == dotted.as_deref());
             if let Some(nth) = landmark {
                 self.outline.landmarks[nth] = Some(value);
             }

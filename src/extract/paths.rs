@@ -225,7 +225,7 @@ impl Paths {
                 return Err(ExtractConfigError::Twice { path: path.path.clone() });
             }
         }
-        let too_far = |landmark: &&str| landmark.split('.').count() > 2;
+        let too_far = |landmark: &String| landmark.split('.').count() > 2;
         if needs.members.len() > Home::MOST_MEMBERS
             || needs.landmarks.len() > 64
             || needs.landmarks.iter().any(too_far)
@@ -359,7 +359,8 @@ mod tests {
 
     #[test]
     fn a_landmark_is_no_name_with_dots() {
-        let needs = WritingNeeds { members: vec!["geo"], landmarks: vec!["related.ip"] };
+        let needs =
+            WritingNeeds { members: vec!["geo".into()], landmarks: vec!["related.ip".into()] };
         let paths = Paths::compile(&Config::default(), &needs).unwrap();
         let root = paths.place(Paths::ROOT);
         assert!(root.edge(b"related.ip").is_none());
@@ -371,7 +372,7 @@ mod tests {
 
     #[test]
     fn a_noted_member_is_recognised_however_it_is_spelt() {
-        let needs = WritingNeeds { members: vec!["geo", "as"], landmarks: vec![] };
+        let needs = WritingNeeds { members: vec!["geo".into(), "as".into()], landmarks: vec![] };
         let paths = Paths::compile(&Config::default(), &needs).unwrap();
         let root = paths.place(Paths::ROOT);
         for name in ["source.geo", "source.geo.name", "host.as.number", "observer.as."] {
@@ -411,10 +412,10 @@ mod tests {
 
     #[test]
     fn a_profile_that_wants_too_much_is_refused() {
-        let members = vec!["a", "b", "c", "d", "e", "f", "g", "h", "i"];
+        let members = ["a", "b", "c", "d", "e", "f", "g", "h", "i"].map(str::to_owned).to_vec();
         for needs in [
             WritingNeeds { members, landmarks: vec![] },
-            WritingNeeds { members: vec![], landmarks: vec!["a.b.c"] },
+            WritingNeeds { members: vec![], landmarks: vec!["a.b.c".into()] },
         ] {
             let refused = Paths::compile(&Config::default(), &needs);
             assert!(matches!(refused, Err(ExtractConfigError::Needs { .. })));

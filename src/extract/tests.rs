@@ -11,7 +11,10 @@ use super::{AddressPath, Config, Extractor, Flaw, Shape, Unreadable};
 use crate::record::{Outline, Role, Span, WritingNeeds};
 
 fn needs() -> WritingNeeds {
-    WritingNeeds { members: vec!["geo", "as"], landmarks: vec!["related.ip", "ipstamp"] }
+    WritingNeeds {
+        members: ["geo", "as"].map(str::to_owned).to_vec(),
+        landmarks: ["related.ip", "ipstamp"].map(str::to_owned).to_vec(),
+    }
 }
 
 fn paths(paths: &[&str]) -> Config {

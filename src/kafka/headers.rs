@@ -62,6 +62,12 @@ impl Headers {
         };
     }
 
+    /// Removes all of this name.
+    pub fn remove(&mut self, name: &CStr) {
+        // SAFETY: the name ends with a zero byte. "No such header" is fine.
+        let _ = unsafe { sys::rd_kafka_header_remove(self.0.as_ptr(), name.as_ptr()) };
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         // SAFETY: the list is alive.

@@ -2,6 +2,7 @@
 //! published, and what has been fetched and not yet admitted.
 
 use std::collections::VecDeque;
+use std::ffi::CStr;
 use std::time::{Duration, Instant};
 
 use super::asking::Seat;
@@ -313,6 +314,14 @@ impl Lane {
         };
         waiting.stage = Stage::Ready { value, outcome };
         self.waiting_bytes += waiting.bytes();
+    }
+
+    /// Gives a record that waits a header.
+    pub(super) fn set_header(&mut self, sequence: Sequence, name: &CStr, value: &[u8]) {
+        let waiting = self.waiting.iter_mut().find(|waiting| waiting.sequence == sequence);
+        if let Some(waiting) = waiting {
+            waiting.headers.get_or_insert_with(|| Headers::new(2)).set(name, value);
+        }
     }
 
     /// The next record whose turn it is, as its place; None when none may go.

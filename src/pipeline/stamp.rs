@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::encode::{Encoder, Existing, Profile};
+use crate::encode::{Encoder, Writing};
 use crate::extract::{self, Extractor, Shape, Unreadable};
 use crate::kafka::{prefetch, prefetch_bytes};
 use crate::record::{Address, Answer, GroupSet, Moment, Outcome, Outline, Reason, Role};
@@ -22,9 +22,7 @@ pub struct StampSettings {
     /// What providers answered, and which of it may be used here.
     pub cache: (Arc<Cache>, CacheScope),
     /// How facts are written.
-    pub profile: Profile,
-    /// What happens to facts that the event already has.
-    pub existing: Existing,
+    pub writing: Writing,
     /// For everything that is remembered to be fast, of one worker.
     pub memory_limit_bytes: usize,
 }
@@ -95,6 +93,9 @@ pub struct Stamper {
     missing: Missing,
     found: Found,
     cache: (Arc<Cache>, CacheScope),
+    /// Whether no event with an address goes out as it came.
+    hides: bool,
+    is_beside: bool,
 }
 
 /// An event that was read.
@@ -124,8 +125,8 @@ impl Stamper {
         );
         let paths: Vec<String> =
             settings.addresses.paths.iter().map(|path| path.path.clone()).collect();
-        let encoder = Encoder::new(settings.profile, settings.existing, &paths, for_encoder);
-        let needs = Encoder::needs(settings.profile);
+        let encoder = Encoder::new(&settings.writing, &paths, for_encoder);
+        let needs = settings.writing.needs();
         Ok(Self {
             extractor: Extractor::new(&settings.addresses, &needs)?,
             resolver,
@@ -136,7 +137,14 @@ impl Stamper {
             missing: Vec::new(),
             found: Found::default(),
             cache: settings.cache.clone(),
+            hides: settings.writing.hides_addresses(),
+            is_beside: settings.writing.is_beside_the_event(),
         })
+    }
+
+    /// Whether what is written goes out beside the event, as a header, and the event as it came.
+    pub fn writes_beside_the_event(&self) -> bool {
+        self.is_beside
     }
 
     /// Takes newer databases into use, and notices what others heard of providers. Called between
@@ -277,7 +285,7 @@ impl Stamper {
     fn judge(&mut self, nth: usize) -> bool {
         let Read { outline, answers, .. } = &self.read[nth];
         self.missing.clear();
-        let mut touched = outline.left_out > 0;
+        let mut touched = outline.left_out > 0 || (self.hides && !outline.sightings.is_empty());
         for (sighting, answer) in outline.sightings.iter().zip(answers) {
             touched |= sighting.address.is_global() || !answer.is_empty();
             if !answer.missing.is_empty() && sighting.address.is_global() {
@@ -369,8 +377,7 @@ mod tests {
             wants: Arc::new(Wants::new(&[Want("geo".into())]).unwrap()),
             databases: Arc::new(DatabaseSet::new(Vec::new()).unwrap()),
             cache: Default::default(),
-            profile: Profile::Ecs,
-            existing: Existing::Keep,
+            writing: Writing::new(&crate::encode::Config::default()).unwrap(),
             memory_limit_bytes: 1 << 20,
         }
     }

@@ -12,7 +12,7 @@ mod template;
 pub use catalog::{Catalog, CatalogSettings, Limits, TopicState};
 pub use config::{Compression, Config, OnUndeliverable, Partitioning};
 pub use dead_letter::{
-    ERROR_CLASS, ERROR_MESSAGE, ERROR_VALUE_BYTES, REASON, SOURCE, TIMESTAMP,
+    ERROR_CLASS, ERROR_MESSAGE, ERROR_VALUE_BYTES, FACTS, REASON, SOURCE, TIMESTAMP,
     add_dead_letter_headers,
 };
 pub use fault::{RecordFault, Remedy, remedy};

@@ -111,10 +111,10 @@ impl Home {
 pub struct WritingNeeds {
     /// Member names that matter in an object that holds an address: `geo`, `as`, …. Of what is
     /// spelt otherwise (`geo.name`, `source.geo`) only [`Outline::scattered`] tells.
-    pub members: Vec<&'static str>,
+    pub members: Vec<String>,
     /// Members of the event's outermost object that matter, as dotted paths of at most two steps:
     /// `related.ip`, `ipstamp`. Tried nested only.
-    pub landmarks: Vec<&'static str>,
+    pub landmarks: Vec<String>,
 }
 
 /// What one pass over an event noted. Made once per worker and cleared for each event, so that a

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test starts is there, or the test fails")]
 
+mod cases;
 mod check;
 mod db;
 mod demo;

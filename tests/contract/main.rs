@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod broken_files;
+mod compatibility;
 mod config;
 #[path = "../support/databases.rs"]
 mod databases;
@@ -10,6 +11,8 @@ mod demo_databases;
 mod examples;
 mod ipbot;
 mod mapping;
+mod ocsf;
+mod profiles;
 #[path = "../support/openapi.rs"]
 mod openapi;
 mod over_http;

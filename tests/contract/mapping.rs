@@ -16,8 +16,8 @@ pub(crate) struct Row {
     pub(crate) source: String,
     pub(crate) field: String,
     pub(crate) ipstamp: String,
-    ecs: String,
-    ocsf: String,
+    pub(crate) ecs: String,
+    pub(crate) ocsf: String,
     pub(crate) left_out_because: String,
 }
 

@@ -135,8 +135,7 @@ fn the_readmes_event_comes_out_as_it_is_shown() {
         wants: Arc::new(Wants::new(&want).unwrap()),
         databases: Arc::new(DatabaseSet::new(databases).unwrap()),
         cache: Default::default(),
-        profile: ipstamp::encode::Profile::Ecs,
-        existing: ipstamp::encode::Existing::Keep,
+        writing: ipstamp::encode::Writing::new(&ipstamp::encode::Config::default()).unwrap(),
         memory_limit_bytes: 1 << 20,
     };
     let mut stamper = Stamper::new(&settings).unwrap();

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ipstamp::consume::{self, Assignor, OutOfRange, Start};
-use ipstamp::encode::{Existing, Profile};
+use ipstamp::encode::Writing;
 use ipstamp::extract;
 use ipstamp::pipeline::{
     self, Config, DeskWitness, OnUnparsable, Ordering, RunEnd, RunSettings, StampSettings,
@@ -255,8 +255,7 @@ pub(crate) fn stamp() -> StampSettings {
             Arc::new(Cache::new(&CacheConfig::default(), &["double".into()])),
             CacheScope::SHARED,
         ),
-        profile: Profile::Ecs,
-        existing: Existing::default(),
+        writing: Writing::new(&ipstamp::encode::Config::default()).unwrap(),
         memory_limit_bytes: 16 << 20,
     }
 }

@@ -14,7 +14,6 @@ use crate::command::enrich::cannot_read;
 use crate::command::lines::{StreamError, Tally, stamp_lines};
 use crate::command::output::cannot_write;
 use crate::command::{Exit, Failure};
-use crate::encode::Encoder;
 use crate::extract::{Extractor, Shape};
 use crate::pipeline::StampSettings;
 use crate::record::{Address, Outcome, Outline};
@@ -65,7 +64,7 @@ impl Sample {
         topics: &Topics,
         settings: &StampSettings,
     ) -> Result<Self, Failure> {
-        let needs = Encoder::needs(settings.profile);
+        let needs = settings.writing.needs();
         let extractor = Extractor::new(&settings.addresses, &needs);
         let extractor = extractor.map_err(|error| Failure::new(Exit::Config, error))?;
         let mut finder = Finder { extractor, outline: Outline::default() };

@@ -2,6 +2,7 @@
 //! profile's output strictly, so that schema, types and output cannot part.
 
 mod groups;
+mod index_template;
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use self::groups::{
     Abuse, AutonomousSystem, Carrier, Company, Crawler, Geo, Hostname, Network, Privacy, Threat,
 };
-use super::{Encoder, Existing, Profile};
+use super::{Config, Encoder, Profile, Writing};
 use crate::record::{
     self, Address, Answer, Enrichment, FactGroup, Facts, FactsId, Home, Moment, Outcome, Outline,
     Part, Reason, Retrieval, Role, Scope, Sighting, Source, Span,
@@ -307,7 +308,9 @@ impl Facts for Book {
 }
 
 fn stamped(event: &str, outcome: Outcome, left_out: u32) -> Value {
-    let mut encoder = Encoder::new(Profile::Native, Existing::Keep, &["source.ip".into()], 1 << 20);
+    let config = Config { profile: Profile::Native, ..Config::default() };
+    let writing = Writing::new(&config).unwrap();
+    let mut encoder = Encoder::new(&writing, &["source.ip".into()], 1 << 20);
     let event = event.as_bytes();
     let (close, empty) = (event.len() as u32 - 1, event.len() == 2);
     let mut outline = Outline {
@@ -337,16 +340,24 @@ fn stamped(event: &str, outcome: Outcome, left_out: u32) -> Value {
 fn the_kept_schemas_are_those_of_the_types() {
     let all = [("enrichment", schema_of::<Stamp>()), ("late", schema_of::<LateAnswer>())];
     for (name, schema) in all {
-        let file = format!("{}/schemas/{name}.schema.json", env!("CARGO_MANIFEST_DIR"));
-        if std::env::var_os("IPSTAMP_WRITE_SCHEMAS").is_some() {
-            std::fs::write(&file, &schema).unwrap();
-        }
-        assert!(
-            std::fs::read_to_string(&file).is_ok_and(|kept| kept == schema),
-            "schemas/{name}.schema.json is out of date; IPSTAMP_WRITE_SCHEMAS=1 cargo test --lib \
-             the_kept_schema writes it anew"
-        );
+        kept(&format!("{name}.schema.json"), &schema);
     }
+}
+
+/// Holds what is kept under `schemas/` against what it should be, or writes it.
+#[track_caller]
+fn kept(name: &str, text: &str) {
+    let file = format!("{}/schemas/{name}", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("IPSTAMP_WRITE_SCHEMAS").is_some() {
+        let folder = std::path::Path::new(&file).parent().unwrap();
+        std::fs::create_dir_all(folder).unwrap();
+        std::fs::write(&file, text).unwrap();
+    }
+    assert!(
+        std::fs::read_to_string(&file).is_ok_and(|kept| kept == text),
+        "schemas/{name} is out of date; IPSTAMP_WRITE_SCHEMAS=1 cargo test --lib the_kept_schema \
+         writes it anew"
+    );
 }
 
 #[test]

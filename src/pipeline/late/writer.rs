@@ -14,7 +14,7 @@ use super::super::stamp::StampSettings;
 use super::super::tenants::Tenant;
 use super::remembered::{Bounds, Kept, Key, Remembered};
 use super::{LateSettings, Left, count};
-use crate::encode::{Encoder, Existing, Profile};
+use crate::encode::Encoder;
 use crate::kafka::set_by_default;
 use crate::publish::{SOURCE, TopicTemplate};
 use crate::record::{Answer, GroupSet, Home, Moment, Outcome, Outline, Sighting, Span};
@@ -92,7 +92,7 @@ impl Place {
         let paths: Vec<_> = stamp.addresses.paths.iter().map(|path| path.path.clone()).collect();
         Self {
             resolver: Resolver::new(stamp.wants, stamp.databases, stamp.cache, MEMORY_BYTES),
-            encoder: Encoder::new(Profile::Native, Existing::Keep, &paths, MEMORY_BYTES),
+            encoder: Encoder::new(&stamp.writing.natively(), &paths, MEMORY_BYTES),
             desk,
         }
     }

@@ -23,7 +23,16 @@ const HOLD: Duration = Duration::from_millis(200);
 /// What was made of an event: the value to publish, and how the record ends.
 pub(super) struct Made {
     pub(super) value: Option<Buffer>,
+    /// What goes out beside it, in the header [`publish::FACTS`].
+    pub(super) facts: Option<Vec<u8>>,
     pub(super) outcome: Outcome,
+}
+
+impl Made {
+    /// The value as it is.
+    pub(super) fn as_it_is(value: Option<Buffer>, reason: Option<Reason>) -> Self {
+        Self { value, facts: None, outcome: Outcome::Unchanged(reason) }
+    }
 }
 
 impl Worker {
@@ -239,7 +248,7 @@ impl Worker {
     ) {
         let event = fetched.payload();
         let made = match event {
-            None => Made { value: None, outcome: Outcome::Unchanged(None) },
+            None => Made::as_it_is(None, None),
             Some(event) => {
                 let Some(made) = self.make(event, seat, Ok((id, sequence))) else {
                     self.park((id, sequence, seat), headers, fetched, event);
@@ -271,6 +280,9 @@ impl Worker {
                 }
             }
         }
+        if let Some(facts) = &made.facts {
+            headers.set(publish::FACTS, facts);
+        }
         let record = Waiting {
             sequence,
             stage: Stage::Ready { value: made.value, outcome: made.outcome },
@@ -298,8 +310,7 @@ impl Worker {
         let pool = &mut self.pool;
         let Some(bench) = self.benches.at(seat) else {
             // It has outlasted every deadline.
-            let outcome = Outcome::Unchanged(Some(Reason::Internal));
-            return Some(Made { value: Some(pool.copy(event)), outcome });
+            return Some(Made::as_it_is(Some(pool.copy(event)), Some(Reason::Internal)));
         };
         let (stamper, asking) = (&mut bench.stamper, &mut bench.asking);
         let mut ask = |missing: &mut Missing| match ask {
@@ -308,19 +319,20 @@ impl Worker {
         };
         let made = catch_unwind(AssertUnwindSafe(|| match stamper.stamp(event, &mut ask) {
             Stamp::Missing => None,
-            Stamp::Unchanged(reason) => {
-                let outcome = Outcome::Unchanged(reason);
-                Some(Made { value: Some(pool.copy(event)), outcome })
+            Stamp::Unchanged(reason) => Some(Made::as_it_is(Some(pool.copy(event)), reason)),
+            Stamp::Written { len, outcome } if stamper.writes_beside_the_event() => {
+                let mut facts = vec![0; len];
+                stamper.write(event, &mut facts);
+                Some(Made { value: Some(pool.copy(event)), facts: Some(facts), outcome })
             }
             Stamp::Written { len, outcome } => {
                 let mut value = pool.take(len);
                 stamper.write(event, value.as_mut());
-                Some(Made { value: Some(value), outcome })
+                Some(Made { value: Some(value), facts: None, outcome })
             }
         }));
         made.unwrap_or_else(|_| {
-            let outcome = Outcome::Unchanged(Some(Reason::Internal));
-            Some(Made { value: Some(self.pool.copy(event)), outcome })
+            Some(Made::as_it_is(Some(self.pool.copy(event)), Some(Reason::Internal)))
         })
     }
 }

@@ -89,6 +89,7 @@ impl Worker {
         let Refusal { output, partition, letter, .. } = refusal;
         let DeadLetter { key, mut headers, timestamp, .. } = letter;
         headers.set(publish::REASON, reason.name().as_bytes());
+        headers.remove(publish::FACTS);
         let limits = self.outlet.limits(output);
         let timestamp = timestamp.map(|time| clamp(time, limits, self.now_ms, &mut headers));
         let outcome = Outcome::Unchanged(Some(reason));

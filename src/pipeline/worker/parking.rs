@@ -11,6 +11,7 @@ use super::Worker;
 use super::intake::Made;
 use crate::commit::Sequence;
 use crate::kafka::{Fetched, Headers};
+use crate::publish;
 use crate::record::{Outcome, Reason};
 use crate::resolve::desk::Heard;
 
@@ -68,10 +69,12 @@ impl Worker {
     pub(super) fn conclude(&mut self, id: LaneId, sequence: Sequence, reason: Reason) {
         let Some((event, seat)) = self.lane_mut(id).take_asked(sequence) else { return };
         // With a reason given nothing is asked any more, so there is always something to publish.
-        let made = self.make(event.as_slice(), seat, Err(reason)).unwrap_or(Made {
-            value: Some(event),
-            outcome: Outcome::Unchanged(Some(Reason::Internal)),
-        });
+        let made = self
+            .make(event.as_slice(), seat, Err(reason))
+            .unwrap_or_else(|| Made::as_it_is(Some(event), Some(Reason::Internal)));
+        if let Some(facts) = &made.facts {
+            self.lane_mut(id).set_header(sequence, publish::FACTS, facts);
+        }
         self.tell_of_leaving((id, sequence, seat), None, made.outcome);
         self.lane_mut(id).set_ready(sequence, made.value, made.outcome);
     }

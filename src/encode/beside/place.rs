@@ -1,7 +1,7 @@
 //! Where the facts of an address belong, as far as its path decides it.
 
-use super::MEMBERS;
 use crate::encode::json::quoted;
+use crate::encode::profile::Layout;
 use crate::record::{Role, Sighting};
 
 /// The prefix of the members beside an address like `{"source": {"ip": …}}`: none.
@@ -12,36 +12,42 @@ pub(super) const PLAIN: usize = 0;
 struct PathPlace {
     /// The last step is `ip`, and there is an object's name before it.
     ip_of_object: bool,
-    /// The role that the step before the last is named like.
-    parent: Option<Role>,
+    /// By role, whether the step before the last is named like its object.
+    in_object_of: [bool; Role::ALL.len()],
     /// By [`Sighting::name_steps`], from 1: which prefix the members beside the address have.
     prefixes: Vec<usize>,
     /// The number of the object's whole name, the same for all paths into it.
     object: usize,
-    /// The steps of the members' whole names, in the order of [`MEMBERS`]: `source`, `geo`.
-    steps: [Vec<String>; MEMBERS.len()],
+    /// By member, the steps of its whole name: `source`, `geo`.
+    steps: Vec<Vec<String>>,
 }
 
 /// The places of all configured paths.
 #[derive(Debug)]
 pub(super) struct Places {
     paths: Vec<PathPlace>,
+    members: Vec<String>,
     /// What stands before the names of members that are written beside an address. The first is
     /// empty; the others, such as `source.`, are for addresses like `{"source.ip": …}`.
     prefixes: Vec<String>,
     /// By prefix: the names of the members, as JSON strings.
-    names: Vec<[Vec<u8>; 3]>,
-    /// By role: its name as a JSON string, without the closing quote.
-    roles: [Vec<u8>; Role::ALL.len()],
+    names: Vec<Vec<Vec<u8>>>,
+    /// By role: the name of its object as a JSON string, without the closing quote.
+    roles: [Option<Vec<u8>>; Role::ALL.len()],
 }
 
 impl Places {
-    pub(super) fn new(paths: &[String]) -> Self {
+    pub(super) fn new(layout: &Layout, paths: &[String]) -> Self {
         let mut places = Self {
             paths: Vec::new(),
+            members: layout.members.iter().map(|member| member.name.clone()).collect(),
             prefixes: Vec::new(),
             names: Vec::new(),
-            roles: Role::ALL.map(|role| ["\"", role.name()].concat().into_bytes()),
+            roles: Role::ALL.map(|role| {
+                let mut name = quoted(layout.roles[role as usize].as_ref()?);
+                name.pop();
+                Some(name)
+            }),
         };
         places.prefix(String::new());
         let mut objects: Vec<String> = Vec::new();
@@ -66,11 +72,18 @@ impl Places {
             places.paths.push(PathPlace {
                 object,
                 ip_of_object: parent.is_some() && steps.last() == Some(&"ip"),
-                parent: Role::ALL.into_iter().find(|role| Some(role.name()) == parent),
-                prefixes,
-                steps: MEMBERS.map(|member| {
-                    before_last.iter().chain([&member]).map(ToString::to_string).collect()
+                in_object_of: Role::ALL.map(|role| {
+                    parent.is_some() && layout.roles[role as usize].as_deref() == parent
                 }),
+                prefixes,
+                steps: places
+                    .members
+                    .iter()
+                    .map(|member| {
+                        let all = before_last.iter().copied().chain([member.as_str()]);
+                        all.map(str::to_owned).collect()
+                    })
+                    .collect(),
             });
         }
         places
@@ -79,7 +92,9 @@ impl Places {
     fn prefix(&mut self, prefix: String) -> usize {
         let known = self.prefixes.iter().position(|other| *other == prefix);
         known.unwrap_or_else(|| {
-            self.names.push(MEMBERS.map(|member| quoted(&[&prefix, member].concat())));
+            let named =
+                self.members.iter().map(|member| quoted(&[&prefix, member.as_str()].concat()));
+            self.names.push(named.collect());
             self.prefixes.push(prefix);
             self.prefixes.len() - 1
         })
@@ -88,13 +103,13 @@ impl Places {
     /// Which prefix the members beside the address have; none when its facts do not belong there.
     pub(super) fn beside(&self, sighting: &Sighting) -> Option<usize> {
         let path = self.paths.get(usize::from(sighting.path))?;
-        let belongs = path.ip_of_object || path.parent == Some(sighting.role);
+        let belongs = path.ip_of_object || path.in_object_of[sighting.role as usize];
         let named = usize::from(sighting.name_steps).saturating_sub(1);
         path.prefixes.get(named).copied().filter(|_| belongs)
     }
 
-    /// The names of the members with this prefix, as JSON strings, in the order of [`MEMBERS`].
-    pub(super) fn names(&self, prefix: usize) -> &[Vec<u8>; 3] {
+    /// The names of the members with this prefix, as JSON strings.
+    pub(super) fn names(&self, prefix: usize) -> &[Vec<u8>] {
         &self.names[prefix]
     }
 
@@ -111,9 +126,10 @@ impl Places {
         (steps, usize::from(sighting.name_steps))
     }
 
-    /// The name of a role as a JSON string, without the closing quote.
-    pub(super) fn opened_role(&self, role: Role) -> &[u8] {
-        &self.roles[role as usize]
+    /// The name of a role's object as a JSON string, without the closing quote; none where the
+    /// profile has no object for it.
+    pub(super) fn opened_role(&self, role: Role) -> Option<&[u8]> {
+        self.roles[role as usize].as_deref()
     }
 
     /// How many paths there are.

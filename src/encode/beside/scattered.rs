@@ -13,11 +13,11 @@ use crate::record::{Home, Span};
 
 /// What an event has of a group.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Taken {
+pub(in crate::encode) struct Taken {
     /// The value of the plain member beside the address; of several the last.
-    pub(super) beside: Option<Span>,
+    pub(in crate::encode) beside: Option<Span>,
     /// Whether there is anything but `null`, in whatever spelling.
-    pub(super) is_there: bool,
+    pub(in crate::encode) is_there: bool,
 }
 
 /// A member that is a group, or a part of one.
@@ -46,9 +46,9 @@ enum Spelt {
 /// Finds scattered groups, and takes them out where they make way. Keeps its memory from event to
 /// event.
 #[derive(Debug, Default)]
-pub(super) struct Scattered {
+pub(in crate::encode) struct Scattered {
     /// What was found of each group of the address at hand, but for the plain member beside it.
-    groups: [Vec<Spot>; super::MEMBERS.len()],
+    groups: [Vec<Spot>; Home::MOST_MEMBERS],
     /// What makes way in the event.
     leaving: Vec<Spot>,
     /// The members of the objects that are being walked through.
@@ -57,13 +57,13 @@ pub(super) struct Scattered {
 
 impl Scattered {
     /// Forgets the last event.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::encode) fn clear(&mut self) {
         self.leaving.clear();
     }
 
     /// Looks for a group of the address whose home is given. `steps` are those of its whole name,
     /// such as `source`, `geo`; a plain member's name has the last `own_steps` of them.
-    pub(super) fn look(
+    pub(in crate::encode) fn look(
         &mut self,
         event: Event<'_>,
         home: &Home,
@@ -84,6 +84,36 @@ impl Scattered {
         let plain = spots.iter().rposition(|spot| spot.whole && spot.object.0 == home.open);
         let beside = plain.map(|nth| spots.remove(nth).member.value);
         Taken { beside, is_there }
+    }
+
+    /// Notes a member of an object as a part of a group.
+    pub(in crate::encode) fn note(&mut self, group: usize, object: &Home, member: Member) {
+        let object = (object.open, object.close);
+        self.groups[group].push(Spot { object, member, whole: false });
+    }
+
+    /// Forgets what was noted of a group.
+    pub(in crate::encode) fn forget(&mut self, group: usize) {
+        self.groups[group].clear();
+    }
+
+    /// Whether there is anything but `null` of a group, and how many of its members stand in this
+    /// object.
+    pub(in crate::encode) fn noted(
+        &self,
+        event: Event<'_>,
+        group: usize,
+        object: &Home,
+    ) -> (bool, usize) {
+        let spots = &self.groups[group];
+        let here = spots.iter().filter(|spot| spot.object.0 == object.open).count();
+        (spots.iter().any(|spot| !event.is_null(spot.member.value)), here)
+    }
+
+    /// Notes everything in the outermost object whose name goes on with `steps`.
+    pub(in crate::encode) fn note_all(&mut self, event: Event<'_>, group: usize, steps: &[String]) {
+        let root = &event.outline.root;
+        self.search(event.bytes, root, root, group, steps);
     }
 
     /// Whether two homes are one and the same object in different spellings. `steps` are those of a
@@ -132,12 +162,12 @@ impl Scattered {
     }
 
     /// What was found last of a group makes way, for it is written anew.
-    pub(super) fn leave(&mut self, group: usize) {
+    pub(in crate::encode) fn leave(&mut self, group: usize) {
         self.leaving.append(&mut self.groups[group]);
     }
 
     /// Plans to take out what makes way.
-    pub(super) fn take_out(&mut self, draft: &mut Draft, event: &[u8]) {
+    pub(in crate::encode) fn take_out(&mut self, draft: &mut Draft, event: &[u8]) {
         let Self { leaving, walked, .. } = self;
         leaving.sort_unstable_by_key(|spot| (spot.object.0, spot.member.name.start));
         for spots in leaving.chunk_by(|one, next| one.object == next.object) {

@@ -1,0 +1,148 @@
+//! `init`: a configuration with comments, and a first case that `test` runs.
+
+mod presets;
+mod sources;
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+
+use self::presets::{PRESETS, Preset};
+use self::sources::{SOURCES, StartingSource};
+use super::output::say;
+use super::{Exit, Failure};
+use crate::encode::Profile;
+
+/// Write a configuration with comments, and a first case for `test`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  ipstamp init --preset cloudtrail --profile ecs --source ipinfo-lite
+  ipstamp test cases.yaml                            as expected already
+  # fill in the brokers, the topics and the token, then
+  ipstamp db fetch --config ipstamp.yaml
+  ipstamp check --config ipstamp.yaml")]
+pub(super) struct InitArgs {
+    /// What the events are
+    #[arg(long, value_name = "NAME", default_value = "ecs", value_parser = PossibleValuesParser::new(PRESETS.map(|preset| preset.name)))]
+    preset: String,
+    /// How facts are written
+    #[arg(long, value_name = "NAME", default_value = "ecs", value_parser = PossibleValuesParser::new(Profile::NAMED.map(|profile| profile.name())))]
+    profile: String,
+    /// Where facts come from
+    #[arg(long, value_name = "NAME", default_value = "ipinfo-lite", value_parser = PossibleValuesParser::new(SOURCES.map(|source| source.name)))]
+    source: String,
+    /// The folder that the files are written into
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    dir: PathBuf,
+}
+
+/// Writes `ipstamp.yaml` and `cases.yaml`; overwrites nothing.
+pub(super) fn init(args: &InitArgs) -> Result<Exit, Failure> {
+    let unknown = || Failure::new(Exit::Usage, "no such preset, profile or source");
+    let preset = PRESETS.iter().find(|preset| preset.name == args.preset).ok_or_else(unknown)?;
+    let source = SOURCES.iter().find(|source| source.name == args.source).ok_or_else(unknown)?;
+    let profile = Profile::by_name(&args.profile).ok_or_else(unknown)?;
+    let (config, cases) = (configuration(preset, &profile, source), cases(preset, &profile));
+    let paths = [args.dir.join("ipstamp.yaml"), args.dir.join("cases.yaml")];
+    if let Some(there) = paths.iter().find(|path| path.exists()) {
+        return Err(is_there(there));
+    }
+    for (path, text) in paths.iter().zip([config, cases]) {
+        let mut options = OpenOptions::new();
+        let written = options
+            .write(true)
+            .create_new(true)
+            .open(path)
+            .and_then(|mut file| file.write_all(text.as_bytes()));
+        written.map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => is_there(path),
+            _ => Failure::new(
+                Exit::Unavailable,
+                format_args!("{}: cannot be written: {error}", path.display()),
+            ),
+        })?;
+    }
+    let [config, cases] = paths.map(|path| path.display().to_string());
+    say(&format!(
+        "wrote {config} and {cases}\n  > ipstamp test {cases}\n  > fill in the brokers{}, then \
+         ipstamp check --config {config}",
+        source.to_fill_in
+    ));
+    Ok(Exit::Done)
+}
+
+fn is_there(path: &Path) -> Failure {
+    Failure::new(
+        Exit::Usage,
+        format_args!("{} is there already; name another folder with --dir", path.display()),
+    )
+}
+
+fn configuration(preset: &Preset, profile: &Profile, source: &StartingSource) -> String {
+    let paths: String = preset
+        .paths
+        .iter()
+        .map(|(path, role)| format!("      - {{path: {path}, role: {role}}}\n"))
+        .collect();
+    let (topic, about) = (preset.name, preset.about);
+    let (databases, want) = (source.databases, source.want);
+    let profile = profile.name();
+    format!(
+        "\
+# Made by ipstamp init. `ipstamp config schema` describes every key, `ipstamp config show` says what is
+# in force, `ipstamp check` what is missing.
+kafka:
+  # Where Kafka is. With TLS and a password:
+  #   security: {{protocol: sasl_ssl, mechanism: SCRAM-SHA-512, username: ipstamp,
+  #              password: \"${{file:/run/secrets/kafka}}\"}}
+  brokers: [\"localhost:9092\"]
+input:
+  # Names, or regular expressions that begin with ^.
+  topics: [{topic}]
+  group: ipstamp
+  addresses:
+    # {about}
+    paths:
+{paths}output:
+  # {{topic}} is the input topic's name. The topics must exist; ipstamp makes none.
+  topic: \"{{topic}}.enriched\"
+  dead_letter: \"dlq.{{topic}}\"
+  # How facts are written; `ipstamp profiles ls` says what there is, `profiles show` how it is made.
+  profile: {profile}
+  # What the event already has of a group is kept whole; `replace` replaces it whole.
+  existing: keep
+# The groups of facts to find out. They alone decide what is asked, and what it costs.
+want: {want}
+{databases}"
+    )
+}
+
+/// The facts that a case's address has, in the names of `want`.
+const FACTS: &str = "{geo.country_iso_code: GB, geo.country_name: United Kingdom, geo.city_name: London, as.number: 20712, as.organization: Example Networks}";
+
+fn cases(preset: &Preset, profile: &Profile) -> String {
+    let (event, ip) = (preset.event, preset.address);
+    let expected: String = preset
+        .expected(profile)
+        .into_iter()
+        .map(|(path, value)| format!("      {path}: {value}\n"))
+        .collect();
+    format!(
+        "\
+# What comes out of an event: `ipstamp test cases.yaml` runs these. Facts are given here, so that no
+# database is opened; copy a case and put an event of your own in.
+config: ipstamp.yaml
+facts:
+  {ip}: {FACTS}
+cases:
+  - name: the first address is stamped
+    event: '{event}'
+    outcome: enriched
+    expect_at:
+{expected}"
+    )
+}

@@ -1,0 +1,251 @@
+//! Lists of the whole event: all addresses in one array, where searches look for them, an item for the
+//! facts of each, and the tags.
+
+use memchr::memmem;
+
+use super::beside::write_rest;
+use super::encoder::{Draft, Event};
+use super::profile::{Each, Gate, Layout, List, Piece, Spot};
+use super::writing::TagTexts;
+use crate::record::{Answer, Facts, Outcome, Reason, Role};
+
+/// A sighting whose facts may have something for a list.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Remaining {
+    /// Which one.
+    pub(super) nth: usize,
+    /// A bit for each member that the event has and keeps.
+    pub(super) closed: u8,
+    /// The role in whose object the other facts are; none where they are listed in the stamp.
+    pub(super) role: Option<Role>,
+}
+
+/// Plans the profile's lists. `dotted`: the event spells names with dots in them, so that it may have
+/// a literal `related.ip`.
+pub(super) fn plan(
+    draft: &mut Draft,
+    layout: &Layout,
+    event: Event<'_>,
+    facts: &mut dyn Facts,
+    remaining: &[Remaining],
+    dotted: bool,
+) {
+    for list in &layout.lists {
+        let Some(spot) = list.target.spot(event, dotted) else { continue };
+        let any = match list.each {
+            Each::Address => addresses(draft, event, list, spot),
+            Each::Rest => rests(draft, layout, event, facts, list, spot, remaining),
+        };
+        if any {
+            insert(draft, event, spot);
+        }
+    }
+}
+
+/// An item for each address that is not there yet.
+fn addresses(draft: &mut Draft, event: Event<'_>, list: &List, spot: Spot) -> bool {
+    let Draft { distinct, splice, hiding, paths, .. } = draft;
+    if hiding.drops() {
+        return false;
+    }
+    let present = present(event, spot);
+    let mut any = false;
+    splice.write(|out| {
+        let start = out.len();
+        list.target.open(spot, out);
+        for (nth, sighting) in event.outline.sightings.iter().enumerate() {
+            let is_first = match list.by_path {
+                true => distinct.is_first_at_path(nth),
+                false => distinct.is_first_in_event(nth),
+            };
+            if !is_first {
+                continue;
+            }
+            let before_this = out.len();
+            if any {
+                out.push(b',');
+            }
+            let text = out.len();
+            for piece in &list.item {
+                match piece {
+                    Piece::Text(text) => out.extend_from_slice(text),
+                    Piece::Ip => hiding.append(out, sighting.address.ip()),
+                    Piece::Path => {
+                        let path = paths.get(usize::from(sighting.path));
+                        out.extend_from_slice(path.map_or(b"\"\"", |path| path));
+                    }
+                    // Of facts; not every address has some.
+                    Piece::Rest(_) | Piece::Slice(_) => {}
+                }
+            }
+            if !present.is_empty() && memmem::find(present, &out[text..]).is_some() {
+                out.truncate(before_this);
+            } else {
+                any = true;
+            }
+        }
+        if any {
+            out.extend_from_slice(list.target.close(spot));
+        } else {
+            out.truncate(start);
+        }
+    });
+    any
+}
+
+/// An item for the facts of each address of which there is a rest, unless it is there.
+fn rests(
+    draft: &mut Draft,
+    layout: &Layout,
+    event: Event<'_>,
+    facts: &mut dyn Facts,
+    list: &List,
+    spot: Spot,
+    remaining: &[Remaining],
+) -> bool {
+    let present = present(event, spot);
+    let mut any = false;
+    for one in remaining {
+        if !draft.distinct.is_first_at_path(one.nth) {
+            continue;
+        }
+        let sighting = &event.outline.sightings[one.nth];
+        let found = draft.fragments.of(&event.answers[one.nth], facts, 0);
+        let goes = |gate: Gate| gate.is_open(&layout.members, one.closed, one.role);
+        let slices = || layout.rest.iter().filter(|(_, gate)| goes(*gate)).map(|(nth, _)| *nth);
+        let has_any = found.iter().any(|(fragment, _)| {
+            slices().map(|nth| fragment.slice(nth)).any(|span| span.start < span.end)
+        });
+        if !has_any {
+            continue;
+        }
+        // Up to what differs from one time to the next.
+        let mut is_there = false;
+        let Draft { splice, hiding, paths, .. } = &mut *draft;
+        let (head, tail) = split(&list.item);
+        splice.write(|out| {
+            let start = out.len();
+            if any {
+                out.push(b',');
+            } else {
+                list.target.open(spot, out);
+            }
+            let item = out.len();
+            for piece in head {
+                match piece {
+                    Piece::Text(text) => out.extend_from_slice(text),
+                    Piece::Ip => hiding.append(out, sighting.address.ip()),
+                    Piece::Path => {
+                        let path = paths.get(usize::from(sighting.path));
+                        out.extend_from_slice(path.map_or(b"\"\"", |path| path));
+                    }
+                    Piece::Rest(_) | Piece::Slice(_) => {}
+                }
+            }
+            if !present.is_empty() && memmem::find(present, &out[item..]).is_some() {
+                out.truncate(start);
+                is_there = true;
+            }
+        });
+        if is_there {
+            continue;
+        }
+        any = true;
+        for piece in tail {
+            match piece {
+                Piece::Rest(name) => {
+                    write_rest(draft, layout, &found, one.closed, one.role, Some(name));
+                }
+                Piece::Slice(nth) => {
+                    let mut all = found.iter().map(|(fragment, _)| fragment.slice(*nth));
+                    if let Some(span) = all.find(|span| span.start < span.end) {
+                        draft.splice.kept(span);
+                    }
+                }
+                Piece::Text(text) => draft.splice.text(text),
+                Piece::Ip | Piece::Path => {}
+            }
+        }
+    }
+    if any {
+        draft.splice.text(list.target.close(spot));
+    }
+    any
+}
+
+/// An item up to the facts, and from there on.
+fn split(item: &[Piece]) -> (&[Piece], &[Piece]) {
+    let is_of_facts = |piece: &Piece| matches!(piece, Piece::Rest(_) | Piece::Slice(_));
+    item.split_at(item.iter().position(is_of_facts).unwrap_or(item.len()))
+}
+
+/// Plans the tags that are not there yet.
+pub(super) fn tags(
+    draft: &mut Draft,
+    layout: &Layout,
+    event: Event<'_>,
+    texts: &TagTexts,
+    is_stale: bool,
+    dotted: bool,
+) {
+    let is_unknown = event.answers.iter().any(|answer: &Answer| answer.lacking);
+    let reason = match event.outcome {
+        Outcome::Partial(reason) => Some(reason),
+        _ => None,
+    };
+    let is_unreadable = event.outline.unreadable > 0;
+    if !is_unknown && reason.is_none() && !is_stale && !is_unreadable {
+        return;
+    }
+    let failed = reason.is_some_and(|reason| {
+        use Reason::{Breaker, Budget, Deadline, Disabled, Handover, Pace, ProviderError};
+        matches!(reason, Deadline | Pace | Budget | Breaker | ProviderError | Disabled | Handover)
+    });
+    let all = [
+        (is_unknown || reason == Some(Reason::NotFound), &texts.not_found),
+        (failed, &texts.lookup_failure),
+        (is_unreadable, &texts.invalid_ip),
+        (is_stale, &texts.stale),
+    ];
+    let Some(target) = &layout.tags else { return };
+    let Some(spot) = target.spot(event, dotted) else { return };
+    let present = present(event, spot);
+    let mut any = false;
+    draft.splice.write(|out| {
+        let wanted = all.iter().filter(|(wanted, text)| *wanted && !text.is_empty());
+        for (_, text) in wanted.filter(|(_, text)| memmem::find(present, text).is_none()) {
+            if any {
+                out.push(b',');
+            } else {
+                target.open(spot, out);
+            }
+            out.extend_from_slice(text);
+            any = true;
+        }
+        if any {
+            out.extend_from_slice(target.close(spot));
+        }
+    });
+    if any {
+        insert(draft, event, spot);
+    }
+}
+
+/// What a list that the event has holds.
+fn present<'e>(event: Event<'e>, spot: Spot) -> &'e [u8] {
+    match spot {
+        Spot::Array(array) => &event.bytes[array.start as usize..array.end as usize],
+        _ => b"",
+    }
+}
+
+/// Puts what was written in its place.
+fn insert(draft: &mut Draft, event: Event<'_>, spot: Spot) {
+    match spot {
+        Spot::Array(value) | Spot::Object(value) => {
+            draft.splice.insert_before(event.bytes, value.end - 1);
+        }
+        Spot::Null(value) | Spot::NullObject(value) => draft.splice.replace(value),
+        Spot::Root => draft.splice.insert_before(event.bytes, event.outline.root.close),
+    }
+}

@@ -1,0 +1,469 @@
+//! A profile compiled: which member stands where, and which slice of what is rendered it takes.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::ProfileError;
+use super::file::{Each, ListRule, MemberRule, Placing, ProfileFile, Switch};
+use super::target::{Landmarks, Target};
+use crate::encode::facts::{FIELDS, Field};
+use crate::encode::fragments::Slice;
+use crate::encode::json::{escaped, quoted};
+use crate::encode::render::{Rendering, Rule};
+use crate::encode::stamp::StampPlace;
+use crate::record::{FactGroup, Home, Role, WritingNeeds};
+
+/// What of a profile is decided by the configuration.
+#[derive(Clone, Debug, Default)]
+pub(in crate::encode) struct Choice<'a> {
+    /// The fields and groups that may be written; all where none is named.
+    pub(in crate::encode) fields: &'a [String],
+    /// Whether [`Switch::Observables`] is on.
+    pub(in crate::encode) observables: bool,
+}
+
+/// A profile, ready to be used.
+#[derive(Debug)]
+pub(in crate::encode) struct Layout {
+    /// Where the facts of an address stand.
+    pub(in crate::encode) place: Placing,
+    /// What is written there, in order.
+    pub(in crate::encode) members: Vec<Member>,
+    /// Which of them takes the rest.
+    pub(in crate::encode) rest_member: Option<usize>,
+    /// What the rest is made of, in order.
+    pub(in crate::encode) rest: Vec<(usize, Gate)>,
+    /// By role: the name of its object, or what stands before the names.
+    pub(in crate::encode) roles: [Option<String>; Role::ALL.len()],
+    /// By role: which of [`Rendering::prefixes`] that is.
+    pub(in crate::encode) variants: [Option<usize>; Role::ALL.len()],
+    /// `,"address":"`, for the address as the event spells it.
+    pub(in crate::encode) raw: Option<Vec<u8>>,
+    /// The lists.
+    pub(in crate::encode) lists: Vec<List>,
+    /// Where tags go.
+    pub(in crate::encode) tags: Option<Target>,
+    /// What is rendered.
+    pub(in crate::encode) rendering: Arc<Rendering>,
+    /// What the scanner notes of the outermost object.
+    pub(in crate::encode) landmarks: Vec<String>,
+    /// Where the stamp stands.
+    pub(in crate::encode) stamp: StampPlace,
+}
+
+/// A member.
+#[derive(Debug)]
+pub(in crate::encode) struct Member {
+    /// Its name; with [`Placing::Flat`] that of several.
+    pub(in crate::encode) name: String,
+    /// The same as a JSON string.
+    pub(in crate::encode) quoted: Vec<u8>,
+    /// What it is made of; none of the member that takes the rest.
+    pub(in crate::encode) slice: usize,
+    /// It is of several groups, so that it may be of several parts: its slice has what is in it.
+    pub(in crate::encode) is_joined: bool,
+    /// By role, whether it is not allowed there.
+    pub(in crate::encode) not_in: [bool; Role::ALL.len()],
+    /// With [`Placing::Flat`]: its names without prefixes.
+    pub(in crate::encode) names: Vec<String>,
+}
+
+/// When a part of the rest is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::encode) enum Gate {
+    /// Always.
+    Always,
+    /// Unless the event has this member: it belongs to the same group.
+    UnlessTaken(usize),
+    /// It is this member itself, where it is not allowed.
+    WhereNotAllowed(usize),
+}
+
+/// A list of the whole event.
+#[derive(Debug)]
+pub(in crate::encode) struct List {
+    /// Where it stands.
+    pub(in crate::encode) target: Target,
+    /// What gets an item.
+    pub(in crate::encode) each: Each,
+    /// An item.
+    pub(in crate::encode) item: Vec<Piece>,
+    /// Whether items tell one path from the other.
+    pub(in crate::encode) by_path: bool,
+}
+
+/// A piece of an item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::encode) enum Piece {
+    /// As it stands.
+    Text(Vec<u8>),
+    /// The address, in quotes.
+    Ip,
+    /// Its path, in quotes.
+    Path,
+    /// The rest, as a member of this name, in quotes.
+    Rest(Vec<u8>),
+    /// A member, with the comma before it.
+    Slice(usize),
+}
+
+/// What is being put together.
+struct Draft<'a> {
+    choice: &'a Choice<'a>,
+    slices: [Vec<Rule>; Slice::COUNT],
+    taken: usize,
+    /// The fields that members have.
+    used: Vec<&'static Field>,
+}
+
+impl Gate {
+    /// Whether this part of the rest is written for an address of this role. `closed`: a bit for each
+    /// member that the event has, and keeps.
+    pub(in crate::encode) fn is_open(
+        self,
+        members: &[Member],
+        closed: u8,
+        role: Option<Role>,
+    ) -> bool {
+        match self {
+            Self::Always => true,
+            Self::UnlessTaken(nth) => closed >> nth & 1 == 0 || !members[nth].is_allowed(role),
+            Self::WhereNotAllowed(nth) => !members[nth].is_allowed(role),
+        }
+    }
+}
+
+impl Layout {
+    /// What the scanner is to note.
+    pub(in crate::encode) fn needs(&self) -> WritingNeeds {
+        let members = match self.place {
+            Placing::Beside => self.members.iter().map(|member| member.name.clone()).collect(),
+            // They are looked for in the outermost object alone.
+            Placing::Flat => Vec::new(),
+        };
+        WritingNeeds { members, landmarks: self.landmarks.clone() }
+    }
+
+    /// Compiles a profile.
+    pub(in crate::encode) fn new(
+        file: &ProfileFile,
+        choice: &Choice<'_>,
+    ) -> Result<Self, ProfileError> {
+        let mut draft = Draft { choice, slices: Default::default(), taken: 0, used: Vec::new() };
+        let mut members = Vec::new();
+        let mut in_list = Vec::new();
+        let mut groups = Vec::new();
+        for (name, rule) in file.members()? {
+            let Some(slice) = draft.member(name, &rule, file.place)? else { continue };
+            if rule.in_list {
+                in_list.push((name.to_owned(), slice));
+                continue;
+            }
+            groups.push(rule.group);
+            let rules = &draft.slices[slice];
+            let is_wrapped = matches!(&rules[..], [rule] if rule.name() == name);
+            let names = rules.iter().map(Rule::name).collect();
+            members.push(Member {
+                is_joined: !is_wrapped,
+                names,
+                ..Member::new(name, slice, &rule.not_in)
+            });
+        }
+        let mut rest = Vec::new();
+        for (nth, member) in members.iter().enumerate() {
+            if member.not_in.contains(&true) {
+                rest.push((member.slice, Gate::WhereNotAllowed(nth)));
+            }
+        }
+        let mut rest_member = None;
+        if let Some(rule) = &file.rest {
+            let rules = match &rule.fields {
+                Some(fields) => draft.tree(fields)?,
+                None => draft.native(),
+            };
+            draft.split(rules, &groups, &mut rest)?;
+            if let Some(name) = &rule.member {
+                rest_member = Some(members.len());
+                members.push(Member::new(name, Slice::LAST, &[]));
+            }
+        }
+        if members.len() > Home::MOST_MEMBERS {
+            return Err(ProfileError::TooMany { count: members.len(), most: Home::MOST_MEMBERS });
+        }
+        let mut landmarks = Landmarks::default();
+        let mut lists = Vec::new();
+        for (path, rule) in &file.lists {
+            let is_on = rule.when.is_none_or(|Switch::Observables| choice.observables);
+            if is_on {
+                let target = landmarks.target(path)?;
+                lists.push(List::new(target, rule, &in_list, file)?);
+            }
+        }
+        let tags = file.tags.as_ref().map(|path| landmarks.target(path)).transpose()?;
+        let stamp = landmarks.stamp(file.stamp.as_deref().unwrap_or("ipstamp"))?;
+        let roles = Role::ALL.map(|role| file.roles.get(&role).cloned());
+        let mut prefixes = vec![Box::default()];
+        let variants = std::array::from_fn(|nth| {
+            let prefix = roles[nth].as_ref().filter(|_| file.place == Placing::Flat)?;
+            let prefix = escaped(prefix);
+            let known = prefixes.iter().position(|other| *other == prefix);
+            Some(known.unwrap_or_else(|| {
+                prefixes.push(prefix);
+                prefixes.len() - 1
+            }))
+        });
+        Ok(Self {
+            place: file.place,
+            members,
+            rest_member,
+            rest,
+            roles,
+            variants,
+            raw: file.raw.as_ref().map(|name| [b",", &*quoted(name), b":\""].concat()),
+            lists,
+            tags,
+            rendering: Arc::new(Rendering { slices: draft.slices, prefixes }),
+            landmarks: landmarks.names,
+            stamp,
+        })
+    }
+}
+
+/// All that `native` writes of an address, as one slice.
+pub(in crate::encode) fn native(choice: &Choice<'_>) -> Rendering {
+    let draft = Draft { choice, slices: Default::default(), taken: 0, used: Vec::new() };
+    let mut slices: [Vec<Rule>; Slice::COUNT] = Default::default();
+    slices[Slice::LAST] = draft.native();
+    Rendering { slices, prefixes: vec![Box::default()] }
+}
+
+/// Whether each entry names a field or a group, as `output.fields` wants it.
+pub fn check_fields(fields: &[String]) -> Result<(), ProfileError> {
+    for entry in fields {
+        if !FIELDS.iter().any(|field| !field.is_derived() && field.is_named_by(entry)) {
+            return Err(unknown_field(entry));
+        }
+    }
+    Ok(())
+}
+
+fn unknown_field(name: &str) -> ProfileError {
+    let paths = FIELDS.iter().map(Field::path);
+    let near = paths.min_by_key(|path| strsim::damerau_levenshtein(path, name));
+    let is_near = |path: &String| strsim::damerau_levenshtein(path, name) <= 3;
+    ProfileError::UnknownField { name: name.to_owned(), near: near.filter(is_near) }
+}
+
+impl Draft<'_> {
+    fn allows(&self, field: &Field) -> bool {
+        let fields = self.choice.fields;
+        fields.is_empty() || fields.iter().any(|entry| field.is_named_by(entry))
+    }
+
+    fn slice(&mut self, rules: Vec<Rule>) -> Result<usize, ProfileError> {
+        let nth = self.taken;
+        self.taken += 1;
+        if nth >= Slice::LAST {
+            return Err(ProfileError::TooMany { count: nth + 1, most: Slice::LAST });
+        }
+        self.slices[nth] = rules;
+        Ok(nth)
+    }
+
+    /// The slice of a member; none when nothing of it may be written.
+    fn member(
+        &mut self,
+        name: &str,
+        rule: &MemberRule,
+        place: Placing,
+    ) -> Result<Option<usize>, ProfileError> {
+        let rules = match (&rule.fields, &rule.field) {
+            (Some(fields), None) => self.tree(fields)?,
+            (None, Some(field)) => self.leaf(name, field)?.into_iter().collect(),
+            _ => {
+                let message = format!("members.{name} wants either `fields` or `field`");
+                return Err(ProfileError::Shape { message });
+            }
+        };
+        if rules.is_empty() {
+            return Ok(None);
+        }
+        self.used.extend(rules.iter().flat_map(Rule::fields));
+        let one_of = rule.one_of.iter().map(|path| field(path)).collect::<Result<_, _>>()?;
+        let mut of = rules.iter().flat_map(Rule::fields).map(|field| field.group);
+        let first = of.next();
+        let is_of_one = of.all(|group| Some(group) == first);
+        let is_object = rule.fields.is_some() && place == Placing::Beside && is_of_one;
+        let rules = if is_object {
+            vec![Rule::Object { name: escaped(name), inner: rules, one_of }]
+        } else {
+            rules
+        };
+        self.slice(rules).map(Some)
+    }
+
+    fn leaf(&self, name: &str, path: &str) -> Result<Option<Rule>, ProfileError> {
+        let field = field(path)?;
+        Ok(self.allows(field).then(|| Rule::Field { name: escaped(name), field }))
+    }
+
+    fn tree(&self, fields: &Map<String, Value>) -> Result<Vec<Rule>, ProfileError> {
+        let mut rules = Vec::new();
+        for (name, value) in fields {
+            match value {
+                Value::String(path) => rules.extend(self.leaf(name, path)?),
+                Value::Object(inner) => {
+                    let inner = self.tree(inner)?;
+                    if !inner.is_empty() {
+                        let name = escaped(name);
+                        rules.push(Rule::Object { name, inner, one_of: Vec::new() });
+                    }
+                }
+                _ => {
+                    let message = format!("`{name}` wants the name of a field, or fields in it");
+                    return Err(ProfileError::Shape { message });
+                }
+            }
+        }
+        Ok(rules)
+    }
+
+    /// What no member has, by group and under its own name.
+    fn native(&self) -> Vec<Rule> {
+        let is_left = |field: &&Field| {
+            let used = self.used.iter().any(|used| std::ptr::eq(*used, *field));
+            !used && !field.is_derived() && self.allows(field)
+        };
+        let mut groups = Vec::new();
+        for group in FactGroup::ALL {
+            let mut inner: Vec<Rule> = Vec::new();
+            for field in FIELDS.iter().filter(|field| field.group == group).filter(is_left) {
+                let Some((outer, name)) = field.native.split_once('.') else {
+                    inner.push(Rule::Field { name: escaped(field.native), field });
+                    continue;
+                };
+                let leaf = Rule::Field { name: escaped(name), field };
+                match inner.last_mut() {
+                    Some(Rule::Object { name, inner, .. }) if **name == *outer.as_bytes() => {
+                        inner.push(leaf);
+                    }
+                    _ => inner.push(Rule::Object {
+                        name: escaped(outer),
+                        inner: vec![leaf],
+                        one_of: Vec::new(),
+                    }),
+                }
+            }
+            if !inner.is_empty() {
+                let name = escaped(group.name());
+                groups.push(Rule::Object { name, inner, one_of: Vec::new() });
+            }
+        }
+        groups
+    }
+
+    /// Puts the rest into slices: what belongs to a group that is kept whole with a member into one
+    /// of its own.
+    fn split(
+        &mut self,
+        rules: Vec<Rule>,
+        groups: &[Option<FactGroup>],
+        rest: &mut Vec<(usize, Gate)>,
+    ) -> Result<(), ProfileError> {
+        let of_group = |rule: &Rule, group| rule.fields().iter().all(|field| field.group == group);
+        let mut left = rules;
+        for (nth, group) in groups.iter().enumerate() {
+            let Some(group) = *group else { continue };
+            let (own, others): (Vec<_>, Vec<_>) =
+                left.into_iter().partition(|rule| of_group(rule, group));
+            left = others;
+            if !own.is_empty() {
+                rest.push((self.slice(own)?, Gate::UnlessTaken(nth)));
+            }
+        }
+        self.slices[Slice::LAST] = left;
+        rest.push((Slice::LAST, Gate::Always));
+        Ok(())
+    }
+}
+
+fn field(path: &str) -> Result<&'static Field, ProfileError> {
+    Field::by_path(path).ok_or_else(|| unknown_field(path))
+}
+
+impl Member {
+    /// Whether the schema has it in the object of this role; of none, it has.
+    pub(in crate::encode) fn is_allowed(&self, role: Option<Role>) -> bool {
+        role.is_none_or(|role| !self.not_in[role as usize])
+    }
+
+    fn new(name: &str, slice: usize, not_in: &[Role]) -> Self {
+        Self {
+            name: name.to_owned(),
+            quoted: quoted(name),
+            slice,
+            is_joined: false,
+            not_in: Role::ALL.map(|role| not_in.contains(&role)),
+            names: Vec::new(),
+        }
+    }
+}
+
+impl List {
+    fn new(
+        target: Target,
+        rule: &ListRule,
+        members: &[(String, usize)],
+        file: &ProfileFile,
+    ) -> Result<Self, ProfileError> {
+        let shape = |message: String| Err(ProfileError::Shape { message });
+        let mut item = Vec::new();
+        let mut text = Vec::new();
+        let Value::Object(pairs) = &rule.item else {
+            if rule.item != "$ip" || rule.each == Each::Rest {
+                return shape("the item of a list is an object, or $ip".to_owned());
+            }
+            return Ok(Self { target, each: rule.each, item: vec![Piece::Ip], by_path: false });
+        };
+        for (nth, (name, value)) in pairs.iter().enumerate() {
+            let quoted_name = quoted(name);
+            let before: &[u8] = if nth == 0 { b"{" } else { b"," };
+            let opened = [before, &quoted_name, b":"].concat();
+            let token = value.as_str().and_then(|value| value.strip_prefix('$'));
+            let is_of_facts = token.is_some_and(|token| !matches!(token, "ip" | "path"));
+            if is_of_facts && (nth == 0 || rule.each == Each::Address) {
+                return shape(format!(
+                    "`{name}` of a list's item is of facts: it stands in a list of each rest, and \
+                     not first"
+                ));
+            }
+            match token {
+                Some("rest") => {
+                    item.push(Piece::Text(std::mem::take(&mut text)));
+                    item.push(Piece::Rest(quoted_name));
+                }
+                Some(token @ ("ip" | "path")) => {
+                    text.extend_from_slice(&opened);
+                    item.push(Piece::Text(std::mem::take(&mut text)));
+                    item.push(if token == "ip" { Piece::Ip } else { Piece::Path });
+                }
+                Some(token) if file.members.contains_key(token) => {
+                    item.push(Piece::Text(std::mem::take(&mut text)));
+                    let named = members.iter().find(|(name, _)| name == token);
+                    item.extend(named.map(|(_, slice)| Piece::Slice(*slice)));
+                }
+                Some(token) => return shape(format!("${token} is no member of the profile")),
+                None => {
+                    text.extend_from_slice(&opened);
+                    text.extend_from_slice(value.to_string().as_bytes());
+                }
+            }
+        }
+        text.push(b'}');
+        item.push(Piece::Text(text));
+        item.retain(|piece| *piece != Piece::Text(Vec::new()));
+        let by_path = item.contains(&Piece::Path);
+        Ok(Self { target, each: rule.each, item, by_path })
+    }
+}

@@ -1,0 +1,125 @@
+//! What the configuration says of writing, compiled once for all encoders.
+
+use std::sync::Arc;
+
+use super::config::{Config, Existing, Profile};
+use super::native;
+use super::privacy::Hiding;
+use super::profile::{self, Choice, Layout, ProfileError, ProfileFile};
+use super::render::Rendering;
+use crate::record::WritingNeeds;
+
+/// How facts are written. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Writing {
+    names: Names,
+    existing: Existing,
+    tags: Arc<TagTexts>,
+    hiding: Hiding,
+}
+
+/// What the names come from.
+#[derive(Clone, Debug)]
+pub(super) enum Names {
+    /// A profile's data.
+    Mapped(Arc<Layout>),
+    /// ipstamp's own, in the event.
+    Native(Arc<Rendering>),
+    /// The same beside the event.
+    Headers(Arc<Rendering>),
+}
+
+/// The tags as JSON strings; empty where one is off.
+#[derive(Debug)]
+pub(super) struct TagTexts {
+    pub(super) not_found: Vec<u8>,
+    pub(super) lookup_failure: Vec<u8>,
+    pub(super) invalid_ip: Vec<u8>,
+    pub(super) stale: Vec<u8>,
+}
+
+impl Writing {
+    /// Compiles the configuration; reads the profile's file, where it is one of the operator's own.
+    pub fn new(config: &Config) -> Result<Self, ProfileError> {
+        profile::check_fields(&config.fields)?;
+        let choice = Choice { fields: &config.fields, observables: config.observables };
+        let own;
+        let text = match &config.profile {
+            Profile::File { file } => {
+                own = std::fs::read_to_string(file)
+                    .map_err(|source| ProfileError::Unreadable { path: file.clone(), source })?;
+                Some(own.as_str())
+            }
+            named => profile::built_in(named),
+        };
+        let names = match (text, &config.profile) {
+            (Some(text), _) => {
+                let layout = Layout::new(&ProfileFile::parse(text)?, &choice)?;
+                Names::Mapped(Arc::new(layout))
+            }
+            (None, Profile::Headers) => Names::Headers(Arc::new(profile::native(&choice))),
+            (None, _) => Names::Native(Arc::new(profile::native(&choice))),
+        };
+        let hiding = Hiding::new(config.address, config.address_key.as_ref());
+        let hiding = hiding.ok_or(ProfileError::NoKey)?;
+        let text = |tag: &String| match tag.is_empty() {
+            true => Vec::new(),
+            false => super::json::quoted(tag),
+        };
+        let tags = TagTexts {
+            not_found: text(&config.tags.not_found),
+            lookup_failure: text(&config.tags.lookup_failure),
+            invalid_ip: text(&config.tags.invalid_ip),
+            stale: text(&config.tags.stale),
+        };
+        Ok(Self { names, existing: config.existing, tags: Arc::new(tags), hiding })
+    }
+
+    /// The same in ipstamp's own names, for what is no event.
+    #[must_use]
+    pub fn natively(&self) -> Self {
+        let names = Names::Native(Arc::new(profile::native(&Choice::default())));
+        Self { names, existing: Existing::Keep, ..self.clone() }
+    }
+
+    /// Whether what is written goes beside the event, as a header, and the event stays as it is.
+    pub fn is_beside_the_event(&self) -> bool {
+        matches!(self.names, Names::Headers(_))
+    }
+
+    /// Whether something stands for addresses, so that no event with one goes out as it came.
+    pub fn hides_addresses(&self) -> bool {
+        !self.hiding.keeps() && !self.is_beside_the_event()
+    }
+
+    /// What the scanner is to note.
+    pub fn needs(&self) -> WritingNeeds {
+        match &self.names {
+            Names::Mapped(layout) => layout.needs(),
+            Names::Native(_) | Names::Headers(_) => native::needs(),
+        }
+    }
+
+    pub(super) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    pub(super) fn existing(&self) -> Existing {
+        self.existing
+    }
+
+    pub(super) fn tags(&self) -> &TagTexts {
+        &self.tags
+    }
+
+    pub(super) fn hiding(&self) -> &Hiding {
+        &self.hiding
+    }
+
+    pub(super) fn rendering(&self) -> Arc<Rendering> {
+        match &self.names {
+            Names::Mapped(layout) => Arc::clone(&layout.rendering),
+            Names::Native(rendering) | Names::Headers(rendering) => Arc::clone(rendering),
+        }
+    }
+}
