@@ -140,7 +140,7 @@ impl Ecs {
     /// Whether the root has room for an object named like the role: it has no such member, and none
     /// that is spelt as one inside. It has room but once.
     fn take_role(&mut self, event: Event<'_>, role: Role) -> bool {
-        if role == Role::Unknown {
+        if matches!(role, Role::Unknown | Role::Proxy) {
             return false;
         }
         let free = self.role_free[role as usize].unwrap_or_else(|| {
