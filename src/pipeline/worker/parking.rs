@@ -68,7 +68,7 @@ impl Worker {
     pub(super) fn conclude(&mut self, id: LaneId, sequence: Sequence, reason: Reason) {
         let Some((event, seat)) = self.lane_mut(id).take_asked(sequence) else { return };
         // With a reason given nothing is asked any more, so there is always something to publish.
-        let made = self.make(event.as_slice(), seat, Err(reason)).unwrap_or(Made {
+        let made = self.make(event.as_slice(), (id, seat), Err(reason)).unwrap_or(Made {
             value: Some(event),
             outcome: Outcome::Unchanged(Some(Reason::Internal)),
         });
