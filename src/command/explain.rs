@@ -17,6 +17,7 @@ use super::lookup::everything;
 use super::output::{Format, print, say, units};
 use super::plan::{NotAsked, Plan, price};
 use super::{Exit, Failure, Source};
+use crate::config::default_want;
 use crate::record::{Address, Day, Facts as _, GroupSet, Moment, Reason};
 use crate::resolve::desk::{Called, Seen, Witness};
 use crate::resolve::provider::{Licence, Money};
@@ -61,7 +62,14 @@ pub(super) struct ExplainArgs {
 
 /// Explains each address.
 pub(super) fn explain(source: &Source, args: &ExplainArgs) -> Result<Exit, Failure> {
-    let parts = Parts::read(source, &args.local, everything())?;
+    let (mut events, addresses): (Vec<_>, Vec<_>) =
+        args.addresses.iter().cloned().partition(|text| text.trim_start().starts_with('{'));
+    if let Some(path) = &args.event {
+        events.push(read_event(path)?);
+    }
+    // An event gets what is wanted of events.
+    let want = if events.is_empty() { everything() } else { default_want() };
+    let parts = Parts::read(source, &args.local, want)?;
     let settings = parts.settings(&args.local, None)?;
     let sources = parts.sources();
     let bill = Arc::new(Bill::default());
@@ -80,11 +88,6 @@ pub(super) fn explain(source: &Source, args: &ExplainArgs) -> Result<Exit, Failu
     );
     let plan = Plan::new(&sources);
     let mut tiers = Tiers { resolver, plan, desk, bill };
-    let (mut events, addresses): (Vec<_>, Vec<_>) =
-        args.addresses.iter().cloned().partition(|text| text.trim_start().starts_with('{'));
-    if let Some(path) = &args.event {
-        events.push(read_event(path)?);
-    }
     for event in &events {
         let explained = explain_event(&settings, event, |address| tiers.explain(address))?;
         let text = match args.format {

@@ -216,7 +216,11 @@ impl Catalog {
         if let Some(paths) = kind.compiled.get() {
             return Ok(paths);
         }
-        let paths = Paths::compile(&kind.paths, &self.needs, &self.signs)?;
+        // Nobody asks for signs where nothing is to be recognised.
+        let is_auto =
+            self.main == Route::Auto || self.topics.iter().any(|(_, route)| *route == Route::Auto);
+        let signs = if is_auto { &self.signs[..] } else { &[] };
+        let paths = Paths::compile(&kind.paths, &self.needs, signs)?;
         Ok(kind.compiled.get_or_init(|| paths))
     }
 

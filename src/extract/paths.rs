@@ -159,6 +159,8 @@ pub(super) struct Place {
     stems: Vec<Box<[u8]>>,
     /// One bit for each byte that a stem begins with, by its lowest five bits: most names end here.
     stem_firsts: u32,
+    /// By these five bits: where the stems begin that begin so. In the order of the bits.
+    stem_starts: [u16; 32],
 }
 
 /// No edge.
@@ -201,7 +203,22 @@ impl Place {
     #[inline(never)]
     fn begins_with_stem(&self, name: &[u8]) -> bool {
         let rest = |stem: &[u8]| name.strip_prefix(stem).map(<[u8]>::first);
-        self.stems.iter().any(|stem| matches!(rest(stem), Some(None | Some(b'.'))))
+        let first = name.first().map_or(0, |first| usize::from(first & 31));
+        let bound = |at| self.stem_starts.get(at).map_or(self.stems.len(), |at| usize::from(*at));
+        let (start, end) = (bound(first), bound(first + 1));
+        let stems = self.stems.get(start..end).unwrap_or_default();
+        stems.iter().any(|stem| matches!(rest(stem), Some(None | Some(b'.'))))
+    }
+
+    /// Puts the stems into the order in which they are looked for.
+    fn order_stems(&mut self) {
+        let first = |stem: &[u8]| stem.first().map_or(0, |first| first & 31);
+        self.stems.sort_by_key(|stem| first(stem));
+        self.stems.dedup();
+        for bits in 0..32 {
+            let start = self.stems.partition_point(|stem| first(stem) < bits);
+            self.stem_starts[usize::from(bits)] = start as u16;
+        }
     }
 
     fn add_stem(&mut self, stem: &str) {
@@ -369,6 +386,7 @@ impl Paths {
                 place.add(name).member = Some(index as u8);
             }
         }
+        place.order_stems();
         for at in 0..place.edges.len() {
             let edge = &place.edges[at];
             place.edges[at].scatters = edge.member.is_none() && place.scatters(&edge.name);

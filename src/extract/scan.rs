@@ -297,7 +297,7 @@ impl Pass<'_> {
     }
 
     /// Notes the address in a string, if it is one.
-    #[inline]
+    #[inline(always)]
     fn sight(&mut self, end: End, start: usize, text: Text, name_steps: u8) {
         if end.read == ReadAs::Address || end.read == ReadAs::Last {
             match read_json(self.tokens.event, start, text, self.limits.decode) {

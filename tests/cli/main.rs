@@ -8,6 +8,7 @@ mod demo;
 mod enrich;
 mod estimate;
 mod explain;
+mod extract;
 mod lookup;
 mod usage;
 
