@@ -9,8 +9,8 @@ use std::fmt::Write;
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use ipstamp::extract::{Config, Extractor, Shape};
-use ipstamp::record::{Outline, WritingNeeds};
+use ipstamp::extract::{AddressPath, Config, Extractor, Findings, Format, Shape, find};
+use ipstamp::record::{Outline, Role, WritingNeeds};
 
 /// A row of numbers that is the same in each run.
 struct Numbers(u64);
@@ -122,15 +122,16 @@ type Make = fn(&mut Numbers) -> String;
 
 fn bench(c: &mut Criterion) {
     let needs = WritingNeeds {
-        members: vec!["geo", "as", "ip_traits"],
-        landmarks: vec!["related.ip", "ipstamp"],
+        members: ["geo", "as", "ip_traits"].map(str::to_owned).to_vec(),
+        landmarks: ["related.ip", "ipstamp"].map(str::to_owned).to_vec(),
     };
     let kinds: [(&str, Make); 3] = [("nested", nested), ("flat", flat), ("text_heavy", text_heavy)];
     for (name, make) in kinds {
         let mut numbers = Numbers(42);
         let events: Vec<String> = (0..512).map(|_| make(&mut numbers)).collect();
         let bytes = events.iter().map(String::len).sum::<usize>() / events.len();
-        let mut extractor = Extractor::new(&Config::default(), &needs).unwrap();
+        let mut auto = Extractor::new(&Config::default(), &needs).unwrap();
+        let mut extractor = Extractor::new(&six_paths(), &needs).unwrap();
         let mut outline = Outline::default();
         let mut group = c.benchmark_group(name);
         group.throughput(Throughput::Bytes(bytes as u64));
@@ -146,6 +147,13 @@ fn bench(c: &mut Criterion) {
                 assert_eq!(outline.sightings.len(), 2);
             });
         });
+        group.bench_function("scan_auto", |b| {
+            b.iter(|| {
+                let shape = auto.scan(black_box(next()), &mut outline);
+                assert_eq!(shape, Ok(Shape::Object));
+                assert_eq!(outline.sightings.len(), 2);
+            });
+        });
         group.bench_function("utf8_alone", |b| {
             b.iter(|| simdutf8::basic::from_utf8(black_box(next())).is_ok());
         });
@@ -156,5 +164,74 @@ fn bench(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, bench);
+/// The paths of the Elastic Common Schema that most events have, without a preset.
+fn six_paths() -> Config {
+    let paths = [
+        ("source.ip", Role::Source),
+        ("destination.ip", Role::Destination),
+        ("client.ip", Role::Client),
+        ("server.ip", Role::Server),
+        ("host.ip", Role::Host),
+        ("observer.ip", Role::Observer),
+    ];
+    Config::of_paths(paths.into_iter().map(|(path, role)| AddressPath::new(path, role)).collect())
+}
+
+/// A kilobyte of lines as daemons write them, an address in each.
+fn lines(n: &mut Numbers) -> String {
+    let mut text = String::new();
+    while text.len() < 1024 {
+        let (pid, port, address) = (n.below(40_000), n.below(60_000), n.v4());
+        write!(text, "Aug 21 07:12:44 web-17 sshd[{pid}]: Failed password for invalid user admin from {address} port {port} ssh2; ").unwrap();
+    }
+    text.truncate(1024);
+    text
+}
+
+/// A kilobyte of prose, with nothing in it.
+fn prose(n: &mut Numbers) -> String {
+    let mut text = String::new();
+    while text.len() < 1024 {
+        let path = n.path();
+        write!(text, "something of interest was done under {path}: it took a while (12.5 ms), and at 07:12:44 it was over. ").unwrap();
+    }
+    text.truncate(1024);
+    text
+}
+
+/// What a text costs: searched alone, and as a line that is wrapped, recognised and searched. Beside it
+/// stands what no search can go below, one byte looked for.
+fn texts(c: &mut Criterion) {
+    let kinds: [(&str, Make); 2] = [("text_lines", lines), ("text_prose", prose)];
+    for (name, make) in kinds {
+        let mut numbers = Numbers(42);
+        let texts: Vec<String> = (0..512).map(|_| make(&mut numbers)).collect();
+        let mut turn = 0;
+        let mut next = || {
+            turn += 1;
+            texts[turn % texts.len()].as_bytes()
+        };
+        let mut group = c.benchmark_group(name);
+        group.throughput(Throughput::Bytes(1024));
+        group.bench_function("find", |b| {
+            b.iter(|| {
+                let mut count = 0;
+                find(black_box(next()), |_| count += 1);
+                count
+            });
+        });
+        group.bench_function("memchr_alone", |b| {
+            b.iter(|| memchr::memchr(1, black_box(next())));
+        });
+        let config = Config { format: Format::Text, ..Config::default() };
+        let mut extractor = Extractor::new(&config, &WritingNeeds::default()).unwrap();
+        let mut findings = Findings::default();
+        group.bench_function("read_line", |b| {
+            b.iter(|| extractor.read(black_box(next()), &mut findings).is_ok());
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, bench, texts);
 criterion_main!(benches);

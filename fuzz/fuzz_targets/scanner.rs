@@ -10,7 +10,7 @@ use serde::de::IgnoredAny;
 const PATHS: [&str; 6] = ["source.ip", "source.nat.ip", "host.ip", "id.orig_h", "source", "a.b.c"];
 
 fuzz_target!(|event: &[u8]| {
-    let paths = PATHS.map(|path| AddressPath { path: path.into(), role: Role::Unknown });
+    let paths = PATHS.map(|path| AddressPath::new(path, Role::Unknown));
     let config = Config { paths: paths.into(), limit: 8, ..Config::default() };
     let needs = WritingNeeds { members: vec!["geo", "as"], landmarks: vec!["related.ip"] };
     let mut extractor = Extractor::new(&config, &needs).expect("the paths are good");

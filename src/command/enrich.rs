@@ -13,7 +13,7 @@ use super::output::{cannot_write, say};
 use super::{Exit, Failure, Source};
 use crate::config::default_want;
 use crate::encode::Profile;
-use crate::extract::AddressPath;
+use crate::extract;
 use crate::pipeline::{Ask, Missing, Stamp, StampSettings, Stamper};
 use crate::record::{Day, Moment, Outcome, Reason};
 
@@ -83,15 +83,23 @@ pub(super) fn enrich(source: &Source, args: &EnrichArgs) -> Result<Exit, Failure
     out.flush().map_err(|error| cannot_write(&error))?;
     say(&tally.to_string());
     if tally.has_any_passed() && !line.has_found_any() {
-        say(&no_address(&settings.addresses.paths));
+        say(&no_address(&settings.addresses));
     }
     Ok(Exit::Done)
 }
 
 /// What to do when none of the events has an address where we look.
-pub(super) fn no_address(paths: &[AddressPath]) -> String {
+pub(super) fn no_address(addresses: &extract::Config) -> String {
     /// More than that is no help.
     const MOST_SHOWN: usize = 12;
+    if addresses.preset() != extract::Config::NO_PRESET {
+        let preset = addresses.preset();
+        return format!(
+            "no event has an address where the preset {preset} looks for it\n  > name the fields that \
+             hold them in input.addresses.paths of a configuration, and that with --config"
+        );
+    }
+    let paths = &addresses.paths;
     let shown: Vec<_> = paths.iter().take(MOST_SHOWN).map(|path| path.path.as_str()).collect();
     let more = if paths.len() > MOST_SHOWN { ", …" } else { "" };
     format!(

@@ -1,5 +1,8 @@
-//! `explain`: which tier is asked of an address, what it says, what it costs, and why another is not.
+//! `explain`: which tier is asked of an address, what it says, what it costs, and why another is not; of
+//! an event, what becomes of it.
 
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
@@ -7,11 +10,14 @@ use serde::Serialize;
 
 use super::addresses::each;
 use super::asking::WaitingDesk;
+use super::enrich::cannot_read;
+use super::explain_event::explain_event;
 use super::local::{LocalArgs, Parts};
 use super::lookup::everything;
 use super::output::{Format, print, say, units};
 use super::plan::{NotAsked, Plan, price};
 use super::{Exit, Failure, Source};
+use crate::config::default_want;
 use crate::record::{Address, Day, Facts as _, GroupSet, Moment, Reason};
 use crate::resolve::desk::{Called, Seen, Witness};
 use crate::resolve::provider::{Licence, Money};
@@ -20,7 +26,7 @@ use crate::resolve::{Did, Resolver, Step};
 /// What is remembered between addresses.
 const MEMORY_BYTES: usize = 1 << 20;
 
-/// Say who is asked of addresses, and why not the others
+/// Say who is asked of addresses and what becomes of an event, and why
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Without --ask nothing is sent: it says what would be. With --ask the providers are asked, and that costs
@@ -30,12 +36,20 @@ Examples:
   ipstamp explain --mmdb city.mmdb --mmdb asn.mmdb 81.2.69.160
   ipstamp explain --config ipstamp.yaml 81.2.69.160 10.0.0.1
   ipstamp explain --config ipstamp.yaml --ask --format json 81.2.69.160
+  ipstamp explain --config ipstamp.yaml '{\"source\":{\"ip\":\"81.2.69.160\"}}'
+  ipstamp explain --config ipstamp.yaml --event event.json
+
+Of an event it says what was found where and what was passed over, what each tier says of its addresses,
+and what would be written.
 
 What is no address is named on stderr, and the exit code is 1.")]
 pub(super) struct ExplainArgs {
-    /// Addresses, `-` for lines of stdin
-    #[arg(value_name = "ADDRESS", required = true)]
+    /// Addresses, or events that begin with `{`; `-` for lines of stdin with addresses
+    #[arg(value_name = "ADDRESS|EVENT", required_unless_present = "event")]
     addresses: Vec<String>,
+    /// A file with one event, JSON or text; `-` for stdin
+    #[arg(short, long, value_name = "FILE")]
+    event: Option<PathBuf>,
     #[command(flatten)]
     local: LocalArgs,
     /// Ask the providers, too; they charge for it
@@ -48,7 +62,14 @@ pub(super) struct ExplainArgs {
 
 /// Explains each address.
 pub(super) fn explain(source: &Source, args: &ExplainArgs) -> Result<Exit, Failure> {
-    let parts = Parts::read(source, &args.local, everything())?;
+    let (mut events, addresses): (Vec<_>, Vec<_>) =
+        args.addresses.iter().cloned().partition(|text| text.trim_start().starts_with('{'));
+    if let Some(path) = &args.event {
+        events.push(read_event(path)?);
+    }
+    // An event gets what is wanted of events.
+    let want = if events.is_empty() { everything() } else { default_want() };
+    let parts = Parts::read(source, &args.local, want)?;
     let settings = parts.settings(&args.local, None)?;
     let sources = parts.sources();
     let bill = Arc::new(Bill::default());
@@ -67,7 +88,15 @@ pub(super) fn explain(source: &Source, args: &ExplainArgs) -> Result<Exit, Failu
     );
     let plan = Plan::new(&sources);
     let mut tiers = Tiers { resolver, plan, desk, bill };
-    each(&args.addresses, |address| {
+    for event in &events {
+        let explained = explain_event(&settings, event, |address| tiers.explain(address))?;
+        let text = match args.format {
+            Format::Text => explained.text(),
+            Format::Json => serde_json::to_string(&explained).unwrap_or_default() + "\n",
+        };
+        print(text.as_bytes())?;
+    }
+    each(&addresses, |address| {
         let explained = tiers.explain(address);
         let text = match args.format {
             Format::Text => explained.text(),
@@ -75,6 +104,17 @@ pub(super) fn explain(source: &Source, args: &ExplainArgs) -> Result<Exit, Failu
         };
         print(text.as_bytes())
     })
+}
+
+fn read_event(path: &Path) -> Result<String, Failure> {
+    let mut event = Vec::new();
+    let read = if path == Path::new("-") {
+        io::stdin().lock().read_to_end(&mut event).map(drop)
+    } else {
+        std::fs::read(path).map(|bytes| event = bytes)
+    };
+    read.map_err(|error| cannot_read(path, &error))?;
+    Ok(String::from_utf8_lossy(&event).trim_end().to_owned())
 }
 
 /// The calls since it was last looked at.
@@ -168,7 +208,7 @@ struct Tier {
 
 /// All that is to be said of an address.
 #[derive(Debug, Serialize)]
-struct Explained {
+pub(super) struct Explained {
     ip: String,
     scope: &'static str,
     tiers: Vec<Tier>,
@@ -396,7 +436,7 @@ impl Tier {
 }
 
 impl Explained {
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let mut lines = vec![format!("{}  {}\n", self.ip, self.scope)];
         let widest = self.tiers.iter().map(|tier| tier.source.len()).max().unwrap_or(0);
         for tier in &self.tiers {

@@ -101,10 +101,11 @@ struct OfOne {
 impl From<File> for Parts {
     fn from(file: File) -> Self {
         let databases = file.placed_databases();
+        let addresses = file.addresses();
         Self {
             kafka: Some(file.kafka),
             ledger: file.ledger,
-            addresses: file.input.addresses,
+            addresses,
             want: file.want,
             networks: file.networks,
             databases,

@@ -13,6 +13,8 @@ pub mod demo;
 mod enrich;
 mod estimate;
 mod explain;
+mod explain_event;
+mod extract;
 mod fetching;
 mod healthcheck;
 mod ipbot;
@@ -23,6 +25,7 @@ mod lookup;
 mod output;
 mod pair;
 mod plan;
+mod presets;
 mod profiles;
 mod quota;
 pub mod run;
@@ -58,6 +61,7 @@ Examples:
   ipstamp demo                                  see it work, without Kafka and without a file
   ipstamp lookup --mmdb city.mmdb 81.2.69.160   what a database knows of an address
   ipstamp enrich --mmdb city.mmdb < events.ndjson
+  ipstamp extract -ox /var/log/auth.log         the global addresses in a log
   ipstamp explain --config ipstamp.yaml 81.2.69.160   who would be asked, and why
   ipstamp estimate --config ipstamp.yaml --from events.ndjson   what it would cost
   ipstamp db info city.mmdb                     what is in a database
@@ -76,10 +80,14 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Stamp events from files or stdin, without Kafka
     Enrich(enrich::EnrichArgs),
+    /// Print the addresses in events; looks nothing up
+    Extract(extract::ExtractArgs),
     /// Say what is known of addresses
     Lookup(lookup::LookupArgs),
-    /// Say who is asked of addresses, and why not the others; sends nothing by itself
+    /// Say who is asked of addresses and what becomes of an event, and why; sends nothing by itself
     Explain(explain::ExplainArgs),
+    /// List the kinds of logs that are known, or show one
+    Presets(presets::PresetsArgs),
     /// Say what events would cost; sends nothing
     Estimate(estimate::EstimateArgs),
     /// Say what is missing before `run` can work; changes nothing
@@ -162,6 +170,8 @@ pub fn execute(cli: Cli) -> Result<Exit, Failure> {
         Command::Run(args) => run::run(config.load()?.into(), config.path(), &args),
         Command::Demo(args) => demo::demo(&args),
         Command::Enrich(args) => enrich::enrich(&config, &args),
+        Command::Extract(args) => extract::extract(&config, &args),
+        Command::Presets(args) => presets::presets(&config, &args),
         Command::Lookup(args) => lookup::lookup(&config, &args),
         Command::Explain(args) => explain::explain(&config, &args),
         Command::Estimate(args) => estimate::estimate(&config, &args),

@@ -10,7 +10,9 @@ use super::topics::{Loop, Template, find_loop};
 use super::typed::one_of;
 use crate::database::Origin;
 use crate::encode::{AddressPrivacy, SHORTEST_ADDRESS_KEY, check_fields};
-use crate::extract::{AddressPath, Config as Addresses, ExtractConfigError, Extractor, TextAt};
+use crate::extract::{
+    AddressPath, Config as Addresses, Discover, ExtractConfigError, Extractor, Preset, TextAt,
+};
 use crate::kafka::{Protocol, Security};
 use crate::record::{FactGroup, TopicPattern, WritingNeeds};
 use crate::resolve::{
@@ -162,12 +164,19 @@ fn input(input: &Input, problems: &mut Vec<Problem>) {
         problems.push(Problem::with(&["input", "member"], message));
     }
     let addresses = &input.addresses;
-    if addresses.paths.is_empty() {
-        let message = "no path is named, so no address would be found; name one, or remove the key \
-                       for those of the Elastic Common Schema";
-        problems.push(Problem::with(&["input", "addresses", "paths"], message));
+    let nothing = addresses.paths.is_empty()
+        && addresses.preset() == Addresses::NO_PRESET
+        && addresses.topics.is_empty()
+        && addresses.discover() != Discover::Always;
+    if nothing {
+        let message =
+            "with no preset and no path no address would be found; name paths, or remove the key";
+        problems.push(Problem::with(&["input", "addresses", "preset"], message));
     }
     address_paths(&addresses.paths, problems);
+    if let Some(error) = Extractor::new(addresses, &WritingNeeds::default()).err() {
+        presets(&error, addresses, problems);
+    }
     if addresses.limit == 0 {
         let message = "at least 1, or nothing would be looked up";
         problems.push(Problem::with(&["input", "addresses", "limit"], message));
@@ -178,11 +187,49 @@ fn input(input: &Input, problems: &mut Vec<Problem>) {
     }
 }
 
+/// What is wrong with presets, topics and whom to trust.
+fn presets(error: &ExtractConfigError, addresses: &Addresses, problems: &mut Vec<Problem>) {
+    let mut say = |key: &[&str], message: String| {
+        problems.push(Problem::with(&[&["input", "addresses"], key].concat(), message));
+    };
+    match error {
+        ExtractConfigError::UnknownPreset { name } => {
+            let all = Preset::all(&addresses.presets);
+            let names = all.iter().map(|(name, _)| name.as_str());
+            let names: Vec<_> =
+                [Addresses::AUTO, Addresses::NO_PRESET].into_iter().chain(names).collect();
+            let message = format!("there is no such preset; {}", one_of(&names));
+            let at = addresses.topics.iter().position(|one| one.preset == *name);
+            match at.filter(|_| addresses.preset.as_ref() != Some(name)) {
+                Some(at) => say(&["topics", &at.to_string(), "preset"], message),
+                None => say(&["preset"], message),
+            }
+        }
+        ExtractConfigError::Topic { topic, message } => {
+            let at = addresses.topics.iter().position(|one| one.topic == *topic).unwrap_or(0);
+            say(&["topics", &at.to_string(), "topic"], message.clone());
+        }
+        ExtractConfigError::Preset { name, message } => say(&["presets", name], message.clone()),
+        ExtractConfigError::TwoTrusts => say(
+            &["trusted_hops"],
+            "counts the proxies that trusted_proxies names; keep one of the two".into(),
+        ),
+        // Said with the key that it is of.
+        ExtractConfigError::EmptyStep { .. }
+        | ExtractConfigError::ForeignNotation { .. }
+        | ExtractConfigError::TooLong { .. }
+        | ExtractConfigError::Twice { .. }
+        | ExtractConfigError::TooMany { .. }
+        | ExtractConfigError::Zero { .. }
+        | ExtractConfigError::Needs { .. } => {}
+    }
+}
+
 /// Has the paths compiled as a run would: each for itself, so that all that are wrong are said, and
 /// then together.
 fn address_paths(paths: &[AddressPath], problems: &mut Vec<Problem>) {
     let compile = |paths: &[AddressPath]| {
-        let addresses = Addresses { paths: paths.to_vec(), ..Addresses::default() };
+        let addresses = Addresses::of_paths(paths.to_vec());
         Extractor::new(&addresses, &WritingNeeds::default()).err()
     };
     let before = problems.len();

@@ -98,6 +98,11 @@ pub struct File {
 }
 
 impl File {
+    /// How addresses are found.
+    pub fn addresses(&self) -> extract::Config {
+        extract::Config { format: self.input.format, ..self.input.addresses.clone() }
+    }
+
     /// The databases, each with the path at which it stands: one that is fetched, in the store.
     pub fn placed_databases(&self) -> Vec<DatabaseConfig> {
         let mut databases = self.databases.clone();
@@ -132,25 +137,16 @@ pub struct Input {
     pub assignor: Assignor,
     /// What the events are.
     #[serde(default)]
-    pub format: Format,
+    pub format: extract::Format,
     /// What to do when the committed offset no longer exists: records were deleted unread.
     #[serde(default)]
     pub on_offset_out_of_range: OutOfRange,
     /// What to do with a record that cannot be read as an event.
     #[serde(default)]
     pub on_unparsable: OnUnparsable,
-    /// Where the addresses stand in an event. Default: where the Elastic Common Schema has them.
+    /// Where the addresses stand in an event. Default: where its kind of log has them.
     #[serde(default)]
     pub addresses: extract::Config,
-}
-
-/// What the events are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// One JSON object per record.
-    #[default]
-    Json,
 }
 
 /// What is written, and where.

@@ -34,7 +34,7 @@ use crate::tenant::TenantsConfig;
 
 pub use environment::{Environment, ProcessEnvironment};
 pub use error::{ConfigError, Problem};
-pub use file::{Admin, File, Format, Input, Listen, Log, Output};
+pub use file::{Admin, File, Input, Listen, Log, Output};
 pub use schema::{schema, tenant_schema};
 pub use show::show;
 pub use tenant::{TenantCache, TenantFile};
@@ -164,6 +164,7 @@ impl From<File> for Config {
         // An entry that cannot be read is a problem of the file, which was checked.
         let topics = file.input.topics.iter().filter_map(|text| TopicPattern::new(text).ok());
         let databases = file.placed_databases();
+        let addresses = file.addresses();
         Self {
             kafka: file.kafka,
             consume: consume::Config {
@@ -174,7 +175,7 @@ impl From<File> for Config {
                 member: file.input.member,
                 assignor: file.input.assignor,
             },
-            extract: file.input.addresses,
+            extract: addresses,
             want: file.want,
             databases,
             database_watch: file.database_watch,

@@ -8,8 +8,49 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use wide::u8x16;
 
+use super::config::Embedded;
+use super::sentinel::is_absent;
 use super::tokens::{LONGEST, Text, unescape};
 use crate::record::Address;
+
+/// Which IPv6 addresses stand for the IPv4 address in them. Those that are IPv4-mapped always do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decode {
+    nat64: bool,
+    six_to_four: bool,
+    teredo: bool,
+}
+
+impl Default for Decode {
+    /// NAT64: the others say who carries the traffic as much as whose it is.
+    fn default() -> Self {
+        Self::of(&[Embedded::Nat64])
+    }
+}
+
+impl Decode {
+    /// These.
+    pub fn of(forms: &[Embedded]) -> Self {
+        Self {
+            nat64: forms.contains(&Embedded::Nat64),
+            six_to_four: forms.contains(&Embedded::SixToFour),
+            teredo: forms.contains(&Embedded::Teredo),
+        }
+    }
+
+    /// The address that is meant.
+    pub(super) fn meant(self, ip: IpAddr) -> IpAddr {
+        let IpAddr::V6(v6) = ip else { return ip };
+        let bits = u128::from(v6);
+        match v6.segments() {
+            [0x64, 0xff9b, 0, 0, 0, 0, _, _] if self.nat64 => Ipv4Addr::from(bits as u32).into(),
+            [0x2002, ..] if self.six_to_four => Ipv4Addr::from((bits >> 80) as u32).into(),
+            // The client's address, turned over so that no translator on the way changes it.
+            [0x2001, 0, ..] if self.teredo => Ipv4Addr::from(!(bits as u32)).into(),
+            _ => ip,
+        }
+    }
+}
 
 /// What a text at an address's place says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,36 +68,38 @@ pub enum Reading {
 /// IPv4-mapped addresses become IPv4, and so do those behind the NAT64 prefix `64:ff9b::/96`; 6to4
 /// and Teredo addresses stay as they are, and are not global.
 pub fn read(text: &str) -> Reading {
-    read_bytes(text.as_bytes())
+    read_with(text.as_bytes(), Decode::default())
 }
 
 /// Reads the text of a valid JSON string that begins at `start` in `event`.
 #[inline]
-pub(super) fn read_json(event: &[u8], start: usize, text: Text) -> Reading {
+pub(super) fn read_json(event: &[u8], start: usize, text: Text, decode: Decode) -> Reading {
     let raw = &event[start..text.end];
     if text.escaped {
         let mut buffer = [0; LONGEST];
-        return unescape(raw, &mut buffer).map_or(Reading::Unreadable, read_bytes);
+        let text = unescape(raw, &mut buffer);
+        return text.map_or(Reading::Unreadable, |text| read_with(text, decode));
     }
     // Behind the text the event goes on, so that no copy is needed to have sixteen bytes.
     let window = event[start..].first_chunk::<16>();
     match window.and_then(|window| v4_in(window, raw.len())) {
         Some(ip) => Reading::Address(Address::new(IpAddr::V4(ip))),
-        None => read_bytes(raw),
+        None => read_with(raw, decode),
     }
 }
 
+/// Reads a text, and decodes what is to be decoded.
 #[inline]
-fn read_bytes(text: &[u8]) -> Reading {
+pub(super) fn read_with(text: &[u8], decode: Decode) -> Reading {
     match plain_v4(text) {
         Some(ip) => Reading::Address(Address::new(IpAddr::V4(ip))),
-        None => read_dressed(text),
+        None => read_dressed(text, decode),
     }
 }
 
 /// Four decimal octets and nothing else.
 #[inline]
-fn plain_v4(text: &[u8]) -> Option<Ipv4Addr> {
+pub(super) fn plain_v4(text: &[u8]) -> Option<Ipv4Addr> {
     let mut window = [0; 16];
     window.get_mut(..text.len())?.copy_from_slice(text);
     v4_in(&window, text.len())
@@ -108,11 +151,11 @@ fn v4_in(window: &[u8; 16], length: usize) -> Option<Ipv4Addr> {
 
 /// Takes off what surrounds the address.
 #[inline(never)]
-fn read_dressed(text: &[u8]) -> Reading {
+fn read_dressed(text: &[u8], decode: Decode) -> Reading {
     let Ok(text) = std::str::from_utf8(text) else { return Reading::Unreadable };
     // Most that is not plain IPv4 is plain IPv6, and that is nothing of what follows.
     if let Ok(ip) = text.parse::<Ipv6Addr>() {
-        return Reading::Address(Address::new(decode_nat64(IpAddr::V6(ip))));
+        return Reading::Address(Address::new(decode.meant(IpAddr::V6(ip))));
     }
     let bare = |c: char| c.is_ascii_whitespace() || c == '"' || c == '\'';
     let text = text.trim_matches(bare);
@@ -120,26 +163,9 @@ fn read_dressed(text: &[u8]) -> Reading {
         return Reading::Absent;
     }
     match undress(text) {
-        Some(ip) => Reading::Address(Address::new(decode_nat64(ip))),
+        Some(ip) => Reading::Address(Address::new(decode.meant(ip))),
         None => Reading::Unreadable,
     }
-}
-
-/// What products write when they have no address or do not tell it.
-fn is_absent(text: &str) -> bool {
-    const WORDS: [&str; 9] =
-        ["", "-", "unknown", "null", "none", "n/a", "private", "gce-internal-ip", "aws internal"];
-    WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
-        // RFC 7239: a name made up for one hop.
-        || text.starts_with('_')
-        || is_aws_service(text)
-}
-
-/// A service that called on somebody's behalf: `ec2.amazonaws.com`.
-fn is_aws_service(text: &str) -> bool {
-    const DOMAIN: &str = ".amazonaws.com";
-    let Some(at) = text.len().checked_sub(DOMAIN.len()) else { return false };
-    at > 0 && text.get(at..).is_some_and(|end| end.eq_ignore_ascii_case(DOMAIN))
 }
 
 fn undress(text: &str) -> Option<IpAddr> {
@@ -174,7 +200,7 @@ fn host(text: &str) -> Option<IpAddr> {
 
 /// The host that is meant by an address with a prefix length: one with bits behind the prefix, or
 /// with no bits left behind it. Anything else is a network.
-fn host_of_network(ip: IpAddr, length: u16) -> Option<IpAddr> {
+pub(super) fn host_of_network(ip: IpAddr, length: u16) -> Option<IpAddr> {
     let is_host = match ip {
         IpAddr::V4(_) if length > 32 => return None,
         IpAddr::V4(ip) => length == 32 || u32::from(ip) << length != 0,
@@ -192,17 +218,6 @@ fn is_port(text: &str) -> bool {
 fn number(text: &str, most: u16) -> Option<u16> {
     let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     text.parse().ok().filter(|value| plain && *value <= most)
-}
-
-/// Behind the NAT64 prefix stands the IPv4 address that was meant.
-fn decode_nat64(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V6(v6) => match v6.segments() {
-            [0x64, 0xff9b, 0, 0, 0, 0, _, _] => IpAddr::V4(Ipv4Addr::from(u128::from(v6) as u32)),
-            _ => ip,
-        },
-        IpAddr::V4(_) => ip,
-    }
 }
 
 #[cfg(test)]
@@ -339,8 +354,28 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_stands_for_an_ipv4_address_is_decoded_where_that_is_wanted() {
+        let all = Decode::of(&[Embedded::Nat64, Embedded::SixToFour, Embedded::Teredo]);
+        let none = Decode::of(&[]);
+        for (text, decoded) in [
+            ("64:ff9b::1.2.3.4", "1.2.3.4"),
+            ("2002:102:304::1", "1.2.3.4"),
+            ("2001:0:4136:e378:8000:63bf:fefd:fcfb", "1.2.3.4"),
+        ] {
+            let ip: IpAddr = text.parse().unwrap();
+            let as_it_is = Reading::Address(Address::new(ip));
+            let decoded = Reading::Address(Address::new(decoded.parse().unwrap()));
+            assert_eq!(read_with(text.as_bytes(), all), decoded, "{text}");
+            assert_eq!(read_with(text.as_bytes(), none), as_it_is, "{text}");
+        }
+        let mapped = read_with(b"::ffff:1.2.3.4", none);
+        assert_eq!(mapped, read("1.2.3.4"));
+    }
+
     fn json(raw: &str) -> Reading {
-        read_json(raw.as_bytes(), 0, Text { end: raw.len(), escaped: true })
+        let text = Text { end: raw.len(), escaped: true };
+        read_json(raw.as_bytes(), 0, text, Decode::default())
     }
 
     #[test]

@@ -10,7 +10,7 @@
 
 use crate::record::{Home, Role, WritingNeeds};
 
-use super::config::{AddressPath, Config};
+use super::config::{AddressPath, ReadAs};
 use super::tokens::LONGEST;
 
 /// A configuration that no event can be read by.
@@ -62,6 +62,35 @@ pub enum ExtractConfigError {
         /// The key.
         key: &'static str,
     },
+    /// A preset that there is not.
+    #[error(
+        "input.addresses: there is no preset {name:?}; `ipstamp presets ls` lists them, beside auto and none"
+    )]
+    UnknownPreset {
+        /// As configured.
+        name: String,
+    },
+    /// A pattern of topics that cannot be understood.
+    #[error("input.addresses.topics: {topic:?}: {message}")]
+    Topic {
+        /// As configured.
+        topic: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// A preset that cannot be used.
+    #[error("input.addresses.presets.{name}: {message}")]
+    Preset {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// Two ways to say who is trusted.
+    #[error(
+        "input.addresses: trusted_hops counts the proxies that trusted_proxies names; keep one of the two"
+    )]
+    TwoTrusts,
     /// A profile that wants more than an outline can hold.
     #[error(
         "the profile names too much to note: {members} members (at most {}), {landmarks} landmarks (at most 64, of one or two steps)",
@@ -93,13 +122,29 @@ pub(super) struct Edge {
     /// Whether the name spells one of those members with dots, or something in it: it leads to an
     /// address all the same.
     pub(super) scatters: bool,
+    /// In the outermost object: the signs that the name is, one bit each.
+    pub(super) signs: Signs,
+}
+
+/// Names of members of the outermost object by which kinds of logs are told, one bit each.
+pub(super) type Signs = u128;
+
+/// What is read where a path ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct End {
+    /// The path's number.
+    pub(super) path: u16,
+    pub(super) role: Role,
+    pub(super) read: ReadAs,
+    /// Something else may stand there.
+    pub(super) optional: bool,
 }
 
 /// Where paths have got to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Place {
     /// The path that ends here, and its role.
-    pub(super) end: Option<(u16, Role)>,
+    pub(super) end: Option<End>,
     /// The landmark that ends here.
     pub(super) landmark: Option<u8>,
     /// The landmarks that end here or further on, one bit each.
@@ -114,6 +159,8 @@ pub(super) struct Place {
     stems: Vec<Box<[u8]>>,
     /// One bit for each byte that a stem begins with, by its lowest five bits: most names end here.
     stem_firsts: u32,
+    /// By these five bits: where the stems begin that begin so. In the order of the bits.
+    stem_starts: [u16; 32],
 }
 
 /// No edge.
@@ -156,7 +203,22 @@ impl Place {
     #[inline(never)]
     fn begins_with_stem(&self, name: &[u8]) -> bool {
         let rest = |stem: &[u8]| name.strip_prefix(stem).map(<[u8]>::first);
-        self.stems.iter().any(|stem| matches!(rest(stem), Some(None | Some(b'.'))))
+        let first = name.first().map_or(0, |first| usize::from(first & 31));
+        let bound = |at| self.stem_starts.get(at).map_or(self.stems.len(), |at| usize::from(*at));
+        let (start, end) = (bound(first), bound(first + 1));
+        let stems = self.stems.get(start..end).unwrap_or_default();
+        stems.iter().any(|stem| matches!(rest(stem), Some(None | Some(b'.'))))
+    }
+
+    /// Puts the stems into the order in which they are looked for.
+    fn order_stems(&mut self) {
+        let first = |stem: &[u8]| stem.first().map_or(0, |first| first & 31);
+        self.stems.sort_by_key(|stem| first(stem));
+        self.stems.dedup();
+        for bits in 0..32 {
+            let start = self.stems.partition_point(|stem| first(stem) < bits);
+            self.stem_starts[usize::from(bits)] = start as u16;
+        }
     }
 
     fn add_stem(&mut self, stem: &str) {
@@ -166,19 +228,22 @@ impl Place {
         }
     }
 
+    fn edge_of(&self, name: &str) -> Option<usize> {
+        self.edges.iter().position(|edge| *edge.name == *name.as_bytes())
+    }
+
     fn add(&mut self, name: &str) -> &mut Edge {
-        let known = self.edges.iter().position(|edge| *edge.name == *name.as_bytes());
+        let known = self.edge_of(name);
         let at = known.unwrap_or(self.edges.len());
         if known.is_none() {
             let name = name.as_bytes().into();
             let (next, to, steps, member, scatters) = (NONE, None, 0, None, false);
-            self.edges.push(Edge { name, next, to, steps, member, scatters });
+            self.edges.push(Edge { name, next, to, steps, member, scatters, signs: 0 });
         }
         &mut self.edges[at]
     }
 
     fn fill_slots(&mut self) {
-        self.leads_on = !self.edges.is_empty();
         self.slots = vec![NONE; (8 * self.edges.len()).next_power_of_two().max(64)];
         for at in 0..self.edges.len() {
             let slot = slot(&self.edges[at].name) & (self.slots.len() - 1);
@@ -198,7 +263,7 @@ pub(super) struct Paths {
 #[derive(Default)]
 struct Step {
     next: Vec<(String, usize)>,
-    end: Option<(u16, Role)>,
+    end: Option<End>,
     landmark: Option<u8>,
 }
 
@@ -209,19 +274,22 @@ impl Paths {
     const MOST_STEPS: usize = 16;
     const LONGEST: usize = LONGEST;
 
-    /// Compiles the configured paths and what the profile wants noted.
+    /// Compiles paths, each with its number, what the profile wants noted, and the names by which kinds
+    /// of logs are told.
     pub(super) fn compile(
-        config: &Config,
+        paths: &[(u16, AddressPath)],
         needs: &WritingNeeds,
+        signs: &[String],
     ) -> Result<Self, ExtractConfigError> {
         let mut steps = vec![Step::default()];
-        if config.paths.len() > Self::MOST {
-            return Err(ExtractConfigError::TooMany { count: config.paths.len() });
+        if paths.len() > Self::MOST {
+            return Err(ExtractConfigError::TooMany { count: paths.len() });
         }
-        for (index, path) in config.paths.iter().enumerate() {
+        for (number, path) in paths {
             Self::check(path)?;
             let end = Self::walk(&mut steps, &path.path);
-            if steps[end].end.replace((index as u16, path.role)).is_some() {
+            let AddressPath { role, read, optional, .. } = *path;
+            if steps[end].end.replace(End { path: *number, role, read, optional }).is_some() {
                 return Err(ExtractConfigError::Twice { path: path.path.clone() });
             }
         }
@@ -237,7 +305,17 @@ impl Paths {
             let end = Self::walk(&mut steps, landmark);
             steps[end].landmark = Some(index as u8);
         }
-        let places = (0..steps.len()).map(|at| Self::build(&steps, at, needs)).collect();
+        let mut places: Vec<_> =
+            (0..steps.len()).map(|at| Self::build(&steps, at, needs)).collect();
+        let root = &mut places[usize::from(Self::ROOT)];
+        for (bit, sign) in signs.iter().enumerate() {
+            let is_new = root.edge_of(sign).is_none();
+            let scatters = is_new && root.scatters(sign.as_bytes());
+            let edge = root.add(sign);
+            edge.signs |= 1 << bit;
+            edge.scatters |= scatters;
+        }
+        places.iter_mut().for_each(Place::fill_slots);
         Ok(Self { places })
     }
 
@@ -246,7 +324,7 @@ impl Paths {
         &self.places[usize::from(id)]
     }
 
-    fn check(path: &AddressPath) -> Result<(), ExtractConfigError> {
+    pub(super) fn check(path: &AddressPath) -> Result<(), ExtractConfigError> {
         let path = path.path.clone();
         if let Some(sign) = path.chars().find(|c| matches!(c, '[' | ']' | '*' | '$' | '/')) {
             return Err(ExtractConfigError::ForeignNotation { path, sign });
@@ -308,11 +386,12 @@ impl Paths {
                 place.add(name).member = Some(index as u8);
             }
         }
+        place.order_stems();
         for at in 0..place.edges.len() {
             let edge = &place.edges[at];
             place.edges[at].scatters = edge.member.is_none() && place.scatters(&edge.name);
         }
-        place.fill_slots();
+        place.leads_on = !place.edges.is_empty();
         place
     }
 
@@ -335,10 +414,23 @@ impl Paths {
 mod tests {
     use super::*;
 
+    fn numbered(paths: &[&str]) -> Vec<(u16, AddressPath)> {
+        (0..).zip(paths).map(|(nth, path)| (nth, AddressPath::new(path, Role::Source))).collect()
+    }
+
     fn compile(paths: &[&str]) -> Result<Paths, ExtractConfigError> {
-        let paths = paths.iter().map(|p| AddressPath { path: (*p).into(), role: Role::Source });
-        let config = Config { paths: paths.collect(), ..Config::default() };
-        Paths::compile(&config, &WritingNeeds::default())
+        Paths::compile(&numbered(paths), &WritingNeeds::default(), &[])
+    }
+
+    fn six() -> Vec<(u16, AddressPath)> {
+        numbered(&[
+            "source.ip",
+            "destination.ip",
+            "client.ip",
+            "server.ip",
+            "host.ip",
+            "observer.ip",
+        ])
     }
 
     #[test]
@@ -352,7 +444,7 @@ mod tests {
             assert!(root.edge(name.as_bytes()).is_none(), "{name}");
         }
         let to = root.edge(b"a.b.c").unwrap().to.unwrap();
-        assert_eq!(paths.place(to).end, Some((0, Role::Source)));
+        assert_eq!(paths.place(to).end.map(|end| (end.path, end.role)), Some((0, Role::Source)));
         let a = paths.place(root.edge(b"a").unwrap().to.unwrap());
         assert_eq!(a.edge(b"b.c").unwrap().to, Some(to));
     }
@@ -361,7 +453,7 @@ mod tests {
     fn a_landmark_is_no_name_with_dots() {
         let needs =
             WritingNeeds { members: vec!["geo".into()], landmarks: vec!["related.ip".into()] };
-        let paths = Paths::compile(&Config::default(), &needs).unwrap();
+        let paths = Paths::compile(&six(), &needs, &[]).unwrap();
         let root = paths.place(Paths::ROOT);
         assert!(root.edge(b"related.ip").is_none());
         let related = paths.place(root.edge(b"related").unwrap().to.unwrap());
@@ -373,7 +465,7 @@ mod tests {
     #[test]
     fn a_noted_member_is_recognised_however_it_is_spelt() {
         let needs = WritingNeeds { members: vec!["geo".into(), "as".into()], landmarks: vec![] };
-        let paths = Paths::compile(&Config::default(), &needs).unwrap();
+        let paths = Paths::compile(&six(), &needs, &[]).unwrap();
         let root = paths.place(Paths::ROOT);
         for name in ["source.geo", "source.geo.name", "host.as.number", "observer.as."] {
             assert!(root.scatters(name.as_bytes()), "{name}");
@@ -417,7 +509,7 @@ mod tests {
             WritingNeeds { members, landmarks: vec![] },
             WritingNeeds { members: vec![], landmarks: vec!["a.b.c".into()] },
         ] {
-            let refused = Paths::compile(&Config::default(), &needs);
+            let refused = Paths::compile(&six(), &needs, &[]);
             assert!(matches!(refused, Err(ExtractConfigError::Needs { .. })));
         }
     }

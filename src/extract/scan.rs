@@ -1,81 +1,52 @@
-//! One pass over an event's bytes: the addresses at the configured paths, and where
+//! One pass over an event's bytes: the addresses at the paths of one kind of log, and where
 //! something may be written.
 //!
 //! Only objects and arrays that a path goes through are followed, on a stack of [`Frame`]s;
 //! everything else is checked and passed over by `tokens`. Neither recurses, so that a nesting bomb
 //! meets the limit and not the end of the stack, and neither allocates once its memory has grown.
 
-use crate::record::{Home, Outline, Role, Sighting, Span, WritingNeeds};
-
-use super::config::Config;
-use super::parse::{Reading, read_json};
-use super::paths::{ExtractConfigError, Paths, PlaceId};
+use super::config::ReadAs;
+use super::parse::{Decode, Reading, read_json};
+use super::paths::{End, Paths, PlaceId, Signs};
+use super::several::Chains;
 use super::stops::Stops;
 use super::tokens::{LONGEST, Stop, Text, Tokens, Trouble, unescape};
-use super::unreadable::{Flaw, Unreadable};
+use super::unreadable::Flaw;
+use crate::record::{Address, Home, Outline, Sighting, Span};
 
 /// What an event is. Only an object can be written into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// An object: the outline tells what was found in it.
     Object,
+    /// An object that holds events, each of which is one by itself.
+    Envelope,
     /// An array, even of objects, a string, a number …: valid, but nothing is looked for in it and
     /// nothing can be added. It goes out as it came; the outline is empty.
     Other,
 }
 
-/// Finds addresses in events. One per worker: it keeps its memory from event to event.
-#[derive(Debug)]
-pub struct Extractor {
-    paths: Paths,
-    landmarks: usize,
-    limit: usize,
-    max_depth: u16,
-    stops: Stops,
+/// What a pass works with, kept from event to event.
+#[derive(Debug, Default)]
+pub(super) struct Workshop {
+    pub(super) stops: Stops,
     frames: Vec<Frame>,
     /// Brackets of what is being passed over.
-    open: Vec<u8>,
+    pub(super) open: Vec<u8>,
+    pub(super) chains: Chains,
 }
 
-impl Extractor {
-    /// Compiles the configured paths and what the profile wants noted.
-    pub fn new(config: &Config, needs: &WritingNeeds) -> Result<Self, ExtractConfigError> {
-        for (key, value) in [("limit", config.limit), ("max_depth", config.max_depth)] {
-            if value == 0 {
-                return Err(ExtractConfigError::Zero { key });
-            }
-        }
-        Ok(Self {
-            paths: Paths::compile(config, needs)?,
-            landmarks: needs.landmarks.len(),
-            limit: usize::from(config.limit),
-            max_depth: config.max_depth,
-            stops: Stops::default(),
-            frames: Vec::new(),
-            open: Vec::new(),
-        })
-    }
+/// What holds for all events.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) addresses: usize,
+    pub(super) depth: u16,
+    pub(super) decode: Decode,
+}
 
-    /// Reads `event` whole and notes in `outline`, which is cleared first, what it found. After an
-    /// error the outline is empty: nothing is to be written into such an event.
-    pub fn scan(&mut self, event: &[u8], outline: &mut Outline) -> Result<Shape, Unreadable> {
-        outline.clear();
-        // Spans are 32 bits wide.
-        if u32::try_from(event.len()).is_err() {
-            return Err(Unreadable::TooLarge { size: event.len() });
-        }
-        outline.landmarks.resize(self.landmarks, None);
-        let shape = self.scan_text(event, outline).map_err(|(at, trouble)| match trouble {
-            Trouble::Flaw(flaw) => Unreadable::Unparsable { at, flaw },
-            Trouble::Depth => Unreadable::TooDeep { at, limit: self.max_depth },
-        });
-        if shape.is_err() {
-            outline.clear();
-        }
-        shape
-    }
-
-    fn scan_text(&mut self, event: &[u8], outline: &mut Outline) -> Result<Shape, Stop> {
+impl Workshop {
+    /// Marks the event's stops, and checks that it is text.
+    pub(super) fn begin(&mut self, event: &[u8]) -> Result<(), Stop> {
         let is_ascii = self.stops.mark(event);
         if !is_ascii && simdutf8::basic::from_utf8(event).is_err() {
             // Only now it is asked where.
@@ -85,35 +56,50 @@ impl Extractor {
         if event.starts_with(b"\xef\xbb\xbf") {
             return Err((0, Trouble::Flaw(Flaw::ByteOrderMark)));
         }
+        Ok(())
+    }
+
+    /// Reads the event whole, by these paths. Returns also which signs it has.
+    pub(super) fn pass(
+        &mut self,
+        event: &[u8],
+        paths: &Paths,
+        limits: Limits,
+        outline: &mut Outline,
+    ) -> Result<(Shape, Signs), Stop> {
         let mut tokens = Tokens::new(event, &self.stops);
         let start = tokens.skip_white(0);
+        let mut signs = 0;
         let (shape, end) = if tokens.byte(start) == b'{' {
             self.frames.clear();
+            self.chains.clear();
             let mut pass = Pass {
                 tokens,
-                paths: &self.paths,
-                limit: self.limit,
-                max_depth: usize::from(self.max_depth),
+                paths,
+                limits,
                 frames: &mut self.frames,
                 open: &mut self.open,
+                chains: &mut self.chains,
                 outline,
                 spelt_member: false,
                 plain_member: false,
+                signs: 0,
             };
             let end = pass.event(start)?;
             pass.outline.scattered =
                 pass.spelt_member || (pass.outline.dotted && pass.plain_member);
             tokens = pass.tokens;
+            signs = pass.signs;
             (Shape::Object, end)
         } else {
-            let end = tokens.skip(start, usize::from(self.max_depth), &mut self.open)?;
+            let end = tokens.skip(start, usize::from(limits.depth), &mut self.open)?;
             (Shape::Other, end)
         };
         let end = tokens.skip_white(end);
         if end < event.len() {
             return Err((end, Trouble::Flaw(Flaw::Trailing)));
         }
-        Ok(shape)
+        Ok((shape, signs))
     }
 }
 
@@ -150,15 +136,16 @@ struct Note {
 struct Pass<'a> {
     tokens: Tokens<'a>,
     paths: &'a Paths,
-    limit: usize,
-    max_depth: usize,
+    limits: Limits,
     frames: &'a mut Vec<Frame>,
     open: &'a mut Vec<u8>,
+    chains: &'a mut Chains,
     outline: &'a mut Outline,
     /// A noted member is spelt with dots, or something in it is.
     spelt_member: bool,
     /// There is one that is not.
     plain_member: bool,
+    signs: Signs,
 }
 
 impl Pass<'_> {
@@ -218,6 +205,7 @@ impl Pass<'_> {
                     self.tokens.skip(value, room, self.open)?
                 }
                 Some(edge) => {
+                    self.signs |= edge.signs;
                     self.outline.dotted |= edge.steps > 1;
                     let mut note = Note { member: edge.member, landmark: None };
                     let mut to = None;
@@ -274,8 +262,8 @@ impl Pass<'_> {
         let end = match byte {
             b'"' => {
                 let text = self.tokens.string(at)?;
-                if let Some((path, role)) = end_of_path {
-                    self.sight(path, role, at + 1, text, name_steps);
+                if let Some(end) = end_of_path {
+                    self.sight(end, at + 1, text, name_steps);
                 }
                 text.end + 1
             }
@@ -287,7 +275,8 @@ impl Pass<'_> {
                         return Ok(Next::Inside(at + 1));
                     }
                     _ => {
-                        self.outline.unreadable += u32::from(end_of_path.is_some());
+                        self.outline.unreadable +=
+                            u32::from(end_of_path.is_some_and(|end| !end.optional));
                         let room = self.room();
                         self.tokens.skip(at, room, self.open)?
                     }
@@ -295,7 +284,11 @@ impl Pass<'_> {
             }
             _ => {
                 let end = self.tokens.scalar(at)?;
-                self.outline.unreadable += u32::from(end_of_path.is_some() && byte != b'n');
+                if let Some(path) = end_of_path
+                    && byte != b'n'
+                {
+                    self.scalar(path, at, end, name_steps);
+                }
                 end
             }
         };
@@ -304,16 +297,61 @@ impl Pass<'_> {
     }
 
     /// Notes the address in a string, if it is one.
-    fn sight(&mut self, path: u16, role: Role, start: usize, text: Text, name_steps: u8) {
-        let address = match read_json(self.tokens.event, start, text) {
-            Reading::Address(address) => address,
-            Reading::Absent => return,
-            Reading::Unreadable => {
-                self.outline.unreadable += 1;
-                return;
+    #[inline(always)]
+    fn sight(&mut self, end: End, start: usize, text: Text, name_steps: u8) {
+        if end.read == ReadAs::Address || end.read == ReadAs::Last {
+            match read_json(self.tokens.event, start, text, self.limits.decode) {
+                Reading::Address(address) => {
+                    let span = Span { start: start as u32, end: text.end as u32 };
+                    self.add(end, address, span, name_steps);
+                    return;
+                }
+                Reading::Absent => return,
+                Reading::Unreadable => {}
             }
-        };
-        if self.outline.sightings.len() >= self.limit {
+        }
+        self.sight_otherwise(end, start, text, name_steps);
+    }
+
+    /// Notes the addresses in a string that is no address by itself.
+    #[inline(never)]
+    fn sight_otherwise(&mut self, end: End, start: usize, text: Text, name_steps: u8) {
+        let span = Span { start: start as u32, end: text.end as u32 };
+        let before = self.outline.sightings.len() + self.outline.left_out as usize;
+        let mut chains = std::mem::take(self.chains);
+        let event = self.tokens.event;
+        let found = chains.read(
+            event,
+            span,
+            end,
+            self.limits,
+            self.outline.sightings.len(),
+            |address, span| {
+                self.add(end, address, span, name_steps);
+            },
+        );
+        *self.chains = chains;
+        let after = self.outline.sightings.len() + self.outline.left_out as usize;
+        if !found && before == after && !end.optional && end.read != ReadAs::Text {
+            self.outline.unreadable += 1;
+        }
+    }
+
+    /// A number, true or false where an address belongs.
+    #[inline(never)]
+    fn scalar(&mut self, path: End, start: usize, end: usize, name_steps: u8) {
+        let written = &self.tokens.event[start..end];
+        match super::several::integer(written).filter(|_| path.read == ReadAs::Integer) {
+            Some(address) => {
+                let span = Span { start: start as u32, end: end as u32 };
+                self.add(path, address, span, name_steps);
+            }
+            None => self.outline.unreadable += u32::from(!path.optional),
+        }
+    }
+
+    fn add(&mut self, end: End, address: Address, text: Span, name_steps: u8) {
+        if self.outline.sightings.len() >= self.limits.addresses {
             self.outline.left_out += 1;
             return;
         }
@@ -323,7 +361,7 @@ impl Pass<'_> {
             homes.push(Home::default());
             (homes.len() - 1) as u16
         });
-        let text = Span { start: start as u32, end: text.end as u32 };
+        let End { path, role, .. } = end;
         self.outline.sightings.push(Sighting { role, path, address, text, name_steps, home });
     }
 
@@ -354,7 +392,7 @@ impl Pass<'_> {
     /// How many more brackets may be opened.
     #[inline]
     fn room(&self) -> usize {
-        self.max_depth - self.frames.len()
+        usize::from(self.limits.depth) - self.frames.len()
     }
 
     fn push(

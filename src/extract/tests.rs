@@ -18,8 +18,20 @@ fn needs() -> WritingNeeds {
 }
 
 fn paths(paths: &[&str]) -> Config {
-    let paths = paths.iter().map(|path| AddressPath { path: (*path).into(), role: Role::Unknown });
-    Config { paths: paths.collect(), ..Config::default() }
+    Config::of_paths(paths.iter().map(|path| AddressPath::new(path, Role::Unknown)).collect())
+}
+
+/// Six paths, and no preset.
+fn six() -> Config {
+    let ecs = [
+        ("source.ip", Role::Source),
+        ("destination.ip", Role::Destination),
+        ("client.ip", Role::Client),
+        ("server.ip", Role::Server),
+        ("host.ip", Role::Host),
+        ("observer.ip", Role::Observer),
+    ];
+    Config::of_paths(ecs.into_iter().map(|(path, role)| AddressPath::new(path, role)).collect())
 }
 
 fn scan_with(config: &Config, event: &str) -> Result<Outline, Unreadable> {
@@ -29,7 +41,7 @@ fn scan_with(config: &Config, event: &str) -> Result<Outline, Unreadable> {
 }
 
 fn scan(event: &str) -> Outline {
-    scan_with(&Config::default(), event).unwrap()
+    scan_with(&six(), event).unwrap()
 }
 
 fn text(event: &str, span: Span) -> &str {
@@ -204,7 +216,7 @@ fn what_is_no_object_is_valid_and_gives_nothing() {
     for event in [r#"["1.1.1.1"]"#, r#""1.1.1.1""#, "1", "null", "true", " false ", "[]", "-1.5e3"]
     {
         let mut outline = scan(r#"{"source":{"ip":"1.1.1.1"}}"#);
-        let mut extractor = Extractor::new(&Config::default(), &needs()).unwrap();
+        let mut extractor = Extractor::new(&six(), &needs()).unwrap();
         assert_eq!(extractor.scan(event.as_bytes(), &mut outline), Ok(Shape::Other), "{event}");
         let nothing = Outline { landmarks: vec![None, None], ..Outline::default() };
         assert_eq!(outline, nothing, "{event}");
@@ -222,7 +234,7 @@ fn odd_but_valid_json_is_read() {
         "\t\r\n {\t\"a\"\r:\n1 , \"b\" : [ ] , \"c\" : { } }\n",
         "{\"a\":\"\u{7f}\u{80}\u{ffff}\u{10ffff}\"}",
     ] {
-        assert!(scan_with(&Config::default(), event).is_ok(), "{event}");
+        assert!(scan_with(&six(), event).is_ok(), "{event}");
         assert!(serde_json::from_str::<IgnoredAny>(event).is_ok(), "{event}");
     }
 }
@@ -272,10 +284,10 @@ fn what_is_not_json_is_refused_with_its_place() {
     ];
     for (event, at, flaw) in refused {
         let expected = Unreadable::Unparsable { at, flaw };
-        assert_eq!(scan_with(&Config::default(), event), Err(expected), "{event}");
+        assert_eq!(scan_with(&six(), event), Err(expected), "{event}");
         assert!(serde_json::from_str::<IgnoredAny>(event).is_err(), "{event}");
     }
-    let mut extractor = Extractor::new(&Config::default(), &needs()).unwrap();
+    let mut extractor = Extractor::new(&six(), &needs()).unwrap();
     let mut outline = Outline::default();
     let expected = Err(Unreadable::Unparsable { at: 14, flaw: Flaw::Utf8 });
     let event = b"{\"aaaaa\":\"bbbb\xff\"}";
@@ -287,7 +299,7 @@ fn what_is_not_json_is_refused_with_its_place() {
 
 #[test]
 fn after_an_error_the_outline_is_empty() {
-    let mut extractor = Extractor::new(&Config::default(), &needs()).unwrap();
+    let mut extractor = Extractor::new(&six(), &needs()).unwrap();
     let mut outline = Outline::default();
     let event = r#"{"source":{"ip":"1.1.1.1"},"ipstamp":1,"#;
     assert!(extractor.scan(event.as_bytes(), &mut outline).is_err());
@@ -306,15 +318,15 @@ fn nesting_ends_at_the_limit_and_not_at_the_end_of_the_stack() {
     ] {
         let nested = |count: usize| format!("{}1{}", open.repeat(count), close.repeat(count));
         let fits = nested(128 / depth);
-        assert!(scan_with(&Config::default(), &fits).is_ok(), "{open}");
+        assert!(scan_with(&six(), &fits).is_ok(), "{open}");
         let too_deep = nested(128 / depth + 1);
-        let refused = scan_with(&Config::default(), &too_deep);
+        let refused = scan_with(&six(), &too_deep);
         assert!(matches!(refused, Err(Unreadable::TooDeep { limit: 128, .. })), "{open}");
         let bomb = nested(100_000);
-        let refused = scan_with(&Config::default(), &bomb);
+        let refused = scan_with(&six(), &bomb);
         let at = open.len() * (128 / depth);
         assert_eq!(refused, Err(Unreadable::TooDeep { at, limit: 128 }), "{open}");
-        let deep = Config { max_depth: u16::MAX, ..Config::default() };
+        let deep = Config { max_depth: u16::MAX, ..six() };
         assert!(matches!(scan_with(&deep, &bomb), Err(Unreadable::TooDeep { .. })), "{open}");
         assert!(scan_with(&deep, &nested(30_000)).is_ok(), "{open}");
     }
@@ -322,9 +334,7 @@ fn nesting_ends_at_the_limit_and_not_at_the_end_of_the_stack() {
 
 #[test]
 fn a_limit_of_zero_is_refused() {
-    for config in
-        [Config { limit: 0, ..Config::default() }, Config { max_depth: 0, ..Config::default() }]
-    {
+    for config in [Config { limit: 0, ..six() }, Config { max_depth: 0, ..six() }] {
         assert!(Extractor::new(&config, &needs()).is_err());
     }
 }
@@ -335,7 +345,7 @@ fn what_serde_json_refuses_and_this_does_not() {
     let deep = format!("{}{}", r#"{"a":"#.repeat(127) + "{", "}".repeat(128));
     for event in [r#"{"a":1e400}"#, r#"{"a":"\ud800"}"#, &deep] {
         assert!(serde_json::from_str::<serde_json::Value>(event).is_err(), "{event}");
-        assert!(scan_with(&Config::default(), event).is_ok(), "{event}");
+        assert!(scan_with(&six(), event).is_ok(), "{event}");
     }
 }
 
@@ -343,7 +353,7 @@ fn what_serde_json_refuses_and_this_does_not() {
 fn a_long_text_is_passed_over_and_a_long_name_matches_nothing() {
     let long = "x".repeat(10_000_000);
     let event = format!(r#"{{"message":"{long}","{long}":1,"source":{{"ip":"1.1.1.1"}}}}"#);
-    assert_eq!(found(&Config::default(), &event), ["1.1.1.1"]);
+    assert_eq!(found(&six(), &event), ["1.1.1.1"]);
     let escaped = r"A".repeat(100_000);
     let event = format!(r#"{{"source":{{"{escaped}":1,"ip":"{escaped}"}}}}"#);
     assert_eq!(scan(&event).unreadable, 1);
@@ -359,7 +369,7 @@ fn the_odd_events_that_are_kept_for_fuzzing_are_read_or_refused() {
         let is_deep = seed.file_name().to_string_lossy().starts_with("depth_");
         if is_deep {
             let mut outline = Outline::default();
-            let mut extractor = Extractor::new(&Config::default(), &needs()).unwrap();
+            let mut extractor = Extractor::new(&six(), &needs()).unwrap();
             let refused = extractor.scan(&event, &mut outline);
             assert!(matches!(refused, Err(Unreadable::TooDeep { .. })), "{refused:?}");
         } else {
@@ -677,7 +687,7 @@ proptest! {
 /// of what it ignores.
 fn assert_agrees(bytes: &[u8]) {
     let mut outline = Outline::default();
-    let mut extractor = Extractor::new(&Config::default(), &needs()).unwrap();
+    let mut extractor = Extractor::new(&six(), &needs()).unwrap();
     let scanned = extractor.scan(bytes, &mut outline);
     let valid = std::str::from_utf8(bytes)
         .is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok());

@@ -1,11 +1,11 @@
 //! The text of one member of an event, found without reading the others: for what is to be known of an
 //! event before its addresses are. Allocates nothing once its memory has grown.
 
-use super::config::{AddressPath, Config};
+use super::config::AddressPath;
 use super::paths::{ExtractConfigError, Paths};
 use super::stops::Stops;
 use super::tokens::{Stop, Tokens};
-use crate::record::{Role, WritingNeeds};
+use crate::record::Role;
 
 /// Brackets that are passed over at once; an event with more is left to whoever reads it whole.
 const DEEPEST: usize = 128;
@@ -21,9 +21,8 @@ pub struct TextAt {
 impl TextAt {
     /// Fails when the path makes no sense.
     pub fn new(path: &str) -> Result<Self, ExtractConfigError> {
-        let paths = vec![AddressPath { path: path.to_owned(), role: Role::Unknown }];
         // Understood as paths of addresses are.
-        Paths::compile(&Config { paths, ..Config::default() }, &WritingNeeds::default())?;
+        Paths::check(&AddressPath::new(path, Role::Unknown))?;
         Ok(Self { path: path.into(), stops: Stops::default(), open: Vec::new() })
     }
 

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::encode::{Encoder, Writing};
-use crate::extract::{self, Extractor, Shape, Unreadable};
+use crate::extract::{self, Extractor, Findings, Shape, Unreadable};
 use crate::kafka::{prefetch, prefetch_bytes};
-use crate::record::{Address, Answer, GroupSet, Moment, Outcome, Outline, Reason, Role};
+use crate::record::{Address, Answer, GroupSet, Moment, Outcome, Outline, Reason, Role, Sighting};
 use crate::resolve::{Cache, CacheLookups, CacheScope, DatabaseSet, Resolver, Wants};
 
 /// What stamping needs to know, for each worker to make a [`Stamper`] of its own.
@@ -96,6 +96,21 @@ pub struct Stamper {
     /// Whether no event with an address goes out as it came.
     hides: bool,
     is_beside: bool,
+    /// Where what was stamped last is to be copied from.
+    copy: Copied,
+    /// An envelope with its events stamped.
+    envelope: Vec<u8>,
+}
+
+/// From where the output of an event is copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Copied {
+    /// As the encoder has planned it.
+    Planned,
+    /// As the line of text was put into JSON.
+    Line,
+    /// From the stamped envelope.
+    Envelope,
 }
 
 /// An event that was read.
@@ -105,10 +120,23 @@ struct Read {
     event: (usize, usize),
     /// What it is.
     shape: Option<Result<Shape, Unreadable>>,
-    outline: Outline,
-    /// One for each sighting, when it was resolved too.
-    answers: Vec<Answer>,
+    /// By which of the topics' presets.
+    way: u32,
+    findings: Findings,
+    /// For each of its events one for each sighting, when it was resolved too.
+    answers: Vec<Vec<Answer>>,
     is_resolved: bool,
+}
+
+impl Read {
+    fn outlines(&self) -> impl Iterator<Item = &Outline> {
+        self.findings.parts().iter().map(|part| &part.outline)
+    }
+
+    /// Each outline with its answers.
+    fn answered(&self) -> impl Iterator<Item = (&Outline, &Vec<Answer>)> {
+        self.outlines().zip(&self.answers)
+    }
 }
 
 impl Stamper {
@@ -123,12 +151,12 @@ impl Stamper {
             settings.cache.clone(),
             for_resolver,
         );
-        let paths: Vec<String> =
-            settings.addresses.paths.iter().map(|path| path.path.clone()).collect();
-        let encoder = Encoder::new(&settings.writing, &paths, for_encoder);
         let needs = settings.writing.needs();
+        let extractor = Extractor::new(&settings.addresses, &needs)?;
+        let paths = extractor.path_names();
+        let encoder = Encoder::new(&settings.writing, &paths, for_encoder);
         Ok(Self {
-            extractor: Extractor::new(&settings.addresses, &needs)?,
+            extractor,
             resolver,
             encoder,
             read: Default::default(),
@@ -139,12 +167,20 @@ impl Stamper {
             cache: settings.cache.clone(),
             hides: settings.writing.hides_addresses(),
             is_beside: settings.writing.is_beside_the_event(),
+            copy: Copied::Planned,
+            envelope: Vec::new(),
         })
     }
 
     /// Whether what is written goes out beside the event, as a header, and the event as it came.
     pub fn writes_beside_the_event(&self) -> bool {
         self.is_beside
+    }
+
+    /// From here on events are of this topic.
+    #[inline]
+    pub fn set_topic(&mut self, topic: &str) {
+        self.extractor.set_topic(topic);
     }
 
     /// Takes newer databases into use, and notices what others heard of providers. Called between
@@ -166,20 +202,20 @@ impl Stamper {
             let read = self.next;
             self.next = (read + 1) % (Self::STEPS_AHEAD + 1);
             self.read(read, third);
-            for sighting in &self.read[read].outline.sightings {
+            for sighting in self.read[read].outlines().flat_map(|outline| &outline.sightings) {
                 prefetch(self.resolver.place(sighting.address.ip()));
             }
         }
         // Where their answers are kept has come by now …
         if let Some(read) = event(2).and_then(|second| self.was_read(second)) {
             self.resolve(read);
-            for part in self.read[read].answers.iter().flat_map(Answer::parts) {
+            for part in self.read[read].answers.iter().flatten().flat_map(Answer::parts) {
                 prefetch(self.encoder.place(part.facts));
             }
         }
         // … and here, where the bytes of their facts are.
         if let Some(read) = event(1).and_then(|first| self.was_read(first)) {
-            for part in self.read[read].answers.iter().flat_map(Answer::parts) {
+            for part in self.read[read].answers.iter().flatten().flat_map(Answer::parts) {
                 prefetch_bytes(self.encoder.kept(part.facts));
             }
         }
@@ -202,14 +238,14 @@ impl Stamper {
         // Its turn is now, and what will lie in its place is another event.
         self.read[nth].event = (0, 0);
         match self.read[nth].shape {
-            Some(Ok(Shape::Object)) => {}
+            Some(Ok(Shape::Object | Shape::Envelope)) => {}
             Some(Err(unreadable)) => return Stamp::Unchanged(Some(unreadable.reason())),
             _ => return Stamp::Unchanged(None),
         }
         self.resolve(nth);
-        self.found.count(&self.read[nth].outline);
+        self.read[nth].outlines().for_each(|outline| self.found.count(outline));
         if !self.judge(nth) {
-            return Stamp::Unchanged(None);
+            return self.untouched(nth);
         }
         let mut failed = None;
         if !self.missing.is_empty() {
@@ -229,12 +265,58 @@ impl Stamper {
                 }
             }
         }
-        let Read { outline, answers, .. } = &self.read[nth];
-        let cut = (outline.left_out > 0).then_some(Reason::AddressLimit);
-        let lacking = || answers.iter().any(|answer| answer.lacking).then_some(Reason::NotFound);
-        let outcome = failed.or(cut).or_else(lacking).map_or(Outcome::Enriched, Outcome::Partial);
-        let len = self.encoder.plan(event, outline, answers, &mut self.resolver, outcome);
+        if self.read[nth].shape == Some(Ok(Shape::Envelope)) {
+            return self.stamp_envelope(nth, event, failed);
+        }
+        let read = &self.read[nth];
+        let Some((outline, answers)) = read.answered().next() else {
+            return Stamp::Unchanged(None);
+        };
+        let outcome = outcome(outline, answers, failed);
+        let bytes = read.findings.bytes(event);
+        let len = self.encoder.plan(bytes, outline, answers, &mut self.resolver, outcome);
+        self.copy = Copied::Planned;
         Stamp::Written { len, outcome }
+    }
+
+    /// An event of whose addresses none is to be looked up. A line of text becomes JSON all the same: a
+    /// topic's records are all of a kind.
+    fn untouched(&mut self, nth: usize) -> Stamp {
+        let findings = &self.read[nth].findings;
+        if !findings.is_line() {
+            return Stamp::Unchanged(None);
+        }
+        self.copy = Copied::Line;
+        Stamp::Written { len: findings.bytes(&[]).len(), outcome: Outcome::Unchanged(None) }
+    }
+
+    /// Stamps each event of an envelope by itself. What is not stamped stays as it is.
+    fn stamp_envelope(&mut self, nth: usize, event: &[u8], failed: Option<Reason>) -> Stamp {
+        let Self { read, encoder, resolver, envelope, .. } = self;
+        let read = &read[nth];
+        envelope.clear();
+        let (mut copied, mut whole) = (0, Outcome::Enriched);
+        for (part, answers) in read.findings.parts().iter().zip(&read.answers) {
+            if !is_touched(&part.outline, answers) {
+                continue;
+            }
+            let failed = failed.filter(|_| answers.iter().any(|answer| !answer.missing.is_empty()));
+            let outcome = outcome(&part.outline, answers, failed);
+            if matches!((whole, outcome), (Outcome::Enriched, Outcome::Partial(_))) {
+                whole = outcome;
+            }
+            let (start, end) = (part.span.start as usize, part.span.end as usize);
+            let element = &event[start..end];
+            envelope.extend_from_slice(&event[copied..start]);
+            let len = encoder.plan(element, &part.outline, answers, resolver, outcome);
+            let begin = envelope.len();
+            envelope.resize(begin + len, 0);
+            encoder.write(element, &mut envelope[begin..]);
+            copied = end;
+        }
+        envelope.extend_from_slice(&event[copied..]);
+        self.copy = Copied::Envelope;
+        Stamp::Written { len: self.envelope.len(), outcome: whole }
     }
 
     /// Of the event that was stamped last, when it is partial: what is missing of each address, and
@@ -242,12 +324,12 @@ impl Stamper {
     pub fn still_missing(
         &self,
     ) -> impl Iterator<Item = (Address, GroupSet, Box<[(u16, Role)]>)> + '_ {
-        let sightings = &self.read[self.last].outline.sightings;
+        let sightings = || self.read[self.last].outlines().flat_map(|outline| &outline.sightings);
         // A file's caller may have left an address there twice.
         let first = |nth: usize, ip: IpAddr| !self.missing[..nth].iter().any(|(it, _)| *it == ip);
         let missing = self.missing.iter().enumerate();
-        missing.filter(move |(nth, (ip, _))| first(*nth, *ip)).map(|(_, (ip, groups))| {
-            let here = sightings.iter().filter(|sighting| sighting.address.ip() == *ip);
+        missing.filter(move |(nth, (ip, _))| first(*nth, *ip)).map(move |(_, (ip, groups))| {
+            let here = sightings().filter(|sighting| sighting.address.ip() == *ip);
             let places = here.map(|sighting| (sighting.path, sighting.role)).collect();
             (Address::new(*ip), *groups, places)
         })
@@ -255,7 +337,8 @@ impl Stamper {
 
     /// Which of the events that were read this is.
     fn was_read(&self, event: &[u8]) -> Option<usize> {
-        self.read.iter().position(|read| read.event == place_of(event))
+        let way = self.extractor.way();
+        self.read.iter().position(|read| read.event == place_of(event) && read.way == way)
     }
 
     /// Reads an event into the place of one that was.
@@ -264,7 +347,8 @@ impl Stamper {
         // Told by its place only when all of it was read.
         read.event = (0, 0);
         read.is_resolved = false;
-        read.shape = Some(self.extractor.scan(event, &mut read.outline));
+        read.shape = Some(self.extractor.read(event, &mut read.findings));
+        read.way = self.extractor.way();
         read.event = place_of(event);
     }
 
@@ -274,22 +358,30 @@ impl Stamper {
         if read.is_resolved {
             return;
         }
-        read.answers.clear();
-        for sighting in &read.outline.sightings {
-            read.answers.push(self.resolver.resolve(&sighting.address));
+        let parts = read.findings.parts();
+        if read.answers.len() < parts.len() {
+            read.answers.resize_with(parts.len(), Vec::new);
+        }
+        read.answers.iter_mut().for_each(Vec::clear);
+        for (part, answers) in parts.iter().zip(&mut read.answers) {
+            for sighting in &part.outline.sightings {
+                answers.push(self.resolver.resolve(&sighting.address));
+            }
         }
         read.is_resolved = true;
     }
 
     /// Notes what is missing of an event. False when none of its addresses is to be looked up.
     fn judge(&mut self, nth: usize) -> bool {
-        let Read { outline, answers, .. } = &self.read[nth];
         self.missing.clear();
-        let mut touched = outline.left_out > 0 || (self.hides && !outline.sightings.is_empty());
-        for (sighting, answer) in outline.sightings.iter().zip(answers) {
-            touched |= sighting.address.is_global() || !answer.is_empty();
-            if !answer.missing.is_empty() && sighting.address.is_global() {
-                self.missing.push((sighting.address.ip(), answer.missing));
+        let mut touched = false;
+        for (outline, answers) in self.read[nth].answered() {
+            touched |= is_touched(outline, answers);
+            touched |= self.hides && !outline.sightings.is_empty();
+            for (sighting, answer) in outline.sightings.iter().zip(answers) {
+                if !answer.missing.is_empty() && sighting.address.is_global() {
+                    self.missing.push((sighting.address.ip(), answer.missing));
+                }
             }
         }
         touched
@@ -297,7 +389,12 @@ impl Stamper {
 
     /// Writes what the last call of [`Stamper::stamp`] planned; `out` is exactly as long as it said.
     pub fn write(&self, event: &[u8], out: &mut [u8]) {
-        self.encoder.write(event, out);
+        let findings = &self.read[self.last].findings;
+        match self.copy {
+            Copied::Planned => self.encoder.write(findings.bytes(event), out),
+            Copied::Line => out.copy_from_slice(findings.bytes(event)),
+            Copied::Envelope => out.copy_from_slice(&self.envelope),
+        }
     }
 
     /// A provider has answered for the address, or said that it cannot: what the cache has of it
@@ -330,6 +427,21 @@ impl Found {
         self.unreadable += u64::from(outline.unreadable);
         self.left_out += u64::from(outline.left_out);
     }
+}
+
+/// Whether any of its addresses is looked up, or was to be.
+fn is_touched(outline: &Outline, answers: &[Answer]) -> bool {
+    let looked_up = |(sighting, answer): (&Sighting, &Answer)| {
+        sighting.address.is_global() || !answer.is_empty()
+    };
+    outline.left_out > 0 || outline.sightings.iter().zip(answers).any(looked_up)
+}
+
+/// How an event ends whose addresses were looked up; `failed`: why something is missing.
+fn outcome(outline: &Outline, answers: &[Answer], failed: Option<Reason>) -> Outcome {
+    let cut = (outline.left_out > 0).then_some(Reason::AddressLimit);
+    let lacking = || answers.iter().any(|answer| answer.lacking).then_some(Reason::NotFound);
+    failed.or(cut).or_else(lacking).map_or(Outcome::Enriched, Outcome::Partial)
 }
 
 fn place_of(event: &[u8]) -> (usize, usize) {
@@ -367,7 +479,8 @@ mod tests {
         // Another reason is worth more, and the number stands there all the same.
         let (outcome, event) = stamped(r#""9.9.9.9","10.0.0.2","10.0.0.3""#);
         assert_eq!(outcome, Some(Outcome::Partial(Reason::NotFound)));
-        assert!(event.ends_with(r#""left_out":1}}"#), "{event}");
+        let stamp = r#""left_out":1},"tags":["_ipstamp_not_found"]}"#;
+        assert!(event.ends_with(stamp), "{event}");
         assert_eq!(stamper.take_found().left_out, 4);
     }
 
@@ -397,7 +510,7 @@ mod tests {
             matches!(stamp, Stamp::Written { outcome, .. } if outcome == not_found),
             "{stamp:?}"
         );
-        let stamp = r#""ipstamp":{"outcome":"partial","reason":"not_found","sources":{}}}"#;
+        let stamp = r#""reason":"not_found","sources":{}},"tags":["_ipstamp_not_found"]}"#;
         assert!(event.ends_with(stamp.as_bytes()), "{}", String::from_utf8_lossy(&event));
     }
 

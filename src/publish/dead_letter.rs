@@ -91,8 +91,7 @@ mod tests {
 
     #[test]
     fn the_kept_schema_of_dead_letters_is_that_of_their_headers() {
-        let file =
-            concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/dead_letter.schema.json");
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/dead_letter.schema.json");
         let text = serde_json::to_string_pretty(&schema()).unwrap() + "\n";
         if std::env::var_os("IPSTAMP_WRITE_SCHEMAS").is_some() {
             std::fs::write(file, &text).unwrap();

@@ -37,19 +37,22 @@ pub enum Role {
     Host,
     /// What watched the event.
     Observer,
+    /// A hop between client and server, of a chain that proxies wrote.
+    Proxy,
     /// None of these, or not known.
     Unknown,
 }
 
 impl Role {
     /// All roles, for metrics that are declared once.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Source,
         Self::Destination,
         Self::Client,
         Self::Server,
         Self::Host,
         Self::Observer,
+        Self::Proxy,
         Self::Unknown,
     ];
 
@@ -62,6 +65,7 @@ impl Role {
             Self::Server => "server",
             Self::Host => "host",
             Self::Observer => "observer",
+            Self::Proxy => "proxy",
             Self::Unknown => "unknown",
         }
     }
@@ -72,17 +76,19 @@ impl Role {
 pub struct Sighting {
     /// The part it plays.
     pub role: Role,
-    /// Which configured path found it: its place in the list of paths.
+    /// Which path found it: its place in the list of paths, which has those of all presets and ends
+    /// with one for what was found at no path at all (`*`).
     pub path: u16,
     /// The address, canonical and classified.
     pub address: Address,
-    /// The value's text, without its quotes.
+    /// Where it was read: a whole value without its quotes, or the address alone within a longer text.
+    /// In an event that was no JSON, a place in its `message`.
     pub text: Span,
     /// How many of the path's steps the member's own name spells: 1 in `{"source": {"ip": …}}`,
     /// 2 in `{"source.ip": …}`. What is written beside the address is named likewise.
     pub name_steps: u8,
     /// The object that the value is a member of (an array between them is looked through): its
-    /// place in [`Outline::homes`].
+    /// place in [`Outline::homes`]. Of what was found at no path it is the outermost object.
     pub home: u16,
 }
 

@@ -51,12 +51,22 @@ fn a_file_that_is_not_there_is_named() {
 #[test]
 fn when_no_event_has_an_address_it_says_where_it_looked_and_what_to_do() {
     let folder = Folder::new();
-    let flat = "{\"client_ip\":\"81.2.3.4\"}\n";
+    let flat = "{\"client_ip\":\"eighty-one\"}\n";
     let ended = ipstamp(&["enrich", "-m", folder.city()], flat.as_bytes());
     assert_eq!((ended.code, ended.out.as_str()), (0, flat));
-    let expected = "1 event: 1 unchanged\nno event has an address at source.ip, destination.ip, ";
+    let expected =
+        "1 event: 1 unchanged\nno event has an address where the preset auto looks for it";
     assert!(ended.err.starts_with(expected), "{}", ended.err);
     assert!(ended.err.contains("input.addresses.paths") && ended.err.contains("--config"));
+
+    // Where only paths are looked at, they are named.
+    let more = "input: {topics: [logs], group: g, addresses: {paths: [{path: a.b}]}}\n";
+    let config = folder.file(
+        "paths.yaml",
+        &format!("kafka: {{brokers: ['a:1']}}\noutput: {{topic: out}}\n{more}"),
+    );
+    let ended = ipstamp(&["enrich", "-c", &config, "-m", folder.city()], flat.as_bytes());
+    assert!(ended.err.contains("no event has an address at a.b\n"), "{}", ended.err);
 
     let private = "{\"source\":{\"ip\":\"10.0.0.1\"}}\n";
     for input in ["", "not json\n", private] {
@@ -151,4 +161,41 @@ fn an_event_says_which_database_is_stale_and_who_wants_to_be_named() {
     assert!(named[0].as_str().unwrap().contains("MaxMind"), "{named}");
     let (stale, named) = stamp(", stale_after: 21d, attribution: by us");
     assert_eq!((stale, named), (null, serde_json::json!(["by us"])));
+}
+
+#[test]
+fn each_event_of_an_envelope_is_stamped_by_itself_and_the_rest_of_it_stays() {
+    let folder = Folder::new();
+    let one = |ip: &str| {
+        format!(
+            r#"{{"eventSource":"s3.amazonaws.com","eventName":"GetObject","awsRegion":"x","sourceIPAddress":"{ip}"}}"#
+        )
+    };
+    let [first, second] = ["81.2.3.4", "ec2.amazonaws.com"].map(one);
+    let event = format!("{{\"Records\": [ {first} , {second} ],\"n\":1}}\n");
+    let ended = ipstamp(&["enrich", "-m", folder.city(), "-w", "geo"], event.as_bytes());
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    let out: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(out["Records"][0]["source"]["geo"]["city_name"], "Bristol");
+    assert_eq!(out["Records"][0]["ipstamp"]["outcome"], "enriched");
+    assert_eq!(out["Records"][1], serde_json::from_str::<serde_json::Value>(&second).unwrap());
+    assert!(ended.out.ends_with(&format!(" , {second} ],\"n\":1}}\n")), "{}", ended.out);
+    assert!(
+        out.get("ipstamp").is_none() && ended.out.starts_with("{\"Records\": [ {\"eventSource\"")
+    );
+}
+
+#[test]
+fn a_line_of_text_becomes_the_message_of_an_event_with_its_facts() {
+    let folder = Folder::new();
+    let config = "kafka: {brokers: ['a:1']}\ninput: {topics: [l], group: g, format: text}\noutput: {topic: out}\nwant: [geo]\n";
+    let config = folder.file("text.yaml", config);
+    let lines = "sshd[1]: \"x\" from 81.2.3.4 port 22\nnothing in it\n";
+    let ended = ipstamp(&["enrich", "-c", &config, "-m", folder.city()], lines.as_bytes());
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    let events: Vec<serde_json::Value> =
+        ended.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(events[0]["message"], "sshd[1]: \"x\" from 81.2.3.4 port 22");
+    assert_eq!(events[0]["source"]["geo"]["city_name"], "Bristol");
+    assert_eq!(events[1], serde_json::json!({"message": "nothing in it"}));
 }

@@ -9,6 +9,7 @@ mod demo;
 mod enrich;
 mod estimate;
 mod explain;
+mod extract;
 mod healthcheck;
 mod lookup;
 mod usage;

@@ -83,7 +83,7 @@ fn stamped(config: &Config, event: &Value) -> Value {
         ("dst_endpoint.ip", Role::Destination),
         ("device.ip", Role::Host),
     ];
-    let paths = paths.map(|(path, role)| AddressPath { path: path.into(), role }).to_vec();
+    let paths = paths.map(|(path, role)| AddressPath::new(path, role)).to_vec();
     let wants = FactGroup::ALL.map(|group| Want(group.name().into()));
     let settings = StampSettings {
         addresses: extract::Config { paths, ..extract::Config::default() },
@@ -137,7 +137,9 @@ fn ocsf_events() -> Vec<Value> {
             "unmapped": {"theirs": 1}, "metadata":
                 {"version": "1.8.0", "product": {}, "labels": ["theirs"]},
         })),
-        with(json!({"src_endpoint": {"ip": "81.2.69.142"}, "device": {"ip": "9.9.9.9", "type_id": 0}})),
+        with(
+            json!({"src_endpoint": {"ip": "81.2.69.142"}, "device": {"ip": "9.9.9.9", "type_id": 0}}),
+        ),
     ]
 }
 
@@ -151,7 +153,10 @@ fn an_event_of_ocsf_keeps_to_its_schema_when_it_is_stamped() {
     }
     let all = stamped(&of(Profile::Ocsf), &ocsf_events()[0]);
     let item = &all["enrichments"][0];
-    assert_eq!(item["reputation"], json!({"base_score": 83.0, "score_id": 9, "score": "Probably Malicious"}));
+    assert_eq!(
+        item["reputation"],
+        json!({"base_score": 83.0, "score_id": 9, "score": "Probably Malicious"})
+    );
     assert_eq!(all["src_endpoint"]["location"]["region"], "GB-ENG");
     assert_eq!(all["observables"].as_array().unwrap().len(), 2);
 }
@@ -174,8 +179,14 @@ fn is_of(field: &str, value: &Value) -> bool {
         "geo.continent_code" | "geo.country_iso_code" => {
             value.as_str().is_some_and(|text| text.len() == 2)
         }
-        "geo.continent_name" | "geo.country_name" | "geo.region_iso_code" | "geo.region_name"
-        | "geo.city_name" | "geo.postal_code" | "geo.timezone" | "as.organization.name"
+        "geo.continent_name"
+        | "geo.country_name"
+        | "geo.region_iso_code"
+        | "geo.region_name"
+        | "geo.city_name"
+        | "geo.postal_code"
+        | "geo.timezone"
+        | "as.organization.name"
         | "address" => value.is_string(),
         "as.number" => value.is_u64(),
         "ip" | "related.ip" => each(&is_ip),
@@ -259,7 +270,9 @@ fn the_mapping_says_where_each_field_stands() {
         let in_ocsf = match in_ocsf.as_str() {
             "enrichments[].data" => format!("enrichments.0.data.{group}.{native}"),
             "<endpoint>.location.lat and location.long" => "src_endpoint.location.long".to_owned(),
-            other => other.replace("<endpoint>", "src_endpoint").replace("enrichments[]", "enrichments.0"),
+            other => other
+                .replace("<endpoint>", "src_endpoint")
+                .replace("enrichments[]", "enrichments.0"),
         };
         assert!(is_there(&ocsf, &in_ocsf), "{field}: {in_ocsf}\n{ocsf:#}");
     }

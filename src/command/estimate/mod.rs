@@ -116,7 +116,7 @@ pub(super) fn estimate(source: &Source, args: &EstimateArgs) -> Result<Exit, Fai
     };
     print(text.as_bytes())?;
     if sample.addresses.is_empty() {
-        say(&no_address(&settings.addresses.paths));
+        say(&no_address(&settings.addresses));
         return Ok(Exit::Findings);
     }
     Ok(Exit::Done)

@@ -14,9 +14,9 @@ use crate::command::enrich::cannot_read;
 use crate::command::lines::{StreamError, Tally, stamp_lines};
 use crate::command::output::cannot_write;
 use crate::command::{Exit, Failure};
-use crate::extract::{Extractor, Shape};
+use crate::extract::{Extractor, Findings};
 use crate::pipeline::StampSettings;
-use crate::record::{Address, Outcome, Outline};
+use crate::record::{Address, Outcome};
 
 /// Where events come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ impl Sample {
         let needs = settings.writing.needs();
         let extractor = Extractor::new(&settings.addresses, &needs);
         let extractor = extractor.map_err(|error| Failure::new(Exit::Config, error))?;
-        let mut finder = Finder { extractor, outline: Outline::default() };
+        let mut finder = Finder { extractor, findings: Findings::default() };
         let mut sample = Self::default();
         for origin in origins {
             match origin {
@@ -157,27 +157,21 @@ impl Sample {
 /// Finds the addresses of one event after the other.
 struct Finder {
     extractor: Extractor,
-    outline: Outline,
+    findings: Findings,
 }
 
 impl Finder {
     /// How the event would end without its addresses.
     fn find(&mut self, event: &[u8]) -> Outcome {
-        match self.extractor.scan(event, &mut self.outline) {
-            Ok(Shape::Object) => Outcome::Unchanged(None),
-            Ok(Shape::Other) => {
-                self.outline.clear();
-                Outcome::Unchanged(None)
-            }
-            Err(unreadable) => {
-                self.outline.clear();
-                Outcome::Unchanged(Some(unreadable.reason()))
-            }
+        match self.extractor.read(event, &mut self.findings) {
+            Ok(_) => Outcome::Unchanged(None),
+            Err(unreadable) => Outcome::Unchanged(Some(unreadable.reason())),
         }
     }
 
     /// The addresses of the event that was looked at last.
     fn found(&self) -> impl Iterator<Item = IpAddr> + '_ {
-        self.outline.sightings.iter().map(|sighting| sighting.address.ip())
+        let sightings = self.findings.parts().iter().flat_map(|part| &part.outline.sightings);
+        sightings.map(|sighting| sighting.address.ip())
     }
 }

@@ -15,6 +15,7 @@ use super::super::tenants::Tenant;
 use super::remembered::{Bounds, Kept, Key, Remembered};
 use super::{LateSettings, Left, count};
 use crate::encode::Encoder;
+use crate::extract::path_names;
 use crate::kafka::set_by_default;
 use crate::publish::{SOURCE, TopicTemplate};
 use crate::record::{Answer, GroupSet, Home, Moment, Outcome, Outline, Sighting, Span};
@@ -89,7 +90,8 @@ struct Place {
 
 impl Place {
     fn new(stamp: StampSettings, desk: Desk) -> Self {
-        let paths: Vec<_> = stamp.addresses.paths.iter().map(|path| path.path.clone()).collect();
+        // The workers have read by the same configuration, so it is good.
+        let paths = path_names(&stamp.addresses).unwrap_or_default();
         Self {
             resolver: Resolver::new(stamp.wants, stamp.databases, stamp.cache, MEMORY_BYTES),
             encoder: Encoder::new(&stamp.writing.natively(), &paths, MEMORY_BYTES),

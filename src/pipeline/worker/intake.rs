@@ -250,7 +250,7 @@ impl Worker {
         let made = match event {
             None => Made::as_it_is(None, None),
             Some(event) => {
-                let Some(made) = self.make(event, seat, Ok((id, sequence))) else {
+                let Some(made) = self.make(event, (id, seat), Ok((id, sequence))) else {
                     self.park((id, sequence, seat), headers, fetched, event);
                     return;
                 };
@@ -304,7 +304,7 @@ impl Worker {
     pub(super) fn make(
         &mut self,
         event: &[u8],
-        seat: Seat,
+        (lane, seat): (LaneId, Seat),
         ask: Result<(LaneId, Sequence), Reason>,
     ) -> Option<Made> {
         let pool = &mut self.pool;
@@ -313,6 +313,7 @@ impl Worker {
             return Some(Made::as_it_is(Some(pool.copy(event)), Some(Reason::Internal)));
         };
         let (stamper, asking) = (&mut bench.stamper, &mut bench.asking);
+        stamper.set_topic(self.lanes[usize::from(lane.0)].topic.as_str());
         let mut ask = |missing: &mut Missing| match ask {
             Ok(who) => asking.ask(who, missing),
             Err(reason) => Ask::nobody(reason),

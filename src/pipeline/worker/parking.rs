@@ -70,7 +70,7 @@ impl Worker {
         let Some((event, seat)) = self.lane_mut(id).take_asked(sequence) else { return };
         // With a reason given nothing is asked any more, so there is always something to publish.
         let made = self
-            .make(event.as_slice(), seat, Err(reason))
+            .make(event.as_slice(), (id, seat), Err(reason))
             .unwrap_or_else(|| Made::as_it_is(Some(event), Some(Reason::Internal)));
         if let Some(facts) = &made.facts {
             self.lane_mut(id).set_header(sequence, publish::FACTS, facts);
