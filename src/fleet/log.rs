@@ -89,6 +89,11 @@ impl Log {
         self.hand_over(ticket);
     }
 
+    /// Whether anything was ever appended.
+    pub(super) fn has_appended(&self) -> bool {
+        self.next_ticket > 0
+    }
+
     /// Whether everything appended is acknowledged.
     pub(super) fn is_settled(&self) -> bool {
         self.unacknowledged.is_empty()

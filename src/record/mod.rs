@@ -18,6 +18,7 @@ mod position;
 mod scope;
 mod secret;
 mod topic_pattern;
+mod url_text;
 
 pub use address::Address;
 pub use answer::{Answer, Facts, FactsId, Part, Retrieval, Source};
@@ -34,3 +35,4 @@ pub use position::{NextOffset, Offset, Partition, Position, Topic};
 pub use scope::{REGISTRY_DATE, Scope};
 pub use secret::Secret;
 pub use topic_pattern::{TopicPattern, TopicPatterns};
+pub use url_text::UrlText;

@@ -2,7 +2,7 @@
 
 use super::Want;
 use super::fields::{fields, groups_of};
-use crate::record::{Enrichment, FactGroup, GroupSet};
+use crate::record::{AutonomousSystem, Enrichment, FactGroup, GroupSet};
 
 /// What is wanted of each address. It decides what is taken from a source, and when a group needs
 /// no further one.
@@ -61,6 +61,20 @@ impl Wants {
         let known = fields(group, facts);
         let wanted = self.fields.iter().filter(move |(of, _)| *of == group);
         wanted.map(|(_, field)| *field).filter(move |field| !known.contains(&(*field, true)))
+    }
+
+    /// Whether all that is wanted of a system whose number is known, and something is, is among these
+    /// fields: then nobody needs to be asked for the address.
+    pub(crate) fn are_of_systems(&self, fields: &[&str]) -> bool {
+        let number = AutonomousSystem { number: Some(0), ..AutonomousSystem::default() };
+        let number = Enrichment { autonomous_system: Some(number), ..Enrichment::default() };
+        let mut lacks = self.lacks(FactGroup::As, &number).peekable();
+        lacks.peek().is_some() && lacks.all(|field| fields.contains(&field))
+    }
+
+    /// Whether a field of a system is wanted that is among these.
+    pub(crate) fn any_of_systems(&self, fields: &[&str]) -> bool {
+        self.fields.iter().any(|(group, field)| *group == FactGroup::As && fields.contains(field))
     }
 
     fn is_answered(&self, group: FactGroup, facts: &Enrichment) -> bool {

@@ -17,7 +17,7 @@ use super::licence::{Batch, Licence, Step};
 use super::routes::Routes;
 use super::{Key, LicenceId, LicenceSettings, Question, RoutesId};
 use crate::record::{Enrichment, FactGroup, GroupSet, Moment, Reason};
-use crate::resolve::{Cache, Entry, Modules, Quota, SourceId, Verdict, Wants};
+use crate::resolve::{Answered, Cache, Entry, Learned, Modules, Quota, SourceId, Verdict, Wants};
 
 /// An address that so many calls in a row failed on is given up until it is wanted again.
 const MOST_FAILURES: u8 = 3;
@@ -66,6 +66,8 @@ pub(super) enum CameBack {
     TooDear(Instant),
     /// It was not sent: whether it may be bought is not known yet.
     Unsure,
+    /// It was not sent: what it would say had been said meanwhile.
+    Known(Answered),
 }
 
 /// What is worth a word or a count.
@@ -76,6 +78,8 @@ pub enum Seen {
     /// The provider fails, so that it is left alone but for probes; words for people. Not said again
     /// before it has answered.
     Failing(String),
+    /// A call failed, or left addresses without an answer; words for people.
+    Failed(String),
     /// The token is refused; words for people.
     Refused(String),
     /// The token is accepted again, or another one.
@@ -190,6 +194,34 @@ impl Book {
         lacks.any(|field| fields.contains(&field)).then_some(number)
     }
 
+    /// Whether a licence says all that is wanted of a system by its number.
+    pub(super) fn asks_by_number(&self, id: LicenceId) -> bool {
+        self.wants.are_of_systems(self.licence(id).settings.api.system_fields())
+    }
+
+    /// Who is asked first for systems, if that can be by their number.
+    pub(super) fn first_by_number(&self, routes: RoutesId) -> Option<LicenceId> {
+        let order = self.routes[usize::from(routes.0)].of(FactGroup::As);
+        let has = |id: &&LicenceId| self.licence(**id).covers().contains(FactGroup::As);
+        order.iter().find(has).copied().filter(|id| self.asks_by_number(*id))
+    }
+
+    /// Keeps of an address what was said then of its system.
+    pub(super) fn learn_system(
+        &self,
+        id: LicenceId,
+        question: &Question,
+        facts: Option<&Enrichment>,
+        at: Moment,
+    ) {
+        let asked = GroupSet::EMPTY.with(FactGroup::As);
+        let is_last = self.closes(id, question.routes, FactGroup::As);
+        let closes = if is_last { asked } else { GroupSet::EMPTY };
+        let Licence { source, settings, .. } = self.licence(id);
+        let learned = Learned { source: *source, asked, closes, facts };
+        self.cache.put(question.scope, question.address, &learned, &settings.lifetimes, at);
+    }
+
     /// Calls under way.
     pub(super) fn calls(&self) -> usize {
         self.licences.iter().map(|licence| licence.calls).sum()
@@ -301,7 +333,8 @@ impl Book {
                 Stage::Waiting => Ok(()),
                 Stage::UnderWay => licence.unavailable(now).map_or(Ok(()), |reason| {
                     // What was bought already is coming.
-                    if reason == Reason::Budget { Ok(()) } else { Err(reason) }
+                    let is_bought = matches!(reason, Reason::Budget | Reason::Ledger);
+                    if is_bought { Ok(()) } else { Err(reason) }
                 }),
                 Stage::ForCache => licence.admit(leg.groups, question.deadline, now),
             };
@@ -376,15 +409,16 @@ impl Book {
         let now = clock.now;
         let before = self.licence(id).breaker.state();
         let why = match &came {
-            CameBack::Replied(Verdict::Retry(why)) | CameBack::Failed(_, why) => why.clone(),
-            _ => String::new(),
+            CameBack::Replied(Verdict::Retry(why)) | CameBack::Failed(_, why) => Some(why.clone()),
+            _ => None,
         };
+        self.out.seen.extend(why.clone().map(Seen::Failed));
         self.licence_mut(id).came_back();
         match came {
             CameBack::Replied(Verdict::Retry(_)) => self.failed(id, batch, Failed::Soon, began),
             CameBack::Replied(verdict) => {
                 self.licence_mut(id).answered(now.duration_since(began), now);
-                self.replied(id, &batch, verdict);
+                self.replied(id, &batch, verdict, began);
             }
             CameBack::Failed(how, _) => self.failed(id, batch, how, began),
             CameBack::TooDear(_) if batch.keys.len() > 1 => {
@@ -397,14 +431,19 @@ impl Book {
                 self.put_back(id, &batch, until, Reason::Budget);
                 self.hold(id, until, Reason::Budget);
             }
+            CameBack::Known(answered) => {
+                self.licence_mut(id).breaker.probe_undecided(now);
+                self.licence_mut(id).pace.give_back();
+                self.answered(id, &batch, answered);
+            }
             CameBack::Unsure => {
                 self.licence_mut(id).breaker.probe_undecided(now);
                 self.licence_mut(id).budget_is_asked(now);
                 let in_vain = self.licence(id).is_budget_unknown(now);
                 let until = if in_vain { now + FAR } else { now };
-                self.put_back(id, &batch, until, Reason::Budget);
+                self.put_back(id, &batch, until, Reason::Ledger);
                 if in_vain {
-                    self.hold(id, until, Reason::Budget);
+                    self.hold(id, until, Reason::Ledger);
                 }
             }
         }
@@ -412,7 +451,7 @@ impl Book {
         if after != before {
             self.out.seen.push(Seen::Breaker(after));
             if before == BreakerState::Closed {
-                self.out.seen.push(Seen::Failing(why));
+                self.out.seen.push(Seen::Failing(why.unwrap_or_default()));
             }
         }
         self.outcome(id)
@@ -444,6 +483,7 @@ impl Book {
         licence.has_no_token = !is_there;
         if is_there {
             licence.accept();
+            licence.pace.begin_anew();
             licence.modules = licence.settings.api.first_modules();
         } else {
             self.release(id, Reason::Disabled);

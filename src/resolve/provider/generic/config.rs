@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::record::Secret;
+use crate::record::{Secret, UrlText};
 use crate::resolve::budget::BudgetConfig;
 use crate::resolve::provider::UnitPrice;
 use crate::resolve::provider::config::{Calls, Terms};
@@ -18,7 +18,7 @@ use crate::resolve::{OnMiss, Ttl};
 pub struct Config {
     /// Where it is, whole: `https://intel.example.com/v1/{ip}`. `{ip}` is the address; with `batch`
     /// the addresses are in the body instead.
-    pub url: String,
+    pub url: UrlText,
     /// The token, where it needs one. One that is empty switches the service off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Secret>,
