@@ -250,7 +250,7 @@ impl Tiers<'_> {
             Did::Said { .. } => {
                 let place = database.network(address.ip());
                 tier.record = place.as_ref().and_then(|(_, record)| *record);
-                tier.network = place.map(|(network, _)| network);
+                tier.network = place.map(|(network, _)| network.to_string());
                 tier.take(step.did);
             }
         }

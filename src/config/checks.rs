@@ -12,7 +12,7 @@ use crate::database::Origin;
 use crate::encode::{AddressPrivacy, SHORTEST_ADDRESS_KEY, check_fields};
 use crate::extract::{AddressPath, Config as Addresses, ExtractConfigError, Extractor, TextAt};
 use crate::kafka::{Protocol, Security};
-use crate::record::{FactGroup, TopicPattern, WritingNeeds};
+use crate::record::{DidYouMean, FactGroup, TopicPattern, WritingNeeds};
 use crate::resolve::{
     DatabaseConfig, Mapping, NETWORKS, ResolveConfigError, Want, Wants, is_field,
 };
@@ -29,7 +29,7 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
     security(&file.kafka.security, &mut problems);
     for (setting, message) in file.kafka.client.problems() {
         let shown = shown_unknown_key(&setting);
-        let known = if message.contains("did you mean") { &setting } else { &shown };
+        let known = if DidYouMean::is_said_in(&message) { &setting } else { &shown };
         problems.push(Problem::with(&["kafka", "client", known], message));
     }
     input(&file.input, &mut problems);
@@ -315,8 +315,8 @@ pub(super) fn want(want: &[Want], problems: &mut Vec<Problem>) {
 
 /// Without what was written: it may be anything.
 fn unknown_want(error: &ResolveConfigError) -> String {
-    if let ResolveConfigError::UnknownWant { nearest: Some(near), .. } = error {
-        return format!("unknown fact group or field; did you mean `{near}`?");
+    if let ResolveConfigError::UnknownWant { nearest: near @ Some(_), .. } = error {
+        return format!("unknown fact group or field{}", DidYouMean(near.as_deref()));
     }
     let groups = FactGroup::ALL.map(FactGroup::name);
     format!("unknown fact group or field; expected one of {}", one_of(&groups))

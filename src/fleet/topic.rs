@@ -7,7 +7,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, ResourceSpecifie
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use crate::kafka::answering_broker;
+use crate::kafka::{answering_broker, named};
 use crate::resolve::budget::Limits;
 
 /// How long the brokers have for an answer about its settings.
@@ -75,9 +75,7 @@ impl LedgerTopic {
         patience: Duration,
         is_waited_for: &dyn Fn() -> bool,
     ) -> Result<Self, KafkaError> {
-        let mut client = client.clone();
-        client.set("allow.auto.create.topics", "false");
-        let admin: AdminClient<DefaultClientContext> = client.create()?;
+        let admin: AdminClient<DefaultClientContext> = named(client, "ipstamp-ask").create()?;
         let until = Instant::now() + patience;
         let metadata = loop {
             let left = until.saturating_duration_since(Instant::now());

@@ -9,6 +9,7 @@
 mod address;
 mod answer;
 mod day;
+mod did_you_mean;
 mod enrichment;
 mod fact_group;
 mod moment;
@@ -23,6 +24,7 @@ mod url_text;
 pub use address::Address;
 pub use answer::{Answer, Facts, FactsId, Part, Retrieval, Source};
 pub use day::Day;
+pub use did_you_mean::DidYouMean;
 pub use enrichment::{
     Abuse, AutonomousSystem, Carrier, Company, Crawler, Direction, Enrichment, Geo, Hostname,
     Network, Privacy, RawScore, Signal, Threat,

@@ -2,7 +2,7 @@
 
 use super::Want;
 use super::fields::{fields, groups_of};
-use crate::record::{AutonomousSystem, Enrichment, FactGroup, GroupSet};
+use crate::record::{AutonomousSystem, DidYouMean, Enrichment, FactGroup, GroupSet};
 
 /// What is wanted of each address. It decides what is taken from a source, and when a group needs
 /// no further one.
@@ -139,7 +139,7 @@ pub enum ResolveConfigError {
     /// A name that is no fact group and no field of one.
     #[error(
         "want: {name:?} is no fact group or field{}",
-        nearest.as_ref().map(|known| format!("; did you mean {known:?}?")).unwrap_or_default()
+        DidYouMean(nearest.as_deref())
     )]
     UnknownWant {
         /// What was written.
@@ -207,7 +207,7 @@ mod tests {
         }
         assert_eq!(
             wants(&["goe"]).unwrap_err().to_string(),
-            "want: \"goe\" is no fact group or field; did you mean \"geo\"?"
+            "want: \"goe\" is no fact group or field; did you mean `geo`?"
         );
     }
 

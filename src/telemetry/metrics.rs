@@ -466,21 +466,14 @@ impl Metrics {
             help("ipstamp_provider_batch_wait_seconds"),
             self.provider_batch_wait.clone(),
         );
-        registry.register(
-            "ipstamp_provider_quota_remaining",
-            help("ipstamp_provider_quota_remaining"),
-            self.provider_quota.clone(),
-        );
-        registry.register(
-            "ipstamp_provider_breaker_state",
-            help("ipstamp_provider_breaker_state"),
-            self.provider_breaker.clone(),
-        );
-        registry.register(
-            "ipstamp_provider_refused",
-            help("ipstamp_provider_refused"),
-            self.provider_refused.clone(),
-        );
+        let providers = [
+            ("ipstamp_provider_quota_remaining", &self.provider_quota),
+            ("ipstamp_provider_breaker_state", &self.provider_breaker),
+            ("ipstamp_provider_refused", &self.provider_refused),
+        ];
+        for (name, family) in providers {
+            registry.register(name, help(name), family.clone());
+        }
         registry.register(
             "ipstamp_questions_refused",
             total("ipstamp_questions_refused"),

@@ -280,7 +280,7 @@ fn what_is_wrong_is_said_with_its_place_its_key_and_a_remedy() {
         (
             "databases: [{path: a.mmdb, mapping: {place.cc: geo.contry_iso_code}}]",
             "databases[0].mapping.place.cc: \"geo.contry_iso_code\" is no field; did you mean \
-             \"geo.country_iso_code\"?",
+             `geo.country_iso_code`?",
         ),
         (
             "databases: [{path: a.mmdb, mapping: {a: as.number, b: as.number}}]",
@@ -477,8 +477,8 @@ fn real_topics_are_judged_as_the_file_is() {
 fn a_setting_that_is_accepted_holds() {
     let config = Config::from(read(SMALLEST).unwrap());
     let ours = |client: ClientConfig| {
-        let consumer = consumer_settings(client.clone(), &config.consume, 0, 2);
-        [consumer, producer_settings(client, &config.publish, 0, None)]
+        let consumer = consumer_settings(&client, &config.consume, 0, 2);
+        [consumer, producer_settings(&client, &config.publish, 0, None)]
     };
     let names: BTreeSet<String> = ours(config.kafka.client())
         .iter()

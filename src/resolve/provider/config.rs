@@ -138,9 +138,20 @@ impl ProvidersConfig {
 
     /// The licence that is for everybody, if there is one.
     pub fn lent(&self) -> Option<Licence<'_>> {
-        let shared = self.ipinfo.as_ref()?.share;
-        let mut licences = self.licences().into_iter().flatten();
-        licences.find(|licence| shared && licence.name == "ipinfo")
+        self.of_ipinfo().filter(|_| self.ipinfo.as_ref().is_some_and(|config| config.share))?.ok()
+    }
+
+    fn of_ipinfo(&self) -> Option<Result<Licence<'_>, Refused>> {
+        let config = self.ipinfo.as_ref()?;
+        let api = ipinfo::Ipinfo::new(config);
+        Some(licence("ipinfo", api, Some(&config.token), config.terms()))
+    }
+
+    /// The licence of IPBot, for what only that can be asked.
+    pub fn of_ipbot(&self) -> Option<Result<Licence<'_>, Refused>> {
+        let config = self.ipbot.as_ref()?;
+        let api = ipbot::IpBot::new(config);
+        Some(licence("ipbot", api, config.token.as_ref(), config.terms()))
     }
 
     /// The same with its tokens emptied.
@@ -158,18 +169,12 @@ impl ProvidersConfig {
     /// All licences; for each either what it is or why it cannot be used.
     pub fn licences(&self) -> Vec<Result<Licence<'_>, Refused>> {
         let mut licences = Vec::new();
-        if let Some(config) = &self.ipinfo {
-            let api = ipinfo::Ipinfo::new(config);
-            licences.push(licence("ipinfo", api, Some(&config.token), config.terms()));
-        }
+        licences.extend(self.of_ipinfo());
         if let Some(config) = &self.ipgeolocation {
             let api = ipgeolocation::IpGeolocation::new(config);
             licences.push(licence("ipgeolocation", api, config.token.as_ref(), config.terms()));
         }
-        if let Some(config) = &self.ipbot {
-            let api = ipbot::IpBot::new(config);
-            licences.push(licence("ipbot", api, config.token.as_ref(), config.terms()));
-        }
+        licences.extend(self.of_ipbot());
         for (name, config) in &self.generic {
             let api = generic::Generic::new(name, config);
             let licence = licence(name, api, config.token.as_ref(), config.terms());
@@ -259,7 +264,7 @@ mod tests {
             (
                 serde_json::json!({"generic": {"own": {"url": "https://a.b/{ip}",
                     "fields": {"geo.city": "/city"}}}}),
-                "generic.own.fields.geo.city: there is no such field; did you mean geo.city_name?",
+                "generic.own.fields.geo.city: there is no such field; did you mean `geo.city_name`?",
             ),
         ] {
             assert_eq!(refusals(config), [words]);

@@ -5,6 +5,7 @@ mod moving;
 mod replies;
 #[cfg(test)]
 mod restraint;
+mod systems;
 #[cfg(test)]
 mod tests;
 
@@ -16,8 +17,8 @@ use super::flights::{Flights, Landed, Leg, Stage};
 use super::licence::{Batch, Licence, Step};
 use super::routes::Routes;
 use super::{Key, LicenceId, LicenceSettings, Question, RoutesId};
-use crate::record::{Enrichment, FactGroup, GroupSet, Moment, Reason};
-use crate::resolve::{Answered, Cache, Entry, Learned, Modules, Quota, SourceId, Verdict, Wants};
+use crate::record::{FactGroup, GroupSet, Moment, Reason};
+use crate::resolve::{Answered, Cache, Entry, Modules, Quota, SourceId, Verdict, Wants};
 
 /// An address that so many calls in a row failed on is given up until it is wanted again.
 const MOST_FAILURES: u8 = 3;
@@ -184,42 +185,6 @@ impl Book {
     /// Whether any of these groups is being asked of an address, or is queued to be.
     pub(super) fn is_asking(&self, key: Key, groups: GroupSet) -> bool {
         self.flights.legs(key).any(|leg| !leg.groups.and(groups).is_empty())
-    }
-
-    /// The number of an address's system, when something is wanted of it that facts lack and that is
-    /// among these fields.
-    pub(super) fn lacks_of_system(&self, facts: &Enrichment, fields: &[&str]) -> Option<u32> {
-        let number = facts.autonomous_system.as_ref()?.number?;
-        let mut lacks = self.wants.lacks(FactGroup::As, facts);
-        lacks.any(|field| fields.contains(&field)).then_some(number)
-    }
-
-    /// Whether a licence says all that is wanted of a system by its number.
-    pub(super) fn asks_by_number(&self, id: LicenceId) -> bool {
-        self.wants.are_of_systems(self.licence(id).settings.api.system_fields())
-    }
-
-    /// Who is asked first for systems, if that can be by their number.
-    pub(super) fn first_by_number(&self, routes: RoutesId) -> Option<LicenceId> {
-        let order = self.routes[usize::from(routes.0)].of(FactGroup::As);
-        let has = |id: &&LicenceId| self.licence(**id).covers().contains(FactGroup::As);
-        order.iter().find(has).copied().filter(|id| self.asks_by_number(*id))
-    }
-
-    /// Keeps of an address what was said then of its system.
-    pub(super) fn learn_system(
-        &self,
-        id: LicenceId,
-        question: &Question,
-        facts: Option<&Enrichment>,
-        at: Moment,
-    ) {
-        let asked = GroupSet::EMPTY.with(FactGroup::As);
-        let is_last = self.closes(id, question.routes, FactGroup::As);
-        let closes = if is_last { asked } else { GroupSet::EMPTY };
-        let Licence { source, settings, .. } = self.licence(id);
-        let learned = Learned { source: *source, asked, closes, facts };
-        self.cache.put(question.scope, question.address, &learned, &settings.lifetimes, at);
     }
 
     /// Calls under way.

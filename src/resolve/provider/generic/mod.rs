@@ -19,7 +19,7 @@ use super::{
     Api, Call, ItemError, Modules, ProviderConfigError, Reply, Status, TokenPlace, Verdict,
     unusable, within,
 };
-use crate::record::GroupSet;
+use crate::record::{DidYouMean, GroupSet};
 use crate::resolve::filled;
 use crate::resolve::value::Value;
 
@@ -174,8 +174,7 @@ fn fields(config: &Config) -> Result<Vec<(&'static str, String)>, ProviderConfig
         let known = match filled::known(name) {
             Ok(known) => known,
             Err(nearest) => {
-                let hint = nearest.map(|known| format!("; did you mean {known}?"));
-                let hint = hint.unwrap_or_default();
+                let hint = DidYouMean(nearest.as_deref());
                 return unusable(key, format!("there is no such field{hint}"));
             }
         };
