@@ -41,6 +41,7 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
     super::providers::main_providers(file, &mut problems);
     tenants(file, &mut problems);
     cache(file, &mut problems);
+    problems.extend(shared_topic("ledger", &file.ledger.topic, file));
     amounts(file, &mut problems);
     problems
 }
@@ -437,16 +438,26 @@ fn cache(file: &File, problems: &mut Vec<Problem>) {
     if cache.unknown_ttl.as_secs() == 0 {
         say(&["unknown_ttl"], TOO_SHORT_A_LIFE.into());
     }
-    let Some(topic) = &cache.topic else { return };
+    if let Some(topic) = &cache.topic {
+        problems.extend(shared_topic("cache", topic, file));
+    }
+}
+
+/// What is wrong with a topic by which the processes of a fleet talk to each other.
+fn shared_topic(section: &str, topic: &str, file: &File) -> Option<Problem> {
+    let problem = |message: &str| Some(Problem::with(&[section, "topic"], message));
     if let Err(message) = TopicPattern::check_name(topic) {
-        return say(&["topic"], message);
+        return problem(&message);
     }
     let mut patterns = file.input.topics.iter().filter_map(|text| TopicPattern::new(text).ok());
     if patterns.any(|pattern| pattern.reads(topic)) {
-        say(&["topic"], "input.topics would read it; give the answers a topic of their own".into());
-    } else if file.output.topics().any(|written| written == topic) {
-        say(&["topic"], "records go there; give the answers a topic of their own".into());
+        return problem("input.topics would read it; give it a topic of its own");
     }
+    if file.output.topics().any(|written| written == topic) {
+        return problem("records go there; give it a topic of its own");
+    }
+    let others = section == "ledger" && file.cache.topic.as_deref() == Some(topic);
+    if others { problem("cache.topic is the same; give it a topic of its own") } else { None }
 }
 
 fn amounts(file: &File, problems: &mut Vec<Problem>) {

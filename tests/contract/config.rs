@@ -123,6 +123,21 @@ fn what_is_wrong_is_said_with_its_place_its_key_and_a_remedy() {
             "providers: {ipinfo: {token: t, budget: {day: 0}}}",
             "providers.ipinfo.budget.day: nothing could be spent, and 0 switches nothing off",
         ),
+        // What processes share.
+        ("ledger: {topic: logs}", "4:10 ledger.topic: input.topics would read it"),
+        ("ledger: {topic: 'a b'}", "4:10 ledger.topic: "),
+        (
+            "cache: {topic: shared}\nledger: {topic: shared}",
+            "ledger.topic: cache.topic is the same; give it a topic of its own",
+        ),
+        (
+            "providers: {ipinfo: {token: t, budget: {day: 5, licence: x}}, ipbot: {budget: {day: 9, licence: x}}}",
+            "providers.ipbot.budget.licence: providers.ipinfo.budget has the same, and each bills in",
+        ),
+        (
+            "providers: {ipinfo: {token: t, budget: {day: 5, licence: ipbot}}, ipbot: {budget: {day: 9}}}",
+            "providers.ipinfo.budget.licence: providers.ipbot.budget has the same",
+        ),
         ("window: {record: 5}", "4:10 window.record: unknown key; did you mean `records`?"),
         ("wants: [geo]", "4:1 wants: unknown key; did you mean `want`?"),
         ("input: {topics: [a], grop: b}", "3:22 input.grop: unknown key; did you mean `group`?"),
