@@ -74,7 +74,7 @@ pub(super) fn lookup(source: &Source, args: &LookupArgs) -> Result<Exit, Failure
         let (found, failed) = lookups.look_up(address);
         ends = ends.max(failed.map_or(Exit::Done, exit));
         let text = match args.format {
-            Format::Text => as_text(address, &found),
+            Format::Text => as_text(address, &found, failed),
             Format::Json => as_json(address, &found, failed),
         };
         print(text.as_bytes())
@@ -181,14 +181,18 @@ impl Lookups {
     }
 }
 
-fn as_text(address: Address, found: &[Found]) -> String {
+fn as_text(address: Address, found: &[Found], failed: Option<Reason>) -> String {
     let mut lines = vec![format!("{}  {}\n", address.ip(), address.scope().name())];
     for Found { group, facts, database } in found {
         let mut named = Vec::new();
         flatten("", facts, &mut named);
         lines.push(format!("  {:<9}{}  [{database}]\n", group.name(), named.join(", ")));
     }
-    if found.is_empty() && address.is_global() {
+    // Whoever was not asked has not said that he knows nothing.
+    let failed = failed.filter(|reason| *reason != Reason::NotFound);
+    if let Some(reason) = failed {
+        lines.push(format!("  not all could be asked ({})\n", reason.name()));
+    } else if found.is_empty() && address.is_global() {
         lines.push("  nothing known\n".into());
     } else if found.is_empty() {
         let scope = address.scope().name();
@@ -223,7 +227,7 @@ fn as_json(address: Address, found: &[Found], failed: Option<Reason>) -> String 
         sources.insert(group.name().into(), database.as_ref().into());
     }
     line["sources"] = Value::Object(sources);
-    if let Some(reason) = failed {
+    if let Some(reason) = failed.filter(|reason| *reason != Reason::NotFound) {
         line["failed"] = reason.name().into();
     }
     format!("{line}\n")

@@ -67,7 +67,7 @@ impl Witness for Told {
                 self.note(licence, &format!("it asks for a pause of {} s", length.as_secs()));
             }
             Seen::Refused(why) => {
-                self.announce(licence, &format!("the token is refused: {why}"));
+                self.announce(licence, &format!("the provider refuses the token: {why}"));
             }
             Seen::ModuleRefused { module, why, .. } => {
                 self.announce(licence, &format!("the licence has no {module}: {why}"));

@@ -83,6 +83,9 @@ fn who_failed_and_why_is_said_and_the_exit_code_tells_it_from_not_found() {
         assert!(ended.err.contains("ipinfo: status 503: it failed"), "{}", ended.err);
         assert_silent("what a failing lookup prints", &(ended.out + &ended.err));
     }
+    let text = command(&stage.settings, &lookup).out;
+    assert!(text.contains("not all could be asked (provider_error)"), "{text}");
+    assert!(!text.contains("nothing known"), "{text}");
     let json = [&lookup[..], &["--format", "json"]].concat();
     let printed: serde_json::Value =
         serde_json::from_str(&command(&stage.settings, &json).out).unwrap();

@@ -146,9 +146,9 @@ fn commands_say_once_that_a_token_is_refused() {
     std::fs::write(&path, events).unwrap();
     let addresses = [address(1).to_string(), address(2).to_string(), address(3).to_string()];
     let lookup = ["lookup", &addresses[0], &addresses[1], &addresses[2]];
-    for arguments in [&lookup[..], &["enrich", path.to_str().unwrap()]] {
+    for (arguments, code) in [(&lookup[..], 69), (&["enrich", path.to_str().unwrap()], 0)] {
         let ended = command(&stage.settings, arguments);
-        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        assert_eq!(ended.code, Some(code), "{}", ended.err);
         assert_eq!(ended.err.matches("refuses the token").count(), 1, "{}", ended.err);
         assert!(ended.err.matches("not all could be asked").count() <= 1, "{}", ended.err);
         assert_silent("stdout", &ended.out);

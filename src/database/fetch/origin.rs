@@ -126,9 +126,8 @@ fn told_apart(url: &UrlText) -> String {
     if shown == url.expose() {
         return shown;
     }
-    let hash = sha256(url.expose().as_bytes());
-    let hash: String = hash[..4].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{shown} {hash}")
+    let [a, b, c, d, ..] = sha256(url.expose().as_bytes());
+    format!("{shown} {:08x}", u32::from_be_bytes([a, b, c, d]))
 }
 
 impl Server {

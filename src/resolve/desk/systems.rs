@@ -84,7 +84,7 @@ impl Sender {
     /// What was said of a system, and when, where that still holds.
     pub(super) fn said_of(&self, number: u32) -> Option<(Option<Enrichment>, Moment)> {
         let told = self.systems.place(number, Moment::now()).get().cloned()?;
-        Some((told.facts()?, told.at))
+        Some((told.facts().ok()?, told.at))
     }
 
     /// The number by which a batch's only address can be answered without asking for the address.
@@ -154,15 +154,11 @@ impl Sender {
     /// What was said just now.
     fn told(&self, system: Option<AutonomousSystem>) -> Told {
         let (lifetimes, at) = (&self.settings.lifetimes, Moment::now());
-        match system {
-            Some(system) => {
-                Told { said: Said::Known(system), at, end: at.after(lifetimes.of(FactGroup::As)) }
-            }
-            None => {
-                let end = at.after(lifetimes.of_unknown(FactGroup::As));
-                Told { said: Said::NothingKnown, at, end }
-            }
-        }
+        let life = match system {
+            Some(_) => lifetimes.of(FactGroup::As),
+            None => lifetimes.of_unknown(FactGroup::As),
+        };
+        Told { said: system.map_or(Said::NothingKnown, Said::Known), at, end: at.after(life) }
     }
 
     /// Adds to the answers what is wanted of their systems.
@@ -284,22 +280,21 @@ impl Sender {
 }
 
 impl Told {
-    /// The facts, which may be none; None when the call came to nothing.
-    fn facts(&self) -> Option<Option<Enrichment>> {
+    /// The facts, which may be none.
+    fn facts(&self) -> Result<Option<Enrichment>, ItemError> {
         match &self.said {
             Said::Known(system) => {
                 let autonomous_system = Some(system.clone());
-                Some(Some(Enrichment { autonomous_system, ..Enrichment::default() }))
+                Ok(Some(Enrichment { autonomous_system, ..Enrichment::default() }))
             }
-            Said::NothingKnown => Some(None),
-            Said::Failed => None,
+            Said::NothingKnown => Ok(None),
+            Said::Failed => Err(ItemError::Failed),
         }
     }
 
     /// As the answer about one address.
     fn answered(&self) -> Answered {
-        let told = vec![self.facts().ok_or(ItemError::Failed)];
-        Answered { told, ..Answered::default() }
+        Answered { told: vec![self.facts()], ..Answered::default() }
     }
 }
 
