@@ -197,7 +197,7 @@ fn handing_records_over_allocates_nothing() {
     let wake = Arc::new(Wake::new().unwrap());
     let woken = Arc::clone(&wake);
     let make = Box::new(move |limit| {
-        Producer::new(&producer_settings(client.clone(), &config, 0, limit), &woken)
+        Producer::new(&producer_settings(&client, &config, 0, limit), &woken)
     });
     let mut outlet = Outlet::new(make, None, UnderWay::of_one(1)).unwrap();
     let id = outlet.output(&Topic::new("out")).unwrap();

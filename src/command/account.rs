@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::fleet::{Ledger, LedgerSettings};
 use crate::resolve::budget::{Budget, Limits, Reservation, Reserve, clock_time};
 use crate::resolve::desk::Trouble;
-use crate::telemetry::{LogFormat, LogLevel, Metrics, init_logging};
+use crate::telemetry::{Health, LogFormat, LogLevel, Metrics, init_logging};
 
 /// How long the ledger has for its answer: it is read from its beginning before that.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -33,6 +33,7 @@ pub(super) fn start_ledger(
         topic: topic.to_owned(),
         runtime: runtime.clone(),
         metrics: Arc::new(Metrics::new()),
+        health: Arc::new(Health::new(0)),
     };
     Ledger::start(settings).map_err(|error| Failure::new(Exit::Unavailable, error))
 }
@@ -44,8 +45,8 @@ pub(super) fn stop_ledger(ledger: &Ledger) {
     }
 }
 
-/// Waits until it is known how these budgets stand; why not, when that takes too long.
-pub(super) fn until_known(ledger: &Ledger, budgets: &[Budget]) -> Result<(), String> {
+/// Where each change of these budgets is told.
+fn changes_of(budgets: &[Budget]) -> Receiver<()> {
     let (changed, changes) = channel();
     for budget in budgets {
         let changed = changed.clone();
@@ -54,6 +55,12 @@ pub(super) fn until_known(ledger: &Ledger, budgets: &[Budget]) -> Result<(), Str
             let _ = changed.send(());
         }));
     }
+    changes
+}
+
+/// Waits until it is known how these budgets stand; why not, when that takes too long.
+pub(super) fn until_known(ledger: &Ledger, budgets: &[Budget]) -> Result<(), String> {
+    let changes = changes_of(budgets);
     let until = Instant::now() + PATIENCE;
     while budgets.iter().any(|budget| budget.standings(SystemTime::now()).is_empty()) {
         until_news(ledger, &changes, until)?;
@@ -98,16 +105,13 @@ impl Account {
         limits: Option<Limits>,
         runtime: &Runtime,
     ) -> Result<Self, Failure> {
-        let (changed, changes) = channel();
         let Some(limits) = limits else {
-            return Ok(Self { budget: Budget::unlimited(name), ledger: None, changes });
+            let budget = Budget::unlimited(name);
+            return Ok(Self { changes: changes_of(&[]), budget, ledger: None });
         };
         let ledger = start_ledger(config.kafka.client(), &config.ledger.topic, runtime.handle())?;
         let budget = ledger.open(name, limits);
-        // Who does not wait any more needs not be told.
-        budget.on_change(Arc::new(move || {
-            let _ = changed.send(());
-        }));
+        let changes = changes_of(std::slice::from_ref(&budget));
         Ok(Self { budget, ledger: Some(ledger), changes })
     }
 

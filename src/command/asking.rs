@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use super::account::{start_ledger, stop_ledger, until_known};
 use super::output::say;
 use super::run::LAST_CALLS;
+use super::told::Told;
 use super::{Exit, Failure};
 use crate::config::{Config, ProcessEnvironment, load};
 use crate::fleet::Ledger;
-use crate::pipeline::{DeskWitness, StampSettings};
+use crate::pipeline::StampSettings;
 use crate::record::{FactGroup, GroupSet, Reason, Secret};
 use crate::resolve::budget::{Budget, BudgetConfig, Limits};
 use crate::resolve::desk::{
@@ -24,13 +25,14 @@ use crate::resolve::desk::{
 };
 use crate::resolve::provider::{Licence, ProvidersConfig};
 use crate::resolve::{Cache, CacheConfig, CacheScope, OnMiss, Order};
-use crate::telemetry::{LogFormat, LogLevel, Metrics, init_logging};
 use crate::tenant::TenantName;
 
 /// How often it is looked whether a token has changed.
 const LOOK: Duration = Duration::from_secs(2);
 /// How long the end of a command waits for what is being said.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+/// How long a deadline is passed by a command that has nothing else to do.
+const AFTER_DEADLINE: Duration = Duration::from_millis(250);
 /// Calls that are under way at once, where nothing else is said.
 const PARALLEL: usize = 4;
 
@@ -143,8 +145,8 @@ pub(super) fn open(
             token: licence.token.cloned(),
         }
     });
-    let (wants, cache) = (Arc::clone(&stamp.wants), Arc::clone(&stamp.cache.0));
-    Desk::open(opened.collect(), vec![routes], wants, cache, witness, runtime)
+    let memory = (Arc::clone(&stamp.databases), Arc::clone(&stamp.cache.0));
+    Desk::open(opened.collect(), vec![routes], Arc::clone(&stamp.wants), memory, witness, runtime)
         .map(Some)
         .map_err(|error| Failure::new(Exit::Config, format_args!("providers: {error}")))
 }
@@ -241,10 +243,22 @@ pub(super) const fn in_words(reason: Reason) -> &'static str {
         Reason::Deadline => "the answer did not come before the deadline",
         Reason::Pace => "the provider may not be called more often now",
         Reason::Budget => "the budget is spent",
+        Reason::Ledger => {
+            "the ledger of the budgets cannot be used, so nothing is bought; `ipstamp check` says what to do"
+        }
         Reason::Breaker => "the provider fails, and is left alone for a while",
         Reason::ProviderError => "the provider failed",
         Reason::Disabled => "the provider is switched off: its token is empty or refused",
         _ => reason.name(),
+    }
+}
+
+/// How a command ends that has not got all that it asked for, for this reason.
+pub(super) const fn exit(reason: Reason) -> Exit {
+    match reason {
+        Reason::NotFound => Exit::Done,
+        Reason::Budget => Exit::Findings,
+        _ => Exit::Unavailable,
     }
 }
 
@@ -262,6 +276,7 @@ pub(super) struct WaitingDesk {
     ledger: Option<Ledger>,
     asker: AskerId,
     heard: Receiver<Vec<Heard>>,
+    told: Arc<Told>,
     scope: CacheScope,
     deadline: Duration,
     /// Its calls run there, until the end. None only while it ends.
@@ -297,20 +312,16 @@ impl WaitingDesk {
         stamp: &StampSettings,
         fleet: Option<FleetLedger>,
     ) -> Result<Option<Self>, Failure> {
-        if !licences(sources).is_empty() {
-            // What goes wrong with providers is said as `run` says it, from the first call on.
-            init_logging(LogLevel::Warn, LogFormat::Pretty);
-        }
-        let witness = Arc::new(DeskWitness::new(Arc::new(Metrics::new())));
-        Self::watched(sources, stamp, fleet, witness)
+        let told = Arc::new(Told::default());
+        Self::watched(sources, stamp, fleet, (Arc::clone(&told), told))
     }
 
-    /// The same, with its calls told to `witness`.
+    /// The same, with its calls told to another witness, who tells the first what there is to say.
     pub(super) fn watched(
         sources: &Sources<'_>,
         stamp: &StampSettings,
         fleet: Option<FleetLedger>,
-        witness: Arc<dyn Witness>,
+        (told, witness): (Arc<Told>, Arc<dyn Witness>),
     ) -> Result<Option<Self>, Failure> {
         let runtime = super::run::start_runtime()?;
         let limited =
@@ -336,12 +347,26 @@ impl WaitingDesk {
         let (send, heard) = channel();
         let asker = desk.join(Arc::new(Ear(send)));
         let (scope, deadline) = (stamp.cache.1, sources.deadline);
-        Ok(Some(Self { desk, ledger, asker, heard, scope, deadline, runtime: Some(runtime) }))
+        let runtime = Some(runtime);
+        Ok(Some(Self { desk, ledger, asker, heard, told, scope, deadline, runtime }))
+    }
+
+    /// What providers did.
+    pub(super) fn told(&self) -> &Told {
+        &self.told
     }
 
     /// Asks for all of it, and waits until the answers are in the cache or the deadline has come.
-    /// Gives why some of it has not come.
+    /// Gives why some of it has not come, and says once whose fault that is.
     pub(super) fn ask(&self, missing: &[(IpAddr, GroupSet)]) -> Option<Reason> {
+        let failed = self.ask_all(missing);
+        if failed.is_some_and(|reason| reason != Reason::NotFound) {
+            self.told.say_news();
+        }
+        failed
+    }
+
+    fn ask_all(&self, missing: &[(IpAddr, GroupSet)]) -> Option<Reason> {
         let deadline = Instant::now() + self.deadline;
         // What came too late for the question before says nothing of this one.
         while self.heard.try_recv().is_ok() {}
@@ -358,8 +383,10 @@ impl WaitingDesk {
                 Asked::Known => {}
             }
         }
+        // A call ends a little after its record's deadline, and then it is known whose it was.
+        let end = deadline + AFTER_DEADLINE;
         while !waited.is_empty() {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = end.saturating_duration_since(Instant::now());
             let Ok(heard) = self.heard.recv_timeout(left) else {
                 return failed.or(Some(Reason::Deadline));
             };

@@ -23,7 +23,8 @@ const EVENTS_PER_REFRESH: u32 = 1000;
 /// Stamp events from files or stdin, without Kafka
 #[derive(Debug, Args)]
 #[command(after_help = "\
-One JSON event per line. What is no event comes out as it went in.
+One JSON event per line. What is no event comes out as it went in. What a provider fails on goes on as
+`partial`, with the reason; stderr says which provider, why, and at the end how often.
 
 Examples:
   ipstamp enrich --mmdb city.mmdb --mmdb asn.mmdb < events.ndjson > stamped.ndjson
@@ -82,6 +83,9 @@ pub(super) fn enrich(source: &Source, args: &EnrichArgs) -> Result<Exit, Failure
     }
     out.flush().map_err(|error| cannot_write(&error))?;
     say(&tally.to_string());
+    if let Some(desk) = &line.desk {
+        desk.told().sum_up();
+    }
     if tally.has_any_passed() && !line.has_found_any() {
         say(&no_address(&settings.addresses));
     }

@@ -9,13 +9,14 @@ use clap::Args;
 use serde::Serialize;
 
 use super::addresses::each;
-use super::asking::WaitingDesk;
+use super::asking::{WaitingDesk, exit, in_words};
 use super::enrich::cannot_read;
 use super::explain_event::explain_event;
 use super::local::{LocalArgs, Parts};
 use super::lookup::everything;
-use super::output::{Format, print, say, units};
+use super::output::{Format, print, units};
 use super::plan::{NotAsked, Plan, price};
+use super::told::Told;
 use super::{Exit, Failure, Source};
 use crate::config::default_want;
 use crate::record::{Address, Day, Facts as _, GroupSet, Moment, Reason};
@@ -42,7 +43,9 @@ Examples:
 Of an event it says what was found where and what was passed over, what each tier says of its addresses,
 and what would be written.
 
-What is no address is named on stderr, and the exit code is 1.")]
+What is no address is named on stderr, and the exit code is 1. With --ask it is 1 when a budget does not
+reach, and 69 when something that is wanted could not be had because a provider failed; stderr says
+which, and why.")]
 pub(super) struct ExplainArgs {
     /// Addresses, or events that begin with `{`; `-` for lines of stdin with addresses
     #[arg(value_name = "ADDRESS|EVENT", required_unless_present = "event")]
@@ -72,11 +75,12 @@ pub(super) fn explain(source: &Source, args: &ExplainArgs) -> Result<Exit, Failu
     let parts = Parts::read(source, &args.local, want)?;
     let settings = parts.settings(&args.local, None)?;
     let sources = parts.sources();
-    let bill = Arc::new(Bill::default());
+    let told = Arc::new(Told::default());
+    let bill = Arc::new(Bill { told: Arc::clone(&told), ..Bill::default() });
     // Without --ask there is nobody who could send anything.
     let desk = if args.ask {
         let witness: Arc<dyn Witness> = Arc::clone(&bill) as _;
-        WaitingDesk::watched(&sources, &settings, parts.fleet(), witness)?
+        WaitingDesk::watched(&sources, &settings, parts.fleet(), (told, witness))?
     } else {
         None
     };
@@ -88,22 +92,29 @@ pub(super) fn explain(source: &Source, args: &ExplainArgs) -> Result<Exit, Failu
     );
     let plan = Plan::new(&sources);
     let mut tiers = Tiers { resolver, plan, desk, bill };
+    let mut ends = Exit::Done;
     for event in &events {
-        let explained = explain_event(&settings, event, |address| tiers.explain(address))?;
+        let explained = explain_event(&settings, event, |address| {
+            let explained = tiers.explain(address);
+            ends = ends.max(explained.why.map_or(Exit::Done, exit));
+            explained
+        })?;
         let text = match args.format {
             Format::Text => explained.text(),
             Format::Json => serde_json::to_string(&explained).unwrap_or_default() + "\n",
         };
         print(text.as_bytes())?;
     }
-    each(&addresses, |address| {
+    let read = each(&addresses, |address| {
         let explained = tiers.explain(address);
+        ends = ends.max(explained.why.map_or(Exit::Done, exit));
         let text = match args.format {
             Format::Text => explained.text(),
             Format::Json => serde_json::to_string(&explained).unwrap_or_default() + "\n",
         };
         print(text.as_bytes())
-    })
+    })?;
+    Ok(read.max(ends))
 }
 
 fn read_event(path: &Path) -> Result<String, Failure> {
@@ -119,39 +130,33 @@ fn read_event(path: &Path) -> Result<String, Failure> {
 
 /// The calls since it was last looked at.
 #[derive(Default)]
-struct Bill(Mutex<Vec<(String, Call)>>);
+struct Bill {
+    calls: Mutex<Vec<(String, Call)>>,
+    told: Arc<Told>,
+}
 
 impl Bill {
     fn take(&self) -> Vec<(String, Call)> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Witness for Bill {
     fn called(&self, licence: &str, called: Called) {
         let call = Call { code: called.code, cost: called.units };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((licence.to_owned(), call));
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.push((licence.to_owned(), call));
     }
 
     fn refused(&self, _: Reason) {}
 
     fn seen(&self, licence: &str, seen: &Seen) {
-        match seen {
-            Seen::Refused(why) => say(&format!("{licence}: the token is refused: {why}")),
-            Seen::ModuleRefused { module, why, .. } => {
-                say(&format!("{licence}: the licence has no {module}: {why}"));
-            }
-            Seen::Failing(why) => say(&format!("{licence}: it fails: {why}")),
-            Seen::Rejected(why) => say(&format!("{licence}: it will not answer this: {why}")),
-            Seen::Breaker(_)
-            | Seen::Accepted
-            | Seen::Modules(_)
-            | Seen::Paused(_)
-            | Seen::Quota(_) => {}
-        }
+        self.told.seen(licence, seen);
     }
 
-    fn token(&self, _: &str, _: &str) {}
+    fn token(&self, licence: &str, words: &str) {
+        self.told.token(licence, words);
+    }
 }
 
 /// One call to a provider.
@@ -217,6 +222,8 @@ pub(super) struct Explained {
     /// With --ask: why not all could be asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     failed: Option<&'static str>,
+    #[serde(skip)]
+    why: Option<Reason>,
 }
 
 /// All that can be asked.
@@ -259,6 +266,7 @@ impl Tiers<'_> {
             tiers,
             missing: names(answer.missing),
             failed: failed.map(Reason::name),
+            why: failed,
         }
     }
 
@@ -286,7 +294,7 @@ impl Tiers<'_> {
             Did::Said { .. } => {
                 let place = database.network(address.ip());
                 tier.record = place.as_ref().and_then(|(_, record)| *record);
-                tier.network = place.map(|(network, _)| network);
+                tier.network = place.map(|(network, _)| network.to_string());
                 tier.take(step.did);
             }
         }
@@ -446,8 +454,8 @@ impl Explained {
         if !self.missing.is_empty() {
             lines.push(format!("  missing   {}\n", self.missing.join(", ")));
         }
-        if let Some(failed) = self.failed {
-            lines.push(format!("  not all could be asked: {failed}\n"));
+        if let Some(why) = self.why {
+            lines.push(format!("  not all could be asked: {}\n", in_words(why)));
         }
         lines.concat()
     }

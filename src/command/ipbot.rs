@@ -52,8 +52,7 @@ impl Ipbot {
     /// The licence, which is there.
     fn licence(&self) -> Option<Licence<'_>> {
         let providers = self.tenant.as_ref().map_or(&self.config.providers, |(_, own)| own);
-        let mut licences = providers.licences().into_iter().flatten();
-        licences.find(|licence| licence.key == "providers.ipbot")
+        providers.of_ipbot()?.ok()
     }
 
     /// Makes each call and gives its reply to `read`; the answers in the order of the calls. With the

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::addresses::each;
-use super::asking::{WaitingDesk, in_words};
+use super::asking::{WaitingDesk, exit, in_words};
 use super::local::{LocalArgs, settings};
 use super::output::{Format, print, say};
 use super::pair::pair;
@@ -34,7 +34,8 @@ Examples:
   ipstamp lookup --config ipstamp.yaml AS64500
   ipstamp lookup --config ipstamp.yaml --pair 81.2.69.160 2001:4860:4860::8888
 
-What is no address is named on stderr, and the exit code is 1.")]
+What is no address is named on stderr, and the exit code is 1, as when a budget does not reach. It is 69
+when something that is wanted could not be had because a provider failed; stderr says which, and why.")]
 pub(super) struct LookupArgs {
     /// Addresses, `-` for lines of stdin; AS64500 for an autonomous system, which IPBot is asked for:
     /// one call, with the configuration's licence
@@ -68,14 +69,17 @@ pub(super) fn lookup(source: &Source, args: &LookupArgs) -> Result<Exit, Failure
     }
     let (settings, waiting) = settings(source, &args.local, everything(), None, None)?;
     let mut lookups = Lookups::new(&settings, waiting);
-    each(&addresses, |address| {
-        let found = lookups.look_up(address);
+    let mut ends = Exit::Done;
+    let read = each(&addresses, |address| {
+        let (found, failed) = lookups.look_up(address);
+        ends = ends.max(failed.map_or(Exit::Done, exit));
         let text = match args.format {
-            Format::Text => as_text(address, &found),
-            Format::Json => as_json(address, &found),
+            Format::Text => as_text(address, &found, failed),
+            Format::Json => as_json(address, &found, failed),
         };
         print(text.as_bytes())
-    })
+    })?;
+    Ok(read.max(ends))
 }
 
 /// All fact groups: whatever a file has is shown.
@@ -115,14 +119,17 @@ impl Lookups {
         Self { resolver, encoder, sources, waiting, said: Vec::new() }
     }
 
-    fn look_up(&mut self, address: Address) -> Vec<Found> {
+    /// What is known, and why not all could be asked.
+    fn look_up(&mut self, address: Address) -> (Vec<Found>, Option<Reason>) {
         self.resolver.refresh(Moment::now());
         let mut answer = self.resolver.resolve(&address);
+        let mut failed = None;
         if let Some(desk) = &self.waiting
             && address.is_global()
             && !answer.missing.is_empty()
         {
-            if let Some(reason) = desk.ask(&[(address.ip(), answer.missing)]) {
+            failed = desk.ask(&[(address.ip(), answer.missing)]);
+            if let Some(reason) = failed {
                 // Once for all addresses.
                 if !self.said.contains(&reason) {
                     say(&format!("not all could be asked: {}", in_words(reason)));
@@ -143,7 +150,7 @@ impl Lookups {
             })
             .collect();
         found.sort_by_key(|found| found.group);
-        found
+        (found, failed)
     }
 
     /// The item of the address in an otherwise empty event.
@@ -174,14 +181,18 @@ impl Lookups {
     }
 }
 
-fn as_text(address: Address, found: &[Found]) -> String {
+fn as_text(address: Address, found: &[Found], failed: Option<Reason>) -> String {
     let mut lines = vec![format!("{}  {}\n", address.ip(), address.scope().name())];
     for Found { group, facts, database } in found {
         let mut named = Vec::new();
         flatten("", facts, &mut named);
         lines.push(format!("  {:<9}{}  [{database}]\n", group.name(), named.join(", ")));
     }
-    if found.is_empty() && address.is_global() {
+    // Whoever was not asked has not said that he knows nothing.
+    let failed = failed.filter(|reason| *reason != Reason::NotFound);
+    if let Some(reason) = failed {
+        lines.push(format!("  not all could be asked ({})\n", reason.name()));
+    } else if found.is_empty() && address.is_global() {
         lines.push("  nothing known\n".into());
     } else if found.is_empty() {
         let scope = address.scope().name();
@@ -208,7 +219,7 @@ pub(super) fn flatten(prefix: &str, facts: &Value, to: &mut Vec<String>) {
     }
 }
 
-fn as_json(address: Address, found: &[Found]) -> String {
+fn as_json(address: Address, found: &[Found], failed: Option<Reason>) -> String {
     let mut line = json!({"ip": address.ip().to_string(), "scope": address.scope().name()});
     let mut sources = Map::new();
     for Found { group, facts, database } in found {
@@ -216,5 +227,8 @@ fn as_json(address: Address, found: &[Found]) -> String {
         sources.insert(group.name().into(), database.as_ref().into());
     }
     line["sources"] = Value::Object(sources);
+    if let Some(reason) = failed.filter(|reason| *reason != Reason::NotFound) {
+        line["failed"] = reason.name().into();
+    }
     format!("{line}\n")
 }

@@ -33,6 +33,7 @@ mod status;
 mod systems;
 mod tenants;
 mod test;
+mod told;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -111,7 +112,7 @@ enum Command {
 }
 
 /// How a command ends, as the shell sees it: sysexits, and 1 for findings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Exit {
     /// Done.

@@ -96,7 +96,7 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
         fetching.schedule.compare_with(&stamp.databases);
     }
     let watch = files.watch(Arc::clone(&stamp.databases), config.database_watch, teller);
-    let ledger = start_ledger(&config, &runtime, &metrics)?.map(Arc::new);
+    let ledger = start_ledger(&config, &runtime, &metrics, &health)?.map(Arc::new);
     let tenants = Tenants::start(Ground {
         config: config.clone(),
         path: path.to_owned(),
@@ -195,6 +195,7 @@ fn start_ledger(
     config: &Config,
     runtime: &Runtime,
     metrics: &Arc<Metrics>,
+    health: &Arc<Health>,
 ) -> Result<Option<Ledger>, Failure> {
     // A tenant may come with a budget at any time.
     if config.budgets.is_empty() && config.tenants.is_none() {
@@ -205,6 +206,7 @@ fn start_ledger(
         topic: config.ledger.topic.clone(),
         runtime: runtime.handle().clone(),
         metrics: Arc::clone(metrics),
+        health: Arc::clone(health),
     };
     Ledger::start(settings).map(Some).map_err(|error| Failure::new(Exit::Unavailable, error))
 }

@@ -14,7 +14,7 @@ use crate::extract::{
     AddressPath, Config as Addresses, Discover, ExtractConfigError, Extractor, Preset, TextAt,
 };
 use crate::kafka::{Protocol, Security};
-use crate::record::{FactGroup, TopicPattern, WritingNeeds};
+use crate::record::{DidYouMean, FactGroup, TopicPattern, WritingNeeds};
 use crate::resolve::{
     DatabaseConfig, Mapping, NETWORKS, ResolveConfigError, Want, Wants, is_field,
 };
@@ -31,7 +31,7 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
     security(&file.kafka.security, &mut problems);
     for (setting, message) in file.kafka.client.problems() {
         let shown = shown_unknown_key(&setting);
-        let known = if message.contains("did you mean") { &setting } else { &shown };
+        let known = if DidYouMean::is_said_in(&message) { &setting } else { &shown };
         problems.push(Problem::with(&["kafka", "client", known], message));
     }
     input(&file.input, &mut problems);
@@ -43,6 +43,7 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
     super::providers::main_providers(file, &mut problems);
     tenants(file, &mut problems);
     cache(file, &mut problems);
+    problems.extend(shared_topic("ledger", &file.ledger.topic, file));
     amounts(file, &mut problems);
     problems
 }
@@ -362,8 +363,8 @@ pub(super) fn want(want: &[Want], problems: &mut Vec<Problem>) {
 
 /// Without what was written: it may be anything.
 fn unknown_want(error: &ResolveConfigError) -> String {
-    if let ResolveConfigError::UnknownWant { nearest: Some(near), .. } = error {
-        return format!("unknown fact group or field; did you mean `{near}`?");
+    if let ResolveConfigError::UnknownWant { nearest: near @ Some(_), .. } = error {
+        return format!("unknown fact group or field{}", DidYouMean(near.as_deref()));
     }
     let groups = FactGroup::ALL.map(FactGroup::name);
     format!("unknown fact group or field; expected one of {}", one_of(&groups))
@@ -484,16 +485,26 @@ fn cache(file: &File, problems: &mut Vec<Problem>) {
     if cache.unknown_ttl.as_secs() == 0 {
         say(&["unknown_ttl"], TOO_SHORT_A_LIFE.into());
     }
-    let Some(topic) = &cache.topic else { return };
+    if let Some(topic) = &cache.topic {
+        problems.extend(shared_topic("cache", topic, file));
+    }
+}
+
+/// What is wrong with a topic by which the processes of a fleet talk to each other.
+fn shared_topic(section: &str, topic: &str, file: &File) -> Option<Problem> {
+    let problem = |message: &str| Some(Problem::with(&[section, "topic"], message));
     if let Err(message) = TopicPattern::check_name(topic) {
-        return say(&["topic"], message);
+        return problem(&message);
     }
     let mut patterns = file.input.topics.iter().filter_map(|text| TopicPattern::new(text).ok());
     if patterns.any(|pattern| pattern.reads(topic)) {
-        say(&["topic"], "input.topics would read it; give the answers a topic of their own".into());
-    } else if file.output.topics().any(|written| written == topic) {
-        say(&["topic"], "records go there; give the answers a topic of their own".into());
+        return problem("input.topics would read it; give it a topic of its own");
     }
+    if file.output.topics().any(|written| written == topic) {
+        return problem("records go there; give it a topic of its own");
+    }
+    let others = section == "ledger" && file.cache.topic.as_deref() == Some(topic);
+    if others { problem("cache.topic is the same; give it a topic of its own") } else { None }
 }
 
 fn amounts(file: &File, problems: &mut Vec<Problem>) {

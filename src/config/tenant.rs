@@ -111,8 +111,11 @@ impl TenantFile {
             _ => {}
         }
         for (at, text) in self.topics.iter().enumerate() {
+            let key = ["topics", &at.to_string()];
             if let Err(message) = TopicPattern::new(text) {
-                problems.push(Problem::with(&["topics", &at.to_string()], message));
+                problems.push(Problem::with(&key, message));
+            } else if self.topics[..at].contains(text) {
+                problems.push(Problem::with(&key, "stands in the list twice; remove one"));
             }
         }
     }

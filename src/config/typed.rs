@@ -11,9 +11,7 @@ use serde::de::{
 
 use super::error::{Problem, shown_key, shown_unknown_key};
 use super::tree::{Kind, Node, Place, Scalar};
-
-/// Before the name that was meant, by its looks.
-const DID_YOU_MEAN: &str = "did you mean";
+use crate::record::DidYouMean;
 
 /// Reads a `T` from the tree.
 pub(super) fn read<'de, T: serde::Deserialize<'de>>(root: &'de Node) -> Result<T, Problem> {
@@ -63,7 +61,7 @@ impl ReadError {
     /// Of a key that is none here. One that is near to one of ours is shown, as it cannot be a secret.
     fn of_key(mut self, key: &str, place: Place) -> Self {
         self.place.get_or_insert(place);
-        let is_near = self.message.contains(DID_YOU_MEAN);
+        let is_near = DidYouMean::is_said_in(&self.message);
         self.key.push(if is_near { shown_key(key) } else { shown_unknown_key(key) });
         self
     }
@@ -104,19 +102,15 @@ impl serde::de::Error for ReadError {
 
     fn unknown_field(field: &str, known: &'static [&'static str]) -> Self {
         match nearest(field, known.iter().copied()) {
-            Some(near) => Self::custom(format_args!("unknown key; {DID_YOU_MEAN} `{near}`?")),
+            near @ Some(_) => Self::custom(format_args!("unknown key{}", DidYouMean(near))),
             None => Self::custom(format_args!("unknown key; known here: {}", one_of(known))),
         }
     }
 
     fn unknown_variant(variant: &str, known: &'static [&'static str]) -> Self {
         let known_names = one_of(known);
-        match nearest(variant, known.iter().copied()) {
-            Some(near) => Self::custom(format_args!(
-                "expected one of {known_names}; {DID_YOU_MEAN} `{near}`?"
-            )),
-            None => Self::custom(format_args!("expected one of {known_names}")),
-        }
+        let near = DidYouMean(nearest(variant, known.iter().copied()));
+        Self::custom(format_args!("expected one of {known_names}{near}"))
     }
 
     fn missing_field(field: &'static str) -> Self {

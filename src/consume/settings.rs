@@ -3,7 +3,7 @@
 use rdkafka::ClientConfig;
 
 use super::{Assignor, Config};
-use crate::kafka::set_by_default;
+use crate::kafka::{named, set_by_default};
 use crate::record::TopicPattern;
 
 /// How often stored offsets are committed. What was finished since is repeated after a crash.
@@ -21,15 +21,15 @@ const FETCH_KBYTES: u32 = 2_048;
 
 /// Completes `client` for worker number `worker` of `workers`.
 pub fn consumer_settings(
-    mut client: ClientConfig,
+    client: &ClientConfig,
     config: &Config,
     worker: u16,
     workers: u16,
 ) -> ClientConfig {
     let share = |whole: u32, least: u32| (whole / u32::from(workers.max(1))).max(least);
+    let mut client = named(client, &client_id(config, worker));
     client
         .set("group.id", &config.group)
-        .set("client.id", client_id(config, worker))
         .set("partition.assignment.strategy", assignor_name(config.assignor))
         // What may be committed is stored by us, the watermark and nothing above; librdkafka commits
         // it in steady state, when partitions go and when the consumer closes, and never backwards.
@@ -44,13 +44,11 @@ pub fn consumer_settings(
         .set("fetch.queue.backoff.ms", "10")
         .set("queued.max.messages.kbytes", share(QUEUED_KBYTES, LEAST_KBYTES).to_string())
         .set("queued.min.messages", share(QUEUED_RECORDS, 1000).to_string())
-        .set("fetch.max.bytes", (share(FETCH_KBYTES, LEAST_KBYTES) * 1024).to_string())
-        .set("allow.auto.create.topics", "false");
+        .set("fetch.max.bytes", (share(FETCH_KBYTES, LEAST_KBYTES) * 1024).to_string());
     if !config.topics.exact().any(|topic| topic.starts_with(TopicPattern::INTERNAL)) {
         // A wide pattern would read the brokers' own topics too.
         client.set("topic.blacklist", format!("^{}", TopicPattern::INTERNAL));
     }
-    set_by_default(&mut client, "reconnect.backoff.max.ms", "2000");
     // What a disk has spoilt is not to be published as if it were whole.
     set_by_default(&mut client, "check.crcs", "true");
     // New topics of a pattern are seen within so long.
@@ -95,7 +93,7 @@ mod tests {
     #[test]
     fn queue_limits_are_of_the_process_and_shared_by_its_workers() {
         let kbytes = |workers| {
-            let settings = consumer_settings(ClientConfig::new(), &config(), 0, workers);
+            let settings = consumer_settings(&ClientConfig::new(), &config(), 0, workers);
             settings.get("queued.max.messages.kbytes").unwrap().parse::<u32>().unwrap()
         };
         assert_eq!(kbytes(1), QUEUED_KBYTES);
@@ -107,7 +105,7 @@ mod tests {
     fn each_worker_of_a_static_member_has_an_id_of_its_own() {
         let config = Config { member: Some("pod-3".into()), ..config() };
         let id = |worker| {
-            let settings = consumer_settings(ClientConfig::new(), &config, worker, 2);
+            let settings = consumer_settings(&ClientConfig::new(), &config, worker, 2);
             settings.get("group.instance.id").unwrap().to_owned()
         };
         assert_eq!((id(0), id(1)), ("pod-3-0".into(), "pod-3-1".into()));
@@ -122,7 +120,7 @@ mod tests {
         ];
         for (start, on_offset_out_of_range) in everywhere {
             let config = Config { start, on_offset_out_of_range, ..config() };
-            let settings = consumer_settings(ClientConfig::new(), &config, 0, 1);
+            let settings = consumer_settings(&ClientConfig::new(), &config, 0, 1);
             assert_eq!(settings.get("auto.offset.reset"), Some("error"));
         }
     }
@@ -130,7 +128,7 @@ mod tests {
     #[test]
     fn librdkafka_takes_every_setting() {
         assert!(
-            consumer_settings(ClientConfig::new(), &config(), 0, 1).create_native_config().is_ok()
+            consumer_settings(&ClientConfig::new(), &config(), 0, 1).create_native_config().is_ok()
         );
     }
 }

@@ -159,11 +159,7 @@ mod tests {
             ("country_code\nLV\n", lite, "line 1: expected"),
             ("network,country_code\n1.0.0.0/24\n", lite, "line 2: 1 cells"),
             ("network,colour\n1.0.0.0/24,red\n", lite, "--type"),
-            (
-                "network,company.nam\n1.0.0.0/24,A\n",
-                "ipstamp own",
-                "did you mean \"company.name\"?",
-            ),
+            ("network,company.nam\n1.0.0.0/24,A\n", "ipstamp own", "did you mean `company.name`?"),
             ("network,country_code\n1.0.7.0/24,LV\n1.0.7.0/24,SE\n", lite, "line 3: "),
         ] {
             let error = made(csv, database_type).err().map(|error| error.to_string());

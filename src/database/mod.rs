@@ -11,6 +11,7 @@ mod file;
 mod generation;
 mod joined;
 mod open;
+mod put;
 mod section;
 mod store;
 mod tell;
@@ -25,6 +26,7 @@ pub use fetch::{
 };
 pub use generation::Generation;
 pub use open::{AsOfError, OpenError, open, open_all, open_as_of, open_networks, verify};
+pub use put::{Readers, put};
 pub use store::{Gone, Kept, Store, StoreConfig, StoreError, Why};
 pub use tell::Teller;
 pub use vendor::{Notice, notice};

@@ -136,7 +136,7 @@ fn is_stamp(event: &[u8], value: Span) -> bool {
 #[derive(Debug, Default)]
 pub(super) struct Sources {
     epoch: Option<u64>,
-    names: Vec<Vec<u8>>,
+    names: Vec<Name>,
     /// How many of them are databases.
     databases: usize,
     /// Those of these that are stale.
@@ -148,6 +148,15 @@ pub(super) struct Sources {
     /// Of which something is.
     attributed: Contributed,
     minute: Minute,
+}
+
+/// A source as it is written.
+#[derive(Debug)]
+struct Name {
+    /// `"city":"2026-11-18"` of a database, `"ipinfo":` of a provider.
+    text: Vec<u8>,
+    /// So many bytes of it are the name itself.
+    len: usize,
 }
 
 /// The minute that was written last, as text: answers are mostly of the same few.
@@ -198,12 +207,13 @@ impl Sources {
             }
         }
         let named = sources.iter().map(|source| {
-            let mut name = quoted(&source.name);
-            name.push(b':');
+            let mut text = quoted(&source.name);
+            let len = text.len();
+            text.push(b':');
             if let Some(built) = source.built {
-                append_day(&mut name, built);
+                append_day(&mut text, built);
             }
-            name
+            Name { text, len }
         });
         self.names = named.collect();
     }
@@ -237,7 +247,7 @@ pub(super) fn begin(
         for source in contributed.iter() {
             let Some(name) = sources.names.get(source) else { continue };
             out.extend_from_slice(comma);
-            out.extend_from_slice(name);
+            out.extend_from_slice(&name.text);
             if source >= sources.databases {
                 let retrieval = retrieval(source, event.answers, facts);
                 sources.minute.append(out, retrieval.at);
@@ -295,9 +305,7 @@ fn append_stale(stale: Contributed, sources: &Sources, out: &mut Vec<u8>) {
     for source in stale.iter() {
         let Some(name) = sources.names.get(source) else { continue };
         out.extend_from_slice(before);
-        // Behind the name there are a colon and, of a database, the day.
-        let behind = if source < sources.databases { ":\"2026-11-18\"".len() } else { 1 };
-        out.extend_from_slice(&name[..name.len() - behind]);
+        out.extend_from_slice(&name.text[..name.len]);
         before = b",";
     }
     if before == b"," {

@@ -8,15 +8,16 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use rdkafka::ClientConfig;
+use rdkafka::error::RDKafkaErrorCode;
 use uuid::Uuid;
 
 use super::error::LedgerError;
 use super::log::{Line, Log};
 use super::show;
 use super::topic::{LedgerTopic, retention_wanted};
-use crate::kafka::Wake;
+use crate::kafka::{Fault, Wake};
 use crate::resolve::budget::{Books, Budget, Limits, Replay, Unreadable};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Health, Metrics, Problem};
 
 /// How often the thread looks round when nothing wakes it.
 const ROUND: Duration = Duration::from_millis(500);
@@ -24,6 +25,10 @@ const ROUND: Duration = Duration::from_millis(500);
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// And when nobody could say.
 const NO_ANSWER_LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// How long the brokers have for an answer before it is said that they give none, and how long from
+/// then on.
+const FIRST_PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// A claim that is not acknowledged for so long is said.
 const SLOW: Duration = Duration::from_secs(10);
 
@@ -37,6 +42,8 @@ pub struct LedgerSettings {
     pub runtime: tokio::runtime::Handle,
     /// Where the budgets are shown.
     pub metrics: Arc<Metrics>,
+    /// Where it is shown that it cannot be used.
+    pub health: Arc<Health>,
 }
 
 /// The ledger as this process sees it. Dropped without [`Ledger::stop`], what is held stays spent.
@@ -49,7 +56,7 @@ struct Shared {
     books: Mutex<Books>,
     wake: Arc<Wake>,
     stopping: AtomicBool,
-    /// What is wrong with the topic.
+    /// Why it cannot be used now.
     problem: Mutex<Option<String>>,
     /// Once it is stopping: when it has to have ended.
     until: Mutex<Option<Instant>>,
@@ -88,7 +95,7 @@ impl Ledger {
         budget
     }
 
-    /// What is wrong with the topic, so that nothing new is spent until it is mended.
+    /// Why it cannot be used, so that nothing new is spent until it can: in words.
     pub fn problem(&self) -> Option<String> {
         self.shared.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -115,10 +122,6 @@ impl Drop for Ledger {
 impl Shared {
     fn books(&self) -> MutexGuard<'_, Books> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn note(&self, problem: Option<String>) {
-        *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
     }
 
     /// When it has to have ended, if it is stopping.
@@ -148,6 +151,9 @@ struct Keeper<'a> {
     sound_for: Option<Duration>,
     next_look: Instant,
     reading: Reading,
+    /// What is wrong with the topic, and with reading and writing it.
+    of_topic: Option<String>,
+    of_log: Option<String>,
     /// The trouble that was said last.
     said: Option<&'static str>,
     /// Since when something waits for its acknowledgement.
@@ -175,6 +181,8 @@ impl<'a> Keeper<'a> {
             sound_for: None,
             next_look: Instant::now(),
             reading: Reading::Not,
+            of_topic: None,
+            of_log: None,
             said: None,
             unsettled_since: None,
         }
@@ -193,12 +201,38 @@ impl<'a> Keeper<'a> {
     fn round(&mut self) {
         self.read();
         if let Some(fault) = self.log.acknowledge(&self.shared.wake) {
+            self.of_log = Some(format!("what is claimed cannot be written: {fault}"));
             self.trouble(fault.name());
         }
         if matches!(self.reading, Reading::Following) && self.sound_for.is_some() {
             self.serve();
         }
         self.watch();
+        self.show();
+    }
+
+    /// Shows whether it can be used, to whoever asks, in readiness and as a metric.
+    fn show(&self) {
+        let LedgerSettings { topic, metrics, health, .. } = &self.settings;
+        let problem = self.of_topic.as_ref().or(self.of_log.as_ref());
+        let problem = problem.map(|problem| format!("the ledger topic {topic}: {problem}"));
+        let mut shown = self.shared.problem.lock().unwrap_or_else(PoisonError::into_inner);
+        if *shown == problem {
+            return;
+        }
+        shown.clone_from(&problem);
+        metrics.ledger_unavailable.set(i64::from(problem.is_some()));
+        match problem {
+            Some(problem) => {
+                let text = format!(
+                    "{problem}; until that is mended nothing is bought with a licence \
+                     that has a limit, and records go out as partial with the reason `ledger`; \
+                     `ipstamp check` prints what to do"
+                );
+                health.report(Problem::Ledger, text);
+            }
+            None => drop(health.resolve(&Problem::Ledger)),
+        }
     }
 
     /// Whether the topic can be what the ledger needs, before anything is read from it, and again
@@ -215,8 +249,11 @@ impl<'a> Keeper<'a> {
         }
         self.next_look = Instant::now() + LOOK_AGAIN;
         let LedgerSettings { client, topic, runtime, .. } = &self.settings;
+        let patience = if self.of_topic.is_none() { FIRST_PATIENCE } else { PATIENCE };
+        let is_waited_for = || self.shared.ends().is_none();
         // No answer is an answer that comes later.
-        let Ok(found) = LedgerTopic::ask(client, topic, runtime) else {
+        let Ok(found) = LedgerTopic::ask(client, topic, runtime, patience, &is_waited_for) else {
+            self.of_topic = Some("the brokers do not answer".into());
             self.trouble("NO_ANSWER");
             self.next_look = Instant::now() + NO_ANSWER_LOOK_AGAIN;
             return;
@@ -239,7 +276,7 @@ impl<'a> Keeper<'a> {
                 wanted.as_secs() / 86_400
             );
         }
-        self.shared.note(problems.first().map(|problem| problem.found.clone()));
+        self.of_topic = problems.first().map(|problem| problem.found.clone());
         self.sound_for = problems.is_empty().then_some(wanted);
         if problems.is_empty() && matches!(self.reading, Reading::Not) {
             self.begin(false);
@@ -266,6 +303,7 @@ impl<'a> Keeper<'a> {
             match line {
                 Line::Entry(offset, entry, at) => {
                     self.first(offset, at, now);
+                    self.of_log = None;
                     self.shared.books().read(&entry, at, now);
                 }
                 Line::Unreadable(offset, why, at) => {
@@ -278,6 +316,7 @@ impl<'a> Keeper<'a> {
                 Line::End(offset) => {
                     self.first(offset, now, now);
                     self.reading = Reading::Following;
+                    self.of_log = None;
                     self.said = None;
                 }
                 Line::Replaced => {
@@ -289,7 +328,14 @@ impl<'a> Keeper<'a> {
                     self.begin(true);
                     return;
                 }
-                Line::Trouble(fault) => self.trouble(fault.name()),
+                Line::Trouble(fault) => {
+                    // While it is followed a broker may come and go; nothing is missed by that.
+                    let passes = matches!(self.reading, Reading::Following) && !is_refusal(fault);
+                    if !passes {
+                        self.of_log = Some(format!("it cannot be read: {fault}"));
+                    }
+                    self.trouble(fault.name());
+                }
             }
         }
     }
@@ -327,11 +373,15 @@ impl<'a> Keeper<'a> {
     /// Says once that claims are not answered, and once that they are again.
     fn watch(&mut self) {
         if self.log.is_settled() {
-            self.unsettled_since = None;
+            if self.unsettled_since.take().is_some() {
+                self.of_log = None;
+            }
             return;
         }
         let since = *self.unsettled_since.get_or_insert_with(Instant::now);
         if since.elapsed() > SLOW {
+            let why = || "what is claimed is not acknowledged".to_owned();
+            self.of_log.get_or_insert_with(why);
             self.trouble("NOT_ACKNOWLEDGED");
         }
     }
@@ -342,8 +392,8 @@ impl<'a> Keeper<'a> {
             tracing::warn!(
                 topic = self.settings.topic,
                 code,
-                "the ledger does not answer; what this process holds of its budgets is spent, and \
-                 more is claimed when it does"
+                "the ledger does not answer; this process goes on with what it holds of its budgets, \
+                 and claims more when it does"
             );
         }
     }
@@ -351,7 +401,8 @@ impl<'a> Keeper<'a> {
     /// Gives back what is held, while there is time.
     fn leave(&mut self) {
         let Some(until) = self.shared.ends() else { return };
-        if until <= Instant::now() {
+        // Who has claimed nothing has nothing to give back.
+        if until <= Instant::now() || !self.log.has_appended() {
             return;
         }
         let last = self.shared.books().leave(SystemTime::now(), Uuid::new_v4);
@@ -363,4 +414,10 @@ impl<'a> Keeper<'a> {
             self.log.acknowledge(&self.shared.wake);
         }
     }
+}
+
+/// Whether the brokers will not let us, so that it does not pass by itself.
+fn is_refusal(fault: Fault) -> bool {
+    use RDKafkaErrorCode::{TopicAuthorizationFailed, UnknownTopic, UnknownTopicOrPartition};
+    [TopicAuthorizationFailed, UnknownTopic, UnknownTopicOrPartition].contains(&fault.code())
 }

@@ -9,11 +9,13 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 
 use crate::kafka::{
     ClientError, Consumer, Fault, Fetched, Outgoing, PartitionList, Place, Pool, Producer,
-    TopicHandle, Wake, set_by_default,
+    TopicHandle, Wake, named, onlooking,
 };
 use crate::record::Partition;
 use crate::resolve::budget::{Entry, Unreadable};
 
+/// What its clients are called.
+const NAME: &str = "ipstamp-ledger";
 /// The only partition.
 pub(super) const ONLY: Partition = Partition(0);
 /// How long a refused entry waits before it is appended again.
@@ -68,7 +70,7 @@ impl Log {
             handle,
             producer,
             pool: Pool::keeping(0),
-            consumer: Consumer::new(&reader(client.clone()), false, wake)?,
+            consumer: Consumer::new(&reader(client), false, wake)?,
             unacknowledged: BTreeMap::new(),
             next_ticket: 0,
         })
@@ -87,6 +89,11 @@ impl Log {
         self.next_ticket += 1;
         self.unacknowledged.insert(ticket, Unacknowledged { entry, again: None });
         self.hand_over(ticket);
+    }
+
+    /// Whether anything was ever appended.
+    pub(super) fn has_appended(&self) -> bool {
+        self.next_ticket > 0
     }
 
     /// Whether everything appended is acknowledged.
@@ -183,35 +190,21 @@ fn producer(
     topic: &str,
     wake: &Wake,
 ) -> Result<(Producer, TopicHandle), ClientError> {
-    let mut client = client.clone();
+    let mut client = named(client, NAME);
     client
-        .set("client.id", "ipstamp-ledger")
         // Implies acks=all.
         .set("enable.idempotence", "true")
         // An entry is appended however late: it must not be forgotten that it may have arrived.
         .set("message.timeout.ms", "0")
-        .set("linger.ms", "0")
-        .set("allow.auto.create.topics", "false");
-    set_by_default(&mut client, "reconnect.backoff.max.ms", "2000");
+        .set("linger.ms", "0");
     let producer = Producer::new(&client, wake)?;
     let handle = producer.topic(topic)?;
     Ok((producer, handle))
 }
 
-/// The settings of its reader.
-fn reader(mut client: ClientConfig) -> ClientConfig {
-    client
-        .set("client.id", "ipstamp-ledger")
-        // Nothing is joined and nothing committed: the partition is named by hand.
-        .set("group.id", "ipstamp-ledger")
-        .set("enable.auto.commit", "false")
-        .set("enable.auto.offset.store", "false")
-        // What was read and is gone must not be passed over.
-        .set("auto.offset.reset", "error")
-        .set("enable.partition.eof", "true")
-        .set("queued.max.messages.kbytes", "1024")
-        .set("fetch.queue.backoff.ms", "10")
-        .set("allow.auto.create.topics", "false");
-    set_by_default(&mut client, "reconnect.backoff.max.ms", "2000");
+/// The settings of its reader. What was read and is gone must not be passed over.
+fn reader(client: &ClientConfig) -> ClientConfig {
+    let mut client = onlooking(client, NAME);
+    client.set("queued.max.messages.kbytes", "1024").set("fetch.queue.backoff.ms", "10");
     client
 }

@@ -1,17 +1,19 @@
 //! What the ledger's topic has to be, what is wrong with one, and the command that mends it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use crate::kafka::answering_broker;
+use crate::kafka::{answering_broker, named};
 use crate::resolve::budget::Limits;
 
-/// How long the brokers have for an answer.
+/// How long the brokers have for an answer about its settings.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two looks whether the answer is still waited for.
+const LOOK: Duration = Duration::from_millis(500);
 const DAY: Duration = Duration::from_secs(86_400);
 /// What a new topic is made with: far more than is needed, and still small.
 const ADVISED_RETENTION: Duration = Duration::from_secs(90 * 86_400);
@@ -64,16 +66,26 @@ pub fn retention_wanted(limits: impl IntoIterator<Item = Limits>) -> Duration {
 }
 
 impl LedgerTopic {
-    /// Asks the brokers. `runtime` only drives the answer.
+    /// Asks the brokers, who have so long for their first answer, unless it is not waited for any more.
+    /// `runtime` only drives the answer.
     pub fn ask(
         client: &ClientConfig,
         topic: &str,
         runtime: &tokio::runtime::Handle,
+        patience: Duration,
+        is_waited_for: &dyn Fn() -> bool,
     ) -> Result<Self, KafkaError> {
-        let mut client = client.clone();
-        client.set("allow.auto.create.topics", "false");
-        let admin: AdminClient<DefaultClientContext> = client.create()?;
-        let metadata = admin.inner().fetch_metadata(Some(topic), PATIENCE)?;
+        let admin: AdminClient<DefaultClientContext> = named(client, "ipstamp-ask").create()?;
+        let until = Instant::now() + patience;
+        let metadata = loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match admin.inner().fetch_metadata(Some(topic), left.min(LOOK)) {
+                Ok(metadata) => break metadata,
+                // The client goes on connecting meanwhile.
+                Err(_) if left > LOOK && is_waited_for() => {}
+                Err(error) => return Err(error),
+            }
+        };
         let brokers = metadata.brokers().len();
         let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
             return Ok(Self::Missing { brokers });

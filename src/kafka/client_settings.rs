@@ -13,6 +13,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::setting_names::NAMES;
+use crate::record::DidYouMean;
 
 /// Settings of librdkafka by name. Shows no value that may be a secret.
 #[derive(Clone, Default, PartialEq, Deserialize, JsonSchema)]
@@ -83,7 +84,7 @@ fn unknown(name: &str) -> String {
     let distances = known.map(|known| (strsim::damerau_levenshtein(name, known), known));
     match distances.min().filter(|(distance, _)| *distance <= name.len() / 3) {
         Some((_, near)) => {
-            format!("librdkafka has no setting of this name; did you mean `{near}`?")
+            format!("librdkafka has no setting of this name{}", DidYouMean(Some(near)))
         }
         None => "librdkafka has no setting of this name; see its CONFIGURATION.md".into(),
     }

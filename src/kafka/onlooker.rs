@@ -17,7 +17,7 @@ use super::client::{Client, ClientError, Fault};
 use super::consumer::Consumer;
 use super::fetched::Fetched;
 use super::headers::c_string;
-use super::set_by_default;
+use super::onlooking;
 use crate::record::{NextOffset, Offset, Partition};
 
 /// How long one look into the queue takes, when nothing comes: librdkafka fills its array for so long.
@@ -52,21 +52,13 @@ impl Onlooker {
         topic: &str,
         patience: Duration,
     ) -> Result<Self, ClientError> {
-        let mut config = config.clone();
+        let mut config = onlooking(config, "ipstamp-look");
         config
             .remove("group.id")
-            .set("client.id", "ipstamp-look")
-            .set("enable.auto.commit", "false")
-            // The same in the older interface, where it is a topic's setting.
+            // That nothing is committed, in the older interface, where it is a topic's setting.
             .set("auto.commit.enable", "false")
-            .set("enable.auto.offset.store", "false")
-            // What was read and is gone must not be passed over.
-            .set("auto.offset.reset", "error")
-            .set("enable.partition.eof", "true")
             .set("queued.max.messages.kbytes", "16384")
-            .set("fetch.queue.backoff.ms", "10")
-            .set("allow.auto.create.topics", "false");
-        set_by_default(&mut config, "reconnect.backoff.max.ms", "2000");
+            .set("fetch.queue.backoff.ms", "10");
         let client = Client::new(&config, sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, |_| {})?;
         let name = c_string(topic);
         // SAFETY: the client is alive; the name is copied; no settings of its own.

@@ -11,7 +11,7 @@ use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset as Place, TopicPartitionList};
 
 use crate::consume::Start;
-use crate::kafka::Listener;
+use crate::kafka::{Listener, onlooking};
 use crate::record::{NextOffset, Offset, Partition, Position, Topic};
 
 /// How long the brokers may take for an answer.
@@ -39,17 +39,12 @@ impl Reader {
         group: &str,
         start: Start,
     ) -> Result<Self, KafkaError> {
-        let mut client = client.clone();
+        let mut client = onlooking(client, "ipstamp-read");
         client
+            // Whose commits are looked at.
             .set("group.id", group)
-            // Nothing is joined and nothing committed: partitions are named by hand.
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            .set("enable.partition.eof", "true")
-            .set("auto.offset.reset", "error")
             .set("queued.max.messages.kbytes", "1024")
-            .set("fetch.wait.max.ms", "10")
-            .set("allow.auto.create.topics", "false");
+            .set("fetch.wait.max.ms", "10");
         Ok(Self { consumer: quiet(&client)?, start })
     }
 

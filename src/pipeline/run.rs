@@ -389,12 +389,11 @@ fn worker_settings(
     wake: Arc<Wake>,
     inbox: Arc<Inbox>,
 ) -> WorkerSettings {
-    let consumer_client =
-        consumer_settings(settings.client.clone(), &settings.consume, number, workers);
+    let consumer_client = consumer_settings(&settings.client, &settings.consume, number, workers);
     let (client, publish) = (settings.client.clone(), settings.publish.clone());
     let producer_wake = Arc::clone(&wake);
     let make_producer = Box::new(move |smallest_limit| {
-        let client = producer_settings(client.clone(), &publish, number, smallest_limit);
+        let client = producer_settings(&client, &publish, number, smallest_limit);
         Producer::new(&client, &producer_wake)
     });
     let stamp = StampSettings {

@@ -72,6 +72,8 @@ impl Witness for DeskWitness {
                     tracing::info!(licence, "the provider answers again");
                 }
             }
+            // The metrics count it; what matters in the long run is said when the breaker opens.
+            Seen::Failed(why) => tracing::debug!(licence, "a call failed: {why}"),
             Seen::Failing(why) => {
                 tracing::warn!(
                     licence,

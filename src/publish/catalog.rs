@@ -14,7 +14,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::{Partitioning, TopicTemplate};
-use crate::kafka::{Wake, answering_broker};
+use crate::kafka::{Wake, answering_broker, named};
 use crate::record::{Topic, TopicPatterns};
 
 /// How long a broker may take to answer.
@@ -280,10 +280,7 @@ struct Asker<'a> {
 
 impl<'a> Asker<'a> {
     fn new(settings: &'a CatalogSettings) -> Result<Self, KafkaError> {
-        let mut client = settings.client.clone();
-        // Asking for a topic must not create it.
-        client.set("allow.auto.create.topics", "false");
-        Ok(Self { admin: client.create()?, settings })
+        Ok(Self { admin: named(&settings.client, "ipstamp-ask").create()?, settings })
     }
 
     /// None when the brokers do not answer: what was known stays.

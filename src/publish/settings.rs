@@ -3,7 +3,7 @@
 use rdkafka::ClientConfig;
 
 use super::{Compression, Config};
-use crate::kafka::set_by_default;
+use crate::kafka::{named, set_by_default};
 
 /// Records handed over and not yet acknowledged, of the whole process. More saves no CPU and costs
 /// memory.
@@ -23,18 +23,17 @@ pub(super) const BATCH_OVERHEAD_BYTES: usize = 96;
 /// Completes `client` for a worker. `smallest_limit_bytes`: the smallest
 /// `max.message.bytes` of the output topics, where known.
 pub fn producer_settings(
-    mut client: ClientConfig,
+    client: &ClientConfig,
     config: &Config,
     worker: u16,
     smallest_limit_bytes: Option<u32>,
 ) -> ClientConfig {
+    let mut client = named(client, &format!("ipstamp-{worker}"));
     client
-        .set("client.id", format!("ipstamp-{worker}"))
         // Implies acks=all and order on retry.
         .set("enable.idempotence", "true")
         // A record is never given up for its age: the watermark waits, and readiness says so.
         .set("message.timeout.ms", "0")
-        .set("allow.auto.create.topics", "false")
         .set("batch.num.messages", "10000")
         .set("batch.size", batch_bytes(smallest_limit_bytes).to_string())
         .set("message.max.bytes", LOCAL_LIMIT_BYTES.to_string())
@@ -46,7 +45,6 @@ pub fn producer_settings(
     // A partition has one request under way at a time. What waits behind it for longer than this lets
     // librdkafka's thread spin until the answer comes, so it is longer than answers usually take.
     set_by_default(&mut client, "linger.ms", "50");
-    set_by_default(&mut client, "reconnect.backoff.max.ms", "2000");
     // A topic that is gone is said within so long; one that comes back is seen as soon.
     set_by_default(&mut client, "topic.metadata.propagation.max.ms", "5000");
     client
@@ -110,7 +108,7 @@ mod tests {
             compression: Compression::Zstd,
             on_undeliverable: OnUndeliverable::Halt,
         };
-        let settings = producer_settings(ClientConfig::new(), &config, 0, Some(10_000));
+        let settings = producer_settings(&ClientConfig::new(), &config, 0, Some(10_000));
         assert!(settings.create_native_config().is_ok());
     }
 }

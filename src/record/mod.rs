@@ -9,6 +9,7 @@
 mod address;
 mod answer;
 mod day;
+mod did_you_mean;
 mod enrichment;
 mod fact_group;
 mod moment;
@@ -18,10 +19,12 @@ mod position;
 mod scope;
 mod secret;
 mod topic_pattern;
+mod url_text;
 
 pub use address::Address;
 pub use answer::{Answer, Facts, FactsId, Part, Retrieval, Source};
 pub use day::Day;
+pub use did_you_mean::DidYouMean;
 pub use enrichment::{
     Abuse, AutonomousSystem, Carrier, Company, Crawler, Direction, Enrichment, Geo, Hostname,
     Network, Privacy, RawScore, Signal, Threat,
@@ -34,3 +37,4 @@ pub use position::{NextOffset, Offset, Partition, Position, Topic};
 pub use scope::{REGISTRY_DATE, Scope};
 pub use secret::Secret;
 pub use topic_pattern::{TopicPattern, TopicPatterns};
+pub use url_text::UrlText;

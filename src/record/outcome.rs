@@ -57,6 +57,8 @@ pub enum Reason {
     Pace,
     /// The budget is spent.
     Budget,
+    /// The ledger of the budgets does not say whether anything may be spent.
+    Ledger,
     /// The provider is not asked, because it failed too often.
     Breaker,
     /// The provider answered with an error.
@@ -85,11 +87,12 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, for metrics that are declared once.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::NotFound,
         Self::Deadline,
         Self::Pace,
         Self::Budget,
+        Self::Ledger,
         Self::Breaker,
         Self::ProviderError,
         Self::Disabled,
@@ -111,6 +114,7 @@ impl Reason {
             Self::Deadline => "deadline",
             Self::Pace => "pace",
             Self::Budget => "budget",
+            Self::Ledger => "ledger",
             Self::Breaker => "breaker",
             Self::ProviderError => "provider_error",
             Self::Disabled => "disabled",

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Expected;
 use super::fetched::{Every, FetchSource, OnMissing, Share};
-use crate::record::Secret;
+use crate::record::{Secret, UrlText};
 
 /// What the format can address.
 const MOST_BYTES: ByteSize = ByteSize::gib(4);
@@ -53,13 +53,13 @@ pub struct DatabaseConfig {
     pub token: Option<Secret>,
     /// Where the file is, for `url`; where the folder is, for `mirror`: a URL or a path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
+    pub url: Option<UrlText>,
     /// Where the SHA-256 of the file at `url` is, packed as it is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub checksum_url: Option<String>,
+    pub checksum_url: Option<UrlText>,
     /// Where the source is, when not in its usual place: scheme and host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base_url: Option<String>,
+    pub base_url: Option<UrlText>,
     /// Which file of an archive, when more than one in it ends in `.mmdb`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<String>,
@@ -161,7 +161,8 @@ impl DatabaseConfig {
             return name.clone();
         }
         let stem = |path: &Path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        let url = self.url.as_deref().filter(|_| self.source == Some(FetchSource::Url));
+        let url = self.url.as_ref().filter(|_| self.source == Some(FetchSource::Url));
+        let url = url.map(UrlText::expose);
         let url = url.map(|url| url.split(['?', '#']).next().unwrap_or(url));
         let fetched = self.edition.as_deref().or(self.file.as_deref()).or(url);
         match (fetched, self.source) {

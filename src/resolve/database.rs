@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use maxminddb::{MaxMindDbError, Reader, WithinOptions};
+use mmdb_writer::ipnet::IpNet;
 
 use super::OnMiss;
 use super::database_error::DatabaseError;
@@ -242,12 +243,13 @@ impl Database {
 
     /// The network around the address for which the file has one record, or none, and the record's
     /// offset; None for a family that the file does not have, and where it is broken.
-    pub fn network(&self, ip: IpAddr) -> Option<(String, Option<usize>)> {
+    pub fn network(&self, ip: IpAddr) -> Option<(IpNet, Option<usize>)> {
         if ip.is_ipv6() && self.reader.metadata().ip_version == 4 {
             return None;
         }
         let place = self.reader.lookup(ip).ok()?;
-        Some((place.network().ok()?.to_string(), place.offset()))
+        let network = place.network().ok()?;
+        Some((IpNet::new(network.ip(), network.prefix()).ok()?, place.offset()))
     }
 
     /// The record of the address as it stands in the file, whatever is read of it; none when the

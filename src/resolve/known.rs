@@ -121,7 +121,7 @@ impl Known {
         wants: &Wants,
     ) -> Said {
         if told.has.and(groups).is_empty() {
-            return Said { closes: told.closes, ..Said::default() };
+            return Said { closes: told.closes.and(groups), ..Said::default() };
         }
         let at = Moment(told.retrieved.0 / 60 * 60);
         let retrieval = Retrieval { at, stale };
@@ -134,7 +134,7 @@ impl Known {
             said
         });
         let (has, answers) = (said.has.and(told.has), said.answers.and(told.has));
-        Said { has, answers, closes: told.closes, ..said }
+        Said { has, answers, closes: told.closes.and(groups), ..said }
     }
 
     fn meet_told(&mut self, facts: Enrichment, retrieval: Retrieval, wants: &Wants) -> Said {

@@ -40,19 +40,7 @@ impl Database {
     /// The network around an address, and its record.
     fn piece(&self, ip: IpAddr) -> Option<(IpAddr, IpAddr, Option<usize>)> {
         let (network, record) = self.network(ip)?;
-        let (first, length) = network.split_once('/')?;
-        let (first, length): (IpAddr, u32) = (first.parse().ok()?, length.parse().ok()?);
-        let last = match first {
-            IpAddr::V4(first) => {
-                let rest = u32::MAX.checked_shr(length).unwrap_or_default();
-                Ipv4Addr::from_bits(first.to_bits() | rest).into()
-            }
-            IpAddr::V6(first) => {
-                let rest = u128::MAX.checked_shr(length).unwrap_or_default();
-                Ipv6Addr::from_bits(first.to_bits() | rest).into()
-            }
-        };
-        Some((first, last, record))
+        Some((network.network(), network.broadcast(), record))
     }
 }
 

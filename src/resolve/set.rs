@@ -1,14 +1,16 @@
 //! The databases in force, for all workers; changing them is one pointer.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::database::Database;
+use super::database::{Database, Found};
 use super::database_error::DatabaseError;
 use super::recent::Recent;
 use super::turns::{Order, Turn, turns};
+use crate::record::FactGroup;
 
 /// The databases in force, in the order of precedence. A worker takes them once per batch, so that
 /// what is stamped within one batch comes from one set; an old set is freed when the last worker
@@ -56,6 +58,18 @@ impl DatabaseSet {
     /// The addresses that were looked up in them last.
     pub fn recent(&self) -> &Recent {
         &self.recent
+    }
+
+    /// The number of an address's autonomous system, by the first database that has it.
+    pub(super) fn system_of(&self, address: IpAddr) -> Option<u32> {
+        let databases = self.in_force();
+        let turns = self.turns(&databases);
+        let mut of_systems = turns.iter().filter(|turn| turn.groups.contains(FactGroup::As));
+        of_systems.find_map(|turn| {
+            let database = databases.get(usize::from(turn.database))?;
+            let Found::Record(offset) = database.find(address) else { return None };
+            database.enrichment(offset)?.autonomous_system?.number
+        })
     }
 
     /// In which order these are asked.

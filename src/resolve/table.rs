@@ -14,7 +14,7 @@ use super::lenient;
 use super::networks::NetworksError;
 use super::wants;
 use super::wants::{field_by_name, nearest_of};
-use crate::record::{Enrichment, FactGroup, GroupSet};
+use crate::record::{DidYouMean, Enrichment, FactGroup, GroupSet};
 
 /// The column with networks in CIDR notation, or single addresses.
 pub(super) const NETWORK: &str = "network";
@@ -150,8 +150,7 @@ fn nearest_column(name: &str) -> Option<String> {
 
 /// That a member is no field.
 pub(super) fn column_error(name: &str) -> String {
-    let near = nearest_column(name).map(|near| format!("; did you mean {near:?}?"));
-    format!("{name:?} is no field{}", near.unwrap_or_default())
+    format!("{name:?} is no field{}", DidYouMean(nearest_column(name).as_deref()))
 }
 
 /// Puts text at a path. A path that leads through another column's text is left out.

@@ -2,7 +2,7 @@
 
 use super::Want;
 use super::fields::{fields, groups_of};
-use crate::record::{Enrichment, FactGroup, GroupSet};
+use crate::record::{AutonomousSystem, DidYouMean, Enrichment, FactGroup, GroupSet};
 
 /// What is wanted of each address. It decides what is taken from a source, and when a group needs
 /// no further one.
@@ -61,6 +61,20 @@ impl Wants {
         let known = fields(group, facts);
         let wanted = self.fields.iter().filter(move |(of, _)| *of == group);
         wanted.map(|(_, field)| *field).filter(move |field| !known.contains(&(*field, true)))
+    }
+
+    /// Whether all that is wanted of a system whose number is known, and something is, is among these
+    /// fields: then nobody needs to be asked for the address.
+    pub(crate) fn are_of_systems(&self, fields: &[&str]) -> bool {
+        let number = AutonomousSystem { number: Some(0), ..AutonomousSystem::default() };
+        let number = Enrichment { autonomous_system: Some(number), ..Enrichment::default() };
+        let mut lacks = self.lacks(FactGroup::As, &number).peekable();
+        lacks.peek().is_some() && lacks.all(|field| fields.contains(&field))
+    }
+
+    /// Whether a field of a system is wanted that is among these.
+    pub(crate) fn any_of_systems(&self, fields: &[&str]) -> bool {
+        self.fields.iter().any(|(group, field)| *group == FactGroup::As && fields.contains(field))
     }
 
     fn is_answered(&self, group: FactGroup, facts: &Enrichment) -> bool {
@@ -125,7 +139,7 @@ pub enum ResolveConfigError {
     /// A name that is no fact group and no field of one.
     #[error(
         "want: {name:?} is no fact group or field{}",
-        nearest.as_ref().map(|known| format!("; did you mean {known:?}?")).unwrap_or_default()
+        DidYouMean(nearest.as_deref())
     )]
     UnknownWant {
         /// What was written.
@@ -193,7 +207,7 @@ mod tests {
         }
         assert_eq!(
             wants(&["goe"]).unwrap_err().to_string(),
-            "want: \"goe\" is no fact group or field; did you mean \"geo\"?"
+            "want: \"goe\" is no fact group or field; did you mean `geo`?"
         );
     }
 

@@ -46,6 +46,8 @@ pub enum Problem {
     Tenant(String),
     /// The folder of the tenants' files cannot be read.
     TenantFolder,
+    /// The ledger of the budgets cannot be used.
+    Ledger,
     /// A database is older than it may be.
     Stale {
         /// Its name.
@@ -69,6 +71,7 @@ impl Problem {
             Self::Database(name) => format!("database {name}"),
             Self::Tenant(name) => format!("tenant {name}"),
             Self::TenantFolder => "tenants".into(),
+            Self::Ledger => "ledger".into(),
             Self::Stale { database, .. } => format!("database {database}"),
         }
     }
@@ -76,7 +79,10 @@ impl Problem {
     /// Whether the process is ready all the same: what goes wrong for one is not to stop all, and
     /// old facts are better than none where nobody says otherwise.
     fn passes(&self) -> bool {
-        matches!(self, Self::Tenant(_) | Self::TenantFolder | Self::Stale { fails: false, .. })
+        matches!(
+            self,
+            Self::Tenant(_) | Self::TenantFolder | Self::Ledger | Self::Stale { fails: false, .. }
+        )
     }
 }
 

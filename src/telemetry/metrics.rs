@@ -102,6 +102,10 @@ pub const METRICS: &[Described] = &[
         "ipstamp_budget_gone_timestamp_seconds",
         "When nothing will be left at the pace of the last hour; 0 when it lasts.",
     ),
+    (
+        "ipstamp_ledger_unavailable",
+        "1 while the ledger of the budgets cannot be used, so that nothing is bought with a licence that has a limit.",
+    ),
     ("ipstamp_cache_entries", "Addresses of which answers of providers are kept."),
     ("ipstamp_cache_bytes", "Memory that these answers are reckoned to use."),
     (
@@ -135,7 +139,7 @@ pub const METRICS: &[Described] = &[
     ("ipstamp_provider_refused", "1 while the provider refuses the token."),
     (
         "ipstamp_questions_refused_total",
-        "Addresses that no provider was waited for, by reason: pace, budget, breaker, disabled …",
+        "Addresses that no provider was waited for, by reason: pace, budget, ledger, breaker, disabled …",
     ),
     (
         "ipstamp_tenant_records_total",
@@ -219,6 +223,8 @@ pub struct Metrics {
     pub budget_mark: Family<BudgetLabels, Gauge<f64, AtomicU64>>,
     /// See [`METRICS`].
     pub budget_gone: Family<BudgetLabels, Gauge>,
+    /// 1 while nothing can be claimed of any budget.
+    pub ledger_unavailable: Gauge,
     /// See [`METRICS`].
     pub cache_entries: Gauge,
     /// See [`METRICS`].
@@ -312,6 +318,7 @@ impl Metrics {
             budget_used: Family::default(),
             budget_mark: Family::default(),
             budget_gone: Family::default(),
+            ledger_unavailable: Gauge::default(),
             cache_entries: Gauge::default(),
             cache_bytes: Gauge::default(),
             cache_lookups: Family::default(),
@@ -361,6 +368,7 @@ impl Metrics {
         };
         gauge("ipstamp_records_in_flight", &self.records_in_flight);
         gauge("ipstamp_records_waiting", &self.records_waiting);
+        gauge("ipstamp_ledger_unavailable", &self.ledger_unavailable);
         gauge("ipstamp_assigned_partitions", &self.assigned_partitions);
         gauge("ipstamp_paused_partitions", &self.paused_partitions);
         gauge("ipstamp_halted_partitions", &self.halted_partitions);
@@ -458,21 +466,14 @@ impl Metrics {
             help("ipstamp_provider_batch_wait_seconds"),
             self.provider_batch_wait.clone(),
         );
-        registry.register(
-            "ipstamp_provider_quota_remaining",
-            help("ipstamp_provider_quota_remaining"),
-            self.provider_quota.clone(),
-        );
-        registry.register(
-            "ipstamp_provider_breaker_state",
-            help("ipstamp_provider_breaker_state"),
-            self.provider_breaker.clone(),
-        );
-        registry.register(
-            "ipstamp_provider_refused",
-            help("ipstamp_provider_refused"),
-            self.provider_refused.clone(),
-        );
+        let providers = [
+            ("ipstamp_provider_quota_remaining", &self.provider_quota),
+            ("ipstamp_provider_breaker_state", &self.provider_breaker),
+            ("ipstamp_provider_refused", &self.provider_refused),
+        ];
+        for (name, family) in providers {
+            registry.register(name, help(name), family.clone());
+        }
         registry.register(
             "ipstamp_questions_refused",
             total("ipstamp_questions_refused"),

@@ -124,8 +124,7 @@ fn the_operators_own_networks_are_asked_first_and_for_private_addresses_too() {
     let broken = config(&folder.file("broken.csv", "network,geo.citi_name\n"));
     let ended = ipstamp(&["enrich", "--config", &broken], b"{}\n");
     assert_eq!(ended.code, 78, "{}", ended.err);
-    let words =
-        "broken.csv: line 1: \"geo.citi_name\" is no field; did you mean \"geo.city_name\"?";
+    let words = "broken.csv: line 1: \"geo.citi_name\" is no field; did you mean `geo.city_name`?";
     assert!(ended.err.contains(words), "{}", ended.err);
 }
 

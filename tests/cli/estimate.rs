@@ -188,3 +188,37 @@ fn a_topic_without_a_configuration_is_a_question_of_which_cluster() {
     assert_eq!(ended.code, 64);
     assert!(ended.err.contains("name it with --config"), "{}", ended.err);
 }
+
+/// IPBot has a registry for systems only: where a file has the number, each is asked for once and no
+/// address is; where none has, each address is asked, and may bring a system of its own.
+#[test]
+fn systems_that_are_asked_by_their_numbers_are_counted_with_their_price() {
+    let folder = Folder::new();
+    let providers = "providers: {ipbot: {unit_price: 0.01 EUR}}\n";
+    let config = folder.config("a:1", "logs", &format!("want: [as.registry]\n{providers}"));
+    let events: String = ["81.2.1.1", "81.2.1.2", "81.2.1.3", "8.8.8.8"]
+        .map(|ip| format!("{{\"source\":{{\"ip\":\"{ip}\"}}}}\n"))
+        .concat();
+    let arguments = ["estimate", "-c", &config, "--from", "-"];
+    let ended = ipstamp(&arguments, events.as_bytes());
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    for expected in [
+        "  ipbot, first: as of 1 address, 1 call of up to 1, 1 request at most (0.01 EUR)\n",
+        "  ipbot, first: as of 2 systems by their numbers, 2 calls of up to 1, 2 requests at most \
+         (0.02 EUR)\n",
+        "  the sample in money: 0.03 EUR at most\n",
+    ] {
+        assert!(ended.out.contains(expected), "{expected}\n{}", ended.out);
+    }
+    let json = ipstamp(&[&arguments[..], &["-f", "json"]].concat(), events.as_bytes()).out;
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["providers"][1]["systems"], 2, "{json}");
+    // Whoever wants more than what is said of a system asks for the address.
+    let config = folder.config("a:1", "logs", &format!("want: [as.kind]\n{providers}"));
+    let ended = ipstamp(&["estimate", "-c", &config, "--from", "-"], events.as_bytes());
+    assert!(
+        ended.out.contains("as of 4 addresses") && !ended.out.contains("systems"),
+        "{}",
+        ended.out
+    );
+}

@@ -123,6 +123,21 @@ fn what_is_wrong_is_said_with_its_place_its_key_and_a_remedy() {
             "providers: {ipinfo: {token: t, budget: {day: 0}}}",
             "providers.ipinfo.budget.day: nothing could be spent, and 0 switches nothing off",
         ),
+        // What processes share.
+        ("ledger: {topic: logs}", "4:10 ledger.topic: input.topics would read it"),
+        ("ledger: {topic: 'a b'}", "4:10 ledger.topic: "),
+        (
+            "cache: {topic: shared}\nledger: {topic: shared}",
+            "ledger.topic: cache.topic is the same; give it a topic of its own",
+        ),
+        (
+            "providers: {ipinfo: {token: t, budget: {day: 5, licence: x}}, ipbot: {budget: {day: 9, licence: x}}}",
+            "providers.ipbot.budget.licence: providers.ipinfo.budget has the same, and each bills in",
+        ),
+        (
+            "providers: {ipinfo: {token: t, budget: {day: 5, licence: ipbot}}, ipbot: {budget: {day: 9}}}",
+            "providers.ipinfo.budget.licence: providers.ipbot.budget has the same",
+        ),
         ("window: {record: 5}", "4:10 window.record: unknown key; did you mean `records`?"),
         ("wants: [geo]", "4:1 wants: unknown key; did you mean `want`?"),
         ("input: {topics: [a], grop: b}", "3:22 input.grop: unknown key; did you mean `group`?"),
@@ -280,7 +295,7 @@ fn what_is_wrong_is_said_with_its_place_its_key_and_a_remedy() {
         (
             "databases: [{path: a.mmdb, mapping: {place.cc: geo.contry_iso_code}}]",
             "databases[0].mapping.place.cc: \"geo.contry_iso_code\" is no field; did you mean \
-             \"geo.country_iso_code\"?",
+             `geo.country_iso_code`?",
         ),
         (
             "databases: [{path: a.mmdb, mapping: {a: as.number, b: as.number}}]",
@@ -477,8 +492,8 @@ fn real_topics_are_judged_as_the_file_is() {
 fn a_setting_that_is_accepted_holds() {
     let config = Config::from(read(SMALLEST).unwrap());
     let ours = |client: ClientConfig| {
-        let consumer = consumer_settings(client.clone(), &config.consume, 0, 2);
-        [consumer, producer_settings(client, &config.publish, 0, None)]
+        let consumer = consumer_settings(&client, &config.consume, 0, 2);
+        [consumer, producer_settings(&client, &config.publish, 0, None)]
     };
     let names: BTreeSet<String> = ours(config.kafka.client())
         .iter()

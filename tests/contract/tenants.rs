@@ -54,6 +54,7 @@ fn what_is_wrong_with_tenants_is_said_with_its_place_and_a_remedy() {
         (BY_TOPIC, "topics: [a]", "1:1 topics: is of no use where the topic's own name is"),
         (BY_HEADER, "want: [geo]", "topics: no topic may name this tenant; list those whose"),
         (BY_HEADER, "topics: ['^(']", "1:10 topics[0]: "),
+        (BY_HEADER, "topics: [a, b, a]", "1:16 topics[2]: stands in the list twice"),
         (BY_TOPIC, "kafka: {}", "1:1 kafka: unknown key; known here: topics, want, networks"),
         (
             BY_TOPIC,

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ipstamp::fleet::{Found, Ledger, LedgerSettings, read_all};
 use ipstamp::record::Day;
 use ipstamp::resolve::budget::{Act, Budget, Entry, Limits, Reserve};
-use ipstamp::telemetry::Metrics;
+use ipstamp::telemetry::{Health, Metrics};
 use rdkafka::ClientConfig;
 
 use crate::support::broker;
@@ -271,6 +271,7 @@ impl Fixture {
             topic: topic.into(),
             runtime: runtime.handle().clone(),
             metrics: Arc::new(Metrics::new()),
+            health: Arc::new(Health::new(0)),
         });
         Self { ledger: ledger.unwrap(), _runtime: runtime }
     }

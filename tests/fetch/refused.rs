@@ -159,3 +159,39 @@ fn whoever_wants_to_be_left_alone_is_and_nothing_follows_to_where_nobody_is_call
     assert_eq!(code, 78, "{out}");
     assert!(out.contains("databases[0].url: expected https"), "{out}");
 }
+
+/// Scenario: a server that wants its key in the query of the URL, and a mirror likewise: fetched, looked
+/// at, shown, refused, and gone.
+/// Guarantees: P13: the key is in no output and in no file of the store.
+#[test]
+fn a_key_in_the_query_of_a_url_is_shown_and_kept_nowhere() {
+    const KEY: &str = "k3y7f3e9a1b";
+    let (home, vendor) = (Home::new(), Vendor::start());
+    vendor.offer("/own/city.mmdb", &world(100, "LV"));
+    let url = format!("{}/own/city.mmdb?sig={KEY}&v=1", vendor.url());
+    let sound = format!("  - {{source: url, name: city, url: '{url}'}}");
+    assert_eq!(fetch(&home.config(&sound), &[]).0, 0);
+    let config = home.config(&format!(
+        "{sound}\n  - {{source: url, name: sum, url: '{url}', checksum_url: '{url}&sum'}}\n  \
+           - {{source: mirror, url: '{}/m?key={KEY}', file: asn}}",
+        vendor.url()
+    ));
+    vendor.next([Manner::Status(404, ""), Manner::Status(500, "")]);
+    for arguments in [
+        &["db", "fetch"][..],
+        &["config", "show"],
+        &["config", "show", "--format", "json"],
+        &["check", "--offline"],
+        &["db", "ls"],
+    ] {
+        let ended = ipstamp(arguments, &config);
+        let said = ended.out + &ended.err;
+        assert!(!said.contains(KEY), "{arguments:?}: {said}");
+    }
+    let shown = ipstamp(&["config", "show"], &config).out;
+    assert!(shown.contains("?sig=***&v=***"), "{shown}");
+    for entry in std::fs::read_dir(home.store().join("fetched")).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        assert!(!String::from_utf8_lossy(&bytes).contains(KEY));
+    }
+}

@@ -184,6 +184,18 @@ fn no_word_about_a_configuration_repeats_its_token() {
             ),
             true,
         ),
+        (
+            format!(
+                "generic: {{own: {{url: 'https://a.example/{{ip}}?key={escaped}', fields: {{geo.city_name: /city}}}}}}"
+            ),
+            true,
+        ),
+        (
+            format!(
+                "generic: {{own: {{url: 'https://user:{escaped}@a.example/{{ip}}', fields: {{geo.city_name: /city}}}}}}"
+            ),
+            false,
+        ),
         (format!("ipinfo: {{token: [{token}], plan: core}}"), false),
         (format!("ipinfo: {{token: {{value: {token}}}, plan: core}}"), false),
         (format!("ipinfo: {{token: {token}, plan: nowhere}}"), false),

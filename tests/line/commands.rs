@@ -1,10 +1,10 @@
 //! Commands that ask providers, or ask after them.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::stage::{ALL, CANARY, Stage, all_asked, assert_silent, section, stand_in};
-use crate::standin::{Provider, StandIn};
+use crate::standin::{Manner, Provider, StandIn};
 use crate::support::worker::command;
 
 /// Scenario: three providers, of which one says what is left on request and one with each answer.
@@ -63,4 +63,58 @@ fn a_pair_is_asked_as_one_and_where_nobody_can_be_asked_it_is_said() {
     let ended = command(&without.settings, &pair);
     assert_eq!(ended.code, Some(78), "{}", ended.err);
     assert!(ended.err.contains("add `providers: {ipbot: {}}`"), "{}", ended.err);
+}
+
+/// Scenario: a lookup where one provider is down and the other answers, and where the one that is asked
+/// fails; the same with `explain --ask` and `enrich`; and one that nothing goes wrong with.
+/// Guarantees: P13: stderr names the provider and the cause, and no token; the exit code is 69 when
+/// something could not be had because of that, and 0 when nothing is known.
+#[test]
+fn who_failed_and_why_is_said_and_the_exit_code_tells_it_from_not_found() {
+    let server = StandIn::start(Provider::Ipinfo, Some(CANARY), Duration::ZERO);
+    let stage = Stage::new(&section("ipinfo", &server, ", plan: core, budget: none"));
+    let lookup = ["lookup", "--want", "geo.city_name", "8.8.4.1"];
+    let ended = command(&stage.settings, &lookup);
+    assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{}", ended.out);
+    server.always(Manner::Status(503));
+    for arguments in [&lookup[..], &["explain", "--ask", "--want", "geo.city_name", "8.8.4.2"]] {
+        let ended = command(&stage.settings, arguments);
+        assert_eq!(ended.code, Some(69), "{arguments:?}: {}", ended.err);
+        assert!(ended.err.contains("ipinfo: status 503: it failed"), "{}", ended.err);
+        assert_silent("what a failing lookup prints", &(ended.out + &ended.err));
+    }
+    let text = command(&stage.settings, &lookup).out;
+    assert!(text.contains("not all could be asked (provider_error)"), "{text}");
+    assert!(!text.contains("nothing known"), "{text}");
+    let json = [&lookup[..], &["--format", "json"]].concat();
+    let printed: serde_json::Value =
+        serde_json::from_str(&command(&stage.settings, &json).out).unwrap();
+    assert_eq!(printed["failed"], "provider_error", "{printed}");
+
+    let events = stage.home.path().join("events.ndjson");
+    let event = |number: u8| format!("{{\"source\":{{\"ip\":\"8.8.4.{number}\"}}}}\n");
+    std::fs::write(&events, (1..4).map(event).collect::<String>()).unwrap();
+    let ended = command(&stage.settings, &["enrich", events.to_str().unwrap()]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(ended.err.contains("ipinfo: status 503: it failed ("), "{}", ended.err);
+    assert!(!ended.err.contains("8.8.4."), "{}", ended.err);
+    assert_silent("what a failing enrichment prints", &(ended.out + &ended.err));
+}
+
+/// Scenario: a limited licence, and brokers that are not there.
+/// Guarantees: it is said soon that the ledger cannot be used and what to do; nothing is bought, and
+/// nobody says that the budget is spent.
+#[test]
+fn without_brokers_it_is_said_that_the_ledger_cannot_be_used_and_not_that_it_is_spent() {
+    let server = stand_in(Provider::Ipinfo);
+    let mut stage = Stage::new(&section("ipinfo", &server, ", plan: core, budget: {day: 5}"));
+    stage.settings.brokers = "127.0.0.1:1".into();
+    let began = Instant::now();
+    let ended = command(&stage.settings, &["lookup", "--want", "geo.city_name", "8.8.4.1"]);
+    assert!(began.elapsed() < Duration::from_secs(10), "it took {:?}", began.elapsed());
+    assert_eq!(ended.code, Some(69), "{}", ended.err);
+    assert!(ended.err.contains("the brokers do not answer"), "{}", ended.err);
+    assert!(ended.err.contains("`ipstamp check`"), "{}", ended.err);
+    assert!(!ended.err.contains("spent"), "{}", ended.err);
+    assert_eq!(all_asked(&server), Vec::<IpAddr>::new());
 }

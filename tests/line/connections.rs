@@ -47,8 +47,8 @@ fn none_comes_about(what: &str, stage: &Stage) {
         stage.write([address(number).to_string()]);
         stage.settle(&worker);
     }
-    // Whom the third failure in a row is about, and all behind him, are told of the breaker.
-    let expected = ["provider_error", "provider_error", "breaker", "breaker", "breaker"];
+    // The third failure in a row opens the breaker: who comes behind it is told of that.
+    let expected = ["provider_error", "provider_error", "provider_error", "breaker", "breaker"];
     assert_eq!(stage.ends(), expected, "{what}\n{}", worker.whole_log());
     // Probes may have gone out meanwhile.
     let codes = codes(&worker);

@@ -153,7 +153,7 @@ fn a_bomb_does_not_go_off() {
 /// Guarantees: P3: row 36: time runs out, whatever keeps coming; the connection is given up then.
 #[test]
 fn a_reply_of_a_byte_a_second_ends_at_the_time_limit() {
-    for (deadline, timeout, end) in [("2s", "60s", "deadline"), ("60s", "2s", "breaker")] {
+    for (deadline, timeout, end) in [("2s", "60s", "deadline"), ("60s", "2s", "provider_error")] {
         let (noted, gone) = channel();
         let raw = Raw::serving(move |visit| {
             visit.request();

@@ -231,7 +231,7 @@ fn open(
         opened.collect(),
         vec![Routes::new(&ids, &[])],
         Arc::clone(&stamp.wants),
-        Arc::clone(&stamp.cache.0),
+        (Arc::clone(&stamp.databases), Arc::clone(&stamp.cache.0)),
         Arc::new(DeskWitness::new(Arc::clone(metrics))),
         runtime.handle(),
     );

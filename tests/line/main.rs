@@ -30,6 +30,7 @@ mod faults;
 mod handover;
 mod hostile;
 mod late;
+mod ledger;
 mod outlet;
 mod providers;
 mod repeating;

@@ -54,7 +54,7 @@ impl Way {
             on_undeliverable: OnUndeliverable::Halt,
         };
         let make = Box::new(move |limit| {
-            Producer::new(&producer_settings(client.clone(), &config, 0, limit), &woken)
+            Producer::new(&producer_settings(&client, &config, 0, limit), &woken)
         });
         let mut outlet = Outlet::new(make, None, MOST).unwrap();
         let id = outlet.output(&Topic::new("out")).unwrap();

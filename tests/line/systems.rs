@@ -64,7 +64,8 @@ fn addresses(numbers: std::ops::Range<u8>) -> impl Iterator<Item = String> {
 
 /// Scenario: twenty addresses of one system, and one of which a database knows the number only; later
 /// further ones.
-/// Guarantees: P12: each address is asked once, the system once for all; each record has what is known of it.
+/// Guarantees: P12: each address is asked once, the system once for all, and the address whose number the
+/// database has not at all; each record has what is known of it.
 #[test]
 fn a_system_is_asked_by_its_number_once_for_all_of_its_addresses() {
     let mock = Mock::start();
@@ -79,7 +80,37 @@ fn a_system_is_asked_by_its_number_once_for_all_of_its_addresses() {
         assert_eq!(event["source"]["ip_traits"]["as_registry"], "ripe", "{event}");
         assert_eq!(event["ipstamp"]["outcome"], "enriched", "{event}");
     }
-    assert_eq!((stage.out().len(), stage.asked()), (41, (31, 1)), "{}", worker.whole_log());
+    assert_eq!((stage.out().len(), stage.asked()), (41, (30, 1)), "{}", worker.whole_log());
+    worker.stop();
+}
+
+/// Scenario: a key that may call three times a minute, and thirty addresses of two systems whose numbers a
+/// database has; then as many others of one of them.
+/// Guarantees: P12: no address is asked, each system once; no turn is used up for what was said already.
+#[test]
+fn where_a_database_has_the_number_the_system_is_asked_and_never_the_address() {
+    let mock = Mock::start();
+    mock.create(&["numbers-in", "numbers-out"], 1);
+    let calls = "budget: none, calls: {per_minute: 3}";
+    let stage = Stage::new(&mock.brokers(), "numbers", Duration::from_millis(5), calls);
+    let worker = Worker::start(&stage.settings);
+    for system in ["81.2", "89.160"] {
+        stage.write([format!("{system}.0.1")]);
+        stage.settle(&worker);
+    }
+    stage.write((2..32).map(|number| format!("81.2.0.{number}")));
+    stage.write((2..32).map(|number| format!("89.160.0.{number}")));
+    stage.settle(&worker);
+    let out = stage.out();
+    for event in &out {
+        assert_eq!(event["source"]["ip_traits"]["as_registry"], "ripe", "{event}");
+        assert_eq!(event["ipstamp"]["outcome"], "enriched", "{event}");
+    }
+    let seen = stage.server.seen();
+    let targets = seen.iter().map(|seen| seen.target.as_str());
+    let targets: Vec<_> = targets.filter(|target| !target.contains("status")).collect();
+    assert_eq!((out.len(), targets.len()), (62, 2), "{targets:?}\n{}", worker.whole_log());
+    assert!(targets.iter().all(|target| target.starts_with("/asn/")), "{targets:?}");
     worker.stop();
 }
 

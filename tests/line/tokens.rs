@@ -146,9 +146,9 @@ fn commands_say_once_that_a_token_is_refused() {
     std::fs::write(&path, events).unwrap();
     let addresses = [address(1).to_string(), address(2).to_string(), address(3).to_string()];
     let lookup = ["lookup", &addresses[0], &addresses[1], &addresses[2]];
-    for arguments in [&lookup[..], &["enrich", path.to_str().unwrap()]] {
+    for (arguments, code) in [(&lookup[..], 69), (&["enrich", path.to_str().unwrap()], 0)] {
         let ended = command(&stage.settings, arguments);
-        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        assert_eq!(ended.code, Some(code), "{}", ended.err);
         assert_eq!(ended.err.matches("refuses the token").count(), 1, "{}", ended.err);
         assert!(ended.err.matches("not all could be asked").count() <= 1, "{}", ended.err);
         assert_silent("stdout", &ended.out);
@@ -183,4 +183,29 @@ fn a_token_that_cannot_be_sent_is_refused_in_words() {
     assert_eq!(ended.code, Some(78));
     assert!(ended.err.contains("providers.ipinfo.token: cannot be sent"), "{}", ended.err);
     assert!(!ended.err.contains("two"), "{}", ended.err);
+}
+
+/// Scenario: the provider's limit is used up until tomorrow; then the file has another token.
+/// Guarantees: P12: nothing is sent before tomorrow with the one, and at once with the other.
+#[test]
+fn another_token_ends_a_pause_that_was_asked_of_the_one_before() {
+    let server = StandIn::start(Provider::Ipinfo, None, Duration::ZERO);
+    server.always(Manner::Limited(vec![("retry-after", "40000".into())]));
+    let stage = Stage::new(&section("ipinfo", &server, ", plan: core, budget: none"));
+    let worker = Worker::start(&stage.settings);
+    let asked = || server.seen().iter().filter(|seen| !seen.addresses.is_empty()).count();
+    for number in 1..4 {
+        stage.write([address(number).to_string()]);
+        stage.settle(&worker);
+    }
+    assert_eq!((partial(&worker, "pace"), asked()), (3, 1), "{}", worker.whole_log());
+    assert!(worker.whole_log().contains("\"seconds\":40000"), "{}", worker.whole_log());
+    server.always(Manner::Honest);
+    stage.write_token("another");
+    until_said(&worker, "credentials changed");
+    stage.write([address(9).to_string()]);
+    stage.settle(&worker);
+    let enriched = worker.metric("ipstamp_records_total", "outcome=\"enriched\"");
+    assert_eq!(enriched, Some(1.0), "{}", worker.whole_log());
+    worker.stop();
 }

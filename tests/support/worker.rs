@@ -216,6 +216,7 @@ impl Worker {
     }
 
     /// The port that shows its metrics.
+    #[allow(dead_code, reason = "not every test binary scrapes a worker")]
     pub(crate) fn admin(&self) -> u16 {
         self.admin
     }

@@ -10,7 +10,7 @@ mod ledger;
 mod report;
 mod tenants;
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use clap::Args;
 
@@ -22,6 +22,9 @@ use crate::fleet::{LedgerTopic, retention_wanted};
 use crate::pipeline::workers_by_default;
 use cluster::{Asker, Silence};
 use report::Report;
+
+/// How long the brokers have for an answer about a topic.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Say what is missing before `run` can work; changes nothing
 #[derive(Debug, Args)]
@@ -120,7 +123,7 @@ fn ask_of(
     judge: impl FnOnce(&str, &LedgerTopic, &mut Report),
 ) {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return };
-    match LedgerTopic::ask(&config.kafka.client(), topic, runtime.handle()) {
+    match LedgerTopic::ask(&config.kafka.client(), topic, runtime.handle(), PATIENCE, &|| true) {
         Ok(found) => judge(topic, &found, report),
         Err(error) => report.warning(
             format!("{what} {topic}"),

@@ -1,7 +1,7 @@
 //! `db build`: a file of a CSV table.
 
-use std::fs::{self, File};
-use std::io::{BufReader, Read, Write};
+use std::fs::File;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -10,7 +10,7 @@ use flate2::read::MultiGzDecoder;
 
 use crate::command::output::{counted, say};
 use crate::command::{Exit, Failure};
-use crate::database::{self, Built};
+use crate::database::{self, Built, Readers, put};
 
 /// Make a file of a CSV table
 #[derive(Debug, Args)]
@@ -48,25 +48,11 @@ pub(super) fn build(args: &BuildArgs) -> Result<Exit, Failure> {
         database::build(table, &args.kind, written).map_err(|error| {
             Failure::new(Exit::Config, format_args!("{}: {error}", args.from.display()))
         })?;
-    put(&args.to, database.bytes())
+    put(&args.to, database.bytes(), Readers::AsUsual)
         .map_err(|error| unavailable(&args.to, "cannot be written", &error))?;
     let rows = counted(rows, "row", "rows");
     say(&format!("{}: {rows}, {} bytes", args.to.display(), database.size()));
     Ok(Exit::Done)
-}
-
-/// Under another name first: nobody sees a part of it.
-fn put(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".unfinished");
-    let unfinished = PathBuf::from(name);
-    let written = || {
-        let mut file = File::create(&unfinished)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&unfinished, path)
-    };
-    written().inspect_err(|_| drop(fs::remove_file(&unfinished)))
 }
 
 fn unavailable(path: &Path, what: &str, error: &std::io::Error) -> Failure {

@@ -1,7 +1,6 @@
 //! `db fetch`: brings what is newer, once, and writes a mirror of it where that is wanted.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -15,8 +14,8 @@ use crate::command::output::{Format, print, say};
 use crate::command::{Exit, Failure, Source};
 use crate::config::Config;
 use crate::database::{
-    FetchError, Fetcher, Generation, MANIFEST, Manifest, Mirrored, Outcome, Wanted, Watched, When,
-    notice,
+    FetchError, Fetcher, Generation, MANIFEST, Manifest, Mirrored, Outcome, Readers, Wanted,
+    Watched, When, notice, put,
 };
 use crate::record::Day;
 use crate::resolve::Database;
@@ -185,18 +184,10 @@ fn mirror(wanted: &[Wanted], dir: &Path) -> Result<(), Failure> {
         databases.insert(one.name().to_owned(), mirrored);
     }
     for (file, bytes) in files {
-        write(dir, &file, &bytes).map_err(cannot)?;
+        put(&dir.join(file), &bytes, Readers::AsUsual).map_err(cannot)?;
     }
     let text = serde_json::to_vec_pretty(&Manifest { databases }).unwrap_or_default();
-    write(dir, MANIFEST, &text).map_err(cannot)
-}
-
-fn write(dir: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
-    let unfinished = dir.join(format!("{name}.unfinished"));
-    let mut file = File::create(&unfinished)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(unfinished, dir.join(name))
+    put(&dir.join(MANIFEST), &text, Readers::AsUsual).map_err(cannot)
 }
 
 /// How far a transfer is: a bar on a terminal, a line per tenth elsewhere.

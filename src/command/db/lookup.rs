@@ -40,7 +40,8 @@ pub(super) fn lookup(source: &Source, args: &LookupArgs) -> Result<Exit, Failure
             Format::Text => found.as_text(&path),
             Format::Json => {
                 let facts: Map<String, Value> = found.facts.into_iter().collect();
-                let (network, record) = (found.network, found.record);
+                let network = found.network.map(|network| network.to_string());
+                let record = found.record;
                 let range = found.range.map(|(first, last)| [first, last]);
                 let line = json!({
                     "path": path, "network": network, "range": range, "record": record, "facts": facts
@@ -54,7 +55,7 @@ pub(super) fn lookup(source: &Source, args: &LookupArgs) -> Result<Exit, Failure
 }
 
 struct Found {
-    network: Option<String>,
+    network: Option<IpNet>,
     /// The first and the last address with this record.
     range: Option<(IpAddr, IpAddr)>,
     record: Option<Value>,
@@ -69,13 +70,11 @@ impl Found {
     }
 
     fn as_text(&self, path: &str) -> String {
-        let network = self.network.as_deref().unwrap_or("no network");
-        let mut text = format!("{path}: {network}");
+        let network = self.network.map(|network| network.to_string());
+        let mut text = format!("{path}: {}", network.as_deref().unwrap_or("no network"));
         // Without a record it is nobody's range, and a network is one by itself.
         if let (Some((first, last)), Some(_)) = (self.range, &self.record)
-            && network
-                .parse()
-                .is_ok_and(|of: IpNet| (of.network(), of.broadcast()) != (first, last))
+            && self.network.is_some_and(|of| (of.network(), of.broadcast()) != (first, last))
         {
             // Writing to a string does not fail.
             let _ = write!(text, ", of {first} to {last}");

@@ -13,6 +13,7 @@ use rdkafka::{ClientConfig, Message};
 
 use super::events::{host, write_event};
 use super::progress::Progress;
+use crate::kafka::named;
 
 /// Records on their way per partition. The embedded Kafka keeps 5 MiB of each partition, and an
 /// enriched event has up to 1.6 KB: what is not yet read is never more than it keeps.
@@ -43,7 +44,7 @@ pub(super) struct Feeder {
 impl Feeder {
     /// Feeds until told to stop, or the limit, and until the brokers have taken all.
     pub(super) fn run(self) -> Result<(), KafkaError> {
-        let mut client = self.client.clone();
+        let mut client = named(&self.client, "ipstamp-demo-feed");
         client.set("enable.idempotence", "true").set("linger.ms", "2");
         // A consumer's, and librdkafka would say so.
         client.remove("fetch.wait.max.ms");

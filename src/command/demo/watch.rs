@@ -13,6 +13,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::checklist::{Checklist, input_of};
 use super::progress::Progress;
+use crate::kafka::onlooking;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -37,13 +38,8 @@ pub(super) struct Watcher {
 impl Watcher {
     /// Watches until told to stop, then to the end of what is there.
     pub(super) fn run(self) -> Result<Checklist, KafkaError> {
-        let mut client = self.client.clone();
-        // A group must be named, and is not used: the reader takes all partitions itself.
-        client
-            .set("group.id", "ipstamp-demo-reader")
-            .set("enable.auto.commit", "false")
-            .set("fetch.queue.backoff.ms", "10")
-            .set("queued.max.messages.kbytes", "8192");
+        let mut client = onlooking(&self.client, "ipstamp-demo-reader");
+        client.set("fetch.queue.backoff.ms", "10").set("queued.max.messages.kbytes", "8192");
         let consumer: BaseConsumer = client.create()?;
         let mut list = TopicPartitionList::new();
         for partition in 0..self.partitions {

@@ -25,7 +25,7 @@ use crate::config::default_want;
 use crate::record::{FactGroup, Facts as _, GroupSet, Moment};
 use crate::resolve::budget::{BudgetConfig, Limits};
 use crate::resolve::provider::Licence;
-use crate::resolve::{CacheConfig, Lifetimes, Resolver};
+use crate::resolve::{CacheConfig, Lifetimes, Resolver, Wants};
 
 const DAY: Duration = Duration::from_secs(86_400);
 /// What is remembered is looked at after so many addresses, to keep it within its limit.
@@ -89,7 +89,7 @@ pub(super) fn estimate(source: &Source, args: &EstimateArgs) -> Result<Exit, Fai
     );
     let plan = Plan::new(&parts.sources());
     let mut count = Count::default();
-    count.all(&sample, resolver, &plan);
+    count.all(&sample, resolver, &settings.wants, &plan);
     let bill = Bill {
         events: sample.tally.events,
         events_per_day: args.events_per_day,
@@ -135,10 +135,27 @@ struct Count {
     /// By licence, its turn, and the groups that it is asked for in one call: the addresses, and the
     /// event in which each came first.
     asks: BTreeMap<(usize, Turn, u16), Vec<(IpAddr, u64)>>,
+    /// By licence and its turn: the systems that it is asked for by their numbers.
+    systems: BTreeMap<(usize, Turn), Systems>,
+}
+
+/// Systems that are asked for by their numbers.
+#[derive(Default)]
+struct Systems {
+    /// The event in which each came first.
+    known: BTreeMap<u32, u64>,
+    /// The same of addresses whose number only the answer will have: each may bring another.
+    unknown: Vec<u64>,
+}
+
+impl Systems {
+    fn firsts(&self) -> Vec<u64> {
+        self.known.values().chain(&self.unknown).copied().collect()
+    }
 }
 
 impl Count {
-    fn all(&mut self, sample: &Sample, mut resolver: Resolver, plan: &Plan<'_>) {
+    fn all(&mut self, sample: &Sample, mut resolver: Resolver, wants: &Wants, plan: &Plan<'_>) {
         let databases = resolver.databases().len();
         let sources = resolver.sources().into_iter().take(databases);
         self.names = sources.map(|source| source.name.to_string()).collect();
@@ -161,19 +178,43 @@ impl Count {
                 *self.missing.entry(group).or_default() += 1;
             }
             if !answer.missing.is_empty() {
-                self.ask(plan, address.ip(), answer.missing, first);
+                // By a file that has not all that is wanted of it.
+                let system = answer.facts_for(FactGroup::As).and_then(|facts| {
+                    resolver.enrichment(facts).autonomous_system.and_then(|system| system.number)
+                });
+                self.ask(plan, (address.ip(), system), answer.missing, wants, first);
             }
         }
     }
 
-    fn ask(&mut self, plan: &Plan<'_>, address: IpAddr, missing: GroupSet, first: u64) {
+    fn ask(
+        &mut self,
+        plan: &Plan<'_>,
+        (address, system): (IpAddr, Option<u32>),
+        missing: GroupSet,
+        wants: &Wants,
+        first: u64,
+    ) {
         let mut any = false;
         for (licence, leg) in plan.legs(address, missing).into_iter().enumerate() {
+            let fields = plan.licences[licence].api.system_fields();
             for (turn, groups) in [(Turn::First, leg.asks), (Turn::Next, leg.then)] {
-                if !groups.is_empty() {
-                    any |= turn == Turn::First;
+                if groups.is_empty() {
+                    continue;
+                }
+                any |= turn == Turn::First;
+                let as_only = groups == GroupSet::EMPTY.with(FactGroup::As);
+                let instead = as_only && system.is_some() && wants.are_of_systems(fields);
+                if !instead {
                     let asked = self.asks.entry((licence, turn, groups.bits())).or_default();
                     asked.push((address, first));
+                }
+                if groups.contains(FactGroup::As) && wants.any_of_systems(fields) {
+                    let systems = self.systems.entry((licence, turn)).or_default();
+                    match system {
+                        Some(number) => drop(systems.known.entry(number).or_insert(first)),
+                        None => systems.unknown.push(first),
+                    }
                 }
             }
         }
@@ -221,12 +262,20 @@ impl Bill<'_> {
     fn providers(&self, plan: &Plan<'_>, count: &Count) -> Vec<Asked> {
         let asks = count.asks.iter().map(|((licence, turn, groups), addresses)| {
             let groups = GroupSet::from_bits(*groups);
-            self.asked(&plan.licences[*licence], *turn, groups, addresses)
+            self.addresses(&plan.licences[*licence], *turn, groups, addresses)
         });
-        asks.collect()
+        let systems = count.systems.iter().map(|((licence, turn), systems)| {
+            self.systems(&plan.licences[*licence], *turn, &systems.firsts())
+        });
+        let mut asked: Vec<_> = asks.chain(systems).collect();
+        // Each provider's together, as it is in the plan.
+        let place =
+            |asked: &Asked| plan.licences.iter().position(|licence| licence.name == asked.provider);
+        asked.sort_by_key(|asked| (place(asked), asked.turn));
+        asked
     }
 
-    fn asked(
+    fn addresses(
         &self,
         licence: &Licence<'_>,
         turn: Turn,
@@ -234,31 +283,54 @@ impl Bill<'_> {
         addresses: &[(IpAddr, u64)],
     ) -> Asked {
         let most = licence.api.most_per_call(licence.api.first_modules()).max(1);
-        let ips: Vec<IpAddr> = addresses.iter().map(|(ip, _)| *ip).collect();
-        let units: u64 = ips.chunks(most).map(|chunk| price(licence, chunk, groups)).sum();
-        let early = addresses.iter().filter(|(_, first)| *first <= self.events / 2).count();
-        let growth = Growth::of(self.events, ips.len() as u64, early as u64);
+        let (ips, firsts): (Vec<IpAddr>, Vec<u64>) = addresses.iter().copied().unzip();
+        let units = ips.chunks(most).map(|chunk| price(licence, chunk, groups)).sum();
+        self.asked(licence, (turn, groups), (&firsts, most, units), false)
+    }
+
+    fn systems(&self, licence: &Licence<'_>, turn: Turn, firsts: &[u64]) -> Asked {
+        let each = licence.api.system_call(0).map_or(0, |call| call.dearest);
+        let groups = GroupSet::EMPTY.with(FactGroup::As);
+        self.asked(licence, (turn, groups), (firsts, 1, each * firsts.len() as u64), true)
+    }
+
+    /// `firsts`: the event in which each came first; so many at `most` go into a call.
+    fn asked(
+        &self,
+        licence: &Licence<'_>,
+        (turn, groups): (Turn, GroupSet),
+        (firsts, most, units): (&[u64], usize, u64),
+        of_systems: bool,
+    ) -> Asked {
+        let count = firsts.len() as u64;
+        let early = firsts.iter().filter(|first| **first <= self.events / 2).count();
+        let growth = Growth::of(self.events, count, early as u64);
         let price = |units| licence.unit_price.map(|price| price.of(units));
+        let of = |count| if of_systems { (0, count) } else { (count, 0) };
         let per_day = self.events_per_day.map(|events| {
             let windows = windows(&self.cache.lifetimes(licence.ttl), groups);
-            let addresses = growth.in_a_day(events, windows, self.payers);
-            let each = units as f64 / ips.len().max(1) as f64;
+            let found = growth.in_a_day(events, windows, self.payers);
+            let each = units as f64 / count.max(1) as f64;
             let limits = licence.budget.and_then(BudgetConfig::limits);
-            let units = (addresses as f64 * each).ceil() as u64;
+            let units = (found as f64 * each).ceil() as u64;
+            let (addresses, systems) = of(found);
             Day {
                 addresses,
-                calls: addresses.div_ceil(most as u64),
+                systems,
+                calls: found.div_ceil(most as u64),
                 units,
                 price: price(units),
                 budget: limits.and_then(of_a_day),
             }
         });
+        let (addresses, systems) = of(count);
         Asked {
             provider: licence.name.to_owned(),
             turn,
             groups: groups.iter().map(FactGroup::name).collect(),
-            addresses: ips.len() as u64,
-            calls: ips.len().div_ceil(most) as u64,
+            addresses,
+            systems,
+            calls: count.div_ceil(most as u64),
             most_per_call: most as u64,
             units,
             unit: licence.api.unit(),

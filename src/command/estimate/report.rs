@@ -66,6 +66,9 @@ pub(super) struct Asked {
     pub(super) turn: Turn,
     pub(super) groups: Vec<&'static str>,
     pub(super) addresses: u64,
+    /// Or so many autonomous systems, each by its number.
+    #[serde(skip_serializing_if = "is_none")]
+    pub(super) systems: u64,
     /// With full batches.
     pub(super) calls: u64,
     pub(super) most_per_call: u64,
@@ -85,6 +88,8 @@ pub(super) struct Asked {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct Day {
     pub(super) addresses: u64,
+    #[serde(skip_serializing_if = "is_none")]
+    pub(super) systems: u64,
     pub(super) calls: u64,
     pub(super) units: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -205,7 +210,7 @@ impl Asked {
             "  {}, {turn}: {} of {}, {} of up to {}, {} at most{}",
             self.provider,
             self.groups.join(", "),
-            counted(self.addresses, "address", "addresses"),
+            asked_for(self.addresses, self.systems),
             counted(self.calls, "call", "calls"),
             self.most_per_call,
             units(self.units, self.unit),
@@ -215,7 +220,7 @@ impl Asked {
             let _ = writeln!(
                 text,
                 "    a day of {events} events: about {}, {}, {}{}",
-                counted(day.addresses, "address", "addresses"),
+                asked_for(day.addresses, day.systems),
                 counted(day.calls, "call", "calls"),
                 units(day.units, self.unit),
                 in_money(day.price.as_ref()),
@@ -226,4 +231,17 @@ impl Asked {
 
 fn in_money(price: Option<&Money>) -> String {
     price.map_or_else(String::new, |price| format!(" ({price})"))
+}
+
+/// Of what a provider is asked: of addresses, or of systems.
+fn asked_for(addresses: u64, systems: u64) -> String {
+    if systems > 0 {
+        return counted(systems, "system by its number", "systems by their numbers");
+    }
+    counted(addresses, "address", "addresses")
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }

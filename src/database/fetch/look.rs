@@ -1,9 +1,8 @@
 //! One look at the source of one database: is there a newer file, bring it, verify it, put it in its
 //! place or into quarantine.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -18,6 +17,7 @@ use super::state::{State, Validators};
 use super::unpack::unpack;
 use super::{Fetcher, MANIFEST, Origin, Outcome, Progress, Wanted, manifest};
 use crate::database::generation::Generation;
+use crate::database::put::{Readers, put};
 use crate::record::Day;
 use crate::resolve::{Database, DatabaseSet};
 
@@ -256,17 +256,8 @@ impl Look<'_, '_> {
     /// Remembers what is known.
     pub(super) fn save(&self) -> Result<(), FetchError> {
         let path = self.fetcher.file(self.wanted, "json");
-        let unfinished = self.fetcher.file(self.wanted, "json-unfinished");
         let text = serde_json::to_vec_pretty(&self.state).unwrap_or_default();
-        let written = || {
-            let mut options = OpenOptions::new();
-            options.write(true).create(true).truncate(true).mode(0o600);
-            let mut file = options.open(&unfinished)?;
-            file.write_all(&text)?;
-            file.sync_all()?;
-            fs::rename(&unfinished, &path)
-        };
-        written().map_err(system(&path))
+        put(&path, &text, Readers::Owner).map_err(system(&path))
     }
 }
 

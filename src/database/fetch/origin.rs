@@ -3,9 +3,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use openssl::sha::sha256;
 use reqwest::Url;
 
-use crate::record::{Day, Secret};
+use crate::record::{Day, Secret, UrlText};
 use crate::resolve::desk::callable;
 use crate::resolve::{DatabaseConfig, FetchSource};
 
@@ -13,7 +14,7 @@ use crate::resolve::{DatabaseConfig, FetchSource};
 const TOKEN: &str = "{token}";
 
 /// A place that files come from.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Origin {
     /// Calls of a vendor, or of any server.
     Server(Server),
@@ -36,16 +37,16 @@ pub enum Origin {
 }
 
 /// Whose calls are known beforehand.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Server {
     source: FetchSource,
     /// Scheme and host; of any server the whole URL.
-    base: String,
+    base: UrlText,
     /// What is fetched from a vendor.
     file: String,
     account: String,
     token: Option<Secret>,
-    checksum_url: Option<String>,
+    checksum_url: Option<UrlText>,
 }
 
 /// A call. What it carries does not print, for a token may be in the URL.
@@ -60,6 +61,12 @@ pub(super) struct Call {
 pub(super) enum Authorization {
     Bearer(Secret),
     Basic(String, Secret),
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Origin")
+    }
 }
 
 impl fmt::Debug for Call {
@@ -102,19 +109,33 @@ impl Origin {
     pub(super) fn identity(&self) -> String {
         match self {
             Self::Server(server) => {
-                format!("{} {} {}", server.source.name(), server.base, server.file)
+                format!("{} {} {}", server.source.name(), told_apart(&server.base), server.file)
             }
-            Self::Mirror { base, file, .. } => format!("mirror {base} {file}"),
+            Self::Mirror { base, file, .. } => {
+                format!("mirror {} {file}", told_apart(&UrlText::new(base.as_str())))
+            }
             Self::Folder { path, file } => format!("mirror {} {file}", path.display()),
         }
     }
+}
+
+/// The URL as it may be written down. What that hides may name another file, so a few bytes of its hash
+/// stand behind it.
+fn told_apart(url: &UrlText) -> String {
+    let shown = url.to_string();
+    if shown == url.expose() {
+        return shown;
+    }
+    let [a, b, c, d, ..] = sha256(url.expose().as_bytes());
+    format!("{shown} {:08x}", u32::from_be_bytes([a, b, c, d]))
 }
 
 impl Server {
     /// What to ask for on this day.
     pub(super) fn calls(&self, today: Day) -> Result<Calls, Wrong> {
         let token = || self.token.clone().unwrap_or_else(|| Secret::new(""));
-        let at = |path: &str| Url::parse(&format!("{}{path}", self.base.trim_end_matches('/')));
+        let at =
+            |path: &str| Url::parse(&format!("{}{path}", self.base.expose().trim_end_matches('/')));
         let url = |path: &str| at(path).map_err(|_| ("file", "does not make a URL".to_owned()));
         let file = &self.file;
         let bearer = |path: String| {
@@ -154,10 +175,12 @@ impl Server {
             }
             FetchSource::Url | FetchSource::Mirror => Calls {
                 checksum: match &self.checksum_url {
-                    Some(url) => Some(own("checksum_url", url, self.token_for(url))?),
+                    Some(url) => {
+                        Some(own("checksum_url", url.expose(), self.token_for(url.expose()))?)
+                    }
                     None => None,
                 },
-                files: vec![own("url", &self.base, self.token.as_ref())?],
+                files: vec![own("url", self.base.expose(), self.token.as_ref())?],
             },
         })
     }
@@ -168,7 +191,7 @@ impl Server {
     fn token_for(&self, url: &str) -> Option<&Secret> {
         let host = |url: &str| Some(Url::parse(url).ok()?.origin());
         let is_there =
-            url.contains(TOKEN) || host(url).is_some_and(|at| host(&self.base) == Some(at));
+            url.contains(TOKEN) || host(url).is_some_and(|at| host(self.base.expose()) == Some(at));
         self.token.as_ref().filter(|_| is_there)
     }
 }
@@ -223,9 +246,9 @@ fn server(source: FetchSource, config: &DatabaseConfig) -> Result<Origin, Wrong>
         return Err((key, "expected a name of letters, digits, `.`, `-`, `_` and `/`".into()));
     }
     let base = match &config.base_url {
-        Some(base) => checked("base_url", base).map(|_| base.clone())?,
-        None if source == FetchSource::Url => text(&config.url),
-        None => base.to_owned(),
+        Some(base) => checked("base_url", base.expose()).map(|_| base.clone())?,
+        None if source == FetchSource::Url => url_of(config),
+        None => UrlText::new(base),
     };
     let server = Server {
         source,
@@ -240,12 +263,16 @@ fn server(source: FetchSource, config: &DatabaseConfig) -> Result<Origin, Wrong>
     Ok(Origin::Server(server))
 }
 
+fn url_of(config: &DatabaseConfig) -> UrlText {
+    config.url.clone().unwrap_or_else(|| UrlText::new(""))
+}
+
 fn mirror(config: &DatabaseConfig) -> Result<Origin, Wrong> {
     let file = config.file.clone().unwrap_or_else(|| config.called());
     if file.is_empty() {
         return Err(("file", "is missing: which database of the mirror, by its name there".into()));
     }
-    let text = config.url.clone().unwrap_or_default();
+    let text = url_of(config).expose().to_owned();
     if !text.contains("://") {
         return Ok(Origin::Folder { path: text.into(), file });
     }
@@ -268,6 +295,7 @@ fn ipinfo_file(file: &str) -> Result<String, Wrong> {
 /// Keys that are missing, and keys that say nothing here.
 fn misplaced(config: &DatabaseConfig) -> Vec<Wrong> {
     use FetchSource::{Dbip, Ipgeolocation, Ipinfo, Maxmind, Mirror, Url};
+    let is_url = |url: &Option<UrlText>| url.as_ref().is_some_and(|url| !url.expose().is_empty());
     let is_given = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
     let token = config.token.as_ref().is_some_and(|token| !token.expose().trim().is_empty());
     // The key, whether it is given, who needs it, who may have it.
@@ -276,9 +304,9 @@ fn misplaced(config: &DatabaseConfig) -> Vec<Wrong> {
         ("edition", is_given(&config.edition), &[Maxmind], &[]),
         ("account", is_given(&config.account), &[Maxmind], &[]),
         ("token", token, &[Ipinfo, Maxmind, Ipgeolocation], &[Url, Mirror]),
-        ("url", is_given(&config.url), &[Url, Mirror], &[]),
-        ("checksum_url", is_given(&config.checksum_url), &[], &[Url]),
-        ("base_url", is_given(&config.base_url), &[], &[Ipinfo, Maxmind, Ipgeolocation, Dbip]),
+        ("url", is_url(&config.url), &[Url, Mirror], &[]),
+        ("checksum_url", is_url(&config.checksum_url), &[], &[Url]),
+        ("base_url", is_url(&config.base_url), &[], &[Ipinfo, Maxmind, Ipgeolocation, Dbip]),
         ("member", is_given(&config.member), &[], &[Maxmind, Ipgeolocation, Dbip, Url]),
     ];
     let mut wrong = Vec::new();

@@ -7,8 +7,8 @@
 mod config;
 mod index;
 
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{DirBuilder, OpenOptions};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -19,6 +19,7 @@ pub use index::{Gone, Kept, Why};
 use self::index::{Index, NoTarget, seconds};
 use super::file::Standing;
 use super::generation::Generation;
+use super::put::{Readers, put};
 use crate::resolve::Database;
 
 /// What is refused goes after so long, where nothing else is said.
@@ -73,7 +74,7 @@ impl Store {
         let name = database.name().to_string();
         let path = self.path(generation);
         if !path.exists() {
-            self.write(&path, bytes)?;
+            put(&path, bytes, Readers::Owner).map_err(|error| system(&path, error))?;
         }
         self.change(|index| {
             if index.last(&name).is_none_or(|last| last.generation != generation) {
@@ -226,7 +227,8 @@ impl Store {
         let done = change(&mut index)?;
         if index != before {
             let text = serde_json::to_vec_pretty(&index).unwrap_or_default();
-            self.write(&self.index_path(), &text)?;
+            let path = self.index_path();
+            put(&path, &text, Readers::Owner).map_err(|error| system(&path, error))?;
             let gone = before.generations.iter().map(|kept| kept.generation);
             for generation in gone {
                 if !index.generations.iter().any(|kept| kept.generation == generation) {
@@ -236,23 +238,6 @@ impl Store {
             }
         }
         Ok(done)
-    }
-
-    /// Writes a file under another name, and gives it its own when it is on the disk.
-    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-        let unfinished = self.dir.join(format!("unfinished-{}", uuid::Uuid::new_v4()));
-        let written = || {
-            let mut file =
-                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            std::fs::rename(&unfinished, path)?;
-            File::open(&self.dir)?.sync_all()
-        };
-        written().map_err(|error| {
-            drop(std::fs::remove_file(&unfinished));
-            system(path, error)
-        })
     }
 }
 

@@ -8,7 +8,8 @@ use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
-use super::wire;
+use super::{NAME, wire};
+use crate::kafka::named;
 use crate::record::Moment;
 
 /// How long the brokers have.
@@ -27,12 +28,8 @@ pub struct ClearError {
 /// Writes that what is told of a scope up to now does not count. Returns when the brokers have it.
 pub fn clear_answers(client: &ClientConfig, topic: &str, scope: &str) -> Result<(), ClearError> {
     let failed = |source| ClearError { topic: topic.to_owned(), source };
-    let mut client = client.clone();
-    client
-        .set("client.id", "ipstamp-answers")
-        .set("allow.auto.create.topics", "false")
-        .set("acks", "all")
-        .set("message.timeout.ms", PATIENCE.as_millis().to_string());
+    let mut client = named(client, NAME);
+    client.set("acks", "all").set("message.timeout.ms", PATIENCE.as_millis().to_string());
     let producer: BaseProducer<Told> =
         client.create_with_context(Told::default()).map_err(failed)?;
     let (key, value) = (wire::cleared_key(scope), wire::cleared_value(Moment::now()));

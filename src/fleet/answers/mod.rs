@@ -20,13 +20,14 @@ use std::thread::JoinHandle;
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 
-use crate::kafka::set_by_default;
 use crate::resolve::Cache;
 use crate::telemetry::Metrics;
 
 pub use clear::{ClearError, clear_answers};
 pub use topic::problems_of_answers;
 
+/// What its clients are called.
+const NAME: &str = "ipstamp-answers";
 /// So many answers wait to be written, some megabytes at most.
 const MOST_WAITING: usize = 1 << 16;
 
@@ -95,12 +96,4 @@ impl Drop for Answers {
     fn drop(&mut self) {
         self.stopping.store(true, Ordering::Release);
     }
-}
-
-/// The settings that both clients share.
-fn client(settings: &AnswersSettings) -> ClientConfig {
-    let mut client = settings.client.clone();
-    client.set("client.id", "ipstamp-answers").set("allow.auto.create.topics", "false");
-    set_by_default(&mut client, "reconnect.backoff.max.ms", "2000");
-    client
 }

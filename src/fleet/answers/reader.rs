@@ -13,8 +13,9 @@ use rdkafka::{ClientContext, Offset};
 
 use super::passed::{Passed, Places};
 use super::wire::{self, Damaged};
-use super::{AnswersSettings, client};
+use super::{AnswersSettings, NAME};
 use crate::kafka::is_end;
+use crate::kafka::onlooking;
 use crate::record::Moment;
 use crate::resolve::Adopted;
 use crate::telemetry::ResultLabels;
@@ -41,13 +42,9 @@ impl ClientContext for Saying {
 impl ConsumerContext for Saying {}
 
 pub(super) fn consumer(settings: &AnswersSettings) -> Result<BaseConsumer<Saying>, KafkaError> {
-    client(settings)
-        // Nothing is joined and nothing committed: the partitions are named by hand.
-        .set("group.id", "ipstamp-answers")
-        .set("enable.auto.commit", "false")
-        .set("enable.auto.offset.store", "false")
+    onlooking(&settings.client, NAME)
+        // Compaction takes away what was read: it goes on with what is there.
         .set("auto.offset.reset", "earliest")
-        .set("enable.partition.eof", "true")
         .set("queued.max.messages.kbytes", "4096")
         .create_with_context(Saying)
 }

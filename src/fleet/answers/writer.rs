@@ -8,7 +8,8 @@ use rdkafka::ClientContext;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 
-use super::{AnswersSettings, client, wire};
+use super::{AnswersSettings, NAME, wire};
+use crate::kafka::lossy;
 use crate::record::Moment;
 use crate::resolve::{Change, Changes};
 use crate::telemetry::{Metrics, ResultLabels};
@@ -33,14 +34,7 @@ impl ProducerContext for Counting {
 }
 
 pub(super) fn producer(settings: &AnswersSettings) -> Result<BaseProducer<Counting>, KafkaError> {
-    let mut client = client(settings);
-    client
-        .set("acks", "all")
-        .set("compression.type", "zstd")
-        .set("linger.ms", "100")
-        // Answers that the brokers do not take are lost, not hoarded.
-        .set("message.timeout.ms", "30000")
-        .set("queue.buffering.max.kbytes", "8192");
+    let client = lossy(&settings.client, NAME);
     client.create_with_context(Counting(Arc::clone(&settings.metrics)))
 }
 

@@ -16,7 +16,7 @@ use super::remembered::{Bounds, Kept, Key, Remembered};
 use super::{LateSettings, Left, count};
 use crate::encode::Encoder;
 use crate::extract::path_names;
-use crate::kafka::set_by_default;
+use crate::kafka::lossy;
 use crate::publish::{SOURCE, TopicTemplate};
 use crate::record::{Answer, GroupSet, Home, Moment, Outcome, Outline, Sighting, Span};
 use crate::resolve::desk::Desk;
@@ -63,19 +63,9 @@ impl ProducerContext for Counting {
 }
 
 fn producer(settings: &LateSettings) -> Result<BaseProducer<Counting>, KafkaError> {
-    let mut client = settings.client.clone();
-    client
-        .set("client.id", "ipstamp-late")
-        .set("acks", "all")
-        .set("compression.type", "zstd")
-        .set("linger.ms", "100")
-        // As Java clients do it, so that a record and its late answer meet where both go by key.
-        .set("partitioner", "murmur2_random")
-        // What the brokers do not take is lost, not hoarded.
-        .set("message.timeout.ms", "30000")
-        .set("queue.buffering.max.kbytes", "8192")
-        .set("allow.auto.create.topics", "false");
-    set_by_default(&mut client, "reconnect.backoff.max.ms", "2000");
+    let mut client = lossy(&settings.client, "ipstamp-late");
+    // As Java clients do it, so that a record and its late answer meet where both go by key.
+    client.set("partitioner", "murmur2_random");
     let counting =
         Counting { metrics: Arc::clone(&settings.metrics), said: AtomicBool::new(false) };
     client.create_with_context(counting)

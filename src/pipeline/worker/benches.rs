@@ -96,6 +96,21 @@ struct OfLane {
     named: FxHashMap<TenantName, Whose>,
 }
 
+/// See [`Benches::at`].
+#[inline]
+fn at(
+    seats: &mut [Option<Box<Bench>>],
+    seat: Seat,
+    (batch, now): (u64, Moment),
+) -> Option<&mut Bench> {
+    let bench = seats.get_mut(seat.0 as usize)?.as_deref_mut()?;
+    if bench.batch != batch {
+        bench.batch = batch;
+        bench.stamper.refresh(now);
+    }
+    Some(bench)
+}
+
 impl Benches {
     /// Fails when a path makes no sense.
     pub(super) fn new(
@@ -119,12 +134,7 @@ impl Benches {
     /// when it has gone.
     #[inline]
     pub(super) fn at(&mut self, seat: Seat) -> Option<&mut Bench> {
-        let bench = self.seats.get_mut(seat.0 as usize)?.as_deref_mut()?;
-        if bench.batch != self.batch {
-            bench.batch = self.batch;
-            bench.stamper.refresh(self.now);
-        }
-        Some(bench)
+        at(&mut self.seats, seat, (self.batch, self.now))
     }
 
     /// The same, to be looked at.
@@ -165,11 +175,11 @@ impl Benches {
             },
             (Some(_), None) => return None,
         };
-        let is_new = !std::mem::replace(&mut self.at(seat)?.looks_ahead, true);
-        if is_new {
+        let bench = at(&mut self.seats, seat, (self.batch, self.now))?;
+        if !std::mem::replace(&mut bench.looks_ahead, true) {
             self.ahead.push(seat);
         }
-        self.at(seat).map(|bench| &mut bench.stamper)
+        Some(&mut bench.stamper)
     }
 
     /// Whether records are told apart at all.

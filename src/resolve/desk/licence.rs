@@ -150,8 +150,10 @@ impl Licence {
         if self.breaker.state() != BreakerState::Closed {
             return Some(Reason::Breaker);
         }
-        let spent = self.spent_until.is_some_and(|until| until > now);
-        (spent || self.is_budget_unknown(now)).then_some(Reason::Budget)
+        if self.spent_until.is_some_and(|until| until > now) {
+            return Some(Reason::Budget);
+        }
+        self.is_budget_unknown(now).then_some(Reason::Ledger)
     }
 
     /// Whether the budget has not known for so long that nobody is to wait for it.

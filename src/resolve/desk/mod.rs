@@ -47,8 +47,8 @@ pub use self::settings::{BatchSettings, HttpSettings, LicenceSettings};
 use self::book::{Book, Clock, Outcome};
 use self::sender::Sender;
 use super::budget::Budget;
-use super::{Cache, CacheScope, Wants};
-use crate::record::{GroupSet, Reason, Secret};
+use super::{Cache, CacheScope, DatabaseSet, SourceTold, Wants};
+use crate::record::{FactGroup, GroupSet, Moment, Reason, Secret};
 
 /// A licence, by its place in the list that the desk was opened with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -154,6 +154,8 @@ struct Shared {
     ears: RwLock<Vec<Arc<dyn Hear>>>,
     witness: Arc<dyn Witness>,
     cache: Arc<Cache>,
+    /// Where the number of an address's system may be known.
+    databases: Arc<DatabaseSet>,
     /// Nothing more is sent.
     closed: AtomicBool,
     /// A call has ended.
@@ -162,12 +164,12 @@ struct Shared {
 
 impl Desk {
     /// Opens the desk; its calls run on the runtime. `routes` are the orders of asking that questions
-    /// name. Fails when a base URL may not be called.
+    /// name. The databases are those that were asked before. Fails when a base URL may not be called.
     pub fn open(
         licences: Vec<Opened>,
         routes: Vec<Routes>,
         wants: Arc<Wants>,
-        cache: Arc<Cache>,
+        (databases, cache): (Arc<DatabaseSet>, Arc<Cache>),
         witness: Arc<dyn Witness>,
         runtime: &tokio::runtime::Handle,
     ) -> Result<Self, HttpConfigError> {
@@ -178,6 +180,7 @@ impl Desk {
             ears: RwLock::default(),
             witness,
             cache,
+            databases,
             closed: AtomicBool::new(false),
             ended: Notify::new(),
         });
@@ -200,12 +203,29 @@ impl Desk {
 
     /// Takes a question, or refuses it. Never waits. When it is taken, the asker is told once.
     pub fn ask(&self, question: &Question) -> Asked {
+        self.recall_system(question);
         let (asked, outcome) = self.shared.book().ask(question, Clock::read());
         if let Asked::Refused(reason) | Asked::Waits(Some(reason)) = asked {
             self.shared.witness.refused(reason);
         }
         self.shared.follow(outcome, None);
         asked
+    }
+
+    /// Where nothing is wanted but what is said of a system by its number, and that was said of this
+    /// one, the cache gets it.
+    fn recall_system(&self, question: &Question) {
+        let as_only = GroupSet::EMPTY.with(FactGroup::As);
+        let asks_of_systems = |sender: &Arc<Sender>| sender.asks_of_systems();
+        if question.groups != as_only || !self.senders.iter().any(asks_of_systems) {
+            return;
+        }
+        let Some(id) = self.shared.book().first_by_number(question.routes) else { return };
+        let key = Key { scope: question.scope, address: question.address };
+        let Some(number) = self.shared.number_of(key) else { return };
+        if let Some((facts, at)) = self.senders[usize::from(id.0)].said_of(number) {
+            self.shared.book().learn_system(id, question, facts.as_ref(), at);
+        }
     }
 
     /// What can be answered, in this order of asking.
@@ -253,6 +273,18 @@ impl Desk {
 impl Shared {
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of an address's system, by a database or else by what was answered before.
+    fn number_of(&self, key: Key) -> Option<u32> {
+        let by_answers = || {
+            let (entry, now) = (self.cache.get(key.scope, key.address)?, Moment::now());
+            let holds =
+                |told: &SourceTold<'_>| told.holding(now).and(told.has).contains(FactGroup::As);
+            let mut of_systems = entry.answers().filter(holds);
+            of_systems.find_map(|told| told.enrichment().autonomous_system?.number)
+        };
+        self.databases.system_of(key.address).or_else(by_answers)
     }
 
     /// Does what an outcome asks for: no lock is held here.

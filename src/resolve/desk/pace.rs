@@ -6,8 +6,13 @@ use std::time::{Duration, Instant};
 
 /// Into so many parts a window is cut. More of them cost memory, fewer make it let go later.
 const PARTS: u32 = 60;
-/// The longest pause, whatever a reply asks for.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
+/// The longest pause that a reply may ask for. Limits by the day are whole again within it, and of one
+/// by the month a single call in a day finds out.
+const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Longer than any period of a contract: such a number says nothing but that it is enough …
+const ABSURD: Duration = Duration::from_secs(32 * 24 * 60 * 60);
+/// … so that it is asked again after a while.
+const PAUSE_FOR_ABSURD: Duration = Duration::from_secs(60 * 60);
 /// The first pause after a refusal that does not say for how long; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_UNSAID_PAUSE: Duration = Duration::from_secs(60);
@@ -28,6 +33,8 @@ pub struct Limit {
 pub(super) struct Pace {
     windows: Vec<Window>,
     paused_until: Option<Instant>,
+    /// When a pause was last asked for.
+    paused_at: Option<Instant>,
     /// Pauses in a row whose length was not said.
     unsaid: u32,
     /// No call was answered since the last pause.
@@ -37,7 +44,7 @@ pub(super) struct Pace {
 impl Pace {
     pub(super) fn new(limits: &[Limit]) -> Self {
         let windows = limits.iter().map(|limit| Window::new(*limit)).collect();
-        Self { windows, paused_until: None, unsaid: 0, unsure: false }
+        Self { windows, paused_until: None, paused_at: None, unsaid: 0, unsure: false }
     }
 
     /// When the next call may go out after `ahead` others have: `now` when it may at once.
@@ -54,6 +61,11 @@ impl Pace {
         }
     }
 
+    /// A call that was to go out was not needed.
+    pub(super) fn give_back(&mut self) {
+        self.windows.iter_mut().for_each(Window::give_back);
+    }
+
     /// The provider refuses further calls for so long; None: it did not say for how long. Gives how
     /// long the pause is.
     pub(super) fn pause(&mut self, asked: Option<Duration>, now: Instant) -> Duration {
@@ -62,17 +74,27 @@ impl Pace {
             self.unsaid += 1;
             doubled.min(LONGEST_UNSAID_PAUSE)
         });
-        let length = length.min(LONGEST_PAUSE);
+        let length = if length > ABSURD { PAUSE_FOR_ABSURD } else { length.min(LONGEST_PAUSE) };
         self.unsure = true;
+        self.paused_at = Some(now);
         let until = now + length;
         self.paused_until = Some(self.paused_until.map_or(until, |before| before.max(until)));
         length
     }
 
-    /// A call was answered, so that the next pause begins short again.
-    pub(super) fn answered(&mut self) {
-        self.unsaid = 0;
-        self.unsure = false;
+    /// A call that began then was answered, so that the next pause begins short again. One that was
+    /// under way when a pause was asked for says nothing of what comes after it.
+    pub(super) fn answered(&mut self, began: Instant) {
+        if self.paused_at.is_none_or(|paused| paused < began) {
+            self.unsaid = 0;
+            self.unsure = false;
+        }
+    }
+
+    /// Whoever asked for a pause has another licence before him now.
+    pub(super) fn begin_anew(&mut self) {
+        (self.paused_until, self.paused_at) = (None, None);
+        (self.unsaid, self.unsure) = (0, false);
     }
 
     /// Whether a pause was asked for and no call was answered since: the next one goes out alone, for
@@ -139,6 +161,14 @@ impl Window {
         }
         self.used += 1;
     }
+
+    /// Takes the last one back. It may have left by now, when nothing is to be done.
+    fn give_back(&mut self) {
+        if let Some((_, calls)) = self.parts.back_mut().filter(|(_, calls)| *calls > 0) {
+            *calls -= 1;
+            self.used -= 1;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -201,6 +231,21 @@ mod tests {
     }
 
     #[test]
+    fn a_turn_that_was_not_needed_is_there_for_another() {
+        let now = Instant::now();
+        let mut pace = Pace::new(&[Limit { most: 2, per: SECOND }]);
+        pace.take(now);
+        pace.take(now);
+        assert!(pace.turn(0, now) > now);
+        pace.give_back();
+        assert_eq!(pace.turn(0, now), now);
+        (0..3).for_each(|_| pace.give_back());
+        pace.take(now);
+        pace.take(now);
+        assert!(pace.turn(0, now) > now, "no more are given back than were taken");
+    }
+
+    #[test]
     fn all_limits_hold_at_once() {
         let minute = Limit { most: 3, per: 60 * SECOND };
         let mut pace = Pace::new(&[Limit { most: 2, per: SECOND }, minute]);
@@ -222,13 +267,16 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_lasts_as_long_as_it_says_up_to_five_minutes() {
+    fn a_pause_lasts_as_long_as_it_says_up_to_a_day_and_what_is_absurd_for_an_hour() {
         let now = Instant::now();
+        let hour = 3600 * SECOND;
         for (asked, expected) in [
             (Some(Duration::ZERO), Duration::ZERO),
             (Some(7 * SECOND), 7 * SECOND),
-            (Some(1_000_000_000 * SECOND), 300 * SECOND),
-            (Some(Duration::MAX), 300 * SECOND),
+            (Some(9 * hour), 9 * hour),
+            (Some(30 * 24 * hour), 24 * hour),
+            (Some(1_000_000_000 * SECOND), hour),
+            (Some(Duration::MAX), hour),
         ] {
             let mut pace = Pace::new(&[]);
             assert_eq!(pace.pause(asked, now), expected);
@@ -242,8 +290,21 @@ mod tests {
         let mut pace = Pace::new(&[]);
         let lengths: Vec<_> = (0..8).map(|_| pace.pause(None, now).as_secs()).collect();
         assert_eq!(lengths, [1, 2, 4, 8, 16, 32, 60, 60]);
-        pace.answered();
+        pace.answered(now + SECOND);
         assert_eq!(pace.pause(None, now), SECOND);
+    }
+
+    #[test]
+    fn an_answer_to_a_call_from_before_a_pause_does_not_say_that_it_is_over() {
+        let began = Instant::now();
+        let paused = began + SECOND;
+        let mut pace = Pace::new(&[]);
+        pace.pause(None, paused);
+        pace.answered(began);
+        assert!(pace.is_unsure());
+        assert_eq!(pace.pause(None, paused), 2 * SECOND, "the second in a row");
+        pace.answered(paused + SECOND);
+        assert!(!pace.is_unsure());
     }
 
     #[test]

@@ -25,6 +25,9 @@ const LEAST_TIME: Duration = Duration::from_millis(500);
 /// was over.
 const AFTER_DEADLINE: Duration = Duration::from_millis(100);
 
+/// What is said of a reply that ends the code that reads it.
+pub(super) const UNREADABLE: &str = "its reply cannot be read";
+
 /// Sends one licence's calls.
 pub(super) struct Sender {
     pub(super) id: LicenceId,
@@ -144,22 +147,44 @@ impl Sender {
         let limit = deadline.map_or(self.settings.http.total, |deadline| {
             deadline.saturating_duration_since(began).max(LEAST_TIME) + AFTER_DEADLINE
         });
+        let came = match self.number_for(&batch) {
+            Some(number) => match self.call_for_system(number, token.as_ref(), limit).await {
+                CameBack::Replied(verdict) => self.judge_token(token.as_ref(), verdict),
+                came => came,
+            },
+            None => self.call_for_addresses(&batch, token.as_ref(), limit, began).await,
+        };
+        let clock = Clock::read();
+        let outcome =
+            self.shared.book().came_back(self.id, batch, came, began, (fastrand::f64(), clock));
+        self.follow(outcome);
+        self.shared.ended.notify_waiters();
+    }
+
+    /// Asks for all of a batch's addresses in one call.
+    async fn call_for_addresses(
+        &self,
+        batch: &Batch,
+        token: Option<&Secret>,
+        limit: Duration,
+        began: Instant,
+    ) -> CameBack {
         let addresses: Vec<IpAddr> = batch.keys.iter().map(|key| key.address).collect();
-        let mut sent = self.send(&batch, &addresses, token.as_ref(), limit).await;
+        let mut sent = self.send(batch, &addresses, token, limit).await;
         let mut units_before = 0;
         if let Sent::Trouble(Trouble::Stale, units) = sent {
             units_before = units;
             // The server had closed a connection just when it was used. It is no fault, but it may
             // have been charged, and so it is paid for anew.
             let left = limit.saturating_sub(began.elapsed());
-            sent = self.send(&batch, &addresses, token.as_ref(), left).await;
+            sent = self.send(batch, &addresses, token, left).await;
         }
-        let mut clock = Clock::read();
-        let came = match sent {
+        let wall = SystemTime::now();
+        match sent {
             Sent::TooDear(until) => CameBack::TooDear(until),
             Sent::Unsure => CameBack::Unsure,
             Sent::Trouble(trouble, units) => {
-                self.count(&batch, trouble.name(), began, units_before + units);
+                self.count(batch, trouble.name(), began, units_before + units);
                 // Who asks for what cannot be sent or taken in will not succeed another time.
                 let why = trouble.to_string();
                 match trouble {
@@ -169,26 +194,20 @@ impl Sender {
                 }
             }
             Sent::Reply(received, reservation) => {
-                let mut verdict = self.read(&batch, &addresses, &received, clock.wall);
+                let mut verdict = self.read(batch, &addresses, &received, wall);
                 let charged = match &verdict {
                     Verdict::Answered(answered) => answered.charged,
                     _ => None,
                 };
                 let units = units_before + charged.unwrap_or(reservation.units());
-                self.count(&batch, code(received.status), began, units);
-                self.budget.settle(reservation, charged, clock.wall);
-                if let Verdict::Answered(answered) = &mut verdict
-                    && self.add_systems(answered, &batch, token.as_ref()).await
-                {
-                    clock = Clock::read();
+                self.count(batch, code(received.status), began, units);
+                self.budget.settle(reservation, charged, wall);
+                if let Verdict::Answered(answered) = &mut verdict {
+                    self.add_systems(answered, batch, token).await;
                 }
-                self.judge_token(token.as_ref(), verdict)
+                self.judge_token(token, verdict)
             }
-        };
-        let outcome =
-            self.shared.book().came_back(self.id, batch, came, began, (fastrand::f64(), clock));
-        self.follow(outcome);
-        self.shared.ended.notify_waiters();
+        }
     }
 
     async fn send(
@@ -237,7 +256,7 @@ impl Sender {
         let read = catch_unwind(AssertUnwindSafe(|| {
             api.read(addresses, batch.groups, batch.modules, &reply)
         }));
-        read.unwrap_or_else(|_| Verdict::Rejected("its reply cannot be read".into()))
+        read.unwrap_or_else(|_| Verdict::Rejected(UNREADABLE.into()))
     }
 
     /// A token on trial that is refused costs nobody anything: the one before is used on.

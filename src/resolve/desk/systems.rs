@@ -1,7 +1,9 @@
-//! What is asked of autonomous systems by their numbers: when an answer about an address has the number
-//! of its system and lacks what is wanted of that. Each number is asked once in the life of what is said
-//! of it, and whoever needs it meanwhile waits for the same call. It never costs the answer about the
-//! address: what does not come in time, or may not be bought, stays away.
+//! What is asked of autonomous systems by their numbers. Where a file or an earlier answer has the number
+//! of an address's system, and nothing is wanted but what is said of that, the address is not asked at all.
+//! Where an answer about an address has the number and lacks what is wanted, the system is asked behind
+//! it, which never costs that answer: what does not come in time, or may not be bought, stays away. Each
+//! number is asked once in the life of what is said of it, and whoever needs it meanwhile waits for the
+//! same call.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,12 +12,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::OnceCell;
 
+use super::book::CameBack;
+use super::breaker::Failed;
 use super::licence::Batch;
-use super::sender::{Sender, code};
-use super::{Called, Received};
-use crate::record::{AutonomousSystem, FactGroup, Moment, Secret};
+use super::sender::{Sender, UNREADABLE, code};
+use super::{Called, Received, Trouble};
+use crate::record::{AutonomousSystem, Enrichment, FactGroup, GroupSet, Moment, Secret};
 use crate::resolve::budget::{Reservation, Reserve};
-use crate::resolve::{Answered, Call, Reply, Verdict};
+use crate::resolve::{Answered, Call, ItemError, Reply, Verdict};
 
 /// So many systems are remembered: about as many as there are.
 const MOST: usize = 1 << 17;
@@ -33,11 +37,20 @@ const LEAST_TIME: Duration = Duration::from_millis(50);
 #[derive(Clone, Copy, Debug)]
 struct NotAsked;
 
-/// What was said of a system, and until when that holds.
+/// What was said of a system, when, and until when that holds.
 #[derive(Clone, Debug)]
 struct Told {
-    system: Option<AutonomousSystem>,
+    said: Said,
+    at: Moment,
     end: Moment,
+}
+
+#[derive(Clone, Debug)]
+enum Said {
+    Known(AutonomousSystem),
+    NothingKnown,
+    /// The call came to nothing.
+    Failed,
 }
 
 /// What was said of systems, and what is being asked.
@@ -63,18 +76,102 @@ impl Systems {
 }
 
 impl Sender {
-    /// Adds to the answers what is wanted of their systems. True when anybody had to be waited for.
+    /// Whether anything is asked of systems by their numbers.
+    pub(super) fn asks_of_systems(&self) -> bool {
+        !self.settings.api.system_fields().is_empty()
+    }
+
+    /// What was said of a system, and when, where that still holds.
+    pub(super) fn said_of(&self, number: u32) -> Option<(Option<Enrichment>, Moment)> {
+        let told = self.systems.place(number, Moment::now()).get().cloned()?;
+        Some((told.facts().ok()?, told.at))
+    }
+
+    /// The number by which a batch's only address can be answered without asking for the address.
+    pub(super) fn number_for(&self, batch: &Batch) -> Option<u32> {
+        let [key] = batch.keys[..] else { return None };
+        let wants_more = batch.groups != GroupSet::EMPTY.with(FactGroup::As);
+        if wants_more || !self.asks_of_systems() || !self.shared.book().asks_by_number(self.id) {
+            return None;
+        }
+        self.shared.number_of(key)
+    }
+
+    /// Instead of a call about an address: one about its system, or none where that was asked just now.
+    pub(super) async fn call_for_system(
+        &self,
+        number: u32,
+        token: Option<&Secret>,
+        limit: Duration,
+    ) -> CameBack {
+        let until = Instant::now() + limit;
+        let mut came = None;
+        let asked = async {
+            let not = |back| Err((back, NotAsked));
+            let sent = async {
+                let call = self.settings.api.system_call(number);
+                let Some(call) = call else { return not(CameBack::Unsure) };
+                let wall = SystemTime::now();
+                let reservation = match self.budget.reserve(call.dearest, wall) {
+                    Reserve::Granted(reservation) => reservation,
+                    Reserve::Later => return not(CameBack::Unsure),
+                    Reserve::Spent { until } => {
+                        let wait = until.duration_since(wall).unwrap_or_default();
+                        return not(CameBack::TooDear(Instant::now() + wait));
+                    }
+                };
+                match self.send_for_system(number, &call, token, reservation, until).await {
+                    Ok(Ok(system)) => Ok(self.told(system)),
+                    Ok(Err(verdict)) => not(CameBack::Replied(verdict)),
+                    Err(Trouble::TimedOut) => {
+                        not(CameBack::Failed(Failed::TimedOut, Trouble::TimedOut.to_string()))
+                    }
+                    Err(trouble) => not(CameBack::Failed(Failed::Soon, trouble.to_string())),
+                }
+            };
+            match sent.await {
+                Ok(told) => {
+                    came = Some(CameBack::Replied(Verdict::Answered(told.answered())));
+                    Ok(told)
+                }
+                Err((back, not_asked)) => {
+                    came = Some(back);
+                    Err(not_asked)
+                }
+            }
+        };
+        let place = self.systems.place(number, Moment::now());
+        let told = tokio::time::timeout_at((until + AFTER).into(), place.get_or_try_init(|| asked));
+        let told = told.await.ok().and_then(Result::ok).cloned();
+        match (came, told) {
+            (Some(came), _) => came,
+            (None, Some(told)) => CameBack::Known(told.answered()),
+            // Another's call takes longer than this one may.
+            (None, None) => CameBack::Failed(Failed::Soon, Trouble::TimedOut.to_string()),
+        }
+    }
+
+    /// What was said just now.
+    fn told(&self, system: Option<AutonomousSystem>) -> Told {
+        let (lifetimes, at) = (&self.settings.lifetimes, Moment::now());
+        let life = match system {
+            Some(_) => lifetimes.of(FactGroup::As),
+            None => lifetimes.of_unknown(FactGroup::As),
+        };
+        Told { said: system.map_or(Said::NothingKnown, Said::Known), at, end: at.after(life) }
+    }
+
+    /// Adds to the answers what is wanted of their systems.
     pub(super) async fn add_systems(
         &self,
         answered: &mut Answered,
         batch: &Batch,
         token: Option<&Secret>,
-    ) -> bool {
+    ) {
         let fields = self.settings.api.system_fields();
         if fields.is_empty() || !batch.groups.contains(FactGroup::As) {
-            return false;
+            return;
         }
-        let mut waited = false;
         // Whoever waits for the address is to have it in time, with or without this.
         let deadline = self.shared.book().earliest_deadline(batch);
         let until = deadline.and_then(|deadline| deadline.checked_sub(BEFORE_DEADLINE));
@@ -82,17 +179,15 @@ impl Sender {
         for facts in answered.told.iter_mut().filter_map(|told| told.as_mut().ok()?.as_mut()) {
             let Some(number) = self.shared.book().lacks_of_system(facts, fields) else { continue };
             let place = self.systems.place(number, Moment::now());
-            waited |= !place.initialized();
             let asked = place.get_or_try_init(|| self.ask_system(number, token, until));
             // What this one waits for may be another's call, which has more time.
             let told = tokio::time::timeout_at((until + AFTER).into(), asked).await;
-            if let (Ok(Ok(Told { system: Some(told), .. })), Some(system)) =
+            if let (Ok(Ok(Told { said: Said::Known(told), .. })), Some(system)) =
                 (told, &mut facts.autonomous_system)
             {
                 add(system, told);
             }
         }
-        waited
     }
 
     async fn ask_system(
@@ -103,21 +198,16 @@ impl Sender {
     ) -> Result<Told, NotAsked> {
         let call = self.settings.api.system_call(number).ok_or(NotAsked)?;
         let reservation = self.turn_and_units(&call, until).await.ok_or(NotAsked)?;
-        let lifetimes = &self.settings.lifetimes;
-        let life = match self.send_for_system(number, &call, token, reservation, until).await {
-            Some(Ok(Some(system))) => {
-                let end = Moment::now().after(lifetimes.of(FactGroup::As));
-                return Ok(Told { system: Some(system), end });
-            }
-            Some(Ok(None)) => lifetimes.of_unknown(FactGroup::As),
-            Some(Err(Verdict::Pause(asked))) => {
+        match self.send_for_system(number, &call, token, reservation, until).await {
+            Ok(Ok(system)) => return Ok(self.told(system)),
+            Ok(Err(Verdict::Pause(asked))) => {
                 self.shared.book().licence_mut(self.id).pace.pause(asked, Instant::now());
-                lifetimes.error
             }
             // What is wrong with the token or the provider, the next call for an address will show.
-            Some(Err(_)) | None => lifetimes.error,
-        };
-        Ok(Told { system: None, end: Moment::now().after(life) })
+            Ok(Err(_)) | Err(_) => {}
+        }
+        let at = Moment::now();
+        Ok(Told { said: Said::Failed, at, end: at.after(self.settings.lifetimes.error) })
     }
 
     /// Waits for the call's turn and for the units that it costs; None when they do not come in time.
@@ -147,7 +237,6 @@ impl Sender {
         }
     }
 
-    /// None when there is no reply.
     async fn send_for_system(
         &self,
         number: u32,
@@ -155,7 +244,7 @@ impl Sender {
         token: Option<&Secret>,
         reservation: Reservation,
         until: Instant,
-    ) -> Option<Result<Option<AutonomousSystem>, Verdict>> {
+    ) -> Result<Result<Option<AutonomousSystem>, Verdict>, Trouble> {
         let (began, place) = (Instant::now(), self.settings.api.token_place());
         let limit = until.saturating_duration_since(began);
         let sent = self.http.send(call, &place, token, limit).await;
@@ -173,19 +262,39 @@ impl Sender {
                     Reply { status, headers: &headers, body: &body, now: SystemTime::now() };
                 let api = &self.settings.api;
                 // Whatever it does to the code that reads it costs this call and no more.
-                catch_unwind(AssertUnwindSafe(|| api.read_system(number, &reply))).ok()
+                let read = catch_unwind(AssertUnwindSafe(|| api.read_system(number, &reply)));
+                Ok(read.unwrap_or_else(|_| Err(Verdict::Rejected(UNREADABLE.into()))))
             }
             Err(trouble) if trouble.is_before_sending() => {
                 self.budget.give_back(reservation, SystemTime::now());
                 count(trouble.name(), 0);
-                None
+                Err(trouble)
             }
             Err(trouble) => {
                 self.budget.settle(reservation, None, SystemTime::now());
                 count(trouble.name(), units);
-                None
+                Err(trouble)
             }
         }
+    }
+}
+
+impl Told {
+    /// The facts, which may be none.
+    fn facts(&self) -> Result<Option<Enrichment>, ItemError> {
+        match &self.said {
+            Said::Known(system) => {
+                let autonomous_system = Some(system.clone());
+                Ok(Some(Enrichment { autonomous_system, ..Enrichment::default() }))
+            }
+            Said::NothingKnown => Ok(None),
+            Said::Failed => Err(ItemError::Failed),
+        }
+    }
+
+    /// As the answer about one address.
+    fn answered(&self) -> Answered {
+        Answered { told: vec![self.facts()], ..Answered::default() }
     }
 }
 
@@ -221,7 +330,7 @@ mod tests {
     #[test]
     fn what_was_said_is_kept_until_its_end_and_no_more_than_there_is_room_for() {
         let systems = Systems::default();
-        let told = |end| Told { system: None, end: Moment(end) };
+        let told = |end| Told { said: Said::NothingKnown, at: Moment(0), end: Moment(end) };
         systems.place(1, Moment(0)).set(told(10)).unwrap();
         assert!(systems.place(1, Moment(9)).initialized());
         assert!(!systems.place(1, Moment(10)).initialized(), "it is asked again");

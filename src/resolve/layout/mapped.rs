@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::record::{Enrichment, GroupSet};
+use crate::record::{DidYouMean, Enrichment, GroupSet};
 use crate::resolve::filled;
 use crate::resolve::value::Value;
 
@@ -140,7 +140,7 @@ pub enum Why {
     /// It leads to no field.
     #[error(
         "{name:?} is no field{}",
-        nearest.as_ref().map(|known| format!("; did you mean {known:?}?")).unwrap_or_default()
+        DidYouMean(nearest.as_deref())
     )]
     NoField {
         /// What stands there.
@@ -272,7 +272,7 @@ mod tests {
         let text: Vec<String> =
             errors.iter().map(|error| format!("{}: {error}", error.path)).collect();
         assert!(text[0].starts_with("a..b: this is no path"), "{text:?}");
-        assert!(text[1].ends_with("did you mean \"geo.country_iso_code\"?"), "{text:?}");
+        assert!(text[1].ends_with("did you mean `geo.country_iso_code`?"), "{text:?}");
         assert!(text[2].starts_with("e: as.number is taken from \"d\""), "{text:?}");
         assert!(text[3].starts_with("f: geo.location.lon is not there"), "{text:?}");
         assert_eq!(text.len(), 4);

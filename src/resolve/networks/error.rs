@@ -2,6 +2,7 @@
 
 use mmdb_writer::ipnet::IpNet;
 
+use crate::record::DidYouMean;
 use crate::resolve::DatabaseError;
 
 /// Why a table of networks cannot be used.
@@ -20,7 +21,7 @@ pub enum NetworksError {
     #[error(
         "line 1: {name:?} is no field{}{}",
         if name.contains([';', '\t']) { "; columns are separated by commas" } else { "" },
-        nearest.as_ref().map_or_else(String::new, |near| format!("; did you mean {near:?}?"))
+        DidYouMean(nearest.as_deref())
     )]
     Column {
         /// What stands there.

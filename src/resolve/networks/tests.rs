@@ -49,9 +49,9 @@ fn a_table_that_makes_no_sense_is_refused_with_its_line_and_the_remedy() {
     for (csv, word) in [
         ("", "line 1: expected the names of the columns"),
         ("network\n10.0.0.0/8\n", "at least one field"),
-        ("network,company.nam\n", "did you mean \"company.name\"?"),
+        ("network,company.nam\n", "did you mean `company.name`?"),
         ("network;company.name\n", "columns are separated by commas"),
-        ("net,company.name\n", "did you mean \"network\"?"),
+        ("net,company.name\n", "did you mean `network`?"),
         ("network,company\n", "line 1: \"company\" is no field"),
         ("network,company.name\n10.0.0.0/33,A\n", "line 2: \"10.0.0.0/33\" is no network"),
         ("network,company.name\n\n# so\n10.1.0.0/8,A\n", "line 4: 10.1.0.0/8 begins at 10.0.0.0/8"),
@@ -147,7 +147,7 @@ fn each_wrong_line_is_said_and_not_only_the_first() {
                 {\"number\": 2}}]";
     let error = refusal(json);
     for words in [
-        "line 2: \"company.nam\" is no field; did you mean \"company.name\"?",
+        "line 2: \"company.nam\" is no field; did you mean `company.name`?",
         "; line 3: 10.0.0.1/8 begins at 10.0.0.0/8",
         "; line 4: expected an object with `network`",
         "; line 6: as.number: \"x\" is not of the field's kind",

@@ -14,6 +14,54 @@ use crate::record::Secret;
 use crate::resolve::budget::BudgetConfig;
 use crate::resolve::{OnMiss, Ttl};
 
+/// How a provider's licence is configured: the keys that it alone has, and behind them those that all have.
+/// They are one list and not a part of their own, so that unknown keys can be refused with their place.
+macro_rules! licence_config {
+    ($(#[$doc:meta])* pub struct Config { $($own:tt)* }) => {
+        $(#[$doc])*
+        #[derive(
+            Clone, Debug, PartialEq, serde::Deserialize, serde::Serialize, schemars::JsonSchema,
+        )]
+        #[serde(deny_unknown_fields)]
+        pub struct Config {
+            $($own)*
+            /// How it may be called.
+            #[serde(default)]
+            pub calls: $crate::resolve::provider::Calls,
+            /// What may be spent with it, or `none`.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub budget: Option<$crate::resolve::budget::BudgetConfig>,
+            /// What it means that it does not know an address.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub on_miss: Option<$crate::resolve::OnMiss>,
+            /// What one unit that it bills costs in money, such as `0.0004 EUR`: for `estimate` and
+            /// `explain`.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub unit_price: Option<$crate::resolve::provider::UnitPrice>,
+            /// How long what it says is used, where that is not as `cache.ttl` has it: one time, or a
+            /// time for each fact group. Where both name a group the shorter holds.
+            #[serde(default, skip_serializing_if = "crate::resolve::Ttl::is_empty")]
+            pub ttl: $crate::resolve::Ttl,
+        }
+
+        impl Config {
+            /// What all licences have alike.
+            pub(in crate::resolve::provider) fn terms(
+                &self,
+            ) -> $crate::resolve::provider::config::Terms<'_> {
+                $crate::resolve::provider::config::Terms {
+                    calls: &self.calls,
+                    on_miss: self.on_miss,
+                    budget: self.budget.as_ref(),
+                    unit_price: self.unit_price.as_ref(),
+                    ttl: &self.ttl,
+                }
+            }
+        }
+    };
+}
+pub(in crate::resolve::provider) use licence_config;
+
 /// Who may be asked over the network.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -138,9 +186,20 @@ impl ProvidersConfig {
 
     /// The licence that is for everybody, if there is one.
     pub fn lent(&self) -> Option<Licence<'_>> {
-        let shared = self.ipinfo.as_ref()?.share;
-        let mut licences = self.licences().into_iter().flatten();
-        licences.find(|licence| shared && licence.name == "ipinfo")
+        self.of_ipinfo().filter(|_| self.ipinfo.as_ref().is_some_and(|config| config.share))?.ok()
+    }
+
+    fn of_ipinfo(&self) -> Option<Result<Licence<'_>, Refused>> {
+        let config = self.ipinfo.as_ref()?;
+        let api = ipinfo::Ipinfo::new(config);
+        Some(licence("ipinfo", api, Some(&config.token), config.base_url.as_ref(), config.terms()))
+    }
+
+    /// The licence of IPBot, for what only that can be asked.
+    pub fn of_ipbot(&self) -> Option<Result<Licence<'_>, Refused>> {
+        let config = self.ipbot.as_ref()?;
+        let api = ipbot::IpBot::new(config);
+        Some(licence("ipbot", api, config.token.as_ref(), config.base_url.as_ref(), config.terms()))
     }
 
     /// The same with its tokens emptied.
@@ -158,21 +217,21 @@ impl ProvidersConfig {
     /// All licences; for each either what it is or why it cannot be used.
     pub fn licences(&self) -> Vec<Result<Licence<'_>, Refused>> {
         let mut licences = Vec::new();
-        if let Some(config) = &self.ipinfo {
-            let api = ipinfo::Ipinfo::new(config);
-            licences.push(licence("ipinfo", api, Some(&config.token), config.terms()));
-        }
+        licences.extend(self.of_ipinfo());
         if let Some(config) = &self.ipgeolocation {
             let api = ipgeolocation::IpGeolocation::new(config);
-            licences.push(licence("ipgeolocation", api, config.token.as_ref(), config.terms()));
+            licences.push(licence(
+                "ipgeolocation",
+                api,
+                config.token.as_ref(),
+                config.base_url.as_ref(),
+                config.terms(),
+            ));
         }
-        if let Some(config) = &self.ipbot {
-            let api = ipbot::IpBot::new(config);
-            licences.push(licence("ipbot", api, config.token.as_ref(), config.terms()));
-        }
+        licences.extend(self.of_ipbot());
         for (name, config) in &self.generic {
             let api = generic::Generic::new(name, config);
-            let licence = licence(name, api, config.token.as_ref(), config.terms());
+            let licence = licence(name, api, config.token.as_ref(), None, config.terms());
             let key = format!("generic.{name}");
             licences.push(match licence {
                 Ok(licence) => Ok(Licence { key: format!("providers.{key}"), ..licence }),
@@ -185,7 +244,6 @@ impl ProvidersConfig {
 
 /// What every licence has: see [`Licence`].
 pub(super) struct Terms<'c> {
-    pub(super) base_url: Option<&'c str>,
     pub(super) calls: &'c Calls,
     pub(super) on_miss: Option<OnMiss>,
     pub(super) budget: Option<&'c BudgetConfig>,
@@ -197,7 +255,8 @@ fn licence<'c, A: Api>(
     name: &'c str,
     api: Result<A, ProviderConfigError>,
     token: Option<&'c Secret>,
-    Terms { base_url, calls, on_miss, budget, unit_price, ttl }: Terms<'c>,
+    base_url: Option<&'c String>,
+    Terms { calls, on_miss, budget, unit_price, ttl }: Terms<'c>,
 ) -> Result<Licence<'c>, Refused> {
     let checked = calls.check().and(api).map_err(|error| (name.to_owned(), error))?;
     Ok(Licence {
@@ -205,7 +264,7 @@ fn licence<'c, A: Api>(
         key: format!("providers.{name}"),
         api: Arc::new(checked),
         token,
-        base_url,
+        base_url: base_url.map(String::as_str),
         calls,
         on_miss,
         budget,
@@ -259,7 +318,7 @@ mod tests {
             (
                 serde_json::json!({"generic": {"own": {"url": "https://a.b/{ip}",
                     "fields": {"geo.city": "/city"}}}}),
-                "generic.own.fields.geo.city: there is no such field; did you mean geo.city_name?",
+                "generic.own.fields.geo.city: there is no such field; did you mean `geo.city_name`?",
             ),
         ] {
             assert_eq!(refusals(config), [words]);

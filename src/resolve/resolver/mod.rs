@@ -249,7 +249,7 @@ impl Resolver {
         for told in entry.answers().filter(is_named) {
             let useful = told.holding(now).and(wanted);
             if !useful.is_empty() {
-                let said = self.known.told(&told, useful, false, &self.wants).only(useful);
+                let said = self.known.told(&told, useful, false, &self.wants);
                 tell(Step {
                     source: first_source + told.source.0,
                     did: Did::said(said, tally.missing, false),
@@ -262,7 +262,7 @@ impl Resolver {
         for told in entry.answers().filter(|told| !past.is_zero() && is_named(told)) {
             let useful = told.holding(now.before(past)).without(told.holding(now)).and(wanted);
             if !useful.is_empty() {
-                let said = self.known.told(&told, useful, true, &self.wants).only(useful);
+                let said = self.known.told(&told, useful, true, &self.wants);
                 tell(Step {
                     source: first_source + told.source.0,
                     did: Did::said(said, tally.missing, true),

@@ -5,6 +5,7 @@ mod moving;
 mod replies;
 #[cfg(test)]
 mod restraint;
+mod systems;
 #[cfg(test)]
 mod tests;
 
@@ -16,8 +17,8 @@ use super::flights::{Flights, Landed, Leg, Stage};
 use super::licence::{Batch, Licence, Step};
 use super::routes::Routes;
 use super::{Key, LicenceId, LicenceSettings, Question, RoutesId};
-use crate::record::{Enrichment, FactGroup, GroupSet, Moment, Reason};
-use crate::resolve::{Cache, Entry, Modules, Quota, SourceId, Verdict, Wants};
+use crate::record::{FactGroup, GroupSet, Moment, Reason};
+use crate::resolve::{Answered, Cache, Entry, Modules, Quota, SourceId, Verdict, Wants};
 
 /// An address that so many calls in a row failed on is given up until it is wanted again.
 const MOST_FAILURES: u8 = 3;
@@ -66,6 +67,8 @@ pub(super) enum CameBack {
     TooDear(Instant),
     /// It was not sent: whether it may be bought is not known yet.
     Unsure,
+    /// It was not sent: what it would say had been said meanwhile.
+    Known(Answered),
 }
 
 /// What is worth a word or a count.
@@ -76,6 +79,8 @@ pub enum Seen {
     /// The provider fails, so that it is left alone but for probes; words for people. Not said again
     /// before it has answered.
     Failing(String),
+    /// A call failed, or left addresses without an answer; words for people.
+    Failed(String),
     /// The token is refused; words for people.
     Refused(String),
     /// The token is accepted again, or another one.
@@ -180,14 +185,6 @@ impl Book {
     /// Whether any of these groups is being asked of an address, or is queued to be.
     pub(super) fn is_asking(&self, key: Key, groups: GroupSet) -> bool {
         self.flights.legs(key).any(|leg| !leg.groups.and(groups).is_empty())
-    }
-
-    /// The number of an address's system, when something is wanted of it that facts lack and that is
-    /// among these fields.
-    pub(super) fn lacks_of_system(&self, facts: &Enrichment, fields: &[&str]) -> Option<u32> {
-        let number = facts.autonomous_system.as_ref()?.number?;
-        let mut lacks = self.wants.lacks(FactGroup::As, facts);
-        lacks.any(|field| fields.contains(&field)).then_some(number)
     }
 
     /// Calls under way.
@@ -301,7 +298,8 @@ impl Book {
                 Stage::Waiting => Ok(()),
                 Stage::UnderWay => licence.unavailable(now).map_or(Ok(()), |reason| {
                     // What was bought already is coming.
-                    if reason == Reason::Budget { Ok(()) } else { Err(reason) }
+                    let is_bought = matches!(reason, Reason::Budget | Reason::Ledger);
+                    if is_bought { Ok(()) } else { Err(reason) }
                 }),
                 Stage::ForCache => licence.admit(leg.groups, question.deadline, now),
             };
@@ -376,15 +374,16 @@ impl Book {
         let now = clock.now;
         let before = self.licence(id).breaker.state();
         let why = match &came {
-            CameBack::Replied(Verdict::Retry(why)) | CameBack::Failed(_, why) => why.clone(),
-            _ => String::new(),
+            CameBack::Replied(Verdict::Retry(why)) | CameBack::Failed(_, why) => Some(why.clone()),
+            _ => None,
         };
+        self.out.seen.extend(why.clone().map(Seen::Failed));
         self.licence_mut(id).came_back();
         match came {
             CameBack::Replied(Verdict::Retry(_)) => self.failed(id, batch, Failed::Soon, began),
             CameBack::Replied(verdict) => {
                 self.licence_mut(id).answered(now.duration_since(began), now);
-                self.replied(id, &batch, verdict);
+                self.replied(id, &batch, verdict, began);
             }
             CameBack::Failed(how, _) => self.failed(id, batch, how, began),
             CameBack::TooDear(_) if batch.keys.len() > 1 => {
@@ -397,14 +396,19 @@ impl Book {
                 self.put_back(id, &batch, until, Reason::Budget);
                 self.hold(id, until, Reason::Budget);
             }
+            CameBack::Known(answered) => {
+                self.licence_mut(id).breaker.probe_undecided(now);
+                self.licence_mut(id).pace.give_back();
+                self.answered(id, &batch, answered);
+            }
             CameBack::Unsure => {
                 self.licence_mut(id).breaker.probe_undecided(now);
                 self.licence_mut(id).budget_is_asked(now);
                 let in_vain = self.licence(id).is_budget_unknown(now);
                 let until = if in_vain { now + FAR } else { now };
-                self.put_back(id, &batch, until, Reason::Budget);
+                self.put_back(id, &batch, until, Reason::Ledger);
                 if in_vain {
-                    self.hold(id, until, Reason::Budget);
+                    self.hold(id, until, Reason::Ledger);
                 }
             }
         }
@@ -412,7 +416,7 @@ impl Book {
         if after != before {
             self.out.seen.push(Seen::Breaker(after));
             if before == BreakerState::Closed {
-                self.out.seen.push(Seen::Failing(why));
+                self.out.seen.push(Seen::Failing(why.unwrap_or_default()));
             }
         }
         self.outcome(id)
@@ -444,6 +448,7 @@ impl Book {
         licence.has_no_token = !is_there;
         if is_there {
             licence.accept();
+            licence.pace.begin_anew();
             licence.modules = licence.settings.api.first_modules();
         } else {
             self.release(id, Reason::Disabled);

@@ -9,6 +9,16 @@ use super::super::{Key, LicenceId};
 use super::{Asking, Book, Choice, FAR, MOST_FAILURES, add};
 use crate::record::{GroupSet, Reason};
 
+/// Whether a licence that was given up for now is still to be asked, for the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ForCache {
+    /// As soon as it can be.
+    Again,
+    /// A call failed though the provider is there: that would be a repetition that the retry budget
+    /// has not granted.
+    No,
+}
+
 impl Book {
     /// Queues an address whose record waits.
     pub(super) fn enqueue(&mut self, key: Key, leg: Leg) {
@@ -91,15 +101,20 @@ impl Book {
     }
 
     /// These addresses are not waited for at this licence any more: they are asked of the next one,
-    /// or of this one for the cache. Not where a call failed though the provider is there: that would
-    /// be a repetition that the retry budget has not granted.
-    pub(super) fn give_up(&mut self, id: LicenceId, batch: &Batch, reason: Reason) {
+    /// or of this one for the cache.
+    pub(super) fn give_up(
+        &mut self,
+        id: LicenceId,
+        batch: &Batch,
+        reason: Reason,
+        for_cache: ForCache,
+    ) {
         for key in batch.keys.iter().copied() {
             let Some(leg) = self.flights.remove(key, id, batch.groups) else { continue };
             let waited = self.flights.latest_deadline(key, leg.groups).is_some();
             let left =
                 if waited { self.onward(key, leg.groups, leg, Some(reason)) } else { leg.groups };
-            let may = reason != Reason::ProviderError && leg.failures < MOST_FAILURES;
+            let may = for_cache == ForCache::Again && leg.failures < MOST_FAILURES;
             if may && !left.is_empty() {
                 self.enqueue_for_cache(key, Leg { groups: left, ..leg });
             }
@@ -165,6 +180,7 @@ impl Book {
             let Some(leg) = self.flights.remove(key, id, groups) else { continue };
             self.requeue(key, leg, until, reason);
         }
+        let reason = of_a_call(reason);
         for (_, batch) in std::mem::take(&mut self.licence_mut(id).again) {
             self.put_back(id, &batch, until, reason);
         }
@@ -173,8 +189,15 @@ impl Book {
     /// Nobody is to wait for this licence any more, not even for what is under way.
     pub(super) fn release(&mut self, id: LicenceId, reason: Reason) {
         self.hold(id, self.clock.now + FAR, reason);
+        let reason = of_a_call(reason);
         for (key, leg) in self.flights.of(id) {
             self.flights.land(key, leg.groups, Some(reason), &mut self.out.landed);
         }
     }
+}
+
+/// Why what was sent does not come. The breaker keeps back what was not: whose call is under way when it
+/// opens, or came to nothing before, had asked, and the provider failed.
+fn of_a_call(reason: Reason) -> Reason {
+    if reason == Reason::Breaker { Reason::ProviderError } else { reason }
 }

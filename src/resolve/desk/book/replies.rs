@@ -5,19 +5,26 @@ use std::time::Instant;
 use super::super::breaker::{BreakerState, Failed};
 use super::super::licence::Batch;
 use super::super::{Key, LicenceId, RoutesId};
+use super::moving::ForCache;
 use super::{Book, Seen};
 use crate::record::{Enrichment, FactGroup, GroupSet, Reason};
 use crate::resolve::{Answered, ItemError, Learned, Modules, Quota, Verdict};
 
 impl Book {
-    pub(super) fn replied(&mut self, id: LicenceId, batch: &Batch, verdict: Verdict) {
+    pub(super) fn replied(
+        &mut self,
+        id: LicenceId,
+        batch: &Batch,
+        verdict: Verdict,
+        began: Instant,
+    ) {
         let now = self.clock.now;
         if !matches!(verdict, Verdict::CredentialRefused(_)) && self.licence_mut(id).accept() {
             self.out.seen.push(Seen::Accepted);
         }
         match verdict {
             Verdict::Answered(answered) => {
-                self.licence_mut(id).pace.answered();
+                self.licence_mut(id).pace.answered(began);
                 self.answered(id, batch, answered);
             }
             Verdict::Pause(asked) => {
@@ -35,7 +42,7 @@ impl Book {
                 if self.licence_mut(id).refuse(now) {
                     self.out.seen.push(Seen::Refused(why));
                 }
-                self.give_up(id, batch, Reason::Disabled);
+                self.give_up(id, batch, Reason::Disabled, ForCache::Again);
                 self.release(id, Reason::Disabled);
             }
             Verdict::ModuleRefused { module, why } if batch.modules.has(module) => {
@@ -59,7 +66,7 @@ impl Book {
     pub(super) fn halve(&mut self, id: LicenceId, batch: &Batch) {
         if self.licence(id).breaker.state() != BreakerState::Closed {
             // Nothing but probes goes out, and these are made of what is asked for the cache.
-            self.give_up(id, batch, Reason::Breaker);
+            self.give_up(id, batch, Reason::Breaker, ForCache::Again);
             return;
         }
         let now = self.clock.now;
@@ -92,7 +99,7 @@ impl Book {
     }
 
     /// Takes in the answers of a call.
-    fn answered(&mut self, id: LicenceId, batch: &Batch, answered: Answered) {
+    pub(super) fn answered(&mut self, id: LicenceId, batch: &Batch, answered: Answered) {
         if let Some(modules) = answered.modules {
             self.shown(id, modules);
         }
@@ -111,6 +118,9 @@ impl Book {
             }
         }
         if !failed.is_empty() {
+            let (without, all) = (failed.len(), batch.keys.len());
+            let why = format!("its reply has no answer for {without} of {all} addresses");
+            self.out.seen.push(Seen::Failed(why));
             self.failed_items(id, Batch { keys: failed, probe: false, ..batch.clone() });
         }
     }
@@ -150,7 +160,7 @@ impl Book {
     }
 
     /// Whether nobody else is to be asked for the group when this one does not know.
-    fn closes(&self, id: LicenceId, routes: RoutesId, group: FactGroup) -> bool {
+    pub(super) fn closes(&self, id: LicenceId, routes: RoutesId, group: FactGroup) -> bool {
         let order = self.routes[usize::from(routes.0)].of(group);
         let after = order.iter().skip_while(|other| **other != id).skip(1);
         let mut others = after.filter(|other| self.licence(**other).covers().contains(group));
@@ -162,13 +172,14 @@ impl Book {
         let (dice, now) = (self.dice, self.clock.now);
         let opened = self.licence_mut(id).failed(how, began, dice, now);
         self.count_failure(id, &batch);
-        if opened {
-            self.give_up(id, &batch, Reason::Breaker);
-            self.release(id, Reason::Breaker);
-        } else if self.licence(id).breaker.state() != BreakerState::Closed {
-            self.give_up(id, &batch, Reason::Breaker);
+        if opened || self.licence(id).breaker.state() != BreakerState::Closed {
+            // Its own call failed, whatever the breaker does; it is asked again by a probe.
+            self.give_up(id, &batch, Reason::ProviderError, ForCache::Again);
         } else if let Err(batch) = self.repeat(id, batch) {
-            self.give_up(id, &batch, Reason::ProviderError);
+            self.give_up(id, &batch, Reason::ProviderError, ForCache::No);
+        }
+        if opened {
+            self.release(id, Reason::Breaker);
         }
     }
 

@@ -5,72 +5,39 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::record::Secret;
-use crate::resolve::budget::BudgetConfig;
-use crate::resolve::provider::UnitPrice;
-use crate::resolve::provider::config::{Calls, Terms};
-use crate::resolve::{OnMiss, Ttl};
+use crate::record::{Secret, UrlText};
+use crate::resolve::provider::config::licence_config;
 
-/// A service that answers over HTTP in JSON. Places in JSON are written as JSON pointers:
-/// `/data/city`; an empty one is the whole.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    /// Where it is, whole: `https://intel.example.com/v1/{ip}`. `{ip}` is the address; with `batch`
-    /// the addresses are in the body instead.
-    pub url: String,
-    /// The token, where it needs one. One that is empty switches the service off.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token: Option<Secret>,
-    /// Where the token goes.
-    #[serde(default)]
-    pub token_in: TokenIn,
-    /// Many addresses in one call, by POST.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub batch: Option<Batch>,
-    /// Where the answer stands in the reply; with `batch` the list or the object of answers.
-    #[serde(default)]
-    pub answer: String,
-    /// Where an answer repeats its address. A list needs it: what is not known to be of an address
-    /// is not taken for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub address: Option<String>,
-    /// What is taken: a field by its name in `want`, and its place in an answer.
-    /// `geo.location` is a text `latitude,longitude`, or it is two numbers: `geo.location.lat` and
-    /// `geo.location.lon`.
-    pub fields: BTreeMap<String, String>,
-    /// What one address costs, in the units of the budget.
-    #[serde(default = "one")]
-    pub price: u64,
-    /// How it may be called.
-    #[serde(default)]
-    pub calls: Calls,
-    /// What may be spent with it, or `none`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub budget: Option<BudgetConfig>,
-    /// What it means that it does not know an address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub on_miss: Option<OnMiss>,
-    /// What one unit that it bills costs in money, such as `0.0004 EUR`: for `estimate` and `explain`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unit_price: Option<UnitPrice>,
-    /// How long what it says is used, where that is not as `cache.ttl` has it: one time, or a time
-    /// for each fact group. Where both name a group the shorter holds.
-    #[serde(default, skip_serializing_if = "Ttl::is_empty")]
-    pub ttl: Ttl,
-}
-
-impl Config {
-    /// What all licences have alike.
-    pub(in crate::resolve::provider) fn terms(&self) -> Terms<'_> {
-        Terms {
-            base_url: None,
-            calls: &self.calls,
-            on_miss: self.on_miss,
-            budget: self.budget.as_ref(),
-            unit_price: self.unit_price.as_ref(),
-            ttl: &self.ttl,
-        }
+licence_config! {
+    /// A service that answers over HTTP in JSON. Places in JSON are written as JSON pointers:
+    /// `/data/city`; an empty one is the whole.
+    pub struct Config {
+        /// Where it is, whole: `https://intel.example.com/v1/{ip}`. `{ip}` is the address; with `batch`
+        /// the addresses are in the body instead.
+        pub url: UrlText,
+        /// The token, where it needs one. One that is empty switches the service off.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub token: Option<Secret>,
+        /// Where the token goes.
+        #[serde(default)]
+        pub token_in: TokenIn,
+        /// Many addresses in one call, by POST.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub batch: Option<Batch>,
+        /// Where the answer stands in the reply; with `batch` the list or the object of answers.
+        #[serde(default)]
+        pub answer: String,
+        /// Where an answer repeats its address. A list needs it: what is not known to be of an address
+        /// is not taken for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub address: Option<String>,
+        /// What is taken: a field by its name in `want`, and its place in an answer.
+        /// `geo.location` is a text `latitude,longitude`, or it is two numbers: `geo.location.lat` and
+        /// `geo.location.lon`.
+        pub fields: BTreeMap<String, String>,
+        /// What one address costs, in the units of the budget.
+        #[serde(default = "one")]
+        pub price: u64,
     }
 }
 

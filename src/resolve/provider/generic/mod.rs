@@ -6,6 +6,7 @@ mod config;
 mod tests;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -18,15 +19,14 @@ use super::{
     Api, Call, ItemError, Modules, ProviderConfigError, Reply, Status, TokenPlace, Verdict,
     unusable, within,
 };
-use crate::record::GroupSet;
+use crate::record::{DidYouMean, GroupSet};
 use crate::resolve::filled;
 use crate::resolve::value::Value;
 
 /// No batch of a service of one's own is larger.
 const MOST_PER_CALL: usize = 50_000;
 
-/// A service by its description.
-#[derive(Debug)]
+/// A service by its description. It does not print: its path may have a secret in it.
 pub struct Generic {
     name: String,
     base_url: String,
@@ -41,10 +41,16 @@ pub struct Generic {
     price: u64,
 }
 
+impl fmt::Debug for Generic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Generic").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 impl Generic {
     /// The service of this name.
     pub fn new(name: &str, config: &Config) -> Result<Self, ProviderConfigError> {
-        let (base_url, path) = split(&config.url)?;
+        let (base_url, path) = split(config.url.expose())?;
         let path = match (path.split_once("{ip}"), &config.batch) {
             (Some((before, behind)), None) if !behind.contains("{ip}") => (before, behind),
             (Some(_), None) => return unusable("url", "{ip} stands in it twice"),
@@ -168,8 +174,7 @@ fn fields(config: &Config) -> Result<Vec<(&'static str, String)>, ProviderConfig
         let known = match filled::known(name) {
             Ok(known) => known,
             Err(nearest) => {
-                let hint = nearest.map(|known| format!("; did you mean {known}?"));
-                let hint = hint.unwrap_or_default();
+                let hint = DidYouMean(nearest.as_deref());
                 return unusable(key, format!("there is no such field{hint}"));
             }
         };

@@ -59,7 +59,7 @@ fn a_wrong_description_is_refused_with_its_place() {
         (json!({"fields": {}}), "fields: nothing is taken"),
         (
             json!({"fields": {"geo.cty_name": "/c"}}),
-            "fields.geo.cty_name: there is no such field; did you mean geo.city_name?",
+            "fields.geo.cty_name: there is no such field; did you mean `geo.city_name`?",
         ),
         (json!({"fields": {"geo.city_name": "c"}}), "fields.geo.city_name: \"c\" is no JSON"),
         (json!({"fields": {"geo.city_name": ""}}), "fields.geo.city_name: the whole answer"),

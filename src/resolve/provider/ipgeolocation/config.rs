@@ -5,68 +5,35 @@ use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 
 use crate::record::Secret;
-use crate::resolve::budget::BudgetConfig;
-use crate::resolve::provider::UnitPrice;
-use crate::resolve::provider::config::{Calls, Terms};
-use crate::resolve::{OnMiss, Ttl};
+use crate::resolve::provider::config::licence_config;
 
-/// A licence of IPGeolocation, by a key or by a request origin.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    /// The API key. One that is empty switches the licence off.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token: Option<Secret>,
-    /// In place of a key: a whitelisted request origin, `https://example.com`. It has no bulk.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub origin: Option<String>,
-    /// What the subscription is.
-    #[serde(default)]
-    pub plan: Plan,
-    /// The language of the names of places.
-    #[serde(default)]
-    pub lang: Lang,
-    /// In which format it answers: JSON only.
-    #[serde(default)]
-    pub output: Output,
-    /// Look host names up in DNS at the moment of asking, which is slow, where `hostname` is wanted.
-    #[serde(default)]
-    pub live_hostnames: bool,
-    /// Where it is. Default: IPGeolocation's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base_url: Option<String>,
-    /// At most so many addresses in a call, up to 50000. Default: 1000.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub batch: Option<usize>,
-    /// How it may be called.
-    #[serde(default)]
-    pub calls: Calls,
-    /// What may be spent with it, or `none`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub budget: Option<BudgetConfig>,
-    /// What it means that it does not know an address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub on_miss: Option<OnMiss>,
-    /// What one unit that it bills costs in money, such as `0.0004 EUR`: for `estimate` and `explain`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unit_price: Option<UnitPrice>,
-    /// How long what it says is used, where that is not as `cache.ttl` has it: one time, or a time
-    /// for each fact group. Where both name a group the shorter holds.
-    #[serde(default, skip_serializing_if = "Ttl::is_empty")]
-    pub ttl: Ttl,
-}
-
-impl Config {
-    /// What all licences have alike.
-    pub(in crate::resolve::provider) fn terms(&self) -> Terms<'_> {
-        Terms {
-            base_url: self.base_url.as_deref(),
-            calls: &self.calls,
-            on_miss: self.on_miss,
-            budget: self.budget.as_ref(),
-            unit_price: self.unit_price.as_ref(),
-            ttl: &self.ttl,
-        }
+licence_config! {
+    /// A licence of IPGeolocation, by a key or by a request origin.
+    pub struct Config {
+        /// The API key. One that is empty switches the licence off.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub token: Option<Secret>,
+        /// In place of a key: a whitelisted request origin, `https://example.com`. It has no bulk.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub origin: Option<String>,
+        /// What the subscription is.
+        #[serde(default)]
+        pub plan: Plan,
+        /// The language of the names of places.
+        #[serde(default)]
+        pub lang: Lang,
+        /// In which format it answers: JSON only.
+        #[serde(default)]
+        pub output: Output,
+        /// Look host names up in DNS at the moment of asking, which is slow, where `hostname` is wanted.
+        #[serde(default)]
+        pub live_hostnames: bool,
+        /// Where it is. Default: IPGeolocation's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub base_url: Option<String>,
+        /// At most so many addresses in a call, up to 50000. Default: 1000.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub batch: Option<usize>,
     }
 }
 
