@@ -89,7 +89,7 @@ fn events(from: u64) -> Vec<Vec<u8>> {
 fn stamper(profile: Profile, folder: &Path) -> Stamper {
     let files = Databases::write(folder);
     let configs = [DatabaseConfig::of(&files.city), DatabaseConfig::of(&files.asn)];
-    let databases = database::open_all(None, &configs).unwrap();
+    let databases = database::open_all(None, &configs, None).unwrap();
     let wants = [Want("geo".into()), Want("as".into())];
     let settings = StampSettings {
         addresses: extract::Config::default(),

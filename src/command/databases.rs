@@ -25,9 +25,10 @@ pub(super) enum NamedBy {
 pub(super) fn open_all(
     networks: Option<&Path>,
     configs: &[DatabaseConfig],
+    store: Option<&StoreConfig>,
     named_by: NamedBy,
 ) -> Result<Vec<Arc<Database>>, Failure> {
-    database::open_all(networks, configs).map_err(|(at, error)| {
+    database::open_all(networks, configs, store).map_err(|(at, error)| {
         let key = match (at, named_by) {
             (None, _) => "networks".into(),
             (Some(at), NamedBy::Configuration) => key(at),
@@ -46,7 +47,10 @@ fn exit_of(error: &OpenError) -> Exit {
     match error {
         OpenError::Unreadable { .. } | OpenError::NotFetched { .. } => Exit::Unavailable,
         OpenError::WritableByAll { .. } => Exit::NoPermission,
+        OpenError::Store(error) => store_failure(error).exit,
         OpenError::Directory { .. }
+        | OpenError::TooLarge { .. }
+        | OpenError::TooLargeForMemory { .. }
         | OpenError::Table { .. }
         | OpenError::RolledBack { .. }
         | OpenError::Refused { .. } => Exit::Config,

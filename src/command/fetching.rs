@@ -2,6 +2,7 @@
 //! for. While a kept generation is there, nobody waits for a source.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use super::run::LAST_CALLS;
 use super::{Exit, Failure};
 use crate::config::{Config, ProcessEnvironment, load};
 use crate::database::{
-    FetchError, FetchStanding, Fetcher, Reread, Schedule, Store, Teller, Wanted,
+    FetchError, FetchStanding, Fetcher, Reread, Schedule, Store, Teller, Wanted, Ways,
 };
 use crate::resolve::OnMissing;
 use crate::telemetry::{Health, Problem};
@@ -30,13 +31,14 @@ pub(super) fn start(
     config: &Config,
     path: &Path,
     teller: &Teller,
+    ways: &Arc<Ways>,
 ) -> Result<Option<Fetching>, Failure> {
     let wanted = Wanted::all(&config.databases);
     let Some(store) = config.database_store.as_ref().filter(|_| !wanted.is_empty()) else {
         return Ok(None);
     };
     let store = open_store(store)?;
-    let fetcher = Fetcher::new(store.clone()).map_err(|error| failure(&error))?;
+    let fetcher = Fetcher::new(store.clone(), ways).map_err(|error| failure(&error))?;
     let path = path.to_owned();
     let reread: Reread = Box::new(move || match load(&path, &ProcessEnvironment) {
         Ok(file) => Some(Wanted::all(&Config::from(file).databases)),
@@ -60,9 +62,10 @@ pub(super) fn failure(error: &FetchError) -> Failure {
 pub(super) fn exit_of(error: &FetchError) -> Exit {
     match error {
         FetchError::Refused { .. } => Exit::NoPermission,
-        FetchError::Unusable { .. } | FetchError::Checksum { .. } | FetchError::Unpack(_) => {
-            Exit::Findings
-        }
+        FetchError::Unusable { .. }
+        | FetchError::Checksum { .. }
+        | FetchError::StillWrong { .. }
+        | FetchError::Unpack(_) => Exit::Findings,
         FetchError::Store(error) => store_failure(error).exit,
         FetchError::NotCalled(_) => Exit::Config,
         _ => Exit::Unavailable,
@@ -90,7 +93,7 @@ impl Fetching {
                 if self.is_there(&wanted)? || self.is_done_without(&wanted) {
                     health.resolve(&problem);
                 } else {
-                    health.report(problem, self.words(&wanted));
+                    health.report(problem, self.schedule.words(wanted.name()));
                     left.push(wanted);
                 }
             }
@@ -119,16 +122,5 @@ impl Fetching {
         let standing = self.schedule.standing(wanted.name());
         let is_refused = matches!(standing, Some(FetchStanding::Failed { refused: true, .. }));
         is_refused && wanted.on_missing() == OnMissing::RunWithout
-    }
-
-    fn words(&self, wanted: &Wanted) -> String {
-        match self.schedule.standing(wanted.name()) {
-            None => "not fetched yet".into(),
-            Some(FetchStanding::Fetching(bytes, Some(of))) if of > 0 => {
-                format!("fetching, {} %", bytes * 100 / of)
-            }
-            Some(FetchStanding::Fetching(bytes, _)) => format!("fetching, {bytes} bytes"),
-            Some(FetchStanding::Failed { why, .. }) => format!("never fetched: {why}"),
-        }
     }
 }

@@ -1,7 +1,8 @@
 //! What commands without Kafka work with: settings from a configuration, or from the command line
 //! alone.
 
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,6 +95,7 @@ struct OfOne {
     /// Before those of the main configuration.
     networks: Option<PathBuf>,
     databases: Vec<DatabaseConfig>,
+    store: Option<StoreConfig>,
     /// The main configuration's, of which one may be for everybody.
     main: ProvidersConfig,
 }
@@ -136,7 +138,7 @@ impl Parts {
             parts = parts.of_tenant(&Config::from(source.load()?), name)?;
         }
         if !args.mmdb.is_empty() {
-            parts.databases = args.mmdb.iter().map(DatabaseConfig::of).collect();
+            parts.databases = named_apart(&args.mmdb);
             parts.tenant.iter_mut().for_each(|tenant| tenant.databases.clear());
         }
         let own = parts.tenant.as_ref();
@@ -157,9 +159,11 @@ impl Parts {
     /// The same as it is for records of a tenant.
     fn of_tenant(self, config: &Config, name: &str) -> Result<Self, Failure> {
         let (name, file) = load_named_tenant(config, name)?;
-        let TenantFile { want, networks, databases, providers, order, .. } = file;
+        let databases = file.placed_databases(&name, self.store.as_ref());
+        let store = self.store.as_ref().map(|store| store.of_tenant(name.as_str()));
+        let TenantFile { want, networks, providers, order, .. } = file;
         let main = self.providers;
-        let tenant = Some(OfOne { name, networks, databases, main });
+        let tenant = Some(OfOne { name, networks, databases, store, main });
         Ok(Self { want: want.unwrap_or(self.want), providers, order, tenant, ..self })
     }
 
@@ -171,13 +175,16 @@ impl Parts {
     ) -> Result<StampSettings, Failure> {
         let wants = Wants::new(&self.want).map_err(|error| not_wantable(&error))?;
         let named_by = if args.mmdb.is_empty() { NamedBy::Configuration } else { NamedBy::Option };
-        let open = |networks: Option<&Path>, databases: &[DatabaseConfig]| match as_of {
-            None => open_all(networks, databases, named_by),
-            Some(day) => open_as_of(networks, databases, self.store.as_ref(), day),
+        let open = |networks: &Option<PathBuf>, files: &[DatabaseConfig], store: &Option<_>| {
+            let (networks, store) = (networks.as_deref(), store.as_ref());
+            match as_of {
+                None => open_all(networks, files, store, named_by),
+                Some(day) => open_as_of(networks, files, store, day),
+            }
         };
-        let mut databases = open(self.networks.as_deref(), &self.databases)?;
-        if let Some(OfOne { networks, databases: own, .. }) = &self.tenant {
-            databases = with_main(&open(networks.as_deref(), own)?, &databases);
+        let mut databases = open(&self.networks, &self.databases, &self.store)?;
+        if let Some(OfOne { networks, databases: own, store, .. }) = &self.tenant {
+            databases = with_main(&open(networks, own, store)?, &databases);
         }
         let databases = DatabaseSet::ordered(databases, self.order.clone())
             .map_err(|error| Failure::new(Exit::Config, error))?;
@@ -227,6 +234,20 @@ impl Parts {
             tenant: None,
         }
     }
+}
+
+/// These files, each under a name of its own: a second `city.mmdb` is called `city-2`.
+fn named_apart(files: &[PathBuf]) -> Vec<DatabaseConfig> {
+    let mut names = HashSet::new();
+    let of = |file: &PathBuf| {
+        let mut config = DatabaseConfig::of(file);
+        let stem = config.called();
+        let further = (2..).map(|number| format!("{stem}-{number}"));
+        let name = std::iter::once(stem.clone()).chain(further).find(|it| names.insert(it.clone()));
+        config.name = name.filter(|name| *name != stem);
+        config
+    };
+    files.iter().map(of).collect()
 }
 
 /// Reads the name of a profile, or that of its file.

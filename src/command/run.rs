@@ -11,13 +11,14 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::asking;
+use super::check::cover;
 use super::databases::open_files;
 use super::fetching;
 use super::tenants::{Ground, Tenants};
 use super::{Exit, Failure, say};
 use crate::admin;
 use crate::config::Config;
-use crate::database::Teller;
+use crate::database::{Files, Teller, Ways};
 use crate::encode::Writing;
 use crate::fleet::{Answers, AnswersError, AnswersSettings, Ledger, LedgerSettings};
 use crate::kafka::end_process;
@@ -26,9 +27,10 @@ use crate::pipeline::{
     workers_by_default,
 };
 use crate::publish::TopicTemplate;
+use crate::record::{FactGroup, GroupSet};
 use crate::resolve::budget::Budget;
 use crate::resolve::desk::Desk;
-use crate::resolve::{CacheScope, Database, DatabaseSet, Wants};
+use crate::resolve::{CacheScope, Database, DatabaseSet, Wants, asked_for};
 use crate::telemetry::{Health, Metrics, init_logging};
 
 /// How long the last calls to providers, and what is given back after them, may take.
@@ -72,7 +74,8 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
     }
     let (shown, counted) = (Arc::clone(&health), Arc::clone(&metrics));
     let teller = Teller { health: shown, metrics: counted, tenant: None };
-    let fetching = fetching::start(&config, path, &teller)?;
+    let ways = Arc::new(Ways::default());
+    let fetching = fetching::start(&config, path, &teller, &ways)?;
     let fetching = match fetching {
         Some(fetching) => match fetching.wait(&health, &signals)? {
             Some(fetching) => Some(fetching),
@@ -91,6 +94,7 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
         providers = ?config.providers.names(),
         "starting"
     );
+    say_unanswered(&config, &files);
     let stamp = stamp_settings(&config, files.databases())?;
     if let Some(fetching) = &fetching {
         fetching.schedule.compare_with(&stamp.databases);
@@ -105,6 +109,7 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
         ledger: ledger.clone(),
         health: Arc::clone(&health),
         metrics: Arc::clone(&metrics),
+        ways,
     })?;
     // Behind the tenants, so that theirs are read with the others.
     let answers = share_answers(&config, &stamp, &metrics)?;
@@ -138,6 +143,7 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
         health,
         metrics,
     };
+    let counted = Arc::clone(&settings.metrics);
     let end = pipeline::run(settings);
     watch.stop();
     if let Some(fetching) = fetching {
@@ -159,7 +165,29 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
     }
     // Whoever still waits for a broker is not waited for.
     runtime.shutdown_background();
-    conclude(end)
+    conclude(end, counted.records_consumed.get())
+}
+
+/// Says what is wanted and nobody can answer: every record is partial by that.
+fn say_unanswered(config: &Config, files: &Files) {
+    // Tenants may have sources of their own, and nobody knows what a file has that is not there yet.
+    if config.tenants.is_some() || files.is_one_missing() {
+        return;
+    }
+    let Ok(wants) = Wants::new(&config.want) else { return };
+    let databases = files.databases();
+    let names: Vec<&str> = databases.iter().map(|one| one.name().as_ref()).collect();
+    let of = |one: &Arc<Database>| one.covers().and(asked_for(one.name(), &names, &config.order));
+    let covered = databases.iter().map(of).fold(GroupSet::EMPTY, GroupSet::or);
+    let covered = covered.or(cover(&config.providers, &config.order));
+    let unanswered: Vec<_> = wants.groups().without(covered).iter().map(FactGroup::name).collect();
+    if !unanswered.is_empty() {
+        tracing::warn!(
+            want = unanswered.join(", "),
+            "no database and no provider can answer this, so that every record with an address is \
+             partial; add a source, or remove it from want"
+        );
+    }
 }
 
 /// How events are stamped, by the configuration.
@@ -299,7 +327,7 @@ fn start_admin(runtime: &Runtime, address: SocketAddr, shown: admin::Shown) -> R
     Ok(())
 }
 
-fn conclude(end: RunEnd) -> Result<Exit, Failure> {
+fn conclude(end: RunEnd, consumed: u64) -> Result<Exit, Failure> {
     match end {
         RunEnd::Drained { audit, left_group } => {
             let exit = match &audit {
@@ -308,6 +336,7 @@ fn conclude(end: RunEnd) -> Result<Exit, Failure> {
                 Some(_) => Exit::Findings,
             };
             match audit {
+                None if consumed == 0 => tracing::info!("ended; nothing was read"),
                 None => tracing::info!("ended; everything read is published and committed"),
                 Some(audit) => report(&audit),
             }

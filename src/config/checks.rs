@@ -444,14 +444,15 @@ pub(super) fn databases(
     }
 }
 
-fn database_files(file: &File, problems: &mut Vec<Problem>) {
-    for (at, database) in file.databases.iter().enumerate() {
+/// Databases that are fetched need a place, and a name that a file can have.
+pub(super) fn fetched(databases: &[DatabaseConfig], has_store: bool, problems: &mut Vec<Problem>) {
+    for (at, database) in databases.iter().enumerate() {
         if database.source.is_none() {
             continue;
         }
         let at = at.to_string();
-        if file.database_store.is_none() {
-            let message = "what is fetched needs a place; set `database_store: {dir: …}`";
+        if !has_store {
+            let message = "what is fetched needs a place; set `database_store: {dir: …}` in the main configuration";
             problems.push(Problem::with(&["databases", &at, "source"], message));
         }
         let name = database.called();
@@ -460,6 +461,10 @@ fn database_files(file: &File, problems: &mut Vec<Problem>) {
             problems.push(Problem::with(&["databases", &at, "name"], message));
         }
     }
+}
+
+fn database_files(file: &File, problems: &mut Vec<Problem>) {
+    fetched(&file.databases, file.database_store.is_some(), problems);
     if let Some(store) = &file.database_store
         && store.dir.as_os_str().is_empty()
     {

@@ -105,15 +105,23 @@ impl File {
 
     /// The databases, each with the path at which it stands: one that is fetched, in the store.
     pub fn placed_databases(&self) -> Vec<DatabaseConfig> {
-        let mut databases = self.databases.clone();
-        for database in databases.iter_mut().filter(|one| one.source.is_some()) {
-            // The check of the file has looked for a store.
-            if let Some(store) = &self.database_store {
-                database.path = store.fetched(&database.called());
-            }
-        }
-        databases
+        placed(&self.databases, self.database_store.as_ref())
     }
+}
+
+/// The same databases; those that are fetched with the path where they are put.
+pub(super) fn placed(
+    databases: &[DatabaseConfig],
+    store: Option<&StoreConfig>,
+) -> Vec<DatabaseConfig> {
+    let mut databases = databases.to_vec();
+    for database in databases.iter_mut().filter(|one| one.source.is_some()) {
+        // The check of the file has looked for a store.
+        if let Some(store) = store {
+            database.path = store.fetched(&database.called());
+        }
+    }
+    databases
 }
 
 /// What is read.

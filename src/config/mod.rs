@@ -126,7 +126,11 @@ pub fn parse_tenant(
 ) -> Result<TenantFile, Vec<Problem>> {
     let by = config.tenants.as_ref().map(|tenants| tenants.by.clone()).unwrap_or_default();
     let check = |file: &TenantFile| {
-        if known == Some(file) { Vec::new() } else { file.check(&by, &config.databases) }
+        if known == Some(file) {
+            Vec::new()
+        } else {
+            file.check(&by, &config.databases, config.database_store.is_some())
+        }
     };
     understand(bytes, environment, check)
 }

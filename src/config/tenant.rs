@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::checks;
 use super::error::Problem;
+use super::file::placed;
 use super::providers::{Asked, providers};
+use crate::database::StoreConfig;
 use crate::record::{FactGroup, TopicPattern, TopicPatterns};
 use crate::resolve::provider::ProvidersConfig;
 use crate::resolve::{DatabaseConfig, OnStale, Want};
-use crate::tenant::By;
+use crate::tenant::{By, TenantName};
 
 /// The file of one tenant; its name is the tenant's.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -60,12 +62,26 @@ impl TenantFile {
     /// The same without its tokens, to see whether anything else is different.
     #[must_use]
     pub fn without_tokens(&self) -> Self {
-        Self { providers: self.providers.without_tokens(), ..self.clone() }
+        let mut databases = self.databases.clone();
+        for database in &mut databases {
+            database.token = None;
+        }
+        Self { providers: self.providers.without_tokens(), databases, ..self.clone() }
+    }
+
+    /// His databases, those that are fetched with the path where they are put. `store`: the main
+    /// configuration's, of which a part is his alone.
+    pub fn placed_databases(
+        &self,
+        name: &TenantName,
+        store: Option<&StoreConfig>,
+    ) -> Vec<DatabaseConfig> {
+        placed(&self.databases, store.map(|store| store.of_tenant(name.as_str())).as_ref())
     }
 
     /// Everything that is wrong with a file whose keys and types are right. `main`: the main
-    /// configuration's databases.
-    pub(super) fn check(&self, by: &By, main: &[DatabaseConfig]) -> Vec<Problem> {
+    /// configuration's databases; `has_store`: whether it has a place for what is fetched.
+    pub(super) fn check(&self, by: &By, main: &[DatabaseConfig], has_store: bool) -> Vec<Problem> {
         let mut problems = Vec::new();
         self.check_topics(by, &mut problems);
         if let Some(want) = &self.want {
@@ -78,11 +94,7 @@ impl TenantFile {
                 "one tenant's database does not make the process unready for all; write warn";
             problems.push(Problem::with(&["databases", &at.to_string(), "stale"], message));
         }
-        for (at, _) in self.databases.iter().enumerate().filter(|(_, one)| one.source.is_some()) {
-            let message = "a tenant's databases are not fetched; list it in the main configuration, \
-                           or set `path`";
-            problems.push(Problem::with(&["databases", &at.to_string(), "source"], message));
-        }
+        checks::fetched(&self.databases, has_store, &mut problems);
         let own = self.databases.iter().map(checks::name_of);
         let further = main.iter().map(checks::name_of);
         let further: Vec<_> = further.filter(|name| own.clone().all(|own| own != *name)).collect();

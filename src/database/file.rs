@@ -1,10 +1,15 @@
-//! Reads a file whole, and knows it again by what the system says of it.
+//! Opens a file that may be read, and knows it again by what the system says of it.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::resolve::has_metadata;
+
+/// The metadata are the last of a file, and no more than so much.
+const METADATA_BYTES: u64 = 128 << 10;
 
 /// What tells one content of a path from the next. A rename over it or a link that is turned
 /// changes the file, writing into it the times; whoever puts the time of writing back does not put
@@ -46,13 +51,35 @@ impl Stamp {
     }
 }
 
-/// A file as it was read.
-pub(super) struct Content {
-    pub(super) bytes: Vec<u8>,
+/// A file that may be read: a regular one, to which not everybody may write.
+pub(super) struct Opened {
+    pub(super) file: File,
+    stamp: Stamp,
+}
+
+impl Opened {
+    /// How large it is.
+    pub(super) fn size(&self) -> u64 {
+        self.stamp.size
+    }
+
     /// When it was written last.
-    pub(super) written: SystemTime,
+    pub(super) fn written(&self) -> SystemTime {
+        self.stamp.modified
+    }
+
     /// As it was before the first byte was read.
-    pub(super) standing: Standing,
+    pub(super) fn standing(&self) -> Standing {
+        Standing::File(self.stamp)
+    }
+
+    /// All of it. More than there is room for is an error, and not the end of the process.
+    pub(super) fn read(mut self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(self.stamp.size as usize).map_err(io::Error::other)?;
+        self.file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
 }
 
 /// Whether everybody may write to the file.
@@ -64,9 +91,9 @@ fn anybody_writes(found: &Metadata) -> bool {
     found.mode() & 0o002 != 0
 }
 
-/// Reads the file. What is no regular file is refused: a device or a pipe would never end. So is one
+/// Opens the file. What is no regular file is refused: a device or a pipe would never end. So is one
 /// that everybody may write to.
-pub(super) fn read(path: &Path) -> io::Result<Content> {
+pub(super) fn open(path: &Path) -> io::Result<Opened> {
     let found = std::fs::metadata(path)?;
     if found.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
@@ -74,13 +101,23 @@ pub(super) fn read(path: &Path) -> io::Result<Content> {
     if !found.is_file() {
         return Err(io::Error::other("not a regular file"));
     }
-    let mut file = File::open(path)?;
+    let file = File::open(path)?;
     let found = file.metadata()?;
     if anybody_writes(&found) {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
-    let stamp = Stamp::from(&found);
-    let mut bytes = Vec::with_capacity(stamp.size as usize);
-    file.read_to_end(&mut bytes)?;
-    Ok(Content { bytes, written: stamp.modified, standing: Standing::File(stamp) })
+    Ok(Opened { file, stamp: Stamp::from(&found) })
+}
+
+/// Whether the file ends as a database does, which one that is cut off does not.
+pub(super) fn ends_whole(path: &Path) -> bool {
+    let end = || {
+        let mut file = File::open(path)?;
+        let size = file.metadata()?.len();
+        file.seek(SeekFrom::Start(size.saturating_sub(METADATA_BYTES)))?;
+        let mut end = Vec::new();
+        file.take(METADATA_BYTES).read_to_end(&mut end)?;
+        io::Result::Ok(end)
+    };
+    end().is_ok_and(|end| has_metadata(&end))
 }

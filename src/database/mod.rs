@@ -1,8 +1,8 @@
-//! Database files and the table of one's own networks: read whole into memory, verified, handed to
+//! Database files and the table of one's own networks: read into memory, verified, handed to
 //! `resolve`, and followed when they change. Files may be fetched from whoever makes them.
 //!
-//! A file is never mapped: who writes to it, or cuts it off, would change it under the readers or
-//! kill the process.
+//! No file that others may write to is mapped: who does so, or cuts it off, would change it under the
+//! readers or kill the process. Of a large one a copy of ours is mapped, which nobody writes to.
 
 mod build;
 mod diff;
@@ -22,7 +22,7 @@ pub use build::{BuildError, Built, build};
 pub use diff::{Changes, Diff, Difference, Extent, Kind, Moves, diff};
 pub use fetch::{
     FetchError, Fetcher, MANIFEST, Manifest, Mirrored, Origin, Outcome, Progress, Reread, Schedule,
-    Standing as FetchStanding, UnpackError, Wanted, Watched, When,
+    Standing as FetchStanding, UnpackError, Wanted, Watched, Ways, When, mmdb_instead_of,
 };
 pub use generation::Generation;
 pub use open::{AsOfError, OpenError, open, open_all, open_as_of, open_networks, verify};

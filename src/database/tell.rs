@@ -27,8 +27,11 @@ pub struct Teller {
 impl Teller {
     /// What a file is called where those of all tenants are told of: `acme/own`.
     fn name(&self, file: &Followed) -> String {
-        let name = file.in_force.name();
-        self.tenant.as_ref().map_or_else(|| name.to_string(), |tenant| format!("{tenant}/{name}"))
+        self.shown(file.in_force.name())
+    }
+
+    fn shown(&self, name: &str) -> String {
+        self.tenant.as_ref().map_or_else(|| name.to_owned(), |tenant| format!("{tenant}/{name}"))
     }
 
     fn about(&self, file: &Followed) -> String {
@@ -37,9 +40,12 @@ impl Teller {
 
     /// Its labels. Beyond the limit of labels tenants share one.
     fn labels(&self, file: &Followed) -> DatabaseLabels {
+        self.labels_of(file.in_force.name())
+    }
+
+    fn labels_of(&self, name: &str) -> DatabaseLabels {
         let tenant = self.tenant.as_ref().map(|tenant| self.metrics.tenant_labels.of(tenant));
-        let database = file.in_force.name().to_string();
-        DatabaseLabels { database, tenant: tenant.unwrap_or_default() }
+        DatabaseLabels { database: name.to_owned(), tenant: tenant.unwrap_or_default() }
     }
 
     /// The labels of something that is of one file alone; none where tenants share them.
@@ -100,12 +106,15 @@ impl Teller {
             return;
         };
         let (built, until) = (Day::of(built), Day::of(until));
-        let text = format!(
-            "built {built} and stale since {until}; put a newer file there, or change `stale_after`"
-        );
+        let remedy = if file.is_fetched() {
+            "`ipstamp db fetch` says why nothing newer comes; or change `stale_after`"
+        } else {
+            "put a newer file there, or change `stale_after`"
+        };
+        let text = format!("built {built} and stale since {until}; {remedy}");
         if self.health.report(problem, text) {
             tracing::warn!(database = name, %built, stale_since = %until,
-                "a database is stale; put a newer file there, or change `stale_after`");
+                "a database is stale; {remedy}");
         }
     }
 
@@ -127,40 +136,61 @@ impl Teller {
 
     /// A look at the source of a database came to its end.
     pub(super) fn fetched(&self, name: &str, outcome: &Outcome) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let labels = DatabaseLabels::of(name);
-        self.metrics.database_looked.get_or_create(&labels).set(now.as_secs() as i64);
+        self.looked(name, SystemTime::now());
+        let shown = self.shown(name);
         let result = match outcome {
-            Outcome::Put(generation) => {
-                tracing::info!(database = name, generation = generation.short(), "fetched a file");
+            // Whoever follows the file says that it was not compared, too.
+            Outcome::Put { generation, .. } => {
+                tracing::info!(database = shown, generation = generation.short(), "fetched a file");
                 "fetched"
             }
             Outcome::StillRefused(why) => {
-                tracing::warn!(database = name, why, "the source has nothing but what was refused");
+                tracing::warn!(
+                    database = shown,
+                    why,
+                    "the source has nothing but what was refused"
+                );
                 "refused"
             }
             Outcome::Current | Outcome::NotDue(_) => "current",
         };
         self.count_fetch(name, result);
-        self.health.note(about_source(name), result.to_owned());
+        self.health.note(about_source(&shown), result.to_owned());
+    }
+
+    /// A database was known to be the newest of its source at this moment, whoever has looked.
+    pub(super) fn looked(&self, name: &str, moment: SystemTime) {
+        let labels = self.labels_of(name);
+        self.metrics.database_looked.get_or_create(&labels).set(seconds(moment));
+    }
+
+    /// Nothing is fetched for it any more.
+    pub fn forget_source(&self, name: &str) {
+        self.health.forget(&about_source(&self.shown(name)));
+        let labels = self.labels_of(name);
+        if !labels.tenant.is_shared() {
+            self.metrics.database_looked.remove(&labels);
+        }
     }
 
     /// It failed.
     pub(super) fn not_fetched(&self, name: &str, error: &FetchError) {
-        tracing::warn!(database = name, %error, "nothing is fetched");
+        let shown = self.shown(name);
+        tracing::warn!(database = shown, %error, "nothing is fetched");
         if let FetchError::Unusable { source, .. } = error {
-            let DatabaseLabels { database, tenant } = DatabaseLabels::of(name);
+            let DatabaseLabels { database, tenant } = self.labels_of(name);
             let labels = RefusalLabels { database, reason: source.reason(), tenant };
             self.metrics.database_refusals.get_or_create(&labels).inc();
             self.count_fetch(name, "refused");
         } else {
             self.count_fetch(name, "failed");
         }
-        self.health.note(about_source(name), error.to_string());
+        self.health.note(about_source(&shown), error.to_string());
     }
 
     fn count_fetch(&self, name: &str, result: &'static str) {
-        let labels = FetchLabels { database: name.to_owned(), result };
+        let DatabaseLabels { database, tenant } = self.labels_of(name);
+        let labels = FetchLabels { database, result, tenant };
         self.metrics.database_fetches.get_or_create(&labels).inc();
     }
 

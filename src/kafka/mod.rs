@@ -1,5 +1,6 @@
 //! The rim towards Kafka: the settings that all clients share, and a thin, safe layer over
-//! librdkafka. All `unsafe` code of the project is in this room.
+//! librdkafka. All `unsafe` code of the project is in this room, but for the one line
+//! that maps a database.
 //!
 //! The layer is our own, and not the `rdkafka` crate's consumer and producer, because three things
 //! that make most of the difference to them are not to be had there: batches in, delivery reports as

@@ -14,8 +14,10 @@ use super::Expected;
 use super::fetched::{Every, FetchSource, OnMissing, Share};
 use crate::record::{Secret, UrlText};
 
-/// What the format can address.
-const MOST_BYTES: ByteSize = ByteSize::gib(4);
+/// More than the largest file that is known, which has less than six.
+const MOST_BYTES: ByteSize = ByteSize::gib(8);
+/// A city file has some 60 MB, the largest files have several GB.
+const MAP_ABOVE: ByteSize = ByteSize::mib(512);
 /// Below what vendors allow.
 const MOST_DOWNLOADS: NonZeroU16 = NonZeroU16::MIN.saturating_add(7);
 
@@ -66,10 +68,15 @@ pub struct DatabaseConfig {
     /// How often a newer file is asked for. Default: day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<Every>,
-    /// So large may the file be, packed and unpacked. Default: 4 GiB, which is what the format allows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
-    pub limit: Option<ByteSize>,
+    /// So large may the file be, packed and unpacked.
+    #[serde(default = "most_bytes")]
+    #[schemars(with = "String")]
+    pub limit: ByteSize,
+    /// A file that is larger than this is mapped, and not read into memory: the copy of it that is kept
+    /// in `database_store`, which nobody else writes to.
+    #[serde(default = "map_above")]
+    #[schemars(with = "String")]
+    pub map_above: ByteSize,
     /// So many downloads in 24 hours, by all who share the store: vendors lock accounts that pass
     /// theirs. Default: 8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -129,7 +136,8 @@ impl DatabaseConfig {
             base_url: None,
             member: None,
             every: None,
-            limit: None,
+            limit: MOST_BYTES,
+            map_above: MAP_ABOVE,
             downloads_per_day: None,
             on_missing: None,
             max_change: Share::USUAL,
@@ -148,7 +156,6 @@ impl DatabaseConfig {
     pub fn with_defaults(mut self) -> Self {
         if self.source.is_some() {
             self.every.get_or_insert_default();
-            self.limit.get_or_insert(MOST_BYTES);
             self.downloads_per_day.get_or_insert(MOST_DOWNLOADS);
             self.on_missing.get_or_insert_default();
         }
@@ -179,6 +186,14 @@ impl DatabaseConfig {
 
 fn is_nowhere(path: &Path) -> bool {
     path.as_os_str().is_empty()
+}
+
+fn most_bytes() -> ByteSize {
+    MOST_BYTES
+}
+
+fn map_above() -> ByteSize {
+    MAP_ABOVE
 }
 
 fn usual_share() -> Share {

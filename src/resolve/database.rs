@@ -1,4 +1,4 @@
-//! One MMDB file in memory, checked before it is used: address to data record, record to facts.
+//! One MMDB file, checked before it is used: address to data record, record to facts.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use maxminddb::{MaxMindDbError, Reader, WithinOptions};
 use mmdb_writer::ipnet::IpNet;
 
@@ -17,6 +18,7 @@ use super::fields::groups_of;
 use super::index::V4Index;
 use super::layout::{Mapping, Reading};
 use super::members::Members;
+use super::raw::Raw;
 use super::tree::Tree;
 use super::value::Value;
 use crate::record::{Day, Enrichment, FactGroup, GroupSet};
@@ -29,12 +31,12 @@ const SAMPLED_ADDRESSES: u32 = 1024;
 /// The groups whose files list positives only: not being in one is an answer.
 const CLOSED_ON_MISS: GroupSet = GroupSet::EMPTY.with(FactGroup::Privacy).with(FactGroup::Threat);
 
-/// One version of a database file. Its bytes are its own: nobody can change them under it, which
-/// a mapped file does not promise.
+/// One version of a database file. Nobody changes its bytes under it: they were read, or are of a
+/// file that is never written again.
 pub struct Database {
     name: Arc<str>,
-    reader: Reader<FileBytes>,
-    bytes: FileBytes,
+    reader: Reader<Bytes>,
+    bytes: Bytes,
     /// Where the records begin.
     data_start: usize,
     tree: Option<Tree>,
@@ -54,25 +56,14 @@ const METADATA_BYTES: usize = 128 << 10;
 
 /// Whether these are the bytes of an MMDB file, or of what is left of one: no text has a zero in it.
 pub(super) fn is_mmdb(bytes: &[u8]) -> bool {
-    let end = &bytes[bytes.len().saturating_sub(METADATA_BYTES)..];
     let beginning = &bytes[..bytes.len().min(METADATA_BYTES)];
-    memchr::memmem::rfind(end, METADATA_MARK).is_some() || memchr::memchr(0, beginning).is_some()
+    has_metadata(bytes) || memchr::memchr(0, beginning).is_some()
 }
 
-/// A whole file, for all that read in it.
-#[derive(Clone)]
-pub(super) struct FileBytes(Arc<Vec<u8>>);
-
-impl AsRef<[u8]> for FileBytes {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl From<Vec<u8>> for FileBytes {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self(Arc::new(bytes))
-    }
+/// Whether these bytes end as an MMDB file does, which one that is cut off does not.
+pub fn has_metadata(bytes: &[u8]) -> bool {
+    let end = &bytes[bytes.len().saturating_sub(METADATA_BYTES)..];
+    memchr::memmem::rfind(end, METADATA_MARK).is_some()
 }
 
 /// What a file says of an address.
@@ -89,22 +80,17 @@ pub(super) enum Found {
 impl Database {
     /// Takes the whole content of a file and checks it: metadata, the way to a sample of its
     /// records, and that something in it can be read as a fact.
-    pub fn new(name: &str, bytes: Vec<u8>) -> Result<Self, DatabaseError> {
+    pub fn new(name: &str, bytes: impl Into<Bytes>) -> Result<Self, DatabaseError> {
         Self::mapped(name, bytes, None)
     }
 
     /// The same; with a mapping, it alone says what the records mean.
     pub fn mapped(
         name: &str,
-        bytes: Vec<u8>,
+        bytes: impl Into<Bytes>,
         mapping: Option<Mapping>,
     ) -> Result<Self, DatabaseError> {
-        let name: Arc<str> = name.into();
-        // An offset is kept in 32 bits. The format itself cannot point further.
-        if u32::try_from(bytes.len()).is_err() {
-            return Err(DatabaseError::TooLarge { name });
-        }
-        let bytes = FileBytes::from(bytes);
+        let (name, bytes): (Arc<str>, Bytes) = (name.into(), bytes.into());
         let reader = match Reader::from_source(bytes.clone()) {
             Ok(reader) => reader,
             Err(source) => return Err(DatabaseError::NotAnMmdb { name, source: source.into() }),
@@ -258,7 +244,7 @@ impl Database {
         if ip.is_ipv6() && self.reader.metadata().ip_version == 4 {
             return None;
         }
-        self.reader.lookup(ip).ok()?.decode().ok()?
+        self.reader.lookup(ip).ok()?.decode::<Raw>().ok()?.map(|raw| raw.0)
     }
 
     /// Whether it is asked for addresses that are not global.
@@ -315,6 +301,11 @@ impl Database {
         }
     }
 
+    /// What reads the file.
+    pub(super) fn reader(&self) -> &Reader<Bytes> {
+        &self.reader
+    }
+
     /// Its tree; none in a file of a size that the format does not have.
     pub(super) fn tree(&self) -> Option<&Tree> {
         self.tree.as_ref()
@@ -365,7 +356,7 @@ impl fmt::Debug for Database {
 /// Reads a sample of the file and says how it is to be read, unless that is said; when nothing in
 /// it is a fact, what is in it instead.
 fn check(
-    reader: &Reader<FileBytes>,
+    reader: &Reader<Bytes>,
     bytes: &[u8],
     name: &Arc<str>,
     said: Option<Reading>,
@@ -405,7 +396,7 @@ fn check(
 /// of addresses spread over both families, so that a file that is cut off or damaged is refused
 /// before it is used.
 fn sample(
-    reader: &Reader<FileBytes>,
+    reader: &Reader<Bytes>,
     bytes: &[u8],
     extent: Extent,
     mut visit: impl FnMut(&Value<'_>),

@@ -70,7 +70,7 @@ pub enum DatabaseError {
     },
     /// It was built before the one that it would replace.
     #[error(
-        "database {name}: built {built}, before the one in force ({in_force}); put a newer one there"
+        "database {name}: built {built}, before the one in force ({in_force}); one that was built later is taken"
     )]
     Older {
         /// The database.
@@ -112,12 +112,6 @@ pub enum DatabaseError {
         /// Which addresses these are.
         which: &'static str,
     },
-    /// Four GiB or more.
-    #[error("database {name}: 4 GiB or more, which the MMDB format cannot address")]
-    TooLarge {
-        /// The database.
-        name: Arc<str>,
-    },
     /// Two databases have one name.
     #[error("two databases are named {name}; give one of them another `name`")]
     SameName {
@@ -144,7 +138,6 @@ impl DatabaseError {
             Self::Older { .. } => "older",
             Self::OtherKind { .. } => "other_kind",
             Self::Changed { .. } => "changed",
-            Self::TooLarge { .. } => "too_large",
             Self::SameName { .. } | Self::TooMany { .. } => "set",
         }
     }

@@ -49,7 +49,8 @@ pub enum Every {
     /// Weekly.
     Week,
     /// Each second week.
-    TwoWeeks,
+    #[serde(alias = "two_weeks")]
+    Biweekly,
     /// Every thirty days.
     Month,
 }
@@ -60,7 +61,7 @@ impl Every {
         let days = match self {
             Self::Day => 1,
             Self::Week => 7,
-            Self::TwoWeeks => 14,
+            Self::Biweekly => 14,
             Self::Month => 30,
         };
         Duration::from_secs(days * 24 * 60 * 60)

@@ -28,6 +28,7 @@ mod networks;
 mod paired;
 pub mod provider;
 mod range;
+mod raw;
 mod recent;
 mod resolver;
 mod set;
@@ -46,7 +47,7 @@ pub use cache::{
 };
 pub use canary::{Expected, is_field};
 pub use config::{Attribution, DatabaseConfig, OnMiss, OnStale, Want};
-pub use database::Database;
+pub use database::{Database, has_metadata};
 pub use database_error::DatabaseError;
 pub use fetched::{Every, FetchSource, OnMissing, Share};
 pub use fields::spelled;
@@ -57,7 +58,7 @@ pub use paired::{Pair, differences};
 pub use provider::{
     Answered, Api, Call, ItemError, Modules, Quota, Reply, Status, TokenPlace, Verdict,
 };
-pub use recent::Recent;
+pub use recent::{Recent, TooFew};
 pub use resolver::{CacheLookups, Resolver};
 pub use set::DatabaseSet;
 pub use step::{Did, Step};

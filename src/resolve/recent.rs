@@ -7,17 +7,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use maxminddb::WithinOptions;
+
 use super::database::{Database, spread};
 use super::database_error::DatabaseError;
 use super::fetched::Share;
-use crate::record::Enrichment;
+use crate::record::{Enrichment, FactGroup, GroupSet};
 
 /// So many addresses are kept.
 const MOST: usize = 4096;
 /// When so many are there, one of so many takes the place of another one.
 const ONE_OF: u8 = 16;
-/// Of fewer addresses a share means nothing.
+/// Of fewer addresses a share means little, where there may be more.
 const FEWEST: usize = 200;
+/// Of a small file so many are enough, and fewer say nothing.
+const FEWEST_OF_ALL: usize = 20;
+/// So many networks of a small file are looked at.
+const MOST_NETWORKS: usize = 8192;
 
 /// The sample. In memory only, and never printed.
 pub struct Recent {
@@ -72,6 +78,23 @@ const COMPARED: [(&str, Tells); 2] = [
     ("as.number", |facts| facts.autonomous_system.as_ref()?.number.map(Told::Number)),
 ];
 
+/// The groups that these are of.
+const MOVES: GroupSet = GroupSet::EMPTY.with(FactGroup::Geo).with(FactGroup::As);
+
+/// A file was taken without having been compared: the one in force knows too few addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooFew {
+    /// It knows so many.
+    pub known: usize,
+}
+
+impl fmt::Display for TooFew {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = self.known;
+        write!(f, "not held against max_change: of {known} addresses a share says nothing")
+    }
+}
+
 #[derive(PartialEq, Eq)]
 enum Told<'f> {
     Text(&'f str),
@@ -80,31 +103,45 @@ enum Told<'f> {
 
 impl Database {
     /// Whether it says of nearly all addresses what `old` does: of those that were seen last or, where
-    /// `old` knows too few of them, of addresses that are spread over all. More than `limit` refuses
-    /// it; what is no longer known has changed, what is new has not.
+    /// `old` knows too few of them, of addresses that are spread over all, and of a small file, of one
+    /// in each of its networks. More than `limit` refuses it; what is no longer known has changed, what
+    /// is new has not. Where there are too few all the same, it is taken, and it says of how many.
     pub fn agrees_mostly(
         &self,
         old: &Self,
         recent: Option<&Recent>,
         limit: Share,
-    ) -> Result<(), DatabaseError> {
+    ) -> Result<Option<TooFew>, DatabaseError> {
         let seen = recent.map(Recent::all).unwrap_or_default();
+        let mut most_known = 0;
         for (field, told) in COMPARED {
-            let seen_lately = self.changes(old, &seen, told);
-            let (changed, known, lately) = if seen_lately.1 >= FEWEST {
-                (seen_lately.0, seen_lately.1, true)
-            } else {
-                let (changed, known) = self.changes(old, &spread().collect::<Vec<_>>(), told);
-                (changed, known, false)
-            };
+            let mut found = (self.changes(old, &seen, told), "that were seen last");
+            if found.0.1 < FEWEST {
+                let spread = spread().collect::<Vec<_>>();
+                found = (self.changes(old, &spread, told), "spread over the file");
+            }
+            if found.0.1 < FEWEST {
+                let of_each = old.of_each_network();
+                found = (self.changes(old, &of_each, told), "of its networks");
+            }
+            let ((changed, known), which) = found;
+            most_known = most_known.max(known);
             let share = Share::of(changed, known);
-            if known >= FEWEST && share > limit {
-                let which = if lately { "that were seen last" } else { "spread over the file" };
+            if known >= FEWEST_OF_ALL && share > limit {
                 let name = Arc::clone(self.name());
                 return Err(DatabaseError::Changed { name, field, share, limit, known, which });
             }
         }
-        Ok(())
+        // Of a file that says neither there is nothing to be compared.
+        let is_compared = old.covers().and(MOVES).is_empty() || most_known >= FEWEST_OF_ALL;
+        Ok((!is_compared).then_some(TooFew { known: most_known }))
+    }
+
+    /// One address of each network, of the first so many. What is broken is told of elsewhere.
+    fn of_each_network(&self) -> Vec<IpAddr> {
+        let places = self.reader().networks(WithinOptions::default()).into_iter().flatten();
+        let networks = places.flatten().filter_map(|place| place.network().ok());
+        networks.map(|network| network.ip()).take(MOST_NETWORKS).collect()
     }
 
     /// How many of the addresses are told of otherwise, and of how many `old` tells something.
@@ -140,7 +177,9 @@ mod tests {
             .iter()
             .enumerate()
             .map(|(number, network)| {
-                (network.as_str(), json!({"country": {"iso_code": country(number)}}))
+                let town = json!({"names": {"en": format!("Town {number}")}});
+                let country = json!({"iso_code": country(number)});
+                (network.as_str(), json!({"country": country, "city": town}))
             })
             .collect();
         database("city", "GeoLite2-City", &records)
@@ -192,8 +231,21 @@ mod tests {
         let error = everywhere("SE").agrees_mostly(&everywhere("LV"), None, Share::USUAL);
         let text = error.unwrap_err().to_string();
         assert!(text.contains("100 % of") && text.contains("spread over the file"), "{text}");
-        // The small file of the other tests has too few of them to say anything.
-        city(200).agrees_mostly(&city(0), Some(&seen((0..100).map(of))), Share::USUAL).unwrap();
+        // Of the small file of the other tests each network is compared.
+        let few = seen((0..100).map(of));
+        let error = city(200).agrees_mostly(&city(0), Some(&few), Share::USUAL).unwrap_err();
+        assert!(error.to_string().contains("of 256 addresses of its networks"), "{error}");
+        assert_eq!(city(5).agrees_mostly(&city(0), Some(&few), Share::USUAL).unwrap(), None);
+    }
+
+    #[test]
+    fn where_too_few_are_known_that_is_said() {
+        let one = |country: &str| {
+            let record = json!({"country": {"iso_code": country}});
+            database("city", "GeoLite2-City", &[("1.0.0.0/24", record)])
+        };
+        let taken = one("SE").agrees_mostly(&one("LV"), None, Share::USUAL).unwrap();
+        assert_eq!(taken, Some(TooFew { known: 1 }));
     }
 
     #[test]

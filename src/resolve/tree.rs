@@ -1,6 +1,6 @@
 //! The search tree of a file: from a node, by a bit of an address, to the next node or to a leaf.
 
-use super::database::FileBytes;
+use bytes::Bytes;
 
 /// Leaves in the tree stand for data records so many numbers behind the nodes.
 const SEPARATOR: u32 = 16;
@@ -9,7 +9,7 @@ const SEPARATOR: u32 = 16;
 /// then one for "nothing known", then a gap, then the data records by their offset.
 #[derive(Clone)]
 pub(super) struct Tree {
-    bytes: FileBytes,
+    bytes: Bytes,
     node_count: u32,
     record_bits: u16,
     ip_version: u16,
@@ -32,7 +32,7 @@ impl Tree {
     /// A tree of so many nodes with two records of so many bits each. None for a size that the
     /// format does not have, or bytes that are too few for the tree.
     pub(super) fn new(
-        bytes: FileBytes,
+        bytes: Bytes,
         node_count: u32,
         record_bits: u16,
         ip_version: u16,

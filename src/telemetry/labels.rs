@@ -125,6 +125,9 @@ pub struct FetchLabels {
     pub database: String,
     /// `fetched`, `current`, `refused` (it cannot be put in force) or `failed`.
     pub result: &'static str,
+    /// Whose it is.
+    #[prometheus(flatten)]
+    pub tenant: TenantLabel,
 }
 
 /// A limit of a licence.

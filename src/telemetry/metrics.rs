@@ -519,7 +519,11 @@ mod tests {
         metrics.database_broken.get_or_create(&city).inc();
         metrics.database_swaps.get_or_create(&city).inc();
         metrics.database_looked.get_or_create(&city).set(1);
-        let labels = FetchLabels { database: "city".into(), result: "fetched" };
+        let labels = FetchLabels {
+            database: "city".into(),
+            result: "fetched",
+            tenant: TenantLabel::default(),
+        };
         metrics.database_fetches.get_or_create(&labels).inc();
         let labels = GenerationLabels {
             database: "city".into(),

@@ -21,7 +21,8 @@ fn a_group_that_nobody_can_answer_and_a_database_that_is_broken_are_findings() {
     std::fs::write(folder.path().join("asn.mmdb"), "<html>").unwrap();
     let ended = ipstamp(&["check", "--offline", "-c", &config], b"");
     assert_eq!(ended.code, 1, "{}", ended.out);
-    let expected = "missing  want privacy: no configured database and no provider can answer it\n         > add a";
+    let expected =
+        "missing  want privacy: nothing that can be used answers it\n         > mend database asn";
     assert!(ended.out.contains(expected), "{}", ended.out);
     assert!(ended.out.contains("missing  database asn: "), "{}", ended.out);
 }
@@ -166,4 +167,50 @@ fn what_inputs_that_are_not_there_yet_would_be_written_to_is_named_too() {
     ] {
         assert!(ended.out.lines().any(|said| said == line), "{line}\nis not in\n{}", ended.out);
     }
+}
+
+/// Guarantees: each fault of a database has a remedy of its own, and what is wanted of one that cannot be
+/// used is not said to want another source.
+#[test]
+fn each_fault_of_a_database_has_its_own_remedy() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = Folder::new();
+    let config = folder.config("a:1", "logs", "want: [geo]");
+    let city = folder.city().to_owned();
+    let sound = std::fs::read(&city).unwrap();
+    let mode = |mode: u32| {
+        std::fs::set_permissions(&city, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let said = || ipstamp(&["check", "--offline", "-c", &config], b"");
+
+    std::fs::remove_file(&city).unwrap();
+    let ended = said();
+    assert_eq!(ended.code, 1, "{}", ended.out);
+    assert!(ended.out.contains("> put the file there, or correct"), "{}", ended.out);
+    assert!(ended.out.contains("missing  want geo: nothing that can be used answers it"));
+    assert!(ended.out.contains("> mend database city as said above"), "{}", ended.out);
+
+    std::fs::write(&city, &sound[..sound.len() / 2]).unwrap();
+    assert!(said().out.contains("> get the file again from whoever makes it"), "{}", said().out);
+
+    std::fs::write(&city, &sound).unwrap();
+    mode(0o666);
+    let expected = format!("> chmod o-w {city}");
+    assert!(said().out.contains(&expected), "{}", said().out);
+
+    mode(0o664);
+    let ended = said();
+    assert_eq!(ended.code, 0, "a group may be meant: {}", ended.out);
+    assert!(ended.out.contains("warning  database city: the group of the file may write to it"));
+    assert!(ended.out.contains("> chmod g-w "), "{}", ended.out);
+}
+
+#[test]
+fn without_a_broker_the_report_says_that_one_is_missing() {
+    let folder = Folder::new();
+    let config = folder.config("127.0.0.1:1", "logs", "deadline: 1s");
+    let ended = ipstamp(&["check", "-c", &config], b"");
+    assert_eq!(ended.code, 69);
+    assert!(ended.out.contains("missing  brokers: "), "{}", ended.out);
 }

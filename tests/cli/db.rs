@@ -125,7 +125,7 @@ fn lookup_shows_the_record_and_what_is_read_of_it() {
     assert!(ended.out.contains("    geo.city_name: Bristol\n"), "{}", ended.out);
     let table = folder.path().join("ranges.json");
     let row = r#"[{"start_ip": "1.0.1.0", "end_ip": "1.0.3.255", "company.name": "Ours"}]"#;
-    let networks = ipstamp::resolve::networks(row.into(), UNIX_EPOCH).unwrap().database;
+    let networks = ipstamp::resolve::networks(row, UNIX_EPOCH).unwrap().database;
     std::fs::write(&table, networks.bytes()).unwrap();
     let table = table.to_str().unwrap();
     let ended = ipstamp(&["db", "lookup", "1.0.2.9", table], b"");
@@ -278,4 +278,42 @@ fn a_table_becomes_a_file_that_answers() {
     assert!(ended.err.contains("bad.csv: line 3: \"x\" is no network"), "{}", ended.err);
     let ended = ipstamp(&["db", "verify", to], b"");
     assert_eq!(ended.code, 0, "what was there stays: {}", ended.out);
+}
+
+#[test]
+fn one_file_that_cannot_be_used_does_not_hide_the_others() {
+    let folder = Folder::new();
+    let city = folder.city().to_owned();
+    let broken = folder.file("broken.mmdb", "<html>");
+    let there = |files: &[&str]| ipstamp(&[&["db", "info"], files].concat(), b"");
+    let ended = there(&[&broken, &city, "/nowhere.mmdb"]);
+    assert_eq!(ended.code, 78, "that of the first: {}", ended.err);
+    assert!(ended.out.contains("GeoLite2-City"), "{}", ended.out);
+    assert!(ended.err.contains("broken.mmdb: ") && ended.err.contains("/nowhere.mmdb: "));
+    assert_eq!(there(&["/nowhere.mmdb", &city]).code, 69);
+}
+
+#[test]
+fn forms_that_no_database_is_made_of_name_the_file_to_fetch() {
+    for (file, instead) in [
+        ("ipinfo_lite.json.gz", "ipinfo_lite.mmdb"),
+        ("/data/standard_location.parquet", "standard_location.mmdb"),
+    ] {
+        let to = ["--to", "/tmp/never.mmdb", "--type", "ipinfo_lite"];
+        let ended = ipstamp(&[&["db", "build", "--from", file], &to[..]].concat(), b"");
+        assert_eq!(ended.code, 64, "{}", ended.err);
+        assert!(ended.err.contains(&format!("fetch {instead}")), "{}", ended.err);
+    }
+}
+
+#[test]
+fn two_files_of_one_name_are_told_apart() {
+    let folder = Folder::new();
+    let other = folder.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    let other = other.join("city.mmdb");
+    std::fs::copy(folder.city(), &other).unwrap();
+    let files = ["--mmdb", folder.city(), "--mmdb", other.to_str().unwrap()];
+    let ended = ipstamp(&[&["lookup", "81.2.69.160"], &files[..]].concat(), b"");
+    assert_eq!(ended.code, 0, "{}", ended.err);
 }

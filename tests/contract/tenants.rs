@@ -65,7 +65,7 @@ fn what_is_wrong_with_tenants_is_said_with_its_place_and_a_remedy() {
         (
             BY_TOPIC,
             "databases: [{source: dbip, file: a}]",
-            "databases[0].source: a tenant's databases are not fetched",
+            "databases[0].source: what is fetched needs a place; set `database_store: {dir: …}` in the",
         ),
         (BY_TOPIC, "order: {geo: [x]}", "order.geo[0]: no database and no provider is called `x`"),
         (

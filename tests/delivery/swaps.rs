@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use ipstamp::database::Generation;
+use ipstamp::record::Day;
 use mmdb_writer::{IpVersion, Value, Writer};
 use serde_json::Value as Json;
 
@@ -93,11 +95,81 @@ fn each_record_is_stamped_by_one_generation_whatever_is_done_to_the_file() {
     drop(feeder);
 }
 
+/// So often is the file replaced.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// Scenario: the same ten times a second, without waiting for what becomes of it, and each file is
+/// mapped: a minute long where `IPSTAMP_FULL=1`.
+/// Guarantees: P14, P1 as above; nothing is left in the store but what is kept.
+#[test]
+fn each_record_is_stamped_by_one_generation_however_fast_mapped_files_follow_each_other() {
+    let _turn = turn::alone();
+    let Some(brokers) = broker::shared() else { return };
+    let client = Client::new(brokers);
+    client.create_topic("storm-in", 4, &[]);
+    client.create_topic("storm-out", 4, &[]);
+    let home = Folder::new(Path::new(env!("CARGO_TARGET_TMPDIR")), "swaps-");
+    let stage = Stage::new(home.path());
+    let store = home.path().join("store");
+    let mut settings = Settings::new(brokers, "storm-in", "storm-out");
+    settings.workers = 2;
+    settings.databases = Some(stage.databases.clone());
+    settings.city_keys = ", map_above: 1B, max_change: 100 %";
+    settings.more = format!("database_watch: 20ms\ndatabase_store: {{dir: {}}}", store.display());
+    let mut worker = Worker::start(&settings);
+    let full = std::env::var("IPSTAMP_FULL").is_ok_and(|value| value == "1");
+    let rounds = if full { 600 } else { 120 };
+    let feeder = Feeder::start(brokers, "storm-in", 4, 180 * PACE, PACE);
+    until("the worker publishes", seconds(60), || client.count("storm-out") > 1000);
+
+    let damages = Damage::all();
+    let (begin, mut last) = (Instant::now(), 0);
+    for round in 0..rounds {
+        if round % 2 == 0 {
+            stage.damage(&damages[round / 2 % damages.len()], last.max(1));
+        } else {
+            last += 1;
+            stage.put(round, &city(last, &town(last)));
+        }
+        // The pace is what is tried; nothing is waited for.
+        let due = begin + EVERY * (round as u32 + 1);
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+    }
+    let newest = Generation::of(&city(last, &town(last))).short();
+    let is_in_force = || {
+        let (_, notes) = worker.get("/readyz?verbose")?;
+        notes.contains(&format!("database city: generation {newest}")).then_some(())
+    };
+    wait_for("the last file is in force", seconds(30), || worker.log(), is_in_force);
+    let swaps = worker.metric("ipstamp_database_swaps_total", "city").unwrap();
+    let maps = fs::read_to_string(format!("/proc/{}/maps", worker.pid())).unwrap();
+    assert!(maps.contains(store.to_str().unwrap()), "it is mapped from the store");
+    assert!(worker.runs() && worker.is_ready(), "{}", worker.log());
+    assert!(!feeder.is_done(), "there was load all the time");
+    worker.signal("TERM");
+    assert_eq!(worker.ends_within(seconds(30)), Some(0), "{}", worker.log());
+    assert!(!worker.whole_log().contains("panicked"), "{}", worker.log());
+    let left = fs::read_dir(&store).unwrap().map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = left.collect();
+    assert!(left.len() <= 2 * 3 + 2, "three of each database, the index and the lock: {left:?}");
+
+    let outputs = client.read("storm-out");
+    let inputs: Vec<Stored> = client.read("storm-in");
+    let committed = client.committed(&settings.group, "storm-in").unwrap();
+    let read =
+        inputs.into_iter().filter(|input| input.offset < committed[input.partition as usize]);
+    Audit::of(&read.collect::<Vec<_>>(), &outputs).assert_exactly_once();
+    let generations: BTreeSet<u64> = outputs.iter().map(generation).collect();
+    assert!(swaps as usize > rounds / 8, "{swaps} swaps in {rounds} rounds");
+    assert!(generations.len() > rounds / 10, "few generations in records: {generations:?}");
+    drop(feeder);
+}
+
 /// The one generation that the record's facts and its stamp are of.
 fn generation(output: &Stored) -> u64 {
     let event: Json = serde_json::from_slice(output.value.as_deref().unwrap()).unwrap();
     let day = event["ipstamp"]["sources"]["city"].as_str().unwrap_or_else(|| panic!("{event}"));
-    let number = (0..200).find(|number| day_of(*number) == day).unwrap_or_else(|| panic!("{day}"));
+    let number = (0..2000).find(|number| day_of(*number) == day).unwrap_or_else(|| panic!("{day}"));
     for field in ["source", "destination"] {
         assert_eq!(event[field]["geo"]["city_name"], town(number), "{field} of {event}");
     }
@@ -110,13 +182,11 @@ fn town(number: u64) -> String {
 
 /// The day on which a generation was built, as a stamp has it.
 fn day_of(number: u64) -> String {
-    let (month, day) = match number {
-        0..31 => (1, number + 1),
-        31..59 => (2, number - 30),
-        59..90 => (3, number - 58),
-        _ => (4, number - 89),
-    };
-    format!("2026-{month:02}-{day:02}")
+    Day::of(built(number)).to_string()
+}
+
+fn built(number: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs((FIRST_DAY + number) * 86_400)
 }
 
 /// A city file of this generation, in which every town has this name.
@@ -129,10 +199,8 @@ fn names(name: &str) -> Value {
 }
 
 fn file(database_type: &str, number: u64, record: &Value) -> Vec<u8> {
-    let mut writer = Writer::builder(database_type)
-        .ip_version(IpVersion::V6)
-        .build_epoch(UNIX_EPOCH + Duration::from_secs((FIRST_DAY + number) * 86_400))
-        .build();
+    let mut writer =
+        Writer::builder(database_type).ip_version(IpVersion::V6).build_epoch(built(number)).build();
     for (first, ..) in KNOWN {
         let last = std::net::Ipv4Addr::from(u32::from(first) | 0xffff);
         writer.insert_range(IpAddr::V4(first), IpAddr::V4(last), record).unwrap();

@@ -12,6 +12,7 @@ mod once;
 mod packed;
 mod refused;
 mod running;
+mod tenants;
 mod vendor;
 
 use std::path::{Path, PathBuf};

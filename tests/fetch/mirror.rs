@@ -14,6 +14,44 @@ fn mirrored() -> (Home, std::path::PathBuf) {
     (home, to)
 }
 
+/// The file of the city database, by the list of the mirror.
+fn file(folder: &std::path::Path) -> String {
+    let list = std::fs::read(folder.join("manifest.json")).unwrap();
+    let list: serde_json::Value = serde_json::from_slice(&list).unwrap();
+    list["databases"]["city"]["file"].as_str().unwrap().to_owned()
+}
+
+/// Guarantees: whoever has read the list before the mirror was written anew still finds what it names.
+#[test]
+fn what_an_older_list_names_stays_until_the_one_after_the_next() {
+    let (home, vendor) = (Home::new(), Vendor::start());
+    let config = home.config(&ipinfo(&vendor, ", max_change: 100 %"));
+    let folder = home.path().join("mirror");
+    let mut files = Vec::new();
+    for day in 100..103 {
+        vendor.offer("/data/city.mmdb", &world(day, "LV"));
+        assert_eq!(fetch(&config, &["--to", folder.to_str().unwrap()]).0, 0);
+        files.push(folder.join(file(&folder)));
+        std::fs::write(folder.join("README.txt"), "not ours").unwrap();
+    }
+    assert!(!files[0].exists() && files[1].exists() && files[2].exists());
+    assert!(folder.join("README.txt").exists());
+}
+
+#[test]
+fn a_database_of_any_name_is_found_on_a_mirror() {
+    let (home, vendor) = (Home::new(), Vendor::start());
+    let named = |text: String| text.replace("name: city", "name: 'Ört & mehr?'");
+    let config = home.config(&named(super::own(&vendor, "")));
+    vendor.offer("/own/city.mmdb", &world(100, "LV"));
+    let folder = home.path().join("mirror");
+    assert_eq!(fetch(&config, &["--to", folder.to_str().unwrap()]).0, 0);
+    let other = Home::new();
+    let entry = named(format!("  - {{source: mirror, name: city, url: '{}'}}", folder.display()));
+    let (code, out) = fetch(&other.config(&entry), &[]);
+    assert_eq!(code, 0, "{out}");
+}
+
 #[test]
 fn a_mirror_has_the_files_and_a_list_with_hash_build_and_licence() {
     let (_home, folder) = mirrored();
@@ -21,10 +59,12 @@ fn a_mirror_has_the_files_and_a_list_with_hash_build_and_licence() {
     let list: serde_json::Value = serde_json::from_slice(&list).unwrap();
     let city = &list["databases"]["city"];
     let hash = ipstamp::database::Generation::of(&world(100, "LV")).to_string();
-    assert_eq!((&city["file"], &city["sha256"]), (&"city.mmdb".into(), &hash.into()));
+    let file = file(&folder);
+    assert_eq!((&city["file"], &city["sha256"]), (&file.as_str().into(), &hash.as_str().into()));
+    assert_eq!(file, format!("city-{}.mmdb", &hash[..12]), "it is called after what is in it");
     assert_eq!((&city["built"], &city["type"]), (&"1970-04-11".into(), &"GeoLite2-City".into()));
     assert!(city["licence"].as_str().unwrap().contains("GeoLite"), "{city}");
-    assert_eq!(std::fs::read(folder.join("city.mmdb")).unwrap(), world(100, "LV"));
+    assert_eq!(std::fs::read(folder.join(file)).unwrap(), world(100, "LV"));
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), 2);
 }
 
@@ -37,10 +77,10 @@ fn a_folder_is_taken_and_one_that_is_not_what_its_list_says_is_refused() {
     assert_eq!(fetch(&config, &[]).0, 0);
     assert_eq!(std::fs::read(home.fetched("city")).unwrap(), world(100, "LV"));
     assert!(fetch(&config, &[]).1.starts_with("current"));
-    std::fs::write(folder.join("city.mmdb"), world(101, "SE")).unwrap();
+    std::fs::write(folder.join(file(&folder)), world(101, "SE")).unwrap();
     let list = std::fs::read_to_string(folder.join("manifest.json")).unwrap();
     let hash = ipstamp::database::Generation::of(&world(100, "LV")).to_string();
-    std::fs::write(folder.join("manifest.json"), list.replace(&hash, &"0".repeat(64))).unwrap();
+    std::fs::write(folder.join("manifest.json"), list.replacen(&hash, &"0".repeat(64), 1)).unwrap();
     let (code, out) = fetch(&config, &[]);
     assert_eq!(code, 1, "{out}");
     assert!(out.contains("not what its checksum says"), "{out}");
@@ -52,7 +92,7 @@ fn a_server_that_offers_the_folder_is_taken_likewise() {
     let (_first, folder) = mirrored();
     let (home, vendor) = (Home::new(), Vendor::start());
     let offer = || {
-        for name in ["city.mmdb", "manifest.json"] {
+        for name in [file(&folder).as_str(), "manifest.json"] {
             vendor.offer(&format!("/mirror/x/{name}"), &std::fs::read(folder.join(name)).unwrap());
         }
     };
@@ -82,7 +122,7 @@ fn a_damaged_file_is_fetched_again_and_gets_into_no_mirror() {
     std::fs::write(home.fetched("city"), "xx").unwrap();
     vendor.lie(9);
     assert_ne!(fetch(&config, &to).0, 0, "it does not come");
-    assert_eq!(std::fs::read(folder.join("city.mmdb")).unwrap(), world(100, "LV"));
+    assert_eq!(std::fs::read(folder.join(file(&folder))).unwrap(), world(100, "LV"));
     vendor.lie(0);
     let (code, out) = fetch(&config, &to);
     assert!(code == 0 && out.starts_with("fetched"), "{out}");

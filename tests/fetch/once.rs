@@ -13,7 +13,7 @@ fn a_file_is_fetched_once_and_then_only_when_its_checksum_is_another_one() {
     let config = home.config(&ipinfo(&vendor, ""));
     let ended = ipstamp(&["lookup", "81.2.3.4"], &config);
     assert_eq!(ended.code, 69);
-    assert!(ended.err.contains("not fetched yet; `ipstamp db fetch city`"), "{}", ended.err);
+    assert!(ended.err.contains("not fetched yet; `ipstamp db fetch`"), "{}", ended.err);
 
     vendor.offer(PATH, &world(100, "LV"));
     let (code, out) = fetch(&config, &[]);
@@ -48,6 +48,23 @@ fn without_a_checksum_the_server_is_asked_whether_it_is_another_one() {
     std::fs::remove_file(home.fetched("city")).unwrap();
     assert_eq!(fetch(&config, &[]).0, 0);
     assert_eq!(vendor.transfers(), ["200 /own/city.mmdb 0"], "what is gone is fetched again");
+}
+
+#[test]
+fn a_date_alone_says_whether_it_is_another_one_and_lets_a_transfer_go_on() {
+    let (home, vendor) = (Home::new(), Vendor::start());
+    let config = home.config(&own(&vendor, ""));
+    let (first, second) = ("Thu, 01 Jan 2026 00:00:00 GMT", "Fri, 02 Jan 2026 00:00:00 GMT");
+    vendor.offer_dated("/own/city.mmdb", &city(100, "LV", 500), first);
+    vendor.next([Manner::BreaksOffAfter(1000)]);
+    assert_eq!(fetch(&config, &[]).0, 0);
+    assert_eq!(vendor.transfers(), ["200 /own/city.mmdb 0", "206 /own/city.mmdb 1000"]);
+    assert_eq!(std::fs::read(home.fetched("city")).unwrap(), city(100, "LV", 500));
+    assert!(fetch(&config, &[]).1.starts_with("current"));
+    assert_eq!(vendor.transfers(), ["304 /own/city.mmdb 0"]);
+    vendor.offer_dated("/own/city.mmdb", &city(101, "LV", 500), second);
+    assert!(fetch(&config, &[]).1.starts_with("fetched"));
+    assert_eq!(vendor.transfers(), ["200 /own/city.mmdb 0"]);
 }
 
 #[test]

@@ -32,6 +32,26 @@ fn a_wrong_checksum_goes_into_quarantine_and_what_was_there_stays() {
     assert_eq!(fetch(&config, &[]).0, 0, "the next one is right");
 }
 
+/// Guarantees: a checksum that is wrong for good does not cost all downloads of a day.
+#[test]
+fn what_is_wrong_twice_is_not_downloaded_a_third_time() {
+    let (home, vendor, config) = fetched("");
+    vendor.offer(PATH, &world(101, "LV"));
+    vendor.lie(1000);
+    for _ in 0..2 {
+        assert!(fetch(&config, &[]).1.contains("not what its checksum says"));
+    }
+    let (code, out) = fetch(&config, &[]);
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("not downloaded again today unless it says otherwise"), "{out}");
+    assert_eq!(vendor.transfers().len(), 2);
+    fetch(&config, &["--force"]);
+    assert_eq!(vendor.transfers().len(), 1, "a person may");
+    vendor.lie(0);
+    assert_eq!(fetch(&config, &[]).0, 0, "it says otherwise");
+    assert_eq!(std::fs::read(home.fetched("city")).unwrap(), world(101, "LV"));
+}
+
 #[test]
 fn what_is_no_database_older_or_against_a_canary_is_refused_and_not_fetched_again() {
     let canary = ", canaries: {81.2.3.4: {geo.city_name: Somewhere}}";
@@ -135,19 +155,25 @@ fn whoever_wants_to_be_left_alone_is_and_nothing_follows_to_where_nobody_is_call
     let (home, vendor, config) = fetched("");
     vendor.offer(PATH, &world(101, "LV"));
     for (manner, code, words) in [
-        (Manner::Status(429, "retry-after: 3600\r\n"), 69, "does not serve it now (HTTP 429)"),
         (Manner::Status(503, ""), 69, "does not serve it now (HTTP 503)"),
         (Manner::Status(401, ""), 77, "the source refuses it (HTTP 401)"),
         (Manner::Status(404, ""), 69, "the source has no such file (HTTP 404)"),
         (Manner::PointsTo("http://169.254.169.254/latest"), 78, "cannot be called"),
         (Manner::PointsTo("http://example.com/x"), 78, "expected https"),
         (Manner::PointsTo("file:///etc/passwd"), 78, "cannot be called"),
+        (Manner::Status(429, "retry-after: 3600\r\n"), 69, "does not serve it now (HTTP 429)"),
     ] {
         vendor.next([manner.clone()]);
         let (found, out) = fetch(&config, &[]);
         assert_eq!(found, code, "{manner:?}: {out}");
         assert!(out.contains(words), "{manner:?}: {out}");
     }
+    vendor.transfers();
+    for more in [&[][..], &["--force"]] {
+        let (code, out) = fetch(&config, more);
+        assert!(code == 69 && out.contains("wants to be left alone until "), "{out}");
+    }
+    assert_eq!(vendor.transfers(), [""; 0], "it is left alone");
     let state = home.store().join("fetched").join("city.json");
     let state: serde_json::Value = serde_json::from_slice(&std::fs::read(state).unwrap()).unwrap();
     assert_eq!(state["failures"], 7);

@@ -69,6 +69,23 @@ fn a_first_start_is_not_ready_and_says_how_far_it_is() {
 }
 
 #[test]
+fn a_source_that_stands_still_holds_up_no_other() {
+    let (home, vendor) = (Home::new(), Vendor::start());
+    let bytes = city(100, "LV", 500);
+    for path in ["/data/city.mmdb", "/own/city.mmdb"] {
+        vendor.offer(path, &bytes);
+    }
+    vendor.next([Manner::StandsAfter(1000)]);
+    let other = own(&vendor, "").replace("name: city", "name: other");
+    let both = format!("{}\n{other}", ipinfo(&vendor, ""));
+    let worker = start(&home, &both, NO_BROKER, ("logs", "out"));
+    logs(&worker, "fetched a file");
+    assert_eq!(worker.whole_log().matches("fetched a file").count(), 1);
+    vendor.go_on();
+    logs(&worker, "starting");
+}
+
+#[test]
 fn who_is_refused_waits_or_runs_without() {
     let (home, vendor) = (Home::new(), Vendor::start());
     let refused = |more: &str| ipinfo(&vendor, more).replace(super::vendor::TOKEN, "wrong");

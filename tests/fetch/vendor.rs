@@ -34,6 +34,8 @@ struct Offered {
     bytes: Vec<u8>,
     /// Whether it tells one content from the next.
     tagged: bool,
+    /// Its `Last-Modified`.
+    dated: Option<&'static str>,
 }
 
 #[derive(Default)]
@@ -72,13 +74,19 @@ impl Vendor {
 
     /// Offers a file with an `ETag`, or another one in its place.
     pub(crate) fn offer(&self, path: &str, bytes: &[u8]) {
-        let offered = Offered { bytes: bytes.to_vec(), tagged: true };
+        let offered = Offered { bytes: bytes.to_vec(), tagged: true, dated: None };
         self.state.files.lock().unwrap().insert(path.to_owned(), offered);
     }
 
     /// Offers one without.
     pub(crate) fn offer_untagged(&self, path: &str, bytes: &[u8]) {
-        let offered = Offered { bytes: bytes.to_vec(), tagged: false };
+        let offered = Offered { bytes: bytes.to_vec(), tagged: false, dated: None };
+        self.state.files.lock().unwrap().insert(path.to_owned(), offered);
+    }
+
+    /// Offers one that has no `ETag` and a `Last-Modified`.
+    pub(crate) fn offer_dated(&self, path: &str, bytes: &[u8], date: &'static str) {
+        let offered = Offered { bytes: bytes.to_vec(), tagged: false, dated: Some(date) };
         self.state.files.lock().unwrap().insert(path.to_owned(), offered);
     }
 
@@ -248,7 +256,13 @@ fn file(state: &State, request: &Request, mut stream: &TcpStream) -> std::io::Re
         tell(304, 0);
         return plain(stream, 304, "", b"");
     }
-    let of_the_same = found.tagged && request.headers.get("if-range") == Some(&tag);
+    let says = |name: &str| request.headers.get(name).map(String::as_str);
+    if found.dated.is_some() && says("if-modified-since") == found.dated {
+        tell(304, 0);
+        return plain(stream, 304, "", b"");
+    }
+    let of_the_same = (found.tagged && says("if-range") == Some(&tag))
+        || (found.dated.is_some() && says("if-range") == found.dated);
     let range = request.headers.get("range").filter(|_| of_the_same);
     let first = range.and_then(|text| text.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok());
     let (status, first) = first.map_or((200, 0), |first: usize| (206, first));
@@ -261,6 +275,9 @@ fn file(state: &State, request: &Request, mut stream: &TcpStream) -> std::io::Re
     )?;
     if found.tagged {
         write!(stream, "etag: {tag}\r\n")?;
+    }
+    if let Some(date) = found.dated {
+        write!(stream, "last-modified: {date}\r\n")?;
     }
     if status == 206 {
         write!(stream, "content-range: bytes {first}-{}/{whole}\r\n", whole - 1)?;

@@ -48,6 +48,8 @@ pub(crate) struct Settings {
     pub(crate) window_records: u32,
     /// `databases`; small ones of its own where none are given.
     pub(crate) databases: Option<Databases>,
+    /// Further keys of the city database, such as `, map_above: 1B`.
+    pub(crate) city_keys: &'static str,
     /// Further ones: a name and the file.
     pub(crate) further: Vec<(&'static str, PathBuf)>,
     /// `want`, as the inside of a YAML list.
@@ -79,6 +81,7 @@ impl Settings {
             workers: 1,
             window_records: 4096,
             databases: None,
+            city_keys: "",
             further: Vec::new(),
             want: "geo, as",
             more: String::new(),
@@ -106,7 +109,7 @@ impl Settings {
              \x20 assignor: {assignor}\n  on_unparsable: {unparsable}\n{member}\
              output:\n  topic: {output:?}\n{dead}{late}  profile: ecs\n  partition: {partition}\n\
              want: [{want}]\n\
-             databases:\n  - {{name: city, path: '{city}'}}\n  - {{name: asn, path: '{asn}'}}\n{further}\
+             databases:\n  - {{name: city, path: '{city}'{city_keys}}}\n  - {{name: asn, path: '{asn}'}}\n{further}\
              workers: {workers}\n\
              window: {{records: {window}}}\n\
              admin: {{listen: \"{admin}\"}}\n{more}\n",
@@ -127,6 +130,7 @@ impl Settings {
             client = client.join(", "),
             topics = topics.join(", "),
             city = databases.city.display(),
+            city_keys = self.city_keys,
             asn = databases.asn.display(),
             workers = self.workers,
             window = self.window_records,

@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::fleet::{LedgerTopic, retention_wanted};
 use crate::pipeline::workers_by_default;
 use cluster::{Asker, Silence};
+pub(in crate::command) use providers::cover;
 use report::Report;
 
 /// How long the brokers have for an answer about a topic.
@@ -67,8 +68,7 @@ pub(super) fn check(source: &Source, args: &CheckArgs) -> Result<Exit, Failure> 
         tenants::check(&config, args.offline, SystemTime::now(), &mut report)?;
         if args.offline { Ok(()) } else { ask(&config, args, &mut report) }
     };
-    // People read it below, on stderr; programs read stdout.
-    if let (Err(silence), Format::Json) = (&asked, args.format) {
+    if let Err(silence) = &asked {
         report.missing("brokers", silence.found(), silence.remedy());
     }
     let text = match args.format {

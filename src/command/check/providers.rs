@@ -15,7 +15,7 @@ use crate::resolve::Status;
 use crate::resolve::provider::{Licence, ProvidersConfig};
 
 /// What all providers together can answer, as they are configured and asked.
-pub(super) fn cover(
+pub(in crate::command) fn cover(
     providers: &ProvidersConfig,
     order: &BTreeMap<FactGroup, Vec<String>>,
 ) -> GroupSet {

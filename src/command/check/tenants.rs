@@ -3,7 +3,7 @@
 
 use std::time::SystemTime;
 
-use super::files::{Answering, covered_by, unwanted_columns, want};
+use super::files::{Answering, Looked, unwanted_columns, want};
 use super::providers;
 use super::report::Report;
 use crate::command::Failure;
@@ -78,20 +78,35 @@ fn one(
     topics(&subject, &file, config, report);
     let prefix = format!("{name}/");
     let networks = file.networks.as_deref();
-    let own = covered_by(networks, &file.databases, &file.order, &prefix, Some(now), report);
-    // Those of the main configuration are judged where they stand.
-    let main = {
-        let networks = config.networks.as_deref();
-        let mut unsaid = Report::default();
-        covered_by(networks, &config.databases, &file.order, "", None, &mut unsaid)
+    let store = config.database_store.as_ref().map(|store| store.of_tenant(name.as_str()));
+    let placed = file.placed_databases(name, config.database_store.as_ref());
+    let looked = Looked {
+        networks,
+        databases: &placed,
+        store: store.as_ref(),
+        order: &file.order,
+        prefix: &prefix,
+        now: Some(now),
     };
+    let own = looked.covered(report);
+    // Those of the main configuration are judged where they stand.
+    let main = Looked {
+        networks: config.networks.as_deref(),
+        databases: &config.databases,
+        store: config.database_store.as_ref(),
+        order: &file.order,
+        prefix: "",
+        now: None,
+    };
+    let main = main.covered(&mut Report::default());
     let (providers, lent) = (&file.providers, config.providers.lent());
     let lent = lent.filter(|_| providers.ipinfo.is_none()).map(|licence| {
         let api = &licence.api;
         api.covers(api.first_modules())
     });
     let asked = providers::cover(providers, &file.order);
-    let covered = [own, main, asked].into_iter().chain(lent).fold(GroupSet::EMPTY, GroupSet::or);
+    let mut covered = own.or(main);
+    covered.groups = lent.into_iter().fold(covered.groups.or(asked), GroupSet::or);
     let wanted = file.want.as_ref().unwrap_or(&config.want);
     want(&Answering { wanted, prefix: &prefix, covered, needed: true }, report);
     unwanted_columns(networks, &prefix, &[wanted], report);

@@ -10,7 +10,7 @@ use flate2::read::MultiGzDecoder;
 
 use crate::command::output::{counted, say};
 use crate::command::{Exit, Failure};
-use crate::database::{self, Built, Readers, put};
+use crate::database::{self, Built, Readers, mmdb_instead_of, put};
 
 /// Make a file of a CSV table
 #[derive(Debug, Args)]
@@ -24,7 +24,7 @@ Examples:
   ipstamp db build --from lite.csv.gz --to lite.mmdb --type ipinfo_lite
   ipstamp db build --from offices.csv --to offices.mmdb --type 'ipstamp offices'")]
 pub(super) struct BuildArgs {
-    /// The table; one that ends in .gz is unpacked
+    /// The table, in CSV; one that ends in .gz is unpacked
     #[arg(long, value_name = "FILE")]
     from: PathBuf,
     /// The file to make; what is there is replaced at once, when all went well
@@ -37,6 +37,15 @@ pub(super) struct BuildArgs {
 
 /// Makes it.
 pub(super) fn build(args: &BuildArgs) -> Result<Exit, Failure> {
+    let name = args.from.file_name().unwrap_or_default().to_string_lossy();
+    if let Some(mmdb) = mmdb_instead_of(&name) {
+        let message = format_args!(
+            "--from: {}: a database is made of CSV tables alone; of IPinfo fetch {mmdb}, which has the \
+             same: {{source: ipinfo, file: {mmdb}, token: …}} in `databases`, and `ipstamp db fetch`",
+            args.from.display()
+        );
+        return Err(Failure::new(Exit::Usage, message));
+    }
     let unreadable = |error| unavailable(&args.from, "cannot be read", &error);
     let file = File::open(&args.from).map_err(unreadable)?;
     let written = file.metadata().and_then(|file| file.modified()).unwrap_or(SystemTime::now());

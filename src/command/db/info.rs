@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{named, open_as};
+use super::named;
 use crate::command::databases::failure;
 use crate::command::output::{Format, print, shown};
 use crate::command::{Exit, Failure, Source};
@@ -21,7 +21,10 @@ use crate::resolve::{Database, Mapped, Survey};
 Examples:
   ipstamp db info city.mmdb asn.mmdb
   ipstamp db info --config ipstamp.yaml      all databases of the configuration, with their mapping
-  ipstamp db info --format json city.mmdb | jq .answers")]
+  ipstamp db info --format json city.mmdb | jq .answers
+
+A file that cannot be used is said on stderr, and the others are shown; the exit code is that of the
+first such file.")]
 pub(super) struct InfoArgs {
     /// The files. Default: the configuration's
     #[arg(value_name = "FILE")]
@@ -33,20 +36,18 @@ pub(super) struct InfoArgs {
 
 /// Prints what is in each file.
 pub(super) fn info(source: &Source, args: &InfoArgs) -> Result<Exit, Failure> {
-    for config in &named(source, &args.files)? {
+    named(source, &args.files)?.each(|config, database| {
         let path = &config.path;
-        let database = open_as(config)?;
         let survey = database.survey().map_err(|source| {
             let refused = OpenError::Refused { path: path.clone(), source: Box::new(source) };
             failure(&refused)
         })?;
         let text = match args.format {
-            Format::Text => as_text(path, &database, &survey),
-            Format::Json => format!("{}\n", as_json(path, &database, &survey)),
+            Format::Text => as_text(path, database, &survey),
+            Format::Json => format!("{}\n", as_json(path, database, &survey)),
         };
-        print(text.as_bytes())?;
-    }
-    Ok(Exit::Done)
+        print(text.as_bytes())
+    })
 }
 
 fn age_days(database: &Database) -> u64 {

@@ -29,7 +29,7 @@ Examples:
   ipstamp db rollback --config ipstamp.yaml city
   ipstamp db rollback --config ipstamp.yaml city --to 5f3a    forward again")]
 pub(super) struct RollbackArgs {
-    /// The database's name
+    /// The database's name; of a tenant's TENANT/NAME
     #[arg(value_name = "NAME")]
     database: String,
     /// The beginning of the generation to put in force. Default: the one before
@@ -37,14 +37,35 @@ pub(super) struct RollbackArgs {
     to: Option<String>,
 }
 
-fn store(source: &Source) -> Result<Store, Failure> {
+/// The main configuration's store, and those of tenants with what stands before their names.
+fn stores(source: &Source) -> Result<Vec<(String, Store)>, Failure> {
     let file = source.load()?;
-    open_store(file.database_store.as_ref().ok_or_else(no_store)?)
+    let main = file.database_store.as_ref().ok_or_else(no_store)?;
+    let mut stores = vec![(String::new(), open_store(main)?)];
+    // Also those of tenants that have no file any more.
+    let mut names = main.tenants();
+    names.sort_unstable();
+    for name in names {
+        stores.push((format!("{name}/"), open_store(&main.of_tenant(&name))?));
+    }
+    Ok(stores)
 }
 
 /// Prints what is kept.
 pub(super) fn ls(source: &Source, args: &LsArgs) -> Result<Exit, Failure> {
-    let kept = store(source)?.list().map_err(|error| store_failure(&error))?;
+    let mut text = String::new();
+    for (prefix, store) in stores(source)? {
+        text += &listed(&prefix, &store, args.format)?;
+    }
+    if text.is_empty() {
+        say("nothing is kept yet; `run` keeps what it puts in force");
+    }
+    print(text.as_bytes())?;
+    Ok(Exit::Done)
+}
+
+fn listed(prefix: &str, store: &Store, format: Format) -> Result<String, Failure> {
+    let kept = store.list().map_err(|error| store_failure(&error))?;
     let lines = kept.iter().enumerate().map(|(at, one)| {
         let next = kept[at + 1..].iter().find(|next| next.database == one.database);
         let state = match (next, one.rolled_back) {
@@ -52,11 +73,12 @@ pub(super) fn ls(source: &Source, args: &LsArgs) -> Result<Exit, Failure> {
             (None, false) => "in force",
             (Some(_), false) => "past",
         };
-        match args.format {
-            Format::Text => line(one, next, state),
+        let name = format!("{prefix}{}", one.database);
+        match format {
+            Format::Text => line(&name, one, next, state),
             Format::Json => {
                 let line = json!({
-                    "database": one.database,
+                    "database": name,
                     "generation": one.generation.to_string(),
                     "type": one.kind,
                     "built": Day::of(one.built()).to_string(),
@@ -70,19 +92,14 @@ pub(super) fn ls(source: &Source, args: &LsArgs) -> Result<Exit, Failure> {
             }
         }
     });
-    let text: String = lines.collect();
-    if text.is_empty() {
-        say("nothing is kept yet; `run` keeps what it puts in force");
-    }
-    print(text.as_bytes())?;
-    Ok(Exit::Done)
+    Ok(lines.collect())
 }
 
-fn line(kept: &Kept, next: Option<&Kept>, state: &str) -> String {
+fn line(name: &str, kept: &Kept, next: Option<&Kept>, state: &str) -> String {
     let until = next.map_or_else(|| "today".to_owned(), |next| Day::of(next.since()).to_string());
     format!(
         "{:<20}{}  built {}  {} to {until:<10}  {:>12} bytes  {state}\n",
-        kept.database,
+        name,
         kept.generation.short(),
         Day::of(kept.built()),
         Day::of(kept.since()),
@@ -92,9 +109,18 @@ fn line(kept: &Kept, next: Option<&Kept>, state: &str) -> String {
 
 /// Goes back, or to the generation that is named.
 pub(super) fn roll_back(source: &Source, args: &RollbackArgs) -> Result<Exit, Failure> {
-    let store = store(source)?;
+    let stores = stores(source)?;
+    // A database's own name has no slash where it is in a store.
+    let (prefix, name) = match args.database.rsplit_once('/') {
+        Some((tenant, name)) => (format!("{tenant}/"), name),
+        None => (String::new(), args.database.as_str()),
+    };
+    let store = stores.iter().find(|(of, _)| *of == prefix).map(|(_, store)| store);
+    let store = store.ok_or_else(|| {
+        Failure::new(Exit::Findings, format_args!("nothing is kept of {}", args.database))
+    })?;
     let target = store
-        .roll_back(&args.database, args.to.as_deref(), SystemTime::now())
+        .roll_back(name, args.to.as_deref(), SystemTime::now())
         .map_err(|error| store_failure(&error))?;
     say(&format!(
         "database {}: generation {}, built {}, is to be in force",
@@ -107,11 +133,15 @@ pub(super) fn roll_back(source: &Source, args: &RollbackArgs) -> Result<Exit, Fa
 
 /// Takes away what is too much or too old.
 pub(super) fn prune(source: &Source) -> Result<Exit, Failure> {
-    let gone = store(source)?.prune(SystemTime::now()).map_err(|error| store_failure(&error))?;
-    for Gone { kept, why } in &gone {
-        let (database, generation) = (&kept.database, kept.generation.short());
-        say(&format!("database {database}: generation {generation} ({})", why.words()));
+    let mut all = 0;
+    for (prefix, store) in stores(source)? {
+        let gone = store.prune(SystemTime::now()).map_err(|error| store_failure(&error))?;
+        for Gone { kept, why } in &gone {
+            let (database, generation) = (&kept.database, kept.generation.short());
+            say(&format!("database {prefix}{database}: generation {generation} ({})", why.words()));
+        }
+        all += gone.len() as u64;
     }
-    say(&format!("{} taken away", counted(gone.len() as u64, "generation", "generations")));
+    say(&format!("{} taken away", counted(all, "generation", "generations")));
     Ok(Exit::Done)
 }

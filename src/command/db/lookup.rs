@@ -8,7 +8,7 @@ use clap::Args;
 use mmdb_writer::ipnet::IpNet;
 use serde_json::{Map, Value, json};
 
-use super::{named, open_as};
+use super::named;
 use crate::command::output::{Format, print, shown};
 use crate::command::{Exit, Failure, Source};
 use crate::resolve::{Database, spelled};
@@ -33,8 +33,8 @@ pub(super) struct LookupArgs {
 
 /// Shows it for each file.
 pub(super) fn lookup(source: &Source, args: &LookupArgs) -> Result<Exit, Failure> {
-    for config in &named(source, &args.files)? {
-        let found = Found::of(&open_as(config)?, args.address);
+    named(source, &args.files)?.each(|config, database| {
+        let found = Found::of(database, args.address);
         let path = config.path.display().to_string();
         let text = match args.format {
             Format::Text => found.as_text(&path),
@@ -49,9 +49,8 @@ pub(super) fn lookup(source: &Source, args: &LookupArgs) -> Result<Exit, Failure
                 format!("{line}\n")
             }
         };
-        print(text.as_bytes())?;
-    }
-    Ok(Exit::Done)
+        print(text.as_bytes())
+    })
 }
 
 struct Found {

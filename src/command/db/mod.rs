@@ -6,6 +6,7 @@ mod fetch;
 mod info;
 mod kept;
 mod lookup;
+mod mirror;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -13,8 +14,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::databases::failure;
+use super::output::say;
 use super::{Exit, Failure, Source};
-use crate::database::open;
+use crate::config::File;
+use crate::database::{StoreConfig, open};
 use crate::resolve::{Database, DatabaseConfig};
 
 /// Look after database files
@@ -61,16 +64,46 @@ pub(super) fn db(source: &Source, args: &DbArgs) -> Result<Exit, Failure> {
     }
 }
 
+/// Files, and where copies of large ones may be made.
+struct Named {
+    files: Vec<DatabaseConfig>,
+    store: Option<StoreConfig>,
+}
+
+impl Named {
+    /// Does something with each file. One that cannot be used is said, and the others are gone on
+    /// with; the exit code is that of the first.
+    fn each(
+        &self,
+        mut work: impl FnMut(&DatabaseConfig, &Database) -> Result<(), Failure>,
+    ) -> Result<Exit, Failure> {
+        let mut exit = Exit::Done;
+        for config in &self.files {
+            let opened = open(config, self.store.as_ref()).map_err(|error| failure(&error));
+            if let Err(failure) = opened.and_then(|database| work(config, &database)) {
+                // Without words: nobody reads on.
+                if failure.message.is_empty() {
+                    return Err(failure);
+                }
+                say(&format!("ipstamp: {failure}"));
+                if exit == Exit::Done {
+                    exit = failure.exit;
+                }
+            }
+        }
+        Ok(exit)
+    }
+}
+
 /// The files that are meant: those named, else all of the configuration. Where a configuration is
 /// named, a file or a name that stands in it is meant as it stands there, with its `mapping`.
-fn named(source: &Source, files: &[PathBuf]) -> Result<Vec<DatabaseConfig>, Failure> {
-    let configured = if files.is_empty() || source.is_named() {
-        source.load()?.placed_databases()
-    } else {
-        Vec::new()
-    };
+fn named(source: &Source, files: &[PathBuf]) -> Result<Named, Failure> {
+    let is_wanted = files.is_empty() || source.is_named();
+    let file = if is_wanted { Some(source.load()?) } else { None };
+    let configured = file.as_ref().map(File::placed_databases).unwrap_or_default();
+    let store = file.and_then(|file| file.database_store);
     if files.is_empty() {
-        return Ok(configured);
+        return Ok(Named { files: configured, store });
     }
     let is = |config: &DatabaseConfig, file: &Path| {
         config.path == file || file == Path::new(&config.called())
@@ -79,14 +112,10 @@ fn named(source: &Source, files: &[PathBuf]) -> Result<Vec<DatabaseConfig>, Fail
         let configured = configured.iter().find(|config| is(config, file)).cloned();
         configured.unwrap_or_else(|| DatabaseConfig::of(file))
     };
-    Ok(files.iter().map(of).collect())
+    Ok(Named { files: files.iter().map(of).collect(), store })
 }
 
 /// Opens a file that was named on the command line.
 fn open_named(path: &Path) -> Result<Database, Failure> {
-    open_as(&DatabaseConfig::of(path))
-}
-
-fn open_as(config: &DatabaseConfig) -> Result<Database, Failure> {
-    open(config).map_err(|error| failure(&error))
+    open(&DatabaseConfig::of(path), None).map_err(|error| failure(&error))
 }

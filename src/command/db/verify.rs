@@ -30,15 +30,16 @@ pub(super) struct VerifyArgs {
 
 /// Says of each file whether it can be used.
 pub(super) fn verify(source: &Source, args: &VerifyArgs) -> Result<Exit, Failure> {
-    let configs: Vec<DatabaseConfig> = if args.files.is_empty() {
-        source.load()?.placed_databases()
+    let (configs, store): (Vec<DatabaseConfig>, _) = if args.files.is_empty() {
+        let file = source.load()?;
+        (file.placed_databases(), file.database_store)
     } else {
-        args.files.iter().map(DatabaseConfig::of).collect()
+        (args.files.iter().map(DatabaseConfig::of).collect(), None)
     };
     let mut exit = Exit::Done;
     for config in &configs {
         let path = config.path.display().to_string();
-        let line = match (verified(config), args.format) {
+        let line = match (verified(config, store.as_ref()), args.format) {
             (Ok(database), Format::Text) => {
                 let covers = database.covers().iter().map(FactGroup::name);
                 let covers = covers.collect::<Vec<_>>().join(", ");

@@ -96,8 +96,9 @@ pub(super) struct Ticker {
     terminal: bool,
     begun: Instant,
     next: Instant,
-    last: (Instant, u64),
-    rate: f64,
+    last: Option<(Instant, u64)>,
+    /// None until there are two looks to be compared.
+    rate: Option<f64>,
     drawn: bool,
 }
 
@@ -108,8 +109,8 @@ impl Ticker {
             terminal: io::stderr().is_terminal(),
             begun: now,
             next: now,
-            last: (now, 0),
-            rate: 0.0,
+            last: None,
+            rate: None,
             drawn: false,
         }
     }
@@ -132,11 +133,14 @@ impl Ticker {
 
     fn draw(&mut self, figures: &Figures, now: Instant) {
         let Figures { counted, fed, out, asked, .. } = *figures;
-        let since = now.duration_since(self.last.0).as_secs_f64();
-        if since > 0.9 || (self.last.1 == 0 && since > 0.0) {
-            self.rate = (out - self.last.1) as f64 / since;
-            self.last = (now, out);
+        // The first line is the beginning: what went before it was the start of the process.
+        let (at, before) = *self.last.get_or_insert((now, out));
+        let since = now.duration_since(at).as_secs_f64();
+        if since > 0.9 || (self.rate.is_none() && since > 0.2) {
+            self.rate = Some((out - before) as f64 / since);
+            self.last = Some((now, out));
         }
+        let rate = self.rate.map_or_else(|| "-".to_owned(), |rate| grouped(rate as u64));
         let line = format!(
             "{:>4}s  in {}  out {}  enriched {}  partial {}  unchanged {}  lag {}  {}/s  \
              calls {} of {}  asked {}  saved ${:.2}",
@@ -147,7 +151,7 @@ impl Ticker {
             grouped(counted.partial),
             grouped(counted.unchanged),
             grouped(fed.saturating_sub(out)),
-            grouped(self.rate as u64),
+            rate,
             grouped(asked.calls),
             grouped(figures.a_call()),
             grouped(asked.distinct),

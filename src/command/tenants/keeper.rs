@@ -6,13 +6,16 @@
 //! step. A file that cannot be used changes nothing for its tenant.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::files::budgets_of;
+use super::sources::TenantSources;
 use super::{Ground, Served};
 use crate::command::Failure;
+use crate::command::run::LAST_CALLS;
 use crate::config::{ProcessEnvironment, TenantFile, load, load_tenant};
 use crate::pipeline::{Roster, Tenancy};
 use crate::resolve::Database;
@@ -38,6 +41,8 @@ pub(super) struct Keeper {
     troubles: BTreeMap<Problem, String>,
     /// Desks that are not asked any more, and when they close.
     closing: Vec<(Instant, Desk)>,
+    /// What is fetched for them.
+    sources: TenantSources,
 }
 
 impl Keeper {
@@ -45,11 +50,13 @@ impl Keeper {
     pub(super) fn new(ground: Ground, tenants: TenantsConfig, tenancy: Arc<Tenancy>) -> Self {
         let (served, troubles, closing) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         let main = ground.stamp.databases.in_force();
-        Self { ground, tenants, tenancy, served, main, troubles, closing }
+        let sources = TenantSources::new(Arc::clone(&ground.ways));
+        Self { ground, tenants, tenancy, served, main, troubles, closing, sources }
     }
 
     /// All desks that are open.
     pub(super) fn into_desks(self) -> Vec<Desk> {
+        self.sources.stop(LAST_CALLS);
         let served = self.served.into_values().filter_map(|served| served.tenant.desk.clone());
         served.chain(self.closing.into_iter().map(|(_, desk)| desk)).collect()
     }
@@ -114,7 +121,7 @@ impl Keeper {
                 load_tenant(&path, &ProcessEnvironment, &self.ground.config, known)
                     .map_err(|error| error.to_string())
                     .and_then(|file| {
-                        self.take(name, file).map_err(|error| format!("{shown}: {error}"))
+                        self.take(name, &path, file).map_err(|error| format!("{shown}: {error}"))
                     })
             } else {
                 Err(format!("{shown}: a second file of this tenant; remove one"))
@@ -125,6 +132,7 @@ impl Keeper {
             }
         }
         changed |= self.let_go(|name| !found.contains(name));
+        self.sources.keep(|name| found.contains(name));
         for problem in before.iter().filter(|problem| !wrong.contains_key(*problem)) {
             self.mended(problem);
         }
@@ -152,7 +160,7 @@ impl Keeper {
     }
 
     /// Serves a tenant as this file says. True when he is another than before.
-    fn take(&mut self, name: &TenantName, file: TenantFile) -> Result<bool, Failure> {
+    fn take(&mut self, name: &TenantName, path: &Path, file: TenantFile) -> Result<bool, Failure> {
         if let Some(served) = self.served.get_mut(name) {
             if served.file == file {
                 return Ok(false);
@@ -165,7 +173,14 @@ impl Keeper {
                 return Ok(false);
             }
         }
-        let served = self.ground.open(name, file)?;
+        // Before they are opened: what was never there comes by that.
+        self.sources.follow(&self.ground, name, path, &file)?;
+        let served =
+            self.ground.open(name, file).map_err(|failure| match self.sources.words(name) {
+                Some(words) => Failure::new(failure.exit, format_args!("{failure} ({words})")),
+                None => failure,
+            })?;
+        self.sources.compare_with(name, &served.own);
         let licences = served.licences.join(", ");
         let before = self.served.remove(name);
         // What is said of his files is said of the new ones after that.

@@ -3,6 +3,7 @@
 
 mod files;
 mod keeper;
+mod sources;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,10 +12,10 @@ use std::thread::JoinHandle;
 
 use self::keeper::Keeper;
 use super::asking::{self, OfTenant, Sources};
-use super::databases::open_verified;
+use super::databases::{open_store, open_verified};
 use super::{Exit, Failure};
 use crate::config::{Config, TenantFile};
-use crate::database::{Follower, Teller};
+use crate::database::{Follower, Teller, Ways};
 use crate::fleet::Ledger;
 use crate::pipeline::{DeskWitness, StampSettings, Tenancy, Tenant};
 use crate::record::Secret;
@@ -39,6 +40,8 @@ pub(in crate::command) struct Ground {
     pub(in crate::command) ledger: Option<Arc<Ledger>>,
     pub(in crate::command) health: Arc<Health>,
     pub(in crate::command) metrics: Arc<Metrics>,
+    /// How databases are fetched.
+    pub(in crate::command) ways: Arc<Ways>,
 }
 
 /// The tenants, followed until they are closed.
@@ -135,7 +138,10 @@ impl Ground {
         let label = self.metrics.tenant_labels.of(&name.shared());
         let cache = Arc::clone(&self.stamp.cache.0);
         let scope = if file.cache.share { CacheScope::SHARED } else { cache.scope(&name.scope()) };
-        let files = open_verified(file.networks.as_deref(), &file.databases, None)?;
+        let store = self.config.database_store.as_ref().map(|store| store.of_tenant(name.as_str()));
+        let placed = file.placed_databases(name, self.config.database_store.as_ref());
+        let store = store.as_ref().map(open_store).transpose()?;
+        let files = open_verified(file.networks.as_deref(), &placed, store)?;
         let own = DatabaseSet::new(files.databases()).map_err(|error| refused(&error))?;
         let own = Arc::new(own.beside(&self.stamp.databases));
         let databases = with_main(&own.in_force(), &self.stamp.databases.in_force());

@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use reqwest::{Client, Method, Request, Response, Url};
@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 
 use super::error::{FetchError, system};
 use super::origin::{Authorization, Call};
+use super::pace::Pace;
 use super::state::Validators;
 use crate::resolve::desk::{HttpConfigError, Trouble, callable, client, trouble};
 
@@ -69,7 +70,11 @@ pub(super) struct Downloader {
 
 impl Downloader {
     pub(super) fn new() -> Result<Self, FetchError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("fetch-io")
+            .enable_all()
+            .build();
         let made = |encrypted| {
             let client = client(encrypted).map_err(FetchError::NotCalled)?;
             // The bytes are wanted as they are: they are counted, and hashed.
@@ -244,9 +249,13 @@ async fn write(
     }
     let mut file = open(part, begun).map_err(system(part))?;
     let mut bytes = begun;
+    let mut pace = Pace::new(Instant::now());
     witness.has(bytes, whole)?;
     while let Some(piece) = response.chunk().await.map_err(|error| broken(&error))? {
         bytes += piece.len() as u64;
+        if !pace.has_come(piece.len() as u64, Instant::now()) {
+            return Err(FetchError::Slow);
+        }
         if bytes > limit {
             return Err(FetchError::TooLarge { limit });
         }

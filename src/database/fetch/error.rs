@@ -51,6 +51,18 @@ pub enum FetchError {
         /// From then on there may be another one.
         until: SystemTime,
     },
+    /// It wants to be left alone, and said until when.
+    #[error(
+        "the source wants to be left alone until {}; it is asked again then",
+        httpdate::HttpDate::from(*until)
+    )]
+    LeftAlone {
+        /// From then on it may be asked again.
+        until: SystemTime,
+    },
+    /// It comes so slowly that it would take for ever.
+    #[error("the source sends less than 8 KiB a second; what has come is kept and gone on with")]
+    Slow,
     /// It is larger than it may be.
     #[error("larger than {limit} bytes; raise `limit` if that is right")]
     TooLarge {
@@ -64,6 +76,15 @@ pub enum FetchError {
         expected: String,
         /// Of the bytes that came.
         found: String,
+    },
+    /// It was not what its checksum says, again and again.
+    #[error(
+        "what the source sends is not what it says that it is (SHA-256 {expected}), twice; it is not \
+         downloaded again today unless it says otherwise, or with `ipstamp db fetch --force`"
+    )]
+    StillWrong {
+        /// By the source.
+        expected: String,
     },
     /// The reply with the checksum has none.
     #[error("there is no SHA-256 in the reply with the checksum; check `checksum_url`")]
@@ -121,7 +142,7 @@ impl FetchError {
 
     /// Whether it says something of the source: what does not is no failure of it.
     pub(super) fn is_failure(&self) -> bool {
-        !matches!(self, Self::Busy(_) | Self::LeaseLost | Self::Stopped)
+        !matches!(self, Self::Busy(_) | Self::LeaseLost | Self::Stopped | Self::LeftAlone { .. })
     }
 }
 

@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::database::generation::Generation;
-use crate::database::open::{Against, OpenError, Source};
+use crate::database::open::{Against, OpenError, Source, Verified};
 use crate::database::store::Store;
 use crate::database::watch::{kept, said};
-use crate::resolve::{Database, DatabaseSet};
+use crate::resolve::DatabaseSet;
 
 /// What it is compared with.
 pub(super) enum Beside {
@@ -30,9 +32,9 @@ impl Beside {
 pub(super) fn judge(
     source: &Source,
     store: &Store,
-    bytes: Vec<u8>,
+    bytes: Bytes,
     beside: &Beside,
-) -> Result<Database, OpenError> {
+) -> Result<Verified, OpenError> {
     let now = std::time::SystemTime::now();
     let (old, recent) = match beside {
         Beside::Nothing => return source.verified(bytes, now, Against::default()),
@@ -42,7 +44,9 @@ pub(super) fn judge(
             (old, Some(set.recent()))
         }
         Beside::Disk => {
-            let there = source.read().and_then(|file| source.opened(file.bytes, file.written));
+            let there = source
+                .read(Some(store.config()))
+                .and_then(|file| source.opened(file.bytes.clone(), file.written));
             let old = there.ok().or_else(|| kept(source, store).map(|(old, _)| old));
             (old.map(Arc::new), None)
         }

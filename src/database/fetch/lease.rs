@@ -138,8 +138,12 @@ impl Lease {
             expires_after_seconds: EXPIRY.as_secs(),
         };
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        file.write_all(&serde_json::to_vec(&holder).unwrap_or_default())?;
-        file.sync_all()?;
+        let text = serde_json::to_vec(&holder).unwrap_or_default();
+        if let Err(error) = file.write_all(&text).and_then(|()| file.sync_all()) {
+            // Others would wait for a holder that there is not.
+            drop(fs::remove_file(path));
+            return Err(error);
+        }
         let lost = Arc::new(AtomicBool::new(false));
         let (stop, stopped) = channel();
         let (beaten, is_lost, owner) = (path.to_owned(), Arc::clone(&lost), holder.owner.clone());

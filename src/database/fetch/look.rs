@@ -2,6 +2,7 @@
 //! place or into quarantine.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,9 +18,10 @@ use super::state::{State, Validators};
 use super::unpack::unpack;
 use super::{Fetcher, MANIFEST, Origin, Outcome, Progress, Wanted, manifest};
 use crate::database::generation::Generation;
+use crate::database::open::Verified;
 use crate::database::put::{Readers, put};
 use crate::record::Day;
-use crate::resolve::{Database, DatabaseSet};
+use crate::resolve::DatabaseSet;
 
 /// Of a hash, in the names of files in quarantine.
 const HASH_DIGITS: usize = 12;
@@ -42,10 +44,15 @@ impl Look<'_, '_> {
     ) -> Result<Outcome, FetchError> {
         // What was refused is there, too: it need not come again to be judged again.
         let is_refused = self.state.refused.is_some() && self.in_quarantine()?.is_some();
-        let has_file = (self.has_file() || is_refused) && !force;
+        let has_file = (self.wanted.source.is_usable() || is_refused) && !force;
         let (calls, mut expected) = self.expected()?;
         if has_file && expected.is_some() && self.state.checksum == shown(expected.as_ref()) {
             return self.nothing_new(set);
+        }
+        if let Some(expected) = shown(expected.as_ref()).filter(|_| !force)
+            && self.state.is_wrong(&expected, SystemTime::now())
+        {
+            return Err(FetchError::StillWrong { expected });
         }
         let Some(content) = self.bring(calls, has_file)? else { return self.nothing_new(set) };
         self.state.part = None;
@@ -58,8 +65,10 @@ impl Look<'_, '_> {
         if let Some(expected) = expected.filter(|expected| *expected != found) {
             self.quarantine(&part, "packed", &found.to_string())?;
             let [expected, found] = [expected, found].map(|checksum| checksum.to_string());
+            self.state.came_wrong(&expected, SystemTime::now());
             return Err(FetchError::Checksum { expected, found });
         }
+        self.state.wrong = None;
         let candidate = self.fetcher.file(self.wanted, "candidate");
         let member = self.wanted.member.as_deref();
         let unpacked = unpack(&part, &candidate, member, self.wanted.limit);
@@ -81,12 +90,6 @@ impl Look<'_, '_> {
         put
     }
 
-    /// Whether a file is there that can be used: one that somebody has damaged is fetched again.
-    fn has_file(&self) -> bool {
-        let bytes = fs::read(self.wanted.path());
-        bytes.is_ok_and(|bytes| Database::new(self.wanted.name(), bytes).is_ok())
-    }
-
     /// Puts what came in its place, or into quarantine.
     fn put(
         &mut self,
@@ -94,11 +97,12 @@ impl Look<'_, '_> {
         force: bool,
         set: Option<&Arc<DatabaseSet>>,
     ) -> Result<Outcome, FetchError> {
-        let bytes = fs::read(candidate).map_err(system(candidate))?;
+        let map_above = self.wanted.source.map_above();
+        let bytes = self.fetcher.store.content(candidate, map_above)?;
         let generation = Generation::of(&bytes);
         let beside = if force { Beside::Nothing } else { Beside::of(set) };
         match judge(&self.wanted.source, &self.fetcher.store, bytes, &beside) {
-            Ok(database) => {
+            Ok(Verified { database, too_few }) => {
                 self.lease.confirm()?;
                 if force {
                     // Before it is in its place, so that nobody who follows that refuses it.
@@ -107,7 +111,7 @@ impl Look<'_, '_> {
                 }
                 let path = self.wanted.path();
                 fs::rename(candidate, path).map_err(system(path))?;
-                Ok(Outcome::Put(generation))
+                Ok(Outcome::Put { generation, too_few })
             }
             Err(source) => {
                 let quarantine = self.quarantine(candidate, "mmdb", &generation.to_string())?;
@@ -134,7 +138,7 @@ impl Look<'_, '_> {
                 return Ok(Outcome::StillRefused(error.to_string()));
             }
         } else {
-            fs::copy(&file, &candidate).map_err(system(&file))?;
+            anew(&candidate, || fs::copy(&file, &candidate)).map_err(system(&file))?;
         }
         match self.put(&candidate, false, set) {
             Err(FetchError::Unusable { source, quarantine }) => {
@@ -286,6 +290,12 @@ impl Witness for Look<'_, '_> {
         }
         if (self.progress)(bytes, of) { Ok(()) } else { Err(FetchError::Stopped) }
     }
+}
+
+/// Copies to where nothing stands: what stood there may still be mapped.
+fn anew(path: &Path, copy: impl FnOnce() -> io::Result<u64>) -> io::Result<u64> {
+    drop(fs::remove_file(path));
+    copy()
 }
 
 fn shown(checksum: Option<&Checksum>) -> Option<String> {

@@ -13,9 +13,11 @@ mod lease;
 mod look;
 mod manifest;
 mod origin;
+mod pace;
 mod schedule;
 mod state;
 mod unpack;
+mod ways;
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
@@ -26,9 +28,10 @@ use std::time::{Duration, Instant, SystemTime};
 pub use self::error::FetchError;
 pub use self::lease::Watched;
 pub use self::manifest::{MANIFEST, Manifest, Mirrored};
-pub use self::origin::Origin;
+pub use self::origin::{Origin, mmdb_instead_of};
 pub use self::schedule::{Reread, Schedule, Standing};
 pub use self::unpack::UnpackError;
+pub use self::ways::Ways;
 
 use self::download::Downloader;
 use self::error::system;
@@ -38,7 +41,7 @@ use self::state::State;
 use super::generation::Generation;
 use super::open::Source;
 use super::store::Store;
-use crate::resolve::{DatabaseConfig, DatabaseSet, OnMissing};
+use crate::resolve::{DatabaseConfig, DatabaseSet, OnMissing, TooFew};
 
 /// A database that is fetched.
 #[derive(Clone, Debug)]
@@ -65,7 +68,7 @@ impl Wanted {
             name: config.called(),
             origin: Origin::of(&config).ok().flatten()?,
             every: config.every?.duration(),
-            limit: config.limit?.as_u64(),
+            limit: config.limit.as_u64(),
             downloads_per_day: config.downloads_per_day?.get(),
             member: config.member.clone(),
             on_missing: config.on_missing?,
@@ -122,27 +125,37 @@ pub enum Outcome {
     /// The newest was refused before, with these words.
     StillRefused(String),
     /// A newer file is in its place.
-    Put(Generation),
+    Put {
+        /// Which.
+        generation: Generation,
+        /// It was not compared with the one before, which knows so few addresses.
+        too_few: Option<TooFew>,
+    },
 }
 
 /// Who is told how far a transfer is: so many bytes, of so many where that is known. False ends it.
 pub type Progress<'a> = dyn FnMut(u64, Option<u64>) -> bool + 'a;
 
-/// Fetches into a store. One thread at a time.
+/// Fetches into a store.
 pub struct Fetcher {
     store: Store,
     dir: PathBuf,
-    downloader: Downloader,
+    downloader: Arc<Downloader>,
+    ways: Arc<Ways>,
 }
 
 impl Fetcher {
     /// Makes the folder, and sets up the ways out. Nothing is sent.
-    pub fn new(store: Store) -> Result<Self, FetchError> {
+    pub fn new(store: Store, ways: &Arc<Ways>) -> Result<Self, FetchError> {
         let dir = store.fetched();
         for dir in [&dir, &store.quarantine()] {
             DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(system(dir))?;
         }
-        Ok(Self { store, dir, downloader: Downloader::new()? })
+        Ok(Self { store, dir, downloader: ways.downloader()?, ways: Arc::clone(ways) })
+    }
+
+    fn ways(&self) -> &Ways {
+        &self.ways
     }
 
     /// Looks once. `set`: what is in force in this process, if anything is. `watched`: what was seen
@@ -155,13 +168,13 @@ impl Fetcher {
         watched: &mut Watched,
         progress: &mut Progress<'_>,
     ) -> Result<Outcome, FetchError> {
-        if let Some(next) = early(wanted, &self.state(wanted), when) {
+        if let Some(next) = early(wanted, &self.state(wanted), when)? {
             return Ok(next);
         }
         let lease = Lease::take(&self.file(wanted, "lease"), watched, Instant::now())?;
         // Whoever held it before may have looked.
         let state = self.state(wanted);
-        if let Some(next) = early(wanted, &state, when) {
+        if let Some(next) = early(wanted, &state, when)? {
             return Ok(next);
         }
         let mut look = Look { fetcher: self, wanted, state, lease: &lease, progress };
@@ -175,19 +188,27 @@ impl Fetcher {
             Ok(_) => look.state.is_current(now, wanted.every, fastrand::f64()),
             Err(error) if error.is_failure() => {
                 look.state.failed(now, error.retry_after(), fastrand::f64());
+                if !matches!(error, FetchError::NotNow { .. }) {
+                    // That was not the wish of the source.
+                    look.state.not_before = 0;
+                }
             }
             Err(_) => {}
         }
         // What whoever took over remembers is his.
-        if lease.holds() {
-            look.save()?;
-        }
-        done
+        let saved = if lease.holds() { look.save() } else { Ok(()) };
+        // What failed first says more than that it could not be written down.
+        done.and_then(|outcome| saved.map(|()| outcome))
     }
 
     /// Whether there is anything to do about it.
     fn is_due(&self, wanted: &Wanted, when: When) -> bool {
-        early(wanted, &self.state(wanted), when).is_none()
+        matches!(early(wanted, &self.state(wanted), when), Ok(None))
+    }
+
+    /// When it was last known to be the newest, if nothing has failed since.
+    fn current_since(&self, wanted: &Wanted) -> Option<SystemTime> {
+        self.state(wanted).current_since()
     }
 
     /// When the next look is due.
@@ -207,17 +228,18 @@ impl Fetcher {
     }
 }
 
-/// Why nobody looks, if it is not yet time.
-fn early(wanted: &Wanted, state: &State, when: When) -> Option<Outcome> {
+/// Why nobody looks, if it is not yet time. A person is told when the source wants to be left alone.
+fn early(wanted: &Wanted, state: &State, when: When) -> Result<Option<Outcome>, FetchError> {
     let now = SystemTime::now();
-    match when {
+    let left_alone = state.left_alone_until(now).map(|until| FetchError::LeftAlone { until });
+    Ok(match when {
         // A file that somebody took away is fetched again at once.
         When::Due | When::First if !wanted.path().exists() && state.failures == 0 => None,
         When::First if !wanted.path().exists() && state.may_be_mended(now) => None,
         When::Due | When::First => {
             (!state.is_due(now, wanted.every)).then(|| Outcome::NotDue(state.next()))
         }
-        When::Now(since) => state.is_current_since(since).then_some(Outcome::Current),
-        When::Forced => None,
-    }
+        When::Now(since) if state.is_current_since(since) => Some(Outcome::Current),
+        When::Now(_) | When::Forced => left_alone.map_or(Ok(None), Err)?,
+    })
 }

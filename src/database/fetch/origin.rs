@@ -285,11 +285,18 @@ fn ipinfo_file(file: &str) -> Result<String, Wrong> {
     if file.strip_suffix(".mmdb").is_some() {
         return Ok(file.to_owned());
     }
-    let slug = [".csv.gz", ".csv", ".json.gz", ".json", ".parquet"]
-        .into_iter()
-        .find_map(|form| file.strip_suffix(form))
-        .unwrap_or(file);
-    Err(("file", format!("is no MMDB file; write {slug}.mmdb")))
+    let slug = [".csv.gz", ".csv"].into_iter().find_map(|form| file.strip_suffix(form));
+    let name = slug.map(|slug| format!("{slug}.mmdb")).or_else(|| mmdb_instead_of(file));
+    let name = name.unwrap_or_else(|| format!("{file}.mmdb"));
+    Err(("file", format!("is no MMDB file; write {name}")))
+}
+
+/// The file that has the same as a database, of one in a form that none is made of: IPinfo offers each
+/// set under one name in all forms.
+pub fn mmdb_instead_of(file: &str) -> Option<String> {
+    let forms = [".json.gz", ".json", ".ndjson.gz", ".ndjson", ".parquet"];
+    let slug = forms.into_iter().find_map(|form| file.strip_suffix(form));
+    slug.map(|slug| format!("{slug}.mmdb"))
 }
 
 /// Keys that are missing, and keys that say nothing here.
@@ -310,10 +317,12 @@ fn misplaced(config: &DatabaseConfig) -> Vec<Wrong> {
         ("member", is_given(&config.member), &[], &[Maxmind, Ipgeolocation, Dbip, Url]),
     ];
     let mut wrong = Vec::new();
+    if config.limit.as_u64() == 0 {
+        wrong.push(("limit", "no file is so small; write a size such as 8 GiB".into()));
+    }
     let Some(source) = config.source else {
         let further = [
             ("every", config.every.is_some()),
-            ("limit", config.limit.is_some()),
             ("downloads_per_day", config.downloads_per_day.is_some()),
             ("on_missing", config.on_missing.is_some()),
         ];
@@ -330,9 +339,6 @@ fn misplaced(config: &DatabaseConfig) -> Vec<Wrong> {
         } else if given && !needed.contains(&source) && !allowed.contains(&source) {
             wrong.push((key, format!("is of no use with source {name}; remove it")));
         }
-    }
-    if config.limit.is_some_and(|limit| limit.as_u64() == 0) {
-        wrong.push(("limit", "nothing could be fetched; write a size such as 4 GiB".into()));
     }
     wrong
 }

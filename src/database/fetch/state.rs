@@ -33,6 +33,19 @@ impl Validators {
     }
 }
 
+/// A checksum that what came was not as it says: how often, and when for the last time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Wrong {
+    expected: String,
+    times: u32,
+    at: u64,
+}
+
+/// So long is waited after so many failures in a row.
+pub(super) fn wait_after(failures: u32) -> Duration {
+    FIRST_WAIT.saturating_mul(1 << failures.min(16)).min(LONGEST_WAIT)
+}
+
 /// See the head of the file. Times are seconds since 1970 where nothing else is said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -55,6 +68,9 @@ pub(super) struct State {
     pub(super) not_before: u64,
     /// Looks that failed since the last one that did not.
     pub(super) failures: u32,
+    /// The checksum that what came was not as it says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) wrong: Option<Wrong>,
     /// When there were downloads.
     pub(super) downloads: Vec<u64>,
     /// Of what has come in part.
@@ -89,6 +105,34 @@ impl State {
     /// Whether a look may be made before it is due, because what failed may have been mended.
     pub(super) fn may_be_mended(&self, now: SystemTime) -> bool {
         seconds(now) >= self.not_before
+    }
+
+    /// Until when the source wants to be left alone, if it does.
+    pub(super) fn left_alone_until(&self, now: SystemTime) -> Option<SystemTime> {
+        let until = UNIX_EPOCH.checked_add(Duration::from_secs(self.not_before))?;
+        (until > now).then_some(until)
+    }
+
+    /// When it was last known to be the newest, if nothing has failed since.
+    pub(super) fn current_since(&self) -> Option<SystemTime> {
+        let is_current = self.failures == 0 && self.current_at_ms > 0;
+        let moment = UNIX_EPOCH.checked_add(Duration::from_millis(self.current_at_ms));
+        moment.filter(|_| is_current)
+    }
+
+    /// Whether what came was not what this checksum says, so often that it is not worth another
+    /// download today.
+    pub(super) fn is_wrong(&self, expected: &str, now: SystemTime) -> bool {
+        self.wrong.as_ref().is_some_and(|wrong| {
+            wrong.expected == expected && wrong.times >= 2 && wrong.at + DAY > seconds(now)
+        })
+    }
+
+    /// What came was not what this checksum says.
+    pub(super) fn came_wrong(&mut self, expected: &str, now: SystemTime) {
+        let before = self.wrong.take().filter(|wrong| wrong.expected == expected);
+        let times = before.map_or(0, |wrong| wrong.times).saturating_add(1);
+        self.wrong = Some(Wrong { expected: expected.to_owned(), times, at: seconds(now) });
     }
 
     /// Whether somebody has looked since.
@@ -129,9 +173,10 @@ impl State {
 
     /// The look failed. `dice`: from 0 to 1.
     pub(super) fn failed(&mut self, now: SystemTime, retry_after: Option<Duration>, dice: f64) {
-        let doubled = FIRST_WAIT.saturating_mul(1 << self.failures.min(16)).min(LONGEST_WAIT);
         // Half of it by the dice, so that those who failed together do not come back together.
-        let wait = doubled.mul_f64(0.5 + dice / 2.0).max(retry_after.unwrap_or_default());
+        let wait = wait_after(self.failures)
+            .mul_f64(0.5 + dice / 2.0)
+            .max(retry_after.unwrap_or_default());
         self.failures = self.failures.saturating_add(1);
         self.not_before = seconds(now).saturating_add(retry_after.unwrap_or_default().as_secs());
         self.next_at = seconds(now).saturating_add(wait.as_secs());
@@ -192,6 +237,18 @@ mod tests {
         state.is_current(at(1000), EVERY, 0.0);
         state.failed(at(1000), None, 0.0);
         assert_eq!(state.next_at, 1030);
+    }
+
+    #[test]
+    fn a_checksum_that_is_wrong_twice_is_not_worth_a_third_download_on_that_day() {
+        let mut state = State::default();
+        state.came_wrong("one", at(10));
+        assert!(!state.is_wrong("one", at(11)));
+        state.came_wrong("one", at(20));
+        assert!(state.is_wrong("one", at(21)) && !state.is_wrong("two", at(21)));
+        assert!(!state.is_wrong("one", at(20 + DAY)), "on the next day it may be right");
+        state.came_wrong("two", at(30));
+        assert!(!state.is_wrong("two", at(31)));
     }
 
     #[test]

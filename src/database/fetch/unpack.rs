@@ -84,8 +84,10 @@ struct Job<'a> {
 
 impl Job<'_> {
     fn write(&self, from: impl Read) -> Result<(), UnpackError> {
+        // Another file than what stood there, which may still be mapped.
+        drop(std::fs::remove_file(self.into));
         let mut into = OpenOptions::new();
-        let mut into = into.write(true).create(true).truncate(true).mode(0o600).open(self.into)?;
+        let mut into = into.write(true).create_new(true).mode(0o600).open(self.into)?;
         let written = io::copy(&mut from.take(self.limit.saturating_add(1)), &mut into)?;
         if written > self.limit {
             return Err(UnpackError::TooLarge { limit: self.limit });

@@ -25,6 +25,18 @@ pub struct StoreConfig {
 }
 
 impl StoreConfig {
+    /// The part of it that is a tenant's alone, so that names may be the same in several.
+    #[must_use]
+    pub fn of_tenant(&self, name: &str) -> Self {
+        Self { dir: self.dir.join("tenants").join(name), ..self.clone() }
+    }
+
+    /// Tenants that have a part of it.
+    pub fn tenants(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.dir.join("tenants")).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    }
+
     /// Where the fetched file of a database is put.
     pub fn fetched(&self, database: &str) -> PathBuf {
         self.dir.join("fetched").join(format!("{database}.mmdb"))

@@ -5,15 +5,19 @@
 //! store: whoever changes the index holds the lock.
 
 mod config;
+mod copied;
 mod index;
+mod mapped;
 
-use std::fs::{DirBuilder, OpenOptions};
-use std::io;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 pub use config::StoreConfig;
+pub(super) use copied::Copied;
 pub use index::{Gone, Kept, Why};
 
 use self::index::{Index, NoTarget, seconds};
@@ -25,12 +29,18 @@ use crate::resolve::Database;
 /// What is refused goes after so long, where nothing else is said.
 const QUARANTINED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
+/// How files are called that are not whole yet.
+const UNFINISHED: &str = "unfinished-";
+/// A file is locked as soon as it is made, by whoever is going to write much into it.
+const LOCKED_BY_THEN: Duration = Duration::from_secs(10);
+/// What was written last so long ago, nobody is at.
+const LEFT_FOR: Duration = Duration::from_secs(60 * 60);
+
 /// A folder with generations.
 #[derive(Clone, Debug)]
 pub struct Store {
     dir: PathBuf,
-    most: usize,
-    max_age: Option<Duration>,
+    config: StoreConfig,
 }
 
 impl Store {
@@ -43,7 +53,12 @@ impl Store {
         if mode & 0o022 != 0 {
             return Err(StoreError::WritableByOthers { dir });
         }
-        Ok(Self { dir, most: usize::from(config.keep.get()), max_age: config.max_age })
+        Ok(Self { dir, config: config.clone() })
+    }
+
+    /// As it is configured.
+    pub fn config(&self) -> &StoreConfig {
+        &self.config
     }
 
     /// All that is kept, in the order in which it was put in force.
@@ -73,10 +88,11 @@ impl Store {
     ) -> Result<Vec<Gone>, StoreError> {
         let name = database.name().to_string();
         let path = self.path(generation);
-        if !path.exists() {
-            put(&path, bytes, Readers::Owner).map_err(|error| system(&path, error))?;
-        }
         self.change(|index| {
+            // Under the lock: nobody takes it away as one that the index does not know.
+            if !path.exists() {
+                self.write(&path, bytes)?;
+            }
             if index.last(&name).is_none_or(|last| last.generation != generation) {
                 index.generations.push(Kept {
                     database: name.clone(),
@@ -92,7 +108,7 @@ impl Store {
             if by_hand {
                 index.welcome(&name, generation);
             }
-            Ok(index.prune(self.most, self.max_age, now))
+            Ok(self.pruned(index, now))
         })
     }
 
@@ -129,11 +145,16 @@ impl Store {
         for entry in std::fs::read_dir(self.quarantine()).into_iter().flatten().flatten() {
             let written = entry.metadata().and_then(|found| found.modified());
             let age = written.ok().and_then(|written| now.duration_since(written).ok());
-            if age.is_some_and(|age| age > self.max_age.unwrap_or(QUARANTINED).min(QUARANTINED)) {
+            if age.is_some_and(|age| {
+                age > self.config.max_age.unwrap_or(QUARANTINED).min(QUARANTINED)
+            }) {
                 drop(std::fs::remove_file(entry.path()));
             }
         }
-        self.change(|index| Ok(index.prune(self.most, self.max_age, now)))
+        self.change(|index| {
+            self.take_away_left(index, now);
+            Ok(self.pruned(index, now))
+        })
     }
 
     /// Takes the generation in force out of it and puts another one in; see `db rollback`.
@@ -153,21 +174,31 @@ impl Store {
         })
     }
 
-    /// The generation that was in force at a moment, with its bytes.
-    pub fn as_of(&self, database: &str, moment: SystemTime) -> Result<(Kept, Vec<u8>), StoreError> {
+    /// The generation that was in force at a moment, with its bytes. One that is larger than
+    /// `map_above` is mapped.
+    pub fn as_of(
+        &self,
+        database: &str,
+        moment: SystemTime,
+        map_above: u64,
+    ) -> Result<(Kept, Bytes), StoreError> {
         let index = self.index()?;
         let kept = index.as_of(database, moment).ok_or_else(|| match index.first(database) {
             Some(first) => StoreError::TooEarly { database: database.into(), since: first.since() },
             None => StoreError::NothingKept { database: database.into(), dir: self.dir.clone() },
         })?;
-        Ok((kept.clone(), self.read(kept.generation)?))
+        Ok((kept.clone(), self.read(kept.generation, map_above)?))
     }
 
-    /// The newest generation that may be used, with its bytes.
-    pub(super) fn usable(&self, database: &str) -> Result<Option<(Kept, Vec<u8>)>, StoreError> {
+    /// The newest generation that may be used, with its bytes, likewise.
+    pub(super) fn usable(
+        &self,
+        database: &str,
+        map_above: u64,
+    ) -> Result<Option<(Kept, Bytes)>, StoreError> {
         let index = self.index()?;
         let Some(kept) = index.usable(database) else { return Ok(None) };
-        Ok(Some((kept.clone(), self.read(kept.generation)?)))
+        Ok(Some((kept.clone(), self.read(kept.generation, map_above)?)))
     }
 
     /// What persons have said of a database.
@@ -185,9 +216,9 @@ impl Store {
     }
 
     /// The bytes of a generation, as they were put there.
-    pub(super) fn read(&self, generation: Generation) -> Result<Vec<u8>, StoreError> {
+    pub(super) fn read(&self, generation: Generation, map_above: u64) -> Result<Bytes, StoreError> {
         let path = self.path(generation);
-        let bytes = std::fs::read(&path).map_err(|error| system(&path, error))?;
+        let bytes = self.content(&path, map_above)?;
         if Generation::of(&bytes) == generation {
             Ok(bytes)
         } else {
@@ -238,6 +269,66 @@ impl Store {
             }
         }
         Ok(done)
+    }
+
+    /// A name that nobody else has, for what is not whole yet.
+    fn unfinished(&self) -> PathBuf {
+        self.dir.join(format!("{UNFINISHED}{}", uuid::Uuid::new_v4()))
+    }
+
+    fn pruned(&self, index: &mut Index, now: SystemTime) -> Vec<Gone> {
+        index.prune(usize::from(self.config.keep.get()), self.config.max_age, now)
+    }
+
+    /// Takes away copies that were not finished by a process that was killed: nobody holds their lock.
+    fn take_away_unfinished(&self) {
+        for entry in std::fs::read_dir(&self.dir).into_iter().flatten().flatten() {
+            let is_unfinished = entry.file_name().to_string_lossy().starts_with(UNFINISHED);
+            let written = entry.metadata().and_then(|found| found.modified()).ok();
+            let age = written.and_then(|written| written.elapsed().ok());
+            // Whoever made one this moment has not locked it yet.
+            if is_unfinished
+                && age.is_some_and(|age| age > LOCKED_BY_THEN)
+                && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok())
+            {
+                drop(std::fs::remove_file(entry.path()));
+            }
+        }
+    }
+
+    /// Takes away what a process left that was killed: files that have no name yet, and generations
+    /// that the index does not know. Younger ones may be somebody's who is at it.
+    fn take_away_left(&self, index: &Index, now: SystemTime) {
+        for entry in std::fs::read_dir(&self.dir).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let is_left = name.contains(UNFINISHED)
+                || name.parse().is_ok_and(|generation: Generation| {
+                    index.generations.iter().all(|kept| kept.generation != generation)
+                });
+            let written = entry.metadata().and_then(|found| found.modified()).ok();
+            let age = written.and_then(|written| now.duration_since(written).ok());
+            if is_left && age.is_some_and(|age| age > LEFT_FOR) {
+                drop(std::fs::remove_file(entry.path()));
+            }
+        }
+    }
+
+    /// Writes a file under another name, and gives it its own when it is on the disk.
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+        let unfinished = self.unfinished();
+        let written = || {
+            let mut file =
+                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+            file.lock()?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            std::fs::rename(&unfinished, path)?;
+            File::open(&self.dir)?.sync_all()
+        };
+        written().map_err(|error| {
+            drop(std::fs::remove_file(&unfinished));
+            system(path, error)
+        })
     }
 }
 

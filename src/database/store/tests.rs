@@ -9,6 +9,9 @@ use serde_json::json;
 
 use super::*;
 
+/// Nothing is mapped.
+const MOST: u64 = u64::MAX;
+
 fn at(day: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(day * 86_400)
 }
@@ -39,11 +42,11 @@ fn what_was_in_force_is_given_back_byte_by_byte_and_only_its_owner_sees_it() {
     let [first, second] = [10, 20].map(|day| put(&store, day));
     put(&store, 20);
     assert_eq!(store.list().unwrap().len(), 2, "the same one again is nothing new");
-    let (kept, bytes) = store.as_of("city", at(15)).unwrap();
+    let (kept, bytes) = store.as_of("city", at(15), MOST).unwrap();
     assert_eq!((kept.generation, kept.built()), (first, at(10)));
     assert_eq!(bytes, city(10).bytes());
-    assert_eq!(store.usable("city").unwrap().unwrap().0.generation, second);
-    let early = store.as_of("city", at(9)).unwrap_err().to_string();
+    assert_eq!(store.usable("city", MOST).unwrap().unwrap().0.generation, second);
+    let early = store.as_of("city", at(9), MOST).unwrap_err().to_string();
     assert!(early.contains("what is kept begins 1970-01-11"), "{early}");
     let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(store.dir.clone()), 0o700);
@@ -84,9 +87,64 @@ fn a_store_that_others_may_write_to_is_refused_and_so_is_what_was_changed_in_it(
     let kept = store(folder.path(), 3);
     let generation = put(&kept, 10);
     fs::write(kept.path(generation), "something else").unwrap();
-    assert!(matches!(kept.read(generation), Err(StoreError::Spoilt { .. })));
+    assert!(matches!(kept.read(generation, MOST), Err(StoreError::Spoilt { .. })));
     fs::set_permissions(&kept.dir, fs::Permissions::from_mode(0o777)).unwrap();
     let text = format!("{{\"dir\": {:?}}}", kept.dir);
     let error = Store::open(&serde_json::from_str(&text).unwrap()).unwrap_err();
     assert!(error.to_string().contains("chmod go-w"), "{error}");
+}
+
+#[test]
+fn what_a_killed_process_left_goes_and_what_somebody_is_at_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), 2);
+    let kept = put(&store, 10);
+    let left = [store.unfinished(), store.path(Generation::of(b"nobody knows it"))];
+    for path in &left {
+        fs::write(path, "left").unwrap();
+    }
+    let now = SystemTime::now();
+    store.prune(now).unwrap();
+    assert!(left.iter().all(|path| path.exists()));
+    store.prune(now + Duration::from_secs(2 * 60 * 60)).unwrap();
+    assert!(!left.iter().any(|path| path.exists()) && store.path(kept).exists());
+}
+
+#[test]
+fn a_copy_is_mapped_and_kept_by_its_hash_or_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), 2);
+    assert!(store.may_map(), "the test wants a disk of this machine");
+    let path = folder.path().join("file");
+    let text = "a large file ".repeat(100_000);
+    fs::write(&path, &text).unwrap();
+    let copy = || store.copy(fs::File::open(&path).unwrap(), text.len() as u64).unwrap();
+    let files = || fs::read_dir(&store.dir).unwrap().count();
+    let first = copy();
+    assert_eq!(first.generation, Generation::of(text.as_bytes()));
+    fs::write(&path, "cut off").unwrap();
+    assert_eq!(first.bytes, text.as_bytes(), "it is not what others write to");
+    assert_eq!(files(), 1);
+    let bytes = first.bytes.clone();
+    drop(first);
+    assert_eq!(files(), 0);
+    assert_eq!(bytes, text.as_bytes(), "what is in use stays");
+    fs::write(&path, &text).unwrap();
+    let left = store.unfinished();
+    fs::write(&left, "of a process that was killed").unwrap();
+    let mut second = copy();
+    let at_it = copy();
+    let ten_seconds_ago = SystemTime::now() - 2 * LOCKED_BY_THEN;
+    for entry in fs::read_dir(&store.dir).unwrap() {
+        let file = fs::File::options().write(true).open(entry.unwrap().path()).unwrap();
+        file.set_modified(ten_seconds_ago).unwrap();
+    }
+    drop(copy());
+    assert!(!left.exists() && files() == 2, "what somebody is at stays");
+    drop(at_it);
+    store.keep_copy(&mut second).unwrap();
+    drop(second);
+    let kept = store.path(Generation::of(text.as_bytes()));
+    assert_eq!(fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(store.read(Generation::of(text.as_bytes()), 10).unwrap(), text.as_bytes());
 }

@@ -10,9 +10,9 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::file::{Content, Standing};
+use super::file::Standing;
 use super::generation::Generation;
-use super::open::{Against, OpenError, Source};
+use super::open::{Against, Content, OpenError, Source, Verified};
 use super::store::{Gone, Said, Store};
 use super::tell::Teller;
 use crate::resolve::{Database, DatabaseConfig, DatabaseSet, OnStale, Recent};
@@ -97,6 +97,11 @@ impl Files {
     /// What was opened.
     pub fn databases(&self) -> Vec<Arc<Database>> {
         self.followed.iter().map(|file| Arc::clone(&file.in_force)).collect()
+    }
+
+    /// Whether a start goes on without one of them, which was never fetched.
+    pub fn is_one_missing(&self) -> bool {
+        !self.missing.is_empty()
     }
 
     /// Follows the files from now on, on a thread of its own, and keeps `set` to them.
@@ -189,14 +194,15 @@ impl Followed {
         said: &Said,
         store: Option<&Store>,
     ) -> Result<(Database, Generation), OpenError> {
-        let content = source.read()?;
-        let generation = Generation::of(&content.bytes);
+        let content = source.read(store.map(Store::config))?;
+        let generation = content.generation();
         if said.taken_out.contains(&generation) {
             return Err(source.rolled_back());
         }
-        let table = source.is_table().then(|| content.bytes.clone());
-        let database = source.verified(content.bytes, content.written, Against::default())?;
-        keep(store, &database, generation, table.as_deref());
+        let verified =
+            source.verified(content.bytes.clone(), content.written, Against::default())?;
+        let database = verified.database;
+        keep(store, &database, generation, content);
         Ok((database, generation))
     }
 
@@ -219,6 +225,11 @@ impl Followed {
             refused: None,
             said,
         }
+    }
+
+    /// Whether it comes from a source.
+    pub(super) fn is_fetched(&self) -> bool {
+        self.source.is_fetched()
     }
 
     /// What it means that it is stale.
@@ -253,7 +264,7 @@ impl Followed {
             self.seen = Some(now);
             return None;
         }
-        let content = match self.source.read() {
+        let content = match self.source.read(store.map(Store::config)) {
             Ok(content) => content,
             // It is tried again: the disk may be another machine's.
             Err(error) => {
@@ -276,7 +287,7 @@ impl Followed {
         store: Option<&Store>,
         recent: &Recent,
     ) -> Option<Change> {
-        let generation = Generation::of(&content.bytes);
+        let generation = content.generation();
         if generation == self.generation {
             return self.refused.take().map(|_| Change::Mended);
         }
@@ -285,11 +296,13 @@ impl Followed {
         if self.said.taken_out.contains(&generation) {
             return self.refuse(self.source.rolled_back());
         }
-        let table = self.source.is_table().then(|| content.bytes.clone());
         let against = Against { in_force: Some(&self.in_force), recent: Some(recent) };
-        match self.source.verified(content.bytes, content.written, against) {
-            Ok(database) => {
-                keep(store, &database, generation, table.as_deref());
+        match self.source.verified(content.bytes.clone(), content.written, against) {
+            Ok(Verified { database, too_few }) => {
+                if let Some(too_few) = too_few {
+                    tracing::info!(database = %database.name(), "{too_few}");
+                }
+                keep(store, &database, generation, content);
                 Some(self.put_in_force(database, generation))
             }
             Err(error) => self.refuse(error),
@@ -314,7 +327,7 @@ pub(super) fn said(store: &Store, name: &str) -> Said {
 /// The newest kept generation that may be used, where there is one.
 pub(super) fn kept(source: &Source, store: &Store) -> Option<(Database, Generation)> {
     let name = source.name();
-    let opened = match store.usable(&name) {
+    let opened = match store.usable(&name, source.map_above()) {
         Ok(found) => found.map(|(kept, bytes)| {
             source.opened(bytes, kept.built()).map(|database| (database, kept.generation))
         })?,
@@ -327,11 +340,15 @@ pub(super) fn kept(source: &Source, store: &Store) -> Option<(Database, Generati
     opened.map_err(refused).ok()
 }
 
-/// Keeps what is put in force. `table`: its bytes, where the database was made of them.
-fn keep(store: Option<&Store>, database: &Database, generation: Generation, table: Option<&[u8]>) {
+/// Keeps what is put in force.
+fn keep(store: Option<&Store>, database: &Database, generation: Generation, mut content: Content) {
     let Some(store) = store else { return };
-    let bytes = table.unwrap_or(database.bytes());
-    match store.put(database, generation, bytes, SystemTime::now()) {
+    let kept = match &mut content.copied {
+        Some(copy) => store.keep_copy(copy),
+        None => Ok(()),
+    };
+    let now = SystemTime::now();
+    match kept.and_then(|()| store.put(database, generation, &content.bytes, now)) {
         Ok(gone) => gone.iter().for_each(tell_pruned),
         Err(error) => tracing::warn!(database = %database.name(), generation = generation.short(),
             %error, "a generation cannot be kept; it is used all the same"),

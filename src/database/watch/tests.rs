@@ -291,3 +291,99 @@ fn a_start_without_a_usable_file_takes_the_kept_generation() {
     stage.put(&city(102, "Ventspils"));
     assert_eq!([stage.look(), stage.look()], ["", "swapped"]);
 }
+
+/// A database that is mapped whatever its size, and a store.
+fn mapped() -> Stage {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("city.mmdb");
+    fs::write(&path, city(100, "Riga")).unwrap();
+    let mut config = DatabaseConfig::of(path);
+    config.map_above = bytesize::ByteSize::b(1);
+    let dir = folder.path().join("store");
+    let store = Store::open(&serde_json::from_value(json!({"dir": dir})).unwrap()).unwrap();
+    let files = Files::open(None, &[config], Some(store)).unwrap();
+    let set = Arc::new(DatabaseSet::new(files.databases()).unwrap());
+    Stage { folder, watcher: Watcher::new(files, set) }
+}
+
+impl Stage {
+    /// The files of the store, but for its index and its lock.
+    fn kept(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.folder.path().join("store")).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| !["index.json", "lock"].contains(&name.as_str())).collect()
+    }
+
+    /// What of the folder is mapped into this process.
+    fn maps(&self) -> Vec<String> {
+        let maps = fs::read_to_string("/proc/self/maps").unwrap();
+        let ours = self.folder.path().to_str().unwrap();
+        let lines = maps.lines().filter(|line| line.contains(ours));
+        lines.map(|line| line.rsplit('/').next().unwrap().to_owned()).collect()
+    }
+}
+
+/// Guarantees: what is mapped is our own copy, by its hash; whoever writes into the file, or cuts it
+/// off, changes nothing that is in force; what is refused leaves nothing behind.
+#[test]
+fn a_large_file_is_mapped_from_a_copy_that_nobody_else_writes_to() {
+    let mut stage = mapped();
+    let first = Generation::of(&city(100, "Riga")).to_string();
+    assert_eq!((stage.kept(), stage.maps()), (vec![first.clone()], vec![first.clone()]));
+    fs::OpenOptions::new().write(true).open(stage.path()).unwrap().set_len(7).unwrap();
+    assert_eq!([stage.look(), stage.look()], ["", "not_mmdb"]);
+    assert_eq!(stage.city(), "Riga");
+    assert_eq!((stage.kept(), stage.maps()), (vec![first.clone()], vec![first.clone()]));
+
+    stage.put(&city(101, "Daugavpils"));
+    assert_eq!([stage.look(), stage.look()], ["", "swapped"]);
+    let second = Generation::of(&city(101, "Daugavpils")).to_string();
+    assert_eq!((stage.city().as_str(), stage.maps()), ("Daugavpils", vec![second]));
+    assert_eq!(stage.kept().len(), 2);
+
+    let store = stage.watcher.store.clone().unwrap();
+    store.roll_back("city", None, SystemTime::now()).unwrap();
+    assert_eq!(stage.look(), "swapped");
+    assert_eq!((stage.city().as_str(), stage.maps()), ("Riga", vec![first]), "a kept one is, too");
+}
+
+#[test]
+fn a_mapped_file_that_is_older_damaged_or_another_kind_is_refused_like_any_other() {
+    let mut stage = mapped();
+    let mut damaged = city(101, "Never");
+    let at = damaged.windows(5).position(|window| window == b"Never").unwrap();
+    damaged[at] = 0xff;
+    let asn = file("GeoLite2-ASN", 101, &json!({"autonomous_system_number": 64_512}));
+    for (bytes, reason) in [
+        (damaged, "damaged"),
+        (city(99, "Never"), "older"),
+        (asn, "other_kind"),
+        (b"<html>sign in</html>".to_vec(), "not_mmdb"),
+    ] {
+        stage.put(&bytes);
+        assert_eq!([stage.look(), stage.look()], ["", reason]);
+        assert_eq!((stage.city().as_str(), stage.kept().len()), ("Riga", 1), "{reason}");
+    }
+}
+
+/// Guarantees: a start whose file is the one that is kept copies nothing, and one without the file maps
+/// what is kept.
+#[test]
+fn a_start_with_a_kept_generation_copies_nothing() {
+    let stage = mapped();
+    let written = || {
+        let path = stage.folder.path().join("store").join(&stage.kept()[0]);
+        fs::metadata(path).unwrap().modified().unwrap()
+    };
+    let before = written();
+    let store = stage.watcher.store.clone().unwrap();
+    let mut config = DatabaseConfig::of(stage.path());
+    config.map_above = bytesize::ByteSize::b(1);
+    let again = || Files::open(None, &[config.clone()], Some(store.clone())).unwrap();
+    again();
+    assert_eq!((stage.kept().len(), written()), (1, before));
+    fs::remove_file(stage.path()).unwrap();
+    let files = again();
+    assert!(files.databases()[0].facts([1, 0, 0, 1].into()).is_some());
+    assert_eq!(stage.maps().len(), 2, "by both");
+}

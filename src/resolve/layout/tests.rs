@@ -43,6 +43,45 @@ fn city() -> Json {
     })
 }
 
+/// The lite files of `IP2Location` (DB1, DB11, ASN) follow MaxMind's, under MaxMind's names of types or
+/// their own, without ids and with fewer members.
+#[test]
+fn a_file_of_ip2location_is_read_like_maxminds() {
+    let record = json!({
+        "country": {"iso_code": "GB", "names": {"en": "United Kingdom of Great Britain"}},
+        "subdivisions": [{"names": {"en": "England"}}],
+        "city": {"names": {"en": "Ashcombe Mills"}},
+        "location": {"latitude": 51.5, "longitude": -1.5, "time_zone": "+01:00"},
+        "postal": {"code": "ZZ1"}
+    });
+    let expected = geo(Geo {
+        country_iso_code: text("GB"),
+        country_name: text("United Kingdom of Great Britain"),
+        region_name: text("England"),
+        city_name: text("Ashcombe Mills"),
+        postal_code: text("ZZ1"),
+        timezone: text("+01:00"),
+        location: Some((51.5, -1.5)),
+        ..Geo::default()
+    });
+    let networks = |record: &Json| [("1.0.0.0/24", record.clone()), ("2a00::/16", record.clone())];
+    for kind in ["GeoLite2-City", "IP2Location-DB11-LITE", "IP2LITE-City"] {
+        let file = database("ip2location", kind, &networks(&record));
+        for ip in ["1.0.0.7", "2a00::7"] {
+            assert_eq!(file.facts(ip.parse().unwrap()), Some(expected.clone()), "{kind} {ip}");
+        }
+    }
+    let system = json!({
+        "autonomous_system_number": 64_501, "autonomous_system_organization": "Severn Networks"
+    });
+    let file = database("ip2location", "GeoLite2-ASN", &networks(&system));
+    let known = file.facts("1.0.0.7".parse().unwrap()).unwrap().autonomous_system.unwrap();
+    assert_eq!(
+        (known.number, known.organization.as_deref()),
+        (Some(64_501), Some("Severn Networks"))
+    );
+}
+
 fn ashcombe_mills() -> Geo {
     Geo {
         continent_code: text("EU"),

@@ -2,6 +2,7 @@
 //! first and last address); or one object whose members are named by networks. Fields are named as
 //! `want` does, whole (`"company.name"`) or group by group (`"company": {"name": …}`).
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -21,7 +22,7 @@ pub(super) fn rows(text: &[u8]) -> Result<Rows, NetworksError> {
     let values = serde_json::Deserializer::from_slice(text).into_iter::<&RawValue>();
     let values = values.collect::<Result<Vec<_>, _>>().map_err(NetworksError::Json)?;
     let mut rows = Rows::default();
-    let lines = Lines(text);
+    let lines = Lines { text, last: Cell::new((0, 1)) };
     let put = |rows: &mut Rows, place: &RawValue, named: Option<&str>| {
         let line = lines.of(place);
         if let Err(error) = row(rows, line, place, named) {
@@ -55,13 +56,20 @@ pub(super) fn rows(text: &[u8]) -> Result<Rows, NetworksError> {
 }
 
 /// The text, in which a value's place is its line.
-struct Lines<'t>(&'t [u8]);
+struct Lines<'t> {
+    text: &'t [u8],
+    /// A place, and its line: the next one is counted from there.
+    last: Cell<(usize, u64)>,
+}
 
 impl Lines<'_> {
     fn of(&self, value: &RawValue) -> u64 {
-        let at = value.get().as_ptr().addr() - self.0.as_ptr().addr();
-        let before = self.0.get(..at).unwrap_or_default();
-        1 + memchr::memchr_iter(b'\n', before).count() as u64
+        let at = value.get().as_ptr().addr() - self.text.as_ptr().addr();
+        let (from, line) = Some(self.last.get()).filter(|(last, _)| *last <= at).unwrap_or((0, 1));
+        let between = self.text.get(from..at).unwrap_or_default();
+        let line = line + memchr::memchr_iter(b'\n', between).count() as u64;
+        self.last.set((at, line));
+        line
     }
 }
 

@@ -11,6 +11,8 @@ mod rows;
 
 use std::time::SystemTime;
 
+use bytes::Bytes;
+
 pub use self::error::NetworksError;
 pub use self::rows::Overlap;
 use super::OnMiss;
@@ -30,13 +32,14 @@ pub struct Networks {
 
 /// Makes a database of a file's content, which says itself what it is. `built`: when the file was
 /// written last. All lines of a table that are wrong are said, up to a bound.
-pub fn networks(content: Vec<u8>, built: SystemTime) -> Result<Networks, NetworksError> {
+pub fn networks(content: impl Into<Bytes>, built: SystemTime) -> Result<Networks, NetworksError> {
+    let content = content.into();
     if is_mmdb(&content) {
         let database = Database::new(NETWORKS, content)?;
         database.verify()?;
         return Ok(Networks { database: first_asked(database), overlaps: Vec::new() });
     }
-    let text = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&content);
+    let text = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&content[..]);
     let rows = match text.trim_ascii_start().first() {
         Some(b'[' | b'{') => from_json::rows(text)?,
         _ => from_csv::rows(text)?,

@@ -7,7 +7,7 @@ use super::*;
 use crate::record::{Enrichment, FactGroup};
 
 fn table(csv: &str) -> Result<Database, NetworksError> {
-    networks(csv.into(), SystemTime::UNIX_EPOCH).map(|networks| networks.database)
+    networks(csv.to_owned(), SystemTime::UNIX_EPOCH).map(|networks| networks.database)
 }
 
 fn refusal(csv: &str) -> String {
@@ -189,7 +189,7 @@ fn networks_that_lie_in_each_other_are_named_with_their_lines() {
     let csv = "network,company.name\n\
                10.1.2.0/24,A\n10.0.0.0/8,B\n10.1.0.0/16,C\n10.2.0.0/16,D\n11.0.0.0/8,E\n\
                2001:db8::/32,F\n2001:db8::1,G\n";
-    let overlaps = networks(csv.into(), SystemTime::UNIX_EPOCH).unwrap().overlaps;
+    let overlaps = networks(csv.to_owned(), SystemTime::UNIX_EPOCH).unwrap().overlaps;
     let overlaps: Vec<String> = overlaps.iter().map(ToString::to_string).collect();
     assert_eq!(
         overlaps,
