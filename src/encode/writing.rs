@@ -13,6 +13,8 @@ use crate::record::WritingNeeds;
 #[derive(Clone, Debug)]
 pub struct Writing {
     names: Names,
+    /// The allow-list.
+    fields: Arc<[String]>,
     existing: Existing,
     tags: Arc<TagTexts>,
     hiding: Hiding,
@@ -72,13 +74,15 @@ impl Writing {
             invalid_ip: text(&config.tags.invalid_ip),
             stale: text(&config.tags.stale),
         };
-        Ok(Self { names, existing: config.existing, tags: Arc::new(tags), hiding })
+        let fields = config.fields.clone().into();
+        Ok(Self { names, fields, existing: config.existing, tags: Arc::new(tags), hiding })
     }
 
     /// The same in ipstamp's own names, for what is no event.
     #[must_use]
     pub fn natively(&self) -> Self {
-        let names = Names::Native(Arc::new(profile::native(&Choice::default())));
+        let choice = Choice { fields: &self.fields, observables: false };
+        let names = Names::Native(Arc::new(profile::native(&choice)));
         Self { names, existing: Existing::Keep, ..self.clone() }
     }
 
