@@ -54,9 +54,10 @@ fn addresses(draft: &mut Draft, event: Event<'_>, list: &List, spot: Spot) -> bo
         let start = out.len();
         list.target.open(spot, out);
         for (nth, sighting) in event.outline.sightings.iter().enumerate() {
-            let is_first = match list.by_path {
-                true => distinct.is_first_at_path(nth),
-                false => distinct.is_first_in_event(nth),
+            let is_first = if list.by_path {
+                distinct.is_first_at_path(nth)
+            } else {
+                distinct.is_first_in_event(nth)
             };
             if !is_first {
                 continue;
@@ -232,7 +233,7 @@ pub(super) fn tags(
 }
 
 /// What a list that the event has holds.
-fn present<'e>(event: Event<'e>, spot: Spot) -> &'e [u8] {
+fn present(event: Event<'_>, spot: Spot) -> &[u8] {
     match spot {
         Spot::Array(array) => &event.bytes[array.start as usize..array.end as usize],
         _ => b"",

@@ -64,9 +64,8 @@ impl Writing {
         };
         let hiding = Hiding::new(config.address, config.address_key.as_ref());
         let hiding = hiding.ok_or(ProfileError::NoKey)?;
-        let text = |tag: &String| match tag.is_empty() {
-            true => Vec::new(),
-            false => super::json::quoted(tag),
+        let text = |tag: &String| {
+            if tag.is_empty() { Vec::new() } else { super::json::quoted(tag) }
         };
         let tags = TagTexts {
             not_found: text(&config.tags.not_found),
