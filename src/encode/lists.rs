@@ -198,10 +198,7 @@ pub(super) fn tags(
     if !is_unknown && reason.is_none() && !is_stale && !is_unreadable {
         return;
     }
-    let failed = reason.is_some_and(|reason| {
-        use Reason::{Breaker, Budget, Deadline, Disabled, Handover, Pace, ProviderError};
-        matches!(reason, Deadline | Pace | Budget | Breaker | ProviderError | Disabled | Handover)
-    });
+    let failed = reason.is_some_and(is_failure);
     let all = [
         (is_unknown || reason == Some(Reason::NotFound), &texts.not_found),
         (failed, &texts.lookup_failure),
@@ -229,6 +226,29 @@ pub(super) fn tags(
     });
     if any {
         insert(draft, event, spot);
+    }
+}
+
+/// Whether an answer that there may be could not be had.
+fn is_failure(reason: Reason) -> bool {
+    match reason {
+        Reason::Deadline
+        | Reason::Pace
+        | Reason::Budget
+        | Reason::Ledger
+        | Reason::Breaker
+        | Reason::ProviderError
+        | Reason::Disabled
+        | Reason::Handover => true,
+        Reason::NotFound
+        | Reason::Unparsable
+        | Reason::TooDeep
+        | Reason::TooLarge
+        | Reason::OutputLimit
+        | Reason::Rejected
+        | Reason::AddressLimit
+        | Reason::UnknownTenant
+        | Reason::Internal => false,
     }
 }
 
