@@ -12,7 +12,7 @@ use super::output::{Format, print, say};
 use super::pair::pair;
 use super::systems::{number, systems};
 use super::{Exit, Failure, Source};
-use crate::encode::Encoder;
+use crate::encode::{self, Encoder, Profile, Writing};
 use crate::pipeline::StampSettings;
 use crate::record::{
     Address, Answer, FactGroup, Facts as _, Home, Moment, Outcome, Outline, Reason, Role, Sighting,
@@ -68,7 +68,7 @@ pub(super) fn lookup(source: &Source, args: &LookupArgs) -> Result<Exit, Failure
         }
     }
     let (settings, waiting) = settings(source, &args.local, everything(), None, None)?;
-    let mut lookups = Lookups::new(&settings, waiting);
+    let mut lookups = Lookups::new(&settings, waiting)?;
     let mut ends = Exit::Done;
     let read = each(&addresses, |address| {
         let (found, failed) = lookups.look_up(address);
@@ -85,6 +85,12 @@ pub(super) fn lookup(source: &Source, args: &LookupArgs) -> Result<Exit, Failure
 /// All fact groups: whatever a file has is shown.
 pub(super) fn everything() -> Vec<Want> {
     FactGroup::ALL.map(|group| Want(group.name().into())).to_vec()
+}
+
+/// Whatever the configuration says of events: here all is shown.
+fn everything_natively() -> Result<Writing, Failure> {
+    let config = encode::Config { profile: Profile::Native, ..encode::Config::default() };
+    Writing::new(&config).map_err(|error| Failure::new(Exit::Internal, error))
 }
 
 /// What one database says of one group.
@@ -107,7 +113,7 @@ struct Lookups {
 }
 
 impl Lookups {
-    fn new(settings: &StampSettings, waiting: Option<WaitingDesk>) -> Self {
+    fn new(settings: &StampSettings, waiting: Option<WaitingDesk>) -> Result<Self, Failure> {
         let resolver = Resolver::new(
             Arc::clone(&settings.wants),
             Arc::clone(&settings.databases),
@@ -115,8 +121,8 @@ impl Lookups {
             MEMORY_BYTES,
         );
         let sources = resolver.sources().into_iter().map(|source| source.name).collect();
-        let encoder = Encoder::new(&settings.writing.natively(), &[], MEMORY_BYTES);
-        Self { resolver, encoder, sources, waiting, said: Vec::new() }
+        let encoder = Encoder::new(&everything_natively()?, &[], MEMORY_BYTES);
+        Ok(Self { resolver, encoder, sources, waiting, said: Vec::new() })
     }
 
     /// What is known, and why not all could be asked.

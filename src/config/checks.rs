@@ -9,7 +9,6 @@ use super::file::{File, Input, Output};
 use super::topics::{Loop, Template, find_loop};
 use super::typed::one_of;
 use crate::database::Origin;
-use crate::encode::{AddressPrivacy, SHORTEST_ADDRESS_KEY, check_fields};
 use crate::extract::{
     AddressPath, Config as Addresses, Discover, ExtractConfigError, Extractor, Preset, TextAt,
 };
@@ -36,7 +35,7 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
     }
     input(&file.input, &mut problems);
     topics(&file.input, &file.output, &mut problems);
-    writing(&file.output, &mut problems);
+    super::writing::writing(&file.output, &mut problems);
     want(&file.want, &mut problems);
     databases(&file.databases, file.networks.as_deref(), &mut problems);
     database_files(file, &mut problems);
@@ -46,30 +45,6 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
     problems.extend(shared_topic("ledger", &file.ledger.topic, file));
     amounts(file, &mut problems);
     problems
-}
-
-/// What is written of facts, and of addresses. A profile's file is read by those who use it.
-fn writing(output: &Output, problems: &mut Vec<Problem>) {
-    for (at, entry) in output.fields.iter().enumerate() {
-        if let Err(error) = check_fields(std::slice::from_ref(entry)) {
-            let at = at.to_string();
-            problems.push(Problem::with(&["output", "fields", &at], error.to_string()));
-        }
-    }
-    let wanted = output.address == AddressPrivacy::Hmac;
-    let key = output.address_key.as_ref();
-    let message = match (wanted, key) {
-        (true, Some(key)) if key.expose().len() < SHORTEST_ADDRESS_KEY => {
-            "is too short: a key of less than 16 characters could be tried out"
-        }
-        (true, None) => {
-            "is missing; `address: hmac` wants a secret of at least 16 characters, such as \
-             \"${file:/run/secrets/address-key}\""
-        }
-        (false, Some(_)) => "is of no use without `address: hmac`; set that, or remove the key",
-        _ => return,
-    };
-    problems.push(Problem::with(&["output", "address_key"], message));
 }
 
 fn brokers(brokers: &[String], problems: &mut Vec<Problem>) {

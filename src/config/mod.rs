@@ -17,6 +17,7 @@ mod tenant;
 mod topics;
 mod tree;
 mod typed;
+mod writing;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

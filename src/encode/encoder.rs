@@ -169,7 +169,10 @@ impl Draft {
         for sighting in &event.outline.sightings {
             let Span { start, end } = sighting.text;
             let at = |place: u32| event.bytes.get(place as usize).copied();
-            let is_whole = at(start.wrapping_sub(1)) == Some(b'"') && at(end) == Some(b'"');
+            let opens = at(start.wrapping_sub(1)) == Some(b'"');
+            // A quote within a text has a backslash before it.
+            let is_whole =
+                opens && at(start.wrapping_sub(2)) != Some(b'\\') && at(end) == Some(b'"');
             splice.write(|out| {
                 if is_whole {
                     hiding.append(out, sighting.address.ip());

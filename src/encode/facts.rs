@@ -99,7 +99,7 @@ impl Field {
     /// Writes it under a name as JSON has it, without quotes, where it is known.
     pub(super) fn write(&self, known: &Enrichment, name: &[u8], to: &mut Members<'_>) {
         match (self.get)(known) {
-            None => {}
+            None | Some(Value::Texts([])) => {}
             Some(Value::Text(text)) => to.raw(name, &text),
             Some(Value::Whole(number)) => to.raw(name, &number),
             // JSON has no word for infinity: such a value is absent.
@@ -107,7 +107,6 @@ impl Field {
             Some(Value::Decimal(number)) => to.raw(name, &number),
             Some(Value::Flag(flag)) => to.raw(name, &flag),
             Some(Value::Word(word)) => to.raw(name, &word),
-            Some(Value::Texts(texts)) if texts.is_empty() => {}
             Some(Value::Texts(texts)) => to.raw(name, &texts),
             Some(Value::Scores(scores)) => to.list(name, scores, |to, score| {
                 to.text("name", Some(&score.name));

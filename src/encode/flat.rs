@@ -50,13 +50,13 @@ impl Flat {
             let whole = format!("{prefix}{first}");
             names.iter().all(begins).then(|| whole.split('.').map(str::to_owned).collect())
         };
-        let of_prefix = |prefix: &Box<[u8]>| {
+        let of_prefix = |prefix: &[u8]| {
             layout.members.iter().map(|member| stem(prefix, &member.names)).collect()
         };
         Self {
             existing,
             names,
-            stems: prefixes.iter().map(of_prefix).collect(),
+            stems: prefixes.iter().map(|prefix| of_prefix(prefix)).collect(),
             spoken: Vec::new(),
             also: Vec::new(),
             scattered: Scattered::default(),

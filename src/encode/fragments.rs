@@ -82,6 +82,8 @@ impl Found {
 #[derive(Debug)]
 pub(super) struct Fragments {
     rendering: Arc<Rendering>,
+    /// With so many prefixes facts may be rendered.
+    variants: usize,
     limit_bytes: usize,
     epoch: u64,
     /// How often the halves have changed places.
@@ -112,6 +114,7 @@ impl Fragments {
     /// Keeps about `limit_bytes` at most.
     pub(super) fn new(rendering: Arc<Rendering>, limit_bytes: usize) -> Self {
         Self {
+            variants: rendering.prefixes.len(),
             rendering,
             limit_bytes: limit_bytes.min(u32::MAX as usize / 2),
             epoch: 0,
@@ -143,7 +146,7 @@ impl Fragments {
     /// For one variant: most facts are only written with one prefix, and what the table has for the
     /// others is bounded with it.
     fn table_bytes(&self) -> usize {
-        self.known.len() / self.rendering.prefixes.len() * size_of::<Option<Kept>>()
+        self.known.len() / self.variants * size_of::<Option<Kept>>()
     }
 
     /// Where it stands what is kept of some facts.
@@ -165,7 +168,7 @@ impl Fragments {
 
     #[inline]
     fn at(&self, facts: FactsId, variant: usize) -> usize {
-        facts.0 as usize * self.rendering.prefixes.len() + variant
+        facts.0 as usize * self.variants + variant
     }
 
     /// The fragments of an answer with the names of a variant, rendered now where they are not kept

@@ -54,9 +54,10 @@ fn addresses(draft: &mut Draft, event: Event<'_>, list: &List, spot: Spot) -> bo
         let start = out.len();
         list.target.open(spot, out);
         for (nth, sighting) in event.outline.sightings.iter().enumerate() {
-            let is_first = match list.by_path {
-                true => distinct.is_first_at_path(nth),
-                false => distinct.is_first_in_event(nth),
+            let is_first = if list.by_path {
+                distinct.is_first_at_path(nth)
+            } else {
+                distinct.is_first_in_event(nth)
             };
             if !is_first {
                 continue;
@@ -197,10 +198,7 @@ pub(super) fn tags(
     if !is_unknown && reason.is_none() && !is_stale && !is_unreadable {
         return;
     }
-    let failed = reason.is_some_and(|reason| {
-        use Reason::{Breaker, Budget, Deadline, Disabled, Handover, Pace, ProviderError};
-        matches!(reason, Deadline | Pace | Budget | Breaker | ProviderError | Disabled | Handover)
-    });
+    let failed = reason.is_some_and(is_failure);
     let all = [
         (is_unknown || reason == Some(Reason::NotFound), &texts.not_found),
         (failed, &texts.lookup_failure),
@@ -231,8 +229,31 @@ pub(super) fn tags(
     }
 }
 
+/// Whether an answer that there may be could not be had.
+fn is_failure(reason: Reason) -> bool {
+    match reason {
+        Reason::Deadline
+        | Reason::Pace
+        | Reason::Budget
+        | Reason::Ledger
+        | Reason::Breaker
+        | Reason::ProviderError
+        | Reason::Disabled
+        | Reason::Handover => true,
+        Reason::NotFound
+        | Reason::Unparsable
+        | Reason::TooDeep
+        | Reason::TooLarge
+        | Reason::OutputLimit
+        | Reason::Rejected
+        | Reason::AddressLimit
+        | Reason::UnknownTenant
+        | Reason::Internal => false,
+    }
+}
+
 /// What a list that the event has holds.
-fn present<'e>(event: Event<'e>, spot: Spot) -> &'e [u8] {
+fn present(event: Event<'_>, spot: Spot) -> &[u8] {
     match spot {
         Spot::Array(array) => &event.bytes[array.start as usize..array.end as usize],
         _ => b"",

@@ -9,9 +9,17 @@
 //! A member without a value is not written: absent is never false and never null. A group without
 //! a member is not written either. Of an answer only the groups that it was given for are written.
 //!
+//! # Profiles
+//!
+//! A [`Profile`] says which names facts have and where they stand. Those beside `native` and `headers`
+//! are data, YAML files in `profile/` that [`Writing`] compiles once. A member of a profile becomes a
+//! *slice* of bytes, rendered once for each of the facts and kept; an event's plan is made of its own
+//! pieces and of slices. Two engines place them: one beside each address, one flat in the outermost
+//! object.
+//!
 //! # The stamp
 //!
-//! Every profile writes one `ipstamp` object into the outermost object:
+//! Every profile writes one `ipstamp` object into the outermost object (`ocsf` into `unmapped` there):
 //! `{"outcome": "enriched" | "partial", "reason": …, "sources": {…}, "left_out": …}`. `reason` is
 //! there when there is one; `sources` has a member for each source that contributed, in the
 //! configured order: of a database the day on which it was built, of whoever was asked for the
@@ -27,54 +35,61 @@
 //! goes without a stamp and what would be listed in it, or is replaced whole with
 //! [`Existing::Replace`].
 //!
+//! # What is missing
+//!
+//! On a miss nothing is written but the stamp and a tag of [`Tags`], in the profile's list of tags;
+//! an array that is there gets it behind its items, anything else but `null` is left alone. `native`
+//! has no list of tags: its stamp says it all.
+//!
 //! # Two addresses in one place
 //!
-//! The first address in the order of the event *that has facts* speaks for its place (in `ecs` the
-//! object that it stands in, in `native` its role). No further one is lost: in `ecs` it is listed in
-//! `ipstamp.also`, in `native` it has its own item in the same order. The same address under the
+//! The first address in the order of the event *that has facts* speaks for its place (the object that
+//! it stands in, or the prefix of its role; in `native` its role). No further one is lost: it is listed
+//! in `ipstamp.also`, in `native` it has its own item in the same order. The same address under the
 //! same path is listed once.
 //!
-//! # `ecs`
+//! # Beside an address
 //!
-//! Beside the address, in the object that it is a member of:
-//!
-//! | group | there | names |
-//! |---|---|---|
-//! | geo | `geo` | `location.lat`, `location.lon`, `continent_code`, `continent_name`, `country_iso_code`, `country_name`, `region_iso_code`, `region_name`, `city_name`, `postal_code`, `timezone` |
-//! | | `ip_traits` | `country_in_european_union`, `accuracy_radius_km`, `metro_code`, `geoname_id`, `utc_offset`, `currency_code` |
-//! | as | `as` | `number`, `organization.name` |
-//! | | `ip_traits` | `as_domain`, `as_type`, `as_registry`, `as_allocated`, `as_country_iso_code` |
-//! | network | `ip_traits` | `network` (the route), `isp`, `connection_type`, `domain`, `user_type`, `anycast`, `mobile`, `satellite`, `network_category`, `network_operator`, `network_operator_type`, `network_owner`, `service_role`, `service_name`, `rpki_status`, `origin_conflict`, `allocation`, `registry`, `registered_country_iso_code`, `public_resolver` |
-//! | company | `ip_traits.company` | `name`, `domain`, `type` |
-//! | privacy | `ip_traits` | `anonymous`, `anonymous_vpn`, `public_proxy`, `residential_proxy`, `tor_exit_node`, `relay`, `hosting_provider`, `service`, `last_seen`, `confidence`, `proxy_type`, `hosting_service`, `first_seen`, `days_seen_percent` |
-//! | threat | `ip_traits.threat` | `score`, `attacker`, `bot`, `spam`, `raw_scores`, `band`, `level`, `verdict`, `recommended_action`, `traits`, `signals` |
-//! | crawler | `ip_traits.crawler` | `name`, `verified`, `known`, `verified_by`, `hostname` |
-//! | abuse | `ip_traits.abuse` | `email`, `name`, `address`, `country_iso_code`, `phone`, `network`, `organization`, `type` |
-//! | carrier | `ip_traits.carrier` | `name`, `mcc`, `mnc` |
-//! | hostname | `ip_traits` | `hostname` |
-//!
-//! - ECS has no `as` in `host` and `observer`: addresses of these roles have it in `ip_traits.as`.
+//! - *Beside* is for a path that ends with `ip` in an object, or in an object named like the role's
+//!   (`client.address`). Any other, such as `sourceIPAddress`, gets an object of its role in the
+//!   outermost one, `"source": {"address": …, "ip": …, "geo": …}`, unless there is such a member, or one
+//!   like `source.port` (or the profile has no object for the role): then it is listed in
+//!   `ipstamp.also`.
 //! - A member that the event has (other than `null`, which counts as nothing) is kept whole, or with
-//!   [`Existing::Replace`] replaced whole. What belongs to a kept `geo` or `as` is not written to
-//!   `ip_traits` either, so that a group is never of two origins. A member is replaced only by facts
+//!   [`Existing::Replace`] replaced whole. What belongs to the group of a kept member is not written
+//!   elsewhere either, so that a group is never of two origins. A member is replaced only by facts
 //!   of its own kind.
+//! - A member that the schema does not have for a role (ECS has no `as` in `host` and `observer`) is
+//!   among the rest there: in `ip_traits`, in `enrichments[].data`.
 //! - Where names have dots in them, so have ours: beside `{"source.ip": …}` stands `source.geo`.
 //! - All spellings of a name are the same. An event with `geo.city_name` beside the address, or with
 //!   `source.geo` outside of the object `source`, has the group: it is kept, or taken out in all
 //!   spellings and written anew. Two objects that are one in two spellings are one place.
-//! - *Beside* is for a path that ends with `ip` in an object, or in an object named like the role
-//!   (`client.address`). Any other, such as `sourceIPAddress`, gets an object of its role in the
-//!   outermost one, `"source": {"ip": …, "geo": …}`, unless there is such a member, or one like
-//!   `source.port` (or the role is `unknown`): then it is listed in `ipstamp.also`.
-//! - `related.ip` has all addresses of the event, in canonical text, each once, behind those that
-//!   are there. If `related` or `related.ip` is of another shape it is left alone.
-//! - `ipstamp.also`: `[{"path": …, "ip": …, "geo": …, "as": …, "ip_traits": …}]`.
+//!
+//! # Flat
+//!
+//! Members are written into the outermost object behind the role's prefix. The names of a member of the
+//! profile are kept or replaced together: where one of them is there, none of ours is added. An
+//! address of a role that has no prefix is listed in `ipstamp.also`.
+//!
+//! # Lists
+//!
+//! `related.ip` has all addresses of the event, in canonical text, each once, behind those that are
+//! there; `enrichments` an item for the rest of what is known of each, `observables` one for each
+//! address. An item that is there is not added again. What is of another shape is left alone.
 //!
 //! # `native`
 //!
 //! `ipstamp.addresses` has an item for each path and address that is global or has facts:
 //! `{"path", "role", "ip", "scope"}` and the groups by their own names and those of
-//! [`crate::record::Enrichment`]. `schemas/enrichment.schema.json` describes it.
+//! [`crate::record::Enrichment`]. `schemas/enrichment.schema.json` describes it. `headers` gives the same
+//! object as a value of its own, and leaves the event alone.
+//!
+//! # Addresses
+//!
+//! With an [`AddressPrivacy`] but `keep`, something else stands for each address that was found, in
+//! its place and wherever it is written; the member `address`, which would have it as the event spells
+//! it, is left out.
 
 mod also;
 mod beside;

@@ -104,7 +104,9 @@ impl Rule {
                     &*whole
                 };
                 to.object(name, |to| {
-                    inner.iter().for_each(|rule| rule.write(known, groups, b"", to))
+                    for rule in inner {
+                        rule.write(known, groups, b"", to);
+                    }
                 });
             }
         }

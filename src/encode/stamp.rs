@@ -95,7 +95,9 @@ impl StampPlace {
             Seat::NullOuter(_) => &[b"{", &self.name, b":"],
             Seat::Of(_) | Seat::Alone => &[],
         };
-        pieces.iter().for_each(|piece| out.extend_from_slice(piece));
+        for piece in pieces {
+            out.extend_from_slice(piece);
+        }
     }
 }
 

@@ -13,6 +13,8 @@ use crate::record::WritingNeeds;
 #[derive(Clone, Debug)]
 pub struct Writing {
     names: Names,
+    /// The allow-list.
+    fields: Arc<[String]>,
     existing: Existing,
     tags: Arc<TagTexts>,
     hiding: Hiding,
@@ -62,9 +64,8 @@ impl Writing {
         };
         let hiding = Hiding::new(config.address, config.address_key.as_ref());
         let hiding = hiding.ok_or(ProfileError::NoKey)?;
-        let text = |tag: &String| match tag.is_empty() {
-            true => Vec::new(),
-            false => super::json::quoted(tag),
+        let text = |tag: &String| {
+            if tag.is_empty() { Vec::new() } else { super::json::quoted(tag) }
         };
         let tags = TagTexts {
             not_found: text(&config.tags.not_found),
@@ -72,13 +73,15 @@ impl Writing {
             invalid_ip: text(&config.tags.invalid_ip),
             stale: text(&config.tags.stale),
         };
-        Ok(Self { names, existing: config.existing, tags: Arc::new(tags), hiding })
+        let fields = config.fields.clone().into();
+        Ok(Self { names, fields, existing: config.existing, tags: Arc::new(tags), hiding })
     }
 
     /// The same in ipstamp's own names, for what is no event.
     #[must_use]
     pub fn natively(&self) -> Self {
-        let names = Names::Native(Arc::new(profile::native(&Choice::default())));
+        let choice = Choice { fields: &self.fields, observables: false };
+        let names = Names::Native(Arc::new(profile::native(&choice)));
         Self { names, existing: Existing::Keep, ..self.clone() }
     }
 

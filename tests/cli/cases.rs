@@ -185,3 +185,18 @@ fn a_profile_that_makes_no_sense_is_refused_with_what_is_wrong() {
     let ended = ipstamp(&["enrich", "--mmdb", folder.city(), "--profile", "/no/such.yaml"], b"{}");
     assert!(ended.code == 78 && ended.err.contains("/no/such.yaml"), "{}", ended.err);
 }
+
+/// Guarantees: what is written into events of many makers is what it was.
+#[test]
+fn the_kept_outputs_of_each_profile_are_what_comes_out() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/cases");
+    let mut files = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let ended = ipstamp(&["test", path.to_str().unwrap()], b"");
+        assert_eq!(ended.code, 0, "{}{}", ended.out, ended.err);
+        assert!(ended.out.matches("ok ").count() >= 8, "{}", ended.out);
+        files += 1;
+    }
+    assert!(files >= 6, "{files} files");
+}

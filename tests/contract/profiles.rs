@@ -65,8 +65,19 @@ fn everything() -> Value {
 
 /// Stamps an event in which this is known of 81.2.69.142, and of 198.51.100.7 a place without a name.
 fn stamped(config: &Config, event: &Value) -> Value {
+    // By the whole name: `network` alone is the network that a row is about.
+    let all: Map<String, Value> = everything()
+        .as_object()
+        .into_iter()
+        .flatten()
+        .flat_map(|(group, fields)| {
+            let named =
+                |(name, value): (&String, &Value)| (format!("{group}.{name}"), value.clone());
+            fields.as_object().into_iter().flatten().map(named).collect::<Vec<_>>()
+        })
+        .collect();
     let facts = json!({
-        "81.2.69.142": everything(),
+        "81.2.69.142": all,
         "198.51.100.7": {"geo": {"location": [1.5, 2.5], "continent_name": "Asia"}},
         "2001:db8::/32": {"as": {"number": 64511}, "threat": {"score": 0}},
     });

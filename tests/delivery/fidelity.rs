@@ -121,3 +121,78 @@ fn odd_records() -> Vec<Outgoing> {
         value(&[b"[".repeat(10_000), b"]".repeat(10_000)].concat()),
     ]
 }
+
+/// Scenario: the profile `headers`, and records that have such a header of an earlier time.
+/// Guarantees: P7: each value is the input's byte for byte; what is known stands in the header
+/// `ipstamp`, once.
+#[test]
+fn with_the_profile_headers_values_stay_as_they_are_and_a_header_has_the_facts() {
+    let _turn = turn::together();
+    let Some(brokers) = broker::shared() else { return };
+    let client = Client::new(brokers);
+    client.create_topic("beside-in", 1, &[]);
+    client.create_topic("beside-out", 1, &[]);
+    let stale = |record: Outgoing| Outgoing {
+        headers: vec![(b"ipstamp".to_vec(), Some(b"of an earlier time".to_vec()))],
+        ..record
+    };
+    client.write("beside-in", (0..40).map(|number| stale(events::record(number, 0))));
+    let mut settings = Settings::new(brokers, "beside-in", "beside-out");
+    settings.writing = "profile: headers".to_owned();
+    let worker = Worker::start(&settings);
+    client.until_committed(&settings.group, "beside-in", seconds(60), || worker.log());
+    worker.stop();
+
+    let (inputs, outputs) = (client.read("beside-in"), client.read("beside-out"));
+    assert_eq!(outputs.len(), 40);
+    for (input, output) in inputs.iter().zip(&outputs) {
+        assert_eq!(input.value, output.value);
+        let all = output.headers.iter().filter(|(name, _)| name == b"ipstamp").count();
+        assert_eq!(all, 1);
+        let facts: serde_json::Value =
+            serde_json::from_str(&output.header("ipstamp").unwrap()).unwrap();
+        assert_eq!(facts["outcome"], "enriched");
+        let (_, city, ..) = events::network(output.offset as u64, 0);
+        assert_eq!(facts["addresses"][0]["geo"]["city_name"], city);
+    }
+}
+
+/// Scenario: pseudonyms stand for addresses; events with global and with private ones alone.
+/// Guarantees: P13: no address that was found goes out in a value, whatever is known of it; the same
+/// address has the same pseudonym, and the key is shown nowhere.
+#[test]
+fn with_pseudonyms_no_address_that_was_found_goes_out() {
+    const KEY: &str = "no-more-secret-than-this";
+    let _turn = turn::together();
+    let Some(brokers) = broker::shared() else { return };
+    let client = Client::new(brokers);
+    client.create_topic("hidden-in", 1, &[]);
+    client.create_topic("hidden-out", 1, &[]);
+    let of = |ip: &str| Outgoing {
+        value: Some(format!(r#"{{"source":{{"ip":"{ip}"}}}}"#).into()),
+        ..Outgoing::default()
+    };
+    let ips = ["8.8.8.8", "10.1.2.3", "8.8.8.8", "9.9.9.9"];
+    client.write("hidden-in", ips.map(of));
+    let mut settings = Settings::new(brokers, "hidden-in", "hidden-out");
+    settings.writing = format!("profile: ecs\n  address: hmac\n  address_key: '{KEY}'");
+    let worker = Worker::start(&settings);
+    client.until_committed(&settings.group, "hidden-in", seconds(60), || worker.log());
+    let log = worker.whole_log();
+    worker.stop();
+
+    let outputs = client.read("hidden-out");
+    let pseudonyms: Vec<String> = outputs
+        .iter()
+        .map(|output| {
+            let text = output.text();
+            assert!(ips.iter().all(|ip| !text.contains(ip)), "{text}");
+            let event: serde_json::Value = serde_json::from_str(&text).unwrap();
+            event["source"]["ip"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    assert!(pseudonyms.iter().all(|one| one.starts_with("fd")), "{pseudonyms:?}");
+    assert_eq!(pseudonyms[0], pseudonyms[2]);
+    assert_ne!(pseudonyms[0], pseudonyms[3]);
+    assert!(!log.contains(KEY), "the key is in the log");
+}

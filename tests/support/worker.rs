@@ -40,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) dead_letter: Option<String>,
     /// `output.late_topic`
     pub(crate) late_topic: Option<String>,
+    /// `output.profile` and what goes with it, as a line.
+    pub(crate) writing: String,
     /// `output.partition`
     pub(crate) partition: &'static str,
     /// `workers`
@@ -77,6 +79,7 @@ impl Settings {
             output: output.to_owned(),
             dead_letter: None,
             late_topic: None,
+            writing: "profile: ecs".to_owned(),
             partition: "auto",
             workers: 1,
             window_records: 4096,
@@ -107,13 +110,14 @@ impl Settings {
              input:\n  topics: [{topics}]\n  group: {group:?}\n  start: {start}\n\
              \x20 on_offset_out_of_range: {lost}\n\
              \x20 assignor: {assignor}\n  on_unparsable: {unparsable}\n{member}\
-             output:\n  topic: {output:?}\n{dead}{late}  profile: ecs\n  partition: {partition}\n\
+             output:\n  topic: {output:?}\n{dead}{late}  {writing}\n  partition: {partition}\n\
              want: [{want}]\n\
              databases:\n  - {{name: city, path: '{city}'{city_keys}}}\n  - {{name: asn, path: '{asn}'}}\n{further}\
              workers: {workers}\n\
              window: {{records: {window}}}\n\
              admin: {{listen: \"{admin}\"}}\n{more}\n",
             want = self.want,
+            writing = self.writing,
             more = self.more,
             brokers = self.brokers,
             security = self.security,

@@ -12,6 +12,7 @@ use crate::command::databases::key;
 use crate::command::tenants::usable_tenants;
 use crate::config::Config;
 use crate::database::{OpenError, StoreConfig, open_networks, verify};
+use crate::encode::{Profile, Writing};
 use crate::kafka::Security;
 use crate::record::{Day, FactGroup, GroupSet};
 use crate::resolve::{
@@ -25,6 +26,7 @@ const MOST_OVERLAPS: usize = 10;
 /// Reads what the connection needs, opens every database, and asks who answers what.
 pub(super) fn check(config: &Config, now: SystemTime, report: &mut Report) {
     security(&config.kafka.security, report);
+    profile(config, report);
     databases(config, now, report);
 }
 
@@ -42,6 +44,19 @@ fn security(security: &Security, report: &mut Report) {
                 ),
             );
         }
+    }
+}
+
+/// A profile of one's own stands in a file.
+fn profile(config: &Config, report: &mut Report) {
+    let Profile::File { file } = &config.encode.profile else { return };
+    match Writing::new(&config.encode) {
+        Ok(_) => report.ok("output.profile", format!("{} is sound", file.display())),
+        Err(error) => report.missing(
+            "output.profile",
+            error.to_string(),
+            "mend the file; `ipstamp profiles show ecs` prints one to begin with",
+        ),
     }
 }
 

@@ -3,6 +3,7 @@
 mod presets;
 mod sources;
 
+use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -83,11 +84,11 @@ fn is_there(path: &Path) -> Failure {
 }
 
 fn configuration(preset: &Preset, profile: &Profile, source: &StartingSource) -> String {
-    let paths: String = preset
-        .paths
-        .iter()
-        .map(|(path, role)| format!("      - {{path: {path}, role: {role}}}\n"))
-        .collect();
+    let mut paths = String::new();
+    for (path, role) in preset.paths {
+        // Writing into memory does not fail.
+        let _ = writeln!(paths, "      - {{path: {path}, role: {role}}}");
+    }
     let (topic, about) = (preset.name, preset.about);
     let (databases, want) = (source.databases, source.want);
     let profile = profile.name();
@@ -126,11 +127,11 @@ const FACTS: &str = "{geo.country_iso_code: GB, geo.country_name: United Kingdom
 
 fn cases(preset: &Preset, profile: &Profile) -> String {
     let (event, ip) = (preset.event, preset.address);
-    let expected: String = preset
-        .expected(profile)
-        .into_iter()
-        .map(|(path, value)| format!("      {path}: {value}\n"))
-        .collect();
+    let mut expected = String::new();
+    for (path, value) in preset.expected(profile) {
+        // Writing into memory does not fail.
+        let _ = writeln!(expected, "      {path}: {value}");
+    }
     format!(
         "\
 # What comes out of an event: `ipstamp test cases.yaml` runs these. Facts are given here, so that no

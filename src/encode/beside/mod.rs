@@ -178,14 +178,14 @@ impl Beside {
         let count = layout.members.len();
         let mut rooms = [Room::Free; Home::MOST_MEMBERS];
         let mut closed = 0;
-        for nth in 0..count {
-            rooms[nth] = if layout.members[nth].is_allowed(role) {
+        for (nth, (room, member)) in rooms.iter_mut().zip(&layout.members).enumerate() {
+            *room = if member.is_allowed(role) {
                 self.room(event, sighting, prefix, nth)
             } else {
                 // What stands there is none of ours and says nothing about the rest.
                 Room::NotAllowed
             };
-            closed |= u8::from(rooms[nth] == Room::Occupied) << nth;
+            closed |= u8::from(*room == Room::Occupied) << nth;
         }
         let write = |draft: &mut Draft, nth: usize, name: Option<&[u8]>| {
             if layout.rest_member == Some(nth) {

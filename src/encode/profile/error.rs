@@ -22,7 +22,7 @@ pub enum ProfileError {
         message: String,
     },
     /// It, or the list of what may be written, names a field that there is not.
-    #[error("`{name}` is no field of an enrichment{}", near.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_else(|| "; `ipstamp profiles show native` lists them".to_owned()))]
+    #[error("`{name}` is no field of an enrichment{}", meant(near.as_deref()))]
     UnknownField {
         /// The name.
         name: String,
@@ -52,4 +52,11 @@ pub enum ProfileError {
         "output.address: hmac wants output.address_key, a secret of at least 16 characters, such as \"${{file:/run/secrets/address-key}}\""
     )]
     NoKey,
+}
+
+fn meant(near: Option<&str>) -> String {
+    match near {
+        Some(near) => format!("; did you mean `{near}`?"),
+        None => "; `ipstamp profiles show native` lists them".to_owned(),
+    }
 }

@@ -129,17 +129,18 @@ impl Target {
             Spot::NullObject(_) => [b"{", &self.name, b""],
             Spot::Root => [b",", outer, &self.name],
         };
-        pieces.into_iter().for_each(|piece| out.extend_from_slice(piece));
+        for piece in pieces {
+            out.extend_from_slice(piece);
+        }
     }
 
     /// What stands behind the last item.
     pub(in crate::encode) fn close(&self, spot: Spot) -> &'static [u8] {
         match spot {
             Spot::Array(_) => b"",
-            Spot::Null(_) | Spot::Object(_) => b"]",
             Spot::NullObject(_) => b"]}",
             Spot::Root if self.outer.is_some() => b"]}",
-            Spot::Root => b"]",
+            Spot::Null(_) | Spot::Object(_) | Spot::Root => b"]",
         }
     }
 }

@@ -137,6 +137,17 @@ fn table(rules: impl Iterator<Item = (String, &'static Field)>) -> String {
     text
 }
 
+/// By role, the name of its object, or what stands before the names.
+fn roles(layout: &Layout) -> String {
+    let mut text = String::new();
+    for role in Role::ALL {
+        if let Some(name) = &layout.roles[role as usize] {
+            let _ = writeln!(text, "| `{}` | `{name}` |", role.name());
+        }
+    }
+    text
+}
+
 fn tags() -> String {
     let Tags { not_found, lookup_failure, invalid_ip, stale } = Tags::default();
     format!("`{not_found}`, `{lookup_failure}`, `{invalid_ip}`, `{stale}`")
@@ -148,11 +159,7 @@ fn splunk_notes() -> String {
     for member in &layout.members {
         rows(&layout.rendering.slices[member.slice], "", &mut all);
     }
-    let prefixes: String = Role::ALL
-        .into_iter()
-        .filter_map(|role| Some((role, layout.roles[role as usize].as_ref()?)))
-        .map(|(role, prefix)| format!("| `{}` | `{prefix}` |\n", role.name()))
-        .collect();
+    let prefixes = roles(&layout);
     format!(
         "# Splunk\n\nWhat `output.profile: splunk` writes into the outermost object of an event. The names are those of \
          `iplocation`,\nbehind the prefix that the Common Information Model gives the role:\n\n| role | prefix |\n|---|---|\n{prefixes}\n\
@@ -178,11 +185,7 @@ fn ocsf_notes() -> String {
             rows(&layout.rendering.slices[*slice], "enrichments[].data.", &mut rest);
         }
     }
-    let objects: String = Role::ALL
-        .into_iter()
-        .filter_map(|role| Some((role, layout.roles[role as usize].as_ref()?)))
-        .map(|(role, object)| format!("| `{}` | `{object}` |\n", role.name()))
-        .collect();
+    let objects = roles(&layout);
     format!(
         "# OCSF 1.8\n\nWhat `output.profile: ocsf` writes. `<endpoint>` is the object that the address stands in as `ip`. \
          One that stands\nelsewhere gets the object of its role, where the event has none:\n\n| role | object |\n|---|---|\n{objects}\n\
