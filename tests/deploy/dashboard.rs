@@ -198,6 +198,7 @@ const ROWS: &[(&str, &[Panel])] = &[
                 "s",
                 &[("ipstamp_budget_gone_timestamp_seconds", Ago("licence, period, tenant"))],
             ),
+            ("Ledger not usable", "short", &[("ipstamp_ledger_unavailable", Max("pod"))]),
         ],
     ),
     (

@@ -15,6 +15,7 @@ use super::support::client::Client;
 use super::support::feeder::Feeder;
 use super::support::leash::{Folder, Leashed};
 use super::support::patience::{seconds, until, wait_for};
+use super::support::small_databases::Databases;
 use super::support::worker::{Settings, Worker};
 use super::tools::tool;
 use super::{alerts, dashboard, root};
@@ -116,7 +117,11 @@ fn panels_and_alerts_have_series_in_a_real_prometheus() {
          \x20 ipgeolocation: {{token: t, plan: paid, base_url: 'http://127.0.0.1:{provider}', budget: none}}\n\
          cache: {{topic: deploy-answers}}\n"
     );
-    let worker = Worker::start(&settings);
+    let mut port = 0;
+    let worker = Worker::start_as(&[], &[], |home, admin| {
+        port = admin;
+        settings.yaml(&Databases::write(home), Some(admin))
+    });
     let feeder = Feeder::start(brokers, INPUT, 3, 1_000_000, 300);
     wait_for(
         "the worker is ready",
@@ -124,7 +129,7 @@ fn panels_and_alerts_have_series_in_a_real_prometheus() {
         || worker.log(),
         || worker.is_ready().then_some(()),
     );
-    let Some(prometheus) = Prometheus::start(worker.admin()) else { return };
+    let Some(prometheus) = Prometheus::start(port) else { return };
     wait_for(
         "there are rates",
         seconds(90),

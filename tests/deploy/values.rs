@@ -1,7 +1,7 @@
 //! The chart's values: the schema has the configuration's own schema in it, and the chart's README is
 //! made of the comments.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use ipstamp::config::{schema, tenant_schema};
@@ -113,6 +113,37 @@ fn the_schema_of_the_values_has_the_configurations_own_in_it() {
     }
     values["$defs"] = Value::Object(all);
     made(SCHEMA, &(serde_json::to_string_pretty(&values).unwrap() + "\n"));
+}
+
+/// The names of members that are secrets, wherever they stand.
+fn secrets(schema: &Value, into: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(members) => {
+            for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+                let any = property["anyOf"].as_array().into_iter().flatten();
+                if any.chain([property]).any(|one| one["$ref"] == "#/$defs/Secret") {
+                    into.insert(name.clone());
+                }
+            }
+            members.values().for_each(|member| secrets(member, into));
+        }
+        Value::Array(items) => items.iter().for_each(|item| secrets(item, into)),
+        _ => {}
+    }
+}
+
+#[test]
+fn each_secret_of_the_configuration_is_refused_in_plain_text() {
+    let mut names = BTreeSet::new();
+    for text in [schema(), tenant_schema()] {
+        secrets(&serde_json::from_str(&text).unwrap(), &mut names);
+    }
+    assert!(names.len() >= 3, "{names:?}");
+    let checks = read("helm/ipstamp/templates/_checks.tpl");
+    let line = checks.lines().find(|line| line.contains("has $key (list ")).unwrap();
+    for name in names {
+        assert!(line.contains(&format!("\"{name}\"")), "{name} is not looked at by the chart");
+    }
 }
 
 /// The keys of `values.yaml` that a comment `# --` stands before, and what it says.

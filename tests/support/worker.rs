@@ -93,7 +93,7 @@ impl Settings {
     }
 
     /// The configuration of a process with an admin port, or without.
-    fn yaml(&self, databases: &Databases, admin: Option<u16>) -> String {
+    pub(crate) fn yaml(&self, databases: &Databases, admin: Option<u16>) -> String {
         let admin = admin.map_or("off".to_owned(), |port| format!("127.0.0.1:{port}"));
         let client: Vec<_> =
             self.client.iter().map(|(name, value)| format!("{name}: {value:?}")).collect();
@@ -221,12 +221,6 @@ impl Worker {
     /// Its process id.
     pub(crate) fn pid(&self) -> u32 {
         self.process.pid()
-    }
-
-    /// The port that shows its metrics.
-    #[allow(dead_code, reason = "not every test binary scrapes a worker")]
-    pub(crate) fn admin(&self) -> u16 {
-        self.admin
     }
 
     /// Sends a signal by its name, such as `TERM`.

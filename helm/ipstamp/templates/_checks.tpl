@@ -48,7 +48,7 @@
 {{- if kindIs "map" .value -}}
 {{- range $key, $value := .value -}}
 {{- $path := printf "%s.%s" $at $key -}}
-{{- if and (kindIs "string" $value) (or (has $key (list "password" "key_password" "token")) (hasSuffix ".password" $key)) (not (hasPrefix "${" $value)) (ne $value "") -}}
+{{- if and (kindIs "string" $value) (or (has $key (list "password" "key_password" "token" "address_key")) (hasSuffix ".password" $key)) (not (hasPrefix "${" $value)) (ne $value "") -}}
 {{- fail (printf "%s stands there in plain text, and would in a ConfigMap; put it into a Secret, name it under secrets.files, and write \"${file:/run/secrets/ipstamp/NAME}\"" $path) -}}
 {{- end -}}
 {{- include "ipstamp.checkPlain" (dict "at" $path "value" $value) -}}
