@@ -83,11 +83,6 @@ fn is_there(path: &Path) -> Failure {
 }
 
 fn configuration(preset: &Preset, profile: &Profile, source: &StartingSource) -> String {
-    let paths: String = preset
-        .paths
-        .iter()
-        .map(|(path, role)| format!("      - {{path: {path}, role: {role}}}\n"))
-        .collect();
     let (topic, about) = (preset.name, preset.about);
     let (databases, want) = (source.databases, source.want);
     let profile = profile.name();
@@ -106,8 +101,8 @@ input:
   group: ipstamp
   addresses:
     # {about}
-    paths:
-{paths}output:
+    preset: {topic}
+output:
   # {{topic}} is the input topic's name. The topics must exist; ipstamp makes none.
   topic: \"{{topic}}.enriched\"
   dead_letter: \"dlq.{{topic}}\"
