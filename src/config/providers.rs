@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use http::HeaderValue;
 
-use super::checks::{TOO_SHORT_A_LIFE, name_of};
+use super::checks::TOO_SHORT_A_LIFE;
 use super::error::Problem;
 use super::file::File;
 
 use crate::record::{FactGroup, Secret};
-use crate::resolve::TokenPlace;
 use crate::resolve::desk::Http;
 use crate::resolve::provider::ipinfo::Plan;
 use crate::resolve::provider::{Licence, ProvidersConfig};
+use crate::resolve::{DatabaseConfig, TokenPlace};
 
 /// Who is asked.
 pub(super) struct Asked<'f> {
@@ -26,7 +26,7 @@ pub(super) struct Asked<'f> {
 
 /// What is wrong with whom the main file asks.
 pub(super) fn main_providers(file: &File, problems: &mut Vec<Problem>) {
-    let databases = file.databases.iter().map(name_of).collect();
+    let databases = file.databases.iter().map(DatabaseConfig::called).collect();
     let asked = Asked { providers: &file.providers, databases, order: &file.order };
     providers(&asked, problems);
     let ipinfo = file.providers.ipinfo.as_ref().filter(|ipinfo| ipinfo.share);

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::checks;
 use super::error::Problem;
 use super::file::placed;
 use super::providers::{Asked, providers};
+use super::{checks, databases};
 use crate::database::StoreConfig;
 use crate::record::{FactGroup, TopicPattern, TopicPatterns};
 use crate::resolve::provider::ProvidersConfig;
@@ -87,16 +87,16 @@ impl TenantFile {
         if let Some(want) = &self.want {
             checks::want(want, &mut problems);
         }
-        checks::databases(&self.databases, self.networks.as_deref(), &mut problems);
+        databases::databases(&self.databases, self.networks.as_deref(), &mut problems);
         for (at, _) in self.databases.iter().enumerate().filter(|(_, of)| of.stale == OnStale::Fail)
         {
             let message =
                 "one tenant's database does not make the process unready for all; write warn";
             problems.push(Problem::with(&["databases", &at.to_string(), "stale"], message));
         }
-        checks::fetched(&self.databases, has_store, &mut problems);
-        let own = self.databases.iter().map(checks::name_of);
-        let further = main.iter().map(checks::name_of);
+        databases::fetched(&self.databases, has_store, &mut problems);
+        let own = self.databases.iter().map(DatabaseConfig::called);
+        let further = main.iter().map(DatabaseConfig::called);
         let further: Vec<_> = further.filter(|name| own.clone().all(|own| own != *name)).collect();
         let databases = own.chain(further).collect();
         let (licences, order) = (&self.providers, &self.order);
