@@ -6,6 +6,7 @@
 //! and without a value that could be a secret. Only this room reads the environment.
 
 mod checks;
+mod connection;
 mod databases;
 mod environment;
 mod error;
