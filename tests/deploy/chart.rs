@@ -146,9 +146,14 @@ impl Pod {
             fs::write(folder.path().join("secrets").join(file), "there").unwrap();
         }
         if mounts.contains("/data") {
+            // As something else puts them there, and as a fetching pod does.
+            let data = folder.path().join("data");
+            fs::create_dir_all(data.join("store/fetched")).unwrap();
             for name in ["city.mmdb", "asn.mmdb"] {
                 let from = root("src/command/demo").join(name);
-                fs::copy(from, folder.path().join("data").join(name)).unwrap();
+                for there in [data.join(name), data.join("store/fetched").join(name)] {
+                    fs::copy(&from, there).unwrap();
+                }
             }
         }
         let tenants = documents.iter().find(|it| it["metadata"]["name"] == "ipstamp-tenants");
@@ -245,11 +250,10 @@ fn what_the_fetching_pod_brings_is_what_the_worker_reads() {
         .iter()
         .map(|argument| argument.as_str().unwrap())
         .collect();
-    let ["db", "fetch", "--config", "/etc/ipstamp/fetch.yaml", "--to", "/data"] = arguments[..]
-    else {
+    let ["db", "fetch", "--config", "/etc/ipstamp/fetch.yaml"] = arguments[..] else {
         panic!("{arguments:?}")
     };
-    let (code, said) = ipstamp(&["db", "fetch", "--to", data.to_str().unwrap()], &fetch);
+    let (code, said) = ipstamp(&["db", "fetch"], &fetch);
     assert_eq!(code, 0, "{said}");
     let (code, said) = ipstamp(&["check", "--offline"], &pod.config("config.yaml").unwrap());
     assert_eq!(code, 0, "{said}");

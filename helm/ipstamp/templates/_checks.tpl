@@ -144,7 +144,7 @@
 {{- if include "ipstamp.isDelivered" . -}}
 {{- range $index, $source := $sources -}}
 {{- if not $source.name -}}
-{{- fail (printf "an entry of config.databases with source: %s has no name; write one: it will be the file /data/NAME.mmdb" $source.source) -}}
+{{- fail (printf "an entry of config.databases with source: %s has no name; write one: its file will be called by it" $source.source) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

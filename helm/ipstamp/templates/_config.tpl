@@ -10,6 +10,12 @@
 {{- if has .Values.databases.delivery (list "cronJob" "initContainer") -}}true{{- end -}}
 {{- end }}
 
+{{/* Whether a worker has a store: where it fetches by itself, and where the configuration wants one. */}}
+{{- define "ipstamp.hasStore" -}}
+{{- $fetches := and (eq .Values.databases.delivery "inProcess") (include "ipstamp.sources" . | fromJson).list -}}
+{{- if or $fetches .Values.config.database_store -}}true{{- end -}}
+{{- end }}
+
 {{/* The databases of the configuration that have a source, as JSON under `list`. */}}
 {{- define "ipstamp.sources" -}}
 {{- $sources := list -}}
@@ -41,8 +47,10 @@
 {{- if include "ipstamp.tenantsConfigMapName" . -}}
 {{- $_ := set $chart "tenants" (dict "dir" (include "ipstamp.tenantsDir" .)) -}}
 {{- end -}}
+{{- if include "ipstamp.hasStore" . -}}
+{{- $_ := set $chart "database_store" (dict "dir" (include "ipstamp.storeDir" .)) -}}
+{{- end -}}
 {{- if include "ipstamp.isDelivered" . -}}
-{{- $_ := unset $config "database_store" -}}
 {{- $databases := list -}}
 {{- range $config.databases -}}
 {{- $database := . -}}
@@ -50,19 +58,17 @@
 {{- $fetching := list "source" "file" "edition" "account" "token" "url" "checksum_url" "base_url" "member" "every" "limit" "downloads_per_day" "on_missing" -}}
 {{- $database = omit . "source" -}}
 {{- range $fetching -}}{{- $database = omit $database . -}}{{- end -}}
-{{- $_ := set $database "path" (printf "%s/%s.mmdb" (include "ipstamp.dataDir" $) .name) -}}
+{{- $_ := set $database "path" (printf "%s/store/fetched/%s.mmdb" (include "ipstamp.dataDir" $) .name) -}}
 {{- end -}}
 {{- $databases = append $databases $database -}}
 {{- end -}}
 {{- $_ := set $config "databases" $databases -}}
-{{- else if (include "ipstamp.sources" . | fromJson).list -}}
-{{- $_ := set $chart "database_store" (dict "dir" (include "ipstamp.storeDir" .)) -}}
 {{- end -}}
 {{- mergeOverwrite $chart $config | toYaml -}}
 {{- end }}
 
 {{/* What `db fetch` reads: the databases with a source, and no more of the rest than it must have. The
-store lies beside the files, so that what is not newer is not downloaded. */}}
+workers read the files in its store, which knows what is not newer. */}}
 {{- define "ipstamp.fetchConfig" -}}
 {{- $config := pick .Values.config "kafka" "input" "output" -}}
 {{- $_ := set $config "kafka" (dict "brokers" .Values.config.kafka.brokers) -}}

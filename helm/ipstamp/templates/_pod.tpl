@@ -33,6 +33,9 @@
 - {name: databases, mountPath: /var/lib/ipstamp}
 {{- else }}
 - {name: databases, mountPath: {{ include "ipstamp.dataDir" . }}, readOnly: true}
+{{- if include "ipstamp.hasStore" . }}
+- {name: store, mountPath: /var/lib/ipstamp}
+{{- end }}
 {{- end }}
 {{- end }}
 
@@ -54,7 +57,7 @@
 - name: fetch
   image: {{ include "ipstamp.image" . }}
   imagePullPolicy: {{ .Values.image.pullPolicy }}
-  args: [db, fetch, --config, /etc/ipstamp/fetch.yaml, --to, {{ include "ipstamp.dataDir" . }}]
+  args: [db, fetch, --config, /etc/ipstamp/fetch.yaml]
   {{- with .Values.extraEnv }}
   env: {{- toYaml . | nindent 4 }}
   {{- end }}
@@ -136,6 +139,11 @@ spec:
 - name: tmp
   emptyDir: {}
 {{ include "ipstamp.databaseVolume" . }}
+{{- if and (ne .Values.databases.delivery "inProcess") (include "ipstamp.hasStore" .) }}
+- name: store
+  emptyDir:
+    sizeLimit: {{ .Values.databases.emptyDirSize }}
+{{- end }}
 {{- with (include "ipstamp.allSecrets" . | fromJson).list }}
 {{ include "ipstamp.secretsVolume" (dict "root" $ "names" .) }}
 {{- end }}
