@@ -37,6 +37,7 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
     input(&file.input, &mut problems);
     topics(&file.input, &file.output, &mut problems);
     writing(&file.output, &mut problems);
+    super::schemas::schemas(file, &mut problems);
     want(&file.want, &mut problems);
     databases(&file.databases, file.networks.as_deref(), &mut problems);
     database_files(file, &mut problems);

@@ -77,6 +77,7 @@
 //! [`crate::record::Enrichment`]. `schemas/enrichment.schema.json` describes it.
 
 mod also;
+mod avro;
 mod beside;
 mod config;
 mod distinct;
@@ -109,6 +110,7 @@ mod schema;
 #[cfg(test)]
 mod try_out;
 
+pub use avro::{AvroEncoder, NoPlace, OutputSchema, output_schema};
 pub use config::{AddressPrivacy, Config, Existing, Profile, Tags};
 pub use encoder::Encoder;
 pub use privacy::SHORTEST_ADDRESS_KEY;
