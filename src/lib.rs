@@ -12,8 +12,9 @@
 //! before it was published.
 //!
 //! Imports run one way, and `tests/architecture.rs` proves it: stations import `record`, the two at
-//! the rim also `kafka`; `pipeline` imports stations, `kafka`, `tenant` and `telemetry`; `database`
-//! hands files to `resolve` and says what became of them to `telemetry`, and `fleet` hands over what
+//! the rim also `kafka`; `pipeline` imports stations, `kafka`, `registry`, `tenant` and `telemetry`; `database`
+//! hands files to `resolve` and says what became of them to `telemetry`; `registry` asks for schemas
+//! by the rules by which providers are called, and `fleet` hands over what
 //! other processes have said through Kafka; `admin` shows what `telemetry` has; `config` composes
 //! the rooms' own `Config` types; `command` is on top.
 
@@ -34,6 +35,7 @@ pub mod pipeline;
 pub mod fleet;
 // Around the line: database files, the rim towards librdkafka, what operators are told and where.
 pub mod database;
+pub mod registry;
 pub mod kafka;
 pub mod telemetry;
 pub mod admin;

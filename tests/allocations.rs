@@ -92,6 +92,7 @@ fn stamper(profile: Profile, folder: &Path) -> Stamper {
     let databases = database::open_all(None, &configs, None).unwrap();
     let wants = [Want("geo".into()), Want("as".into())];
     let settings = StampSettings {
+        format: ipstamp::pipeline::EventFormat::default(),
         addresses: extract::Config::default(),
         wants: Arc::new(Wants::new(&wants).unwrap()),
         databases: Arc::new(DatabaseSet::new(databases).unwrap()),

@@ -24,14 +24,24 @@ fn may_import() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("telemetry", vec!["record"]),
         ("tenant", vec!["record"]),
         ("database", vec!["record", "resolve", "telemetry"]),
+        ("registry", vec!["record", "resolve"]),
         ("fleet", vec!["record", "resolve", "kafka", "telemetry"]),
         ("admin", vec!["telemetry"]),
-        ("pipeline", [STATIONS, &["record", "kafka", "telemetry", "tenant"]].concat()),
+        ("pipeline", [STATIONS, &["record", "kafka", "telemetry", "tenant", "registry"]].concat()),
         (
             "config",
             [
                 STATIONS,
-                &["record", "kafka", "pipeline", "fleet", "telemetry", "tenant", "database"],
+                &[
+                    "record",
+                    "kafka",
+                    "pipeline",
+                    "fleet",
+                    "telemetry",
+                    "tenant",
+                    "database",
+                    "registry",
+                ],
             ]
             .concat(),
         ),

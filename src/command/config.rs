@@ -1,8 +1,11 @@
-//! `config show` and `config schema`.
+//! `config show`, `config schema` and `config avro`.
+
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
 use super::output::print;
+use super::schemas::written_by;
 use super::tenants::load_named_tenant;
 use super::{Exit, Failure, Source};
 use crate::config::{Config, schema, show, tenant_schema};
@@ -33,6 +36,13 @@ enum What {
         #[arg(long)]
         tenant: bool,
     },
+    /// Print the Avro schema of what is written, for those who register schemas themselves
+    #[command(after_help = "Example:\n  ipstamp config avro event.avsc > event-stamped.avsc")]
+    Avro {
+        /// The schema of what is read
+        #[arg(value_name = "FILE")]
+        schema: PathBuf,
+    },
 }
 
 /// Prints what was asked for.
@@ -45,6 +55,7 @@ pub(super) fn config(source: &Source, args: &ConfigArgs) -> Result<Exit, Failure
         }
         What::Schema { tenant: false } => schema(),
         What::Schema { tenant: true } => tenant_schema(),
+        What::Avro { schema } => written_by(schema)?,
     };
     print(text.as_bytes())?;
     Ok(Exit::Done)

@@ -161,7 +161,7 @@ impl Line {
                 Outcome::Unchanged(reason)
             }
             // Only said to those who may ask further.
-            Stamp::Missing => {
+            Stamp::Missing | Stamp::Unread(_) => {
                 out.extend_from_slice(event);
                 Outcome::Unchanged(Some(Reason::Internal))
             }

@@ -113,7 +113,7 @@ fn stamp(stamper: &mut Stamper, event: &str) -> (Outcome, Box<RawValue>) {
             (outcome, raw.unwrap_or_else(as_it_is))
         }
         Stamp::Unchanged(reason) => (Outcome::Unchanged(reason), as_it_is()),
-        Stamp::Missing => (Outcome::Unchanged(None), as_it_is()),
+        Stamp::Missing | Stamp::Unread(_) => (Outcome::Unchanged(None), as_it_is()),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::config::{Config, File, TenantFile};
 use crate::database::StoreConfig;
 use crate::encode::{self, Profile, Writing};
 use crate::fleet::LedgerConfig;
-use crate::pipeline::StampSettings;
+use crate::pipeline::{EventFormat, StampSettings};
 use crate::record::{Day, FactGroup};
 use crate::resolve::provider::ProvidersConfig;
 use crate::resolve::{
@@ -189,6 +189,7 @@ impl Parts {
         let databases = DatabaseSet::ordered(databases, self.order.clone())
             .map_err(|error| Failure::new(Exit::Config, error))?;
         Ok(StampSettings {
+            format: EventFormat::default(),
             addresses: self.addresses.clone(),
             wants: Arc::new(wants),
             databases: Arc::new(databases),

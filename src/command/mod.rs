@@ -29,6 +29,7 @@ mod presets;
 mod profiles;
 mod quota;
 pub mod run;
+mod schemas;
 mod status;
 mod systems;
 mod tenants;

@@ -14,6 +14,7 @@ use super::asking;
 use super::check::cover;
 use super::databases::open_files;
 use super::fetching;
+use super::schemas;
 use super::tenants::{Ground, Tenants};
 use super::{Exit, Failure, say};
 use crate::admin;
@@ -127,6 +128,7 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
         asking::follow_tokens(desk, &config.providers, path, runtime.handle());
     }
     let late = publish_late_answers(&config, &stamp, desk.as_ref(), &metrics)?;
+    let schemas = schemas::start(&config, runtime.handle(), &metrics)?;
     let settings = RunSettings {
         stamp,
         client: config.kafka.client(),
@@ -138,6 +140,7 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
         desk: desk.clone(),
         leavers: late.as_ref().map(Late::leavers),
         tenancy: tenants.as_ref().map(|tenants| Arc::clone(&tenants.tenancy)),
+        schemas,
         runtime: runtime.handle().clone(),
         signals,
         health,
@@ -197,6 +200,7 @@ pub(super) fn stamp_settings(
 ) -> Result<StampSettings, Failure> {
     let refused = |error: &dyn std::fmt::Display| Failure::new(Exit::Config, error);
     Ok(StampSettings {
+        format: schemas::event_format(config)?,
         addresses: config.extract.clone(),
         wants: Arc::new(Wants::new(&config.want).map_err(|error| refused(&error))?),
         databases: Arc::new(

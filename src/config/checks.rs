@@ -7,6 +7,7 @@ use super::connection;
 use super::databases::{database_files, databases};
 use super::error::{Problem, shown_unknown_key};
 use super::file::{File, Input, Output};
+use super::schemas;
 use super::topics::{Loop, Template, find_loop};
 use super::typed::one_of;
 use super::writing;
@@ -34,6 +35,7 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
     input(&file.input, &mut problems);
     topics(&file.input, &file.output, &mut problems);
     writing::writing(&file.output, &mut problems);
+    schemas::schemas(file, &mut problems);
     want(&file.want, &mut problems);
     databases(&file.databases, file.networks.as_deref(), &mut problems);
     database_files(file, &mut problems);

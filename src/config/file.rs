@@ -18,6 +18,7 @@ use crate::fleet::LedgerConfig;
 use crate::pipeline::{OnUnparsable, Ordering, WindowConfig};
 use crate::publish::{Compression, OnUndeliverable, Partitioning};
 use crate::record::Secret;
+use crate::registry::RegistryConfig;
 use crate::resolve::provider::ProvidersConfig;
 use crate::resolve::{CacheConfig, DatabaseConfig, Order, Want};
 use crate::telemetry::{LogFormat, LogLevel};
@@ -37,6 +38,9 @@ pub struct File {
     /// The fact groups to find out of each address.
     #[serde(default = "wanted_by_default")]
     pub want: Vec<Want>,
+    /// Where the schemas of events in Avro are, and of what is made of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema_registry: Option<RegistryConfig>,
     /// The database files. The order of the list is the order of precedence.
     #[serde(default)]
     pub databases: Vec<DatabaseConfig>,
@@ -146,6 +150,10 @@ pub struct Input {
     /// What the events are.
     #[serde(default)]
     pub format: extract::Format,
+    /// An Avro schema in a file: the events are Avro of it, and say nothing of their schema. Default:
+    /// they carry the id of one that `schema_registry` has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<PathBuf>,
     /// What to do when the committed offset no longer exists: records were deleted unread.
     #[serde(default)]
     pub on_offset_out_of_range: OutOfRange,

@@ -14,6 +14,7 @@ mod file;
 mod interpolate;
 mod providers;
 mod schema;
+mod schemas;
 mod show;
 mod tenant;
 mod topics;
@@ -28,7 +29,9 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::record::TopicPattern;
-use crate::{consume, database, encode, extract, fleet, kafka, pipeline, publish, resolve};
+use crate::{
+    consume, database, encode, extract, fleet, kafka, pipeline, publish, registry, resolve,
+};
 
 use crate::resolve::DatabaseConfig;
 use crate::resolve::budget::Limits;
@@ -53,6 +56,12 @@ pub struct Config {
     pub kafka: kafka::Config,
     /// What is read.
     pub consume: consume::Config,
+    /// What events are.
+    pub format: extract::Format,
+    /// The schema of Avro that says nothing of its own.
+    pub schema: Option<PathBuf>,
+    /// Where schemas are.
+    pub registry: Option<registry::RegistryConfig>,
     /// Where addresses stand.
     pub extract: extract::Config,
     /// What is wanted.
@@ -182,6 +191,9 @@ impl From<File> for Config {
                 member: file.input.member,
                 assignor: file.input.assignor,
             },
+            format: file.input.format,
+            schema: file.input.schema,
+            registry: file.schema_registry,
             extract: addresses,
             want: file.want,
             databases,

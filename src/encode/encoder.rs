@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::beside::Beside;
 use super::distinct::Distinct;
 use super::flat::Flat;
-use super::fragments::Fragments;
+use super::fragments::{Fragments, Rendered};
 use super::json::{append_address, quoted};
 use super::native;
 use super::privacy::Hiding;
@@ -87,7 +87,7 @@ impl Encoder {
         let draft = Draft {
             paths: paths.iter().map(|path| quoted(path)).collect(),
             sources: Sources::default(),
-            fragments: Fragments::new(writing.rendering(), memory_limit_bytes),
+            fragments: Fragments::new(Rendered::Json(writing.rendering()), memory_limit_bytes),
             splice: Splice::default(),
             distinct: Distinct::default(),
             contributed: Contributed::default(),

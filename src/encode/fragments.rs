@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::avro;
 use super::render::Rendering;
-use crate::record::{Answer, Facts, FactsId, GroupSet, Part, Span};
+use crate::record::{Answer, Enrichment, Facts, FactsId, GroupSet, Part, Span};
 
 /// The slices of a fragment, in the order in which they are rendered, by number. Each holds members
 /// with a comma before them, or nothing. Which is which a profile says.
@@ -56,6 +57,37 @@ impl Fragment {
     }
 }
 
+/// How facts are rendered.
+#[derive(Clone, Debug)]
+pub(super) enum Rendered {
+    /// As JSON, by the names of a profile.
+    Json(Arc<Rendering>),
+    /// As Avro, all in the last slice.
+    Avro,
+}
+
+impl Rendered {
+    fn variants(&self) -> usize {
+        match self {
+            Self::Json(rendering) => rendering.prefixes.len(),
+            Self::Avro => 1,
+        }
+    }
+
+    fn render(
+        &self,
+        known: &Enrichment,
+        groups: GroupSet,
+        variant: usize,
+        out: &mut Vec<u8>,
+    ) -> [usize; Slice::COUNT] {
+        match self {
+            Self::Json(rendering) => rendering.render(known, groups, variant, out),
+            Self::Avro => avro::render(known, groups, out),
+        }
+    }
+}
+
 /// The rendered parts of one answer, with the source of each.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Found {
@@ -81,7 +113,7 @@ impl Found {
 /// many facts pass by once, and nothing is ordered by use.
 #[derive(Debug)]
 pub(super) struct Fragments {
-    rendering: Arc<Rendering>,
+    rendering: Rendered,
     /// With so many prefixes facts may be rendered.
     variants: usize,
     limit_bytes: usize,
@@ -112,9 +144,9 @@ impl Fragments {
     const GROWTH_BYTES: usize = 1 << 20;
 
     /// Keeps about `limit_bytes` at most.
-    pub(super) fn new(rendering: Arc<Rendering>, limit_bytes: usize) -> Self {
+    pub(super) fn new(rendering: Rendered, limit_bytes: usize) -> Self {
         Self {
-            variants: rendering.prefixes.len(),
+            variants: rendering.variants(),
             rendering,
             limit_bytes: limit_bytes.min(u32::MAX as usize / 2),
             epoch: 0,
@@ -246,7 +278,7 @@ mod tests {
     use super::super::facts::Field;
     use super::super::render::Rule;
     use super::*;
-    use crate::record::{Enrichment, FactGroup, Geo, Moment, Retrieval, Source};
+    use crate::record::{FactGroup, Geo, Moment, Retrieval, Source};
 
     /// Facts whose city is their number; counts how often they are asked for.
     struct Numbered {
@@ -283,7 +315,7 @@ mod tests {
         let mut slices: [Vec<Rule>; Slice::COUNT] = Default::default();
         slices[0].push(Rule::Field { name: (*b"city").into(), field });
         let prefixes = vec![(*b"").into(), (*b"src_").into()];
-        Fragments::new(Arc::new(Rendering { slices, prefixes }), 1 << 20)
+        Fragments::new(Rendered::Json(Arc::new(Rendering { slices, prefixes })), 1 << 20)
     }
 
     fn text(fragments: &mut Fragments, facts: &mut Numbered, id: u32) -> String {

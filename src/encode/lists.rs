@@ -242,6 +242,7 @@ fn is_failure(reason: Reason) -> bool {
         | Reason::Handover => true,
         Reason::NotFound
         | Reason::Unparsable
+        | Reason::Schema
         | Reason::TooDeep
         | Reason::TooLarge
         | Reason::OutputLimit

@@ -92,6 +92,7 @@
 //! it, is left out.
 
 mod also;
+mod avro;
 mod beside;
 mod config;
 mod distinct;
@@ -124,6 +125,7 @@ mod schema;
 #[cfg(test)]
 mod try_out;
 
+pub use avro::{AvroEncoder, NoPlace, OutputSchema, output_schema};
 pub use config::{AddressPrivacy, Config, Existing, Profile, Tags};
 pub use encoder::Encoder;
 pub use privacy::SHORTEST_ADDRESS_KEY;

@@ -33,7 +33,7 @@ impl Contributed {
         self.0 == [0; 4]
     }
 
-    fn iter(self) -> impl Iterator<Item = usize> {
+    pub(super) fn iter(self) -> impl Iterator<Item = usize> {
         self.0.into_iter().enumerate().flat_map(|(nth, mut word)| {
             std::iter::from_fn(move || {
                 let bit = word.trailing_zeros() as usize;
@@ -333,7 +333,7 @@ fn attribution(contributed: Contributed, sources: &Sources, out: &mut Vec<u8>) {
 }
 
 /// Of when the facts of a source in this event are: the oldest of them, and stale if any of them is.
-fn retrieval(source: usize, answers: &[Answer], facts: &dyn Facts) -> Retrieval {
+pub(super) fn retrieval(source: usize, answers: &[Answer], facts: &dyn Facts) -> Retrieval {
     let parts = answers.iter().flat_map(Answer::parts);
     let of_it = parts.filter(|part| usize::from(part.source) == source);
     let all = of_it.filter_map(|part| facts.retrieval(part.facts));

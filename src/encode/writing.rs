@@ -85,6 +85,18 @@ impl Writing {
         Self { names, existing: Existing::Keep, ..self.clone() }
     }
 
+    /// The same beside the event, for one that has no place for facts.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        match &self.names {
+            Names::Headers(_) => self.clone(),
+            Names::Mapped(_) | Names::Native(_) => {
+                let names = Names::Headers(Arc::new(profile::native(&Choice::default())));
+                Self { names, ..self.clone() }
+            }
+        }
+    }
+
     /// Whether what is written goes beside the event, as a header, and the event stays as it is.
     pub fn is_beside_the_event(&self) -> bool {
         matches!(self.names, Names::Headers(_))

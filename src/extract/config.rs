@@ -103,7 +103,15 @@ pub enum Format {
     /// One line of text per record, such as syslog. Facts are written into a JSON object that has
     /// the line as `message`.
     Text,
-    /// A record that begins with `{` or `[` is JSON, any other is text.
+    /// Avro with the id of its schema, in the wire format of schema registries; with `input.schema`,
+    /// Avro without one.
+    Avro,
+    /// JSON behind the id of its JSON Schema, which is kept.
+    JsonSchema,
+    /// Protocol buffers behind the id of their schema. They go out as they came.
+    Protobuf,
+    /// A record with the id of a schema is what the `schema_registry` says, one that begins with `{` or
+    /// `[` is JSON, any other is text.
     Auto,
 }
 

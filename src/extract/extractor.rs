@@ -87,6 +87,15 @@ impl Findings {
         &self.parts[..self.used]
     }
 
+    /// Begins an event that has been read otherwise, of so many bytes.
+    pub fn begin(&mut self, len: usize) -> &mut Outline {
+        self.clear();
+        let part = self.next();
+        part.span = Span { start: 0, end: len as u32 };
+        part.outline.clear();
+        &mut part.outline
+    }
+
     fn clear(&mut self) {
         self.used = 0;
         self.is_line = false;
@@ -202,7 +211,7 @@ impl Extractor {
 
     fn is_line(&self, event: &[u8]) -> bool {
         match self.format {
-            Format::Json => false,
+            Format::Json | Format::Avro | Format::JsonSchema | Format::Protobuf => false,
             Format::Text => true,
             Format::Auto => {
                 let first = event.iter().find(|byte| !byte.is_ascii_whitespace());

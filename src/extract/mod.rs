@@ -4,6 +4,7 @@
 //! the event's kind and where facts may be written. The kinds are `preset`s; which one an event is of
 //! is told by its shape. Texts are searched by `text`. The bytes themselves are left as they are.
 
+mod avro;
 mod catalog;
 mod chain;
 mod config;
@@ -24,6 +25,7 @@ mod unreadable;
 #[cfg(test)]
 mod tests;
 
+pub use avro::{AvroEvent, AvroPlan, AvroPlanError, NotAvro};
 pub use chain::{Hop, Proxies, Trust, forwarded, x_forwarded_for};
 pub use config::{AddressPath, Config, Discover, Embedded, Format, ReadAs, TopicPreset};
 pub use extractor::{Extractor, Findings, FoundPart, path_names};

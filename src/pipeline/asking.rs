@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 
 use super::reader::Next;
+use super::schemas::SchemaKey;
 use super::stamp::{Ask, Missing};
 use super::ticket::LaneId;
 use crate::commit::Sequence;
@@ -31,6 +32,8 @@ pub(super) enum Letter {
     Recalled { who: (LaneId, Sequence), value: Option<Vec<u8>> },
     /// What comes next in a partition from which nothing came; None when nobody says.
     Looked { who: LaneId, found: Option<Next> },
+    /// There is word of a schema that was asked for.
+    Schema(SchemaKey),
     /// The process ends: drain.
     Stop,
 }

@@ -2,7 +2,6 @@
 //! published, and what has been fetched and not yet admitted.
 
 use std::collections::VecDeque;
-use std::ffi::CStr;
 use std::time::{Duration, Instant};
 
 use super::asking::Seat;
@@ -316,12 +315,37 @@ impl Lane {
         self.waiting_bytes += waiting.bytes();
     }
 
-    /// Gives a record that waits a header.
-    pub(super) fn set_header(&mut self, sequence: Sequence, name: &CStr, value: &[u8]) {
-        let waiting = self.waiting.iter_mut().find(|waiting| waiting.sequence == sequence);
-        if let Some(waiting) = waiting {
-            waiting.headers.get_or_insert_with(|| Headers::new(2)).set(name, value);
-        }
+    /// Lets a record wait again whose event [`Lane::take_asked`] took.
+    pub(super) fn set_asked(
+        &mut self,
+        sequence: Sequence,
+        event: Buffer,
+        seat: Seat,
+        (open, failed): (u16, Option<Reason>),
+    ) {
+        let Some(waiting) = self.waiting.iter_mut().find(|w| w.sequence == sequence) else {
+            return;
+        };
+        waiting.stage = Stage::Asked { event, seat, open, failed };
+        self.waiting_bytes += waiting.bytes();
+    }
+
+    /// Takes a record out whose event [`Lane::take_asked`] took: it goes another way.
+    pub(super) fn withdraw(&mut self, sequence: Sequence) -> Option<Waiting> {
+        let waiting = self.waiting.iter_mut().find(|w| w.sequence == sequence)?;
+        let taken = waiting.take();
+        self.forget_sent();
+        Some(taken)
+    }
+
+    /// The headers of a record that waits.
+    pub(super) fn headers_of(&self, sequence: Sequence) -> Option<&Headers> {
+        self.waiting.iter().find(|waiting| waiting.sequence == sequence)?.headers.as_ref()
+    }
+
+    /// The same, to be changed.
+    pub(super) fn headers_of_mut(&mut self, sequence: Sequence) -> Option<&mut Headers> {
+        self.waiting.iter_mut().find(|waiting| waiting.sequence == sequence)?.headers.as_mut()
     }
 
     /// The next record whose turn it is, as its place; None when none may go.
@@ -359,17 +383,15 @@ impl Lane {
             return None;
         };
         self.waiting_bytes -= bytes;
-        let taken = Waiting {
-            sequence: waiting.sequence,
-            stage: Stage::Sent,
-            key: waiting.key.take(),
-            headers: waiting.headers.take(),
-            timestamp: waiting.timestamp,
-        };
+        let taken = waiting.take();
+        self.forget_sent();
+        Some((taken, value, outcome))
+    }
+
+    fn forget_sent(&mut self) {
         while self.waiting.front().is_some_and(|front| matches!(front.stage, Stage::Sent)) {
             self.waiting.pop_front();
         }
-        Some((taken, value, outcome))
     }
 
     pub(super) fn waiting(&self) -> usize {
@@ -399,6 +421,17 @@ impl Lane {
 }
 
 impl Waiting {
+    /// Takes all but its place.
+    fn take(&mut self) -> Self {
+        Self {
+            sequence: self.sequence,
+            stage: Stage::Sent,
+            key: self.key.take(),
+            headers: self.headers.take(),
+            timestamp: self.timestamp,
+        }
+    }
+
     /// What it holds in memory.
     fn bytes(&self) -> u64 {
         let value = match &self.stage {

@@ -15,6 +15,7 @@ use super::broken::Broken;
 use super::ends::Ends;
 use super::late::Leavers;
 use super::reader::Reader;
+use super::schemas::Schemas;
 use super::stamp::StampSettings;
 use super::tenants::Tenancy;
 use super::worker::{Failure, Worker, WorkerEnd, WorkerSettings};
@@ -64,6 +65,8 @@ pub struct RunSettings {
     pub leavers: Option<Leavers>,
     /// Whose records are whose, where that is told.
     pub tenancy: Option<Arc<Tenancy>>,
+    /// Whom to ask for schemas, where events name them.
+    pub schemas: Option<Schemas>,
     /// Where calls that wait are made.
     pub runtime: tokio::runtime::Handle,
     /// Says that the process is to end: once to drain, twice to end at once.
@@ -418,6 +421,7 @@ fn worker_settings(
         desk: settings.desk.clone(),
         leavers: settings.leavers.clone(),
         tenancy: settings.tenancy.clone(),
+        schemas: settings.schemas.clone(),
         health: Arc::clone(&settings.health),
         metrics: Arc::clone(&settings.metrics),
         ends: ends.cloned(),

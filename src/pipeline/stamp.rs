@@ -4,15 +4,21 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::encode::{Encoder, Writing};
-use crate::extract::{self, Extractor, Findings, Shape, Unreadable};
+use super::formats::{EventFormat, Formats, Opened, Origin};
+use super::schemas::{Known, Written};
+use crate::encode::{AvroEncoder, Encoder, Writing};
+use crate::extract::{self, Extractor, Findings, NotAvro, Shape, Unreadable};
 use crate::kafka::{prefetch, prefetch_bytes};
-use crate::record::{Address, Answer, GroupSet, Moment, Outcome, Outline, Reason, Role, Sighting};
+use crate::record::{
+    Address, Answer, GroupSet, IdPlace, Moment, Outcome, Outline, Reason, Role, SchemaId, Sighting,
+};
 use crate::resolve::{Cache, CacheLookups, CacheScope, DatabaseSet, Resolver, Wants};
 
 /// What stamping needs to know, for each worker to make a [`Stamper`] of its own.
 #[derive(Clone)]
 pub struct StampSettings {
+    /// What events are.
+    pub format: EventFormat,
     /// Where addresses stand.
     pub addresses: extract::Config,
     /// What is wanted of them.
@@ -41,6 +47,8 @@ pub enum Stamp {
     },
     /// Something wanted is missing, and somebody was asked for it: the record waits.
     Missing,
+    /// The schema that it is written by is not known: [`Stamper::learn`] takes it in.
+    Unread(SchemaId),
 }
 
 /// Addresses, and what is missing of each.
@@ -83,6 +91,12 @@ pub struct Stamper {
     extractor: Extractor,
     resolver: Resolver,
     encoder: Encoder,
+    formats: Formats,
+    avro: AvroEncoder,
+    /// Writes what goes into a header, of what has no place for it.
+    beside: Encoder,
+    /// What the events that come are taken to be of: where the last one went, and by no header.
+    origin_ahead: Origin,
     /// The event whose turn it is, those that were read before their turn, and last a place for
     /// one that was not.
     read: [Read; Stamper::STEPS_AHEAD + 2],
@@ -113,6 +127,12 @@ enum Copied {
     Line,
     /// From the stamped envelope.
     Envelope,
+    /// As Avro, with a field behind it.
+    Field,
+    /// The same, with nothing in the field.
+    NoField,
+    /// From what goes beside an event that has no place for it.
+    Beside,
 }
 
 /// An event that was read.
@@ -120,8 +140,13 @@ enum Copied {
 struct Read {
     /// Where its bytes stand. The event is told by its place: it lies there until it is stamped.
     event: (usize, usize),
-    /// What it is.
-    shape: Option<Result<Shape, Unreadable>>,
+    /// What it is, and of what was known beside it then.
+    opened: Opened,
+    origin: Origin,
+    /// Of Avro: where the last field begins.
+    last_field: usize,
+    /// What was found it to be.
+    shape: Option<Result<Shape, Reason>>,
     /// By which of the topics' presets.
     way: u32,
     findings: Findings,
@@ -158,11 +183,17 @@ impl Stamper {
         let addresses = extract::Config { every_place: hides, ..settings.addresses.clone() };
         let extractor = Extractor::new(&addresses, &needs)?;
         let paths = extractor.path_names();
+        // Of the encoders one is mostly at work, and the others keep nothing then.
         let encoder = Encoder::new(&settings.writing, &paths, for_encoder);
+        let beside = Encoder::new(&settings.writing.beside(), &paths, for_encoder / 8);
         Ok(Self {
             extractor,
             resolver,
             encoder,
+            formats: Formats::new(settings.format.clone()),
+            avro: AvroEncoder::new(&paths, for_encoder),
+            beside,
+            origin_ahead: Origin::default(),
             read: Default::default(),
             next: 0,
             last: 0,
@@ -179,7 +210,7 @@ impl Stamper {
 
     /// Whether what is written goes out beside the event, as a header, and the event as it came.
     pub fn writes_beside_the_event(&self) -> bool {
-        self.is_beside
+        self.is_beside || self.copy == Copied::Beside
     }
 
     /// From here on events are of this topic.
@@ -206,22 +237,29 @@ impl Stamper {
         if let Some(third) = event(3) {
             let read = self.next;
             self.next = (read + 1) % (Self::STEPS_AHEAD + 1);
-            self.read(read, third);
+            let origin = self.origin_ahead;
+            self.read(read, third, origin);
             for sighting in self.read[read].outlines().flat_map(|outline| &outline.sightings) {
                 prefetch(self.resolver.place(sighting.address.ip()));
             }
         }
         // Where their answers are kept has come by now …
-        if let Some(read) = event(2).and_then(|second| self.was_read(second)) {
+        if let Some(read) = event(2).and_then(|second| self.was_read(second, self.origin_ahead)) {
             self.resolve(read);
             for part in self.read[read].answers.iter().flatten().flat_map(Answer::parts) {
-                prefetch(self.encoder.place(part.facts));
+                prefetch(match self.read[read].opened {
+                    Opened::Avro { .. } => self.avro.place(part.facts),
+                    _ => self.encoder.place(part.facts),
+                });
             }
         }
         // … and here, where the bytes of their facts are.
-        if let Some(read) = event(1).and_then(|first| self.was_read(first)) {
+        if let Some(read) = event(1).and_then(|first| self.was_read(first, self.origin_ahead)) {
             for part in self.read[read].answers.iter().flatten().flat_map(Answer::parts) {
-                prefetch_bytes(self.encoder.kept(part.facts));
+                prefetch_bytes(match self.read[read].opened {
+                    Opened::Avro { .. } => self.avro.kept(part.facts),
+                    _ => self.encoder.kept(part.facts),
+                });
             }
         }
     }
@@ -234,23 +272,38 @@ impl Stamper {
     /// Reads and resolves an event. `ask` is called when something wanted is missing, with what is
     /// missing of which address; an address may stand there twice.
     pub fn stamp(&mut self, event: &[u8], ask: &mut dyn FnMut(&mut Missing) -> Ask) -> Stamp {
-        let nth = self.was_read(event).unwrap_or_else(|| {
+        self.stamp_of(event, Origin::default(), ask)
+    }
+
+    /// The same with what is known of the record beside its value.
+    pub fn stamp_of(
+        &mut self,
+        event: &[u8],
+        origin: Origin,
+        ask: &mut dyn FnMut(&mut Missing) -> Ask,
+    ) -> Stamp {
+        let nth = self.was_read(event, origin).unwrap_or_else(|| {
             let last = Self::STEPS_AHEAD + 1;
-            self.read(last, event);
+            self.read(last, event, origin);
             last
         });
+        self.origin_ahead = Origin { header: None, ..origin };
         self.last = nth;
+        self.copy = Copied::Planned;
         // Its turn is now, and what will lie in its place is another event.
         self.read[nth].event = (0, 0);
+        if let Opened::Unread(id) = self.read[nth].opened {
+            return Stamp::Unread(id);
+        }
         match self.read[nth].shape {
             Some(Ok(Shape::Object | Shape::Envelope)) => {}
-            Some(Err(unreadable)) => return Stamp::Unchanged(Some(unreadable.reason())),
+            Some(Err(reason)) => return Stamp::Unchanged(Some(reason)),
             _ => return Stamp::Unchanged(None),
         }
         self.resolve(nth);
         self.read[nth].outlines().for_each(|outline| self.found.count(outline));
         if !self.judge(nth) {
-            return self.untouched(nth);
+            return self.untouched(nth, event);
         }
         let mut failed = None;
         if !self.missing.is_empty() {
@@ -278,21 +331,92 @@ impl Stamper {
             return Stamp::Unchanged(None);
         };
         let outcome = outcome(outline, answers, failed);
-        let bytes = read.findings.bytes(event);
-        let len = self.encoder.plan(bytes, outline, answers, &mut self.resolver, outcome);
-        self.copy = Copied::Planned;
+        let facts = &mut self.resolver;
+        let len = match read.opened {
+            Opened::Avro { nth, from, place } => {
+                let written = self.formats.avro(nth).map(|schema| &schema.written);
+                if let Some(Written::Field { .. }) = written {
+                    self.copy = Copied::Field;
+                    let field = self.avro.write(outline, answers, facts, outcome).len();
+                    self.around_field(event, from, place) + field
+                } else {
+                    self.copy = Copied::Beside;
+                    self.beside.plan(event, outline, answers, facts, outcome)
+                }
+            }
+            opened => {
+                let from = opened.json_from();
+                let bytes = read.findings.bytes(&event[from..]);
+                let len = self.encoder.plan(bytes, outline, answers, facts, outcome);
+                if self.is_beside { len } else { from + len }
+            }
+        };
         Stamp::Written { len, outcome }
     }
 
     /// An event of whose addresses none is to be looked up. A line of text becomes JSON all the same: a
-    /// topic's records are all of a kind.
-    fn untouched(&mut self, nth: usize) -> Stamp {
+    /// topic's records are all of a kind. In Avro it has the field, with nothing in it: what is read by
+    /// one schema is written by one.
+    fn untouched(&mut self, nth: usize, event: &[u8]) -> Stamp {
+        if let Opened::Avro { nth, from, place } = self.read[nth].opened
+            && let Some(Written::Field { .. }) = self.formats.avro(nth).map(|it| &it.written)
+        {
+            self.copy = Copied::NoField;
+            let len = self.around_field(event, from, place) + AvroEncoder::NOTHING.len();
+            return Stamp::Written { len, outcome: Outcome::Unchanged(None) };
+        }
         let findings = &self.read[nth].findings;
         if !findings.is_line() || self.is_beside {
             return Stamp::Unchanged(None);
         }
         self.copy = Copied::Line;
         Stamp::Written { len: findings.bytes(&[]).len(), outcome: Outcome::Unchanged(None) }
+    }
+
+    /// How long an event of Avro is without its field, and with the id of its new schema.
+    fn around_field(&self, event: &[u8], from: usize, place: IdPlace) -> usize {
+        let (id, kept) = self.kept_of(event, from, place);
+        id.len() + kept.len()
+    }
+
+    /// The id of its new schema, where it stands before the value, and what is kept of the event.
+    fn kept_of<'a>(&'a self, event: &'a [u8], from: usize, place: IdPlace) -> (&'a [u8], &'a [u8]) {
+        let read = &self.read[self.last];
+        let Opened::Avro { nth, .. } = read.opened else { return (&[], event) };
+        match self.formats.avro(nth).map(|schema| &schema.written) {
+            Some(Written::Field { replaces, number, .. }) => {
+                let end = if *replaces { from + read.last_field } else { event.len() };
+                let id = if place == IdPlace::Prefix { &number[..] } else { &[] };
+                (id, &event[from..end])
+            }
+            _ => (&[], event),
+        }
+    }
+
+    /// Takes in a schema that was asked for.
+    pub fn learn(&mut self, id: SchemaId, origin: Origin, known: Arc<Known>) {
+        self.formats.learn(id, origin.output, known);
+        self.forget_ahead();
+    }
+
+    /// Something that was known of schemas is known better: they are asked for anew.
+    pub fn forget_schemas(&mut self) {
+        self.formats.forget();
+        self.forget_ahead();
+    }
+
+    /// The id of its schema for the header [`crate::record::VALUE_SCHEMA_HEADER`], where that is another
+    /// one than came there.
+    pub fn schema_header(&self) -> Option<&[u8]> {
+        match (self.copy, self.read[self.last].opened) {
+            (Copied::Field | Copied::NoField, Opened::Avro { nth, place: IdPlace::Header, .. }) => {
+                match self.formats.avro(nth).map(|schema| &schema.written) {
+                    Some(Written::Field { header, .. }) => Some(header),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
     }
 
     /// Stamps each event of an envelope by itself. What is not stamped stays as it is.
@@ -302,7 +426,9 @@ impl Stamper {
         }
         let Self { read, encoder, resolver, envelope, .. } = self;
         let read = &read[nth];
+        let (before, event) = event.split_at(read.opened.json_from());
         envelope.clear();
+        envelope.extend_from_slice(before);
         let (mut copied, mut whole) = (0, Outcome::Enriched);
         for (part, answers) in read.findings.parts().iter().zip(&read.answers) {
             if !is_touched(&part.outline, answers, self.hides) {
@@ -360,18 +486,40 @@ impl Stamper {
     }
 
     /// Which of the events that were read this is.
-    fn was_read(&self, event: &[u8]) -> Option<usize> {
+    fn was_read(&self, event: &[u8], origin: Origin) -> Option<usize> {
         let way = self.extractor.way();
-        self.read.iter().position(|read| read.event == place_of(event) && read.way == way)
+        let same =
+            |read: &Read| read.event == place_of(event) && read.way == way && read.origin == origin;
+        self.read.iter().position(same)
     }
 
     /// Reads an event into the place of one that was.
-    fn read(&mut self, nth: usize, event: &[u8]) {
+    fn read(&mut self, nth: usize, event: &[u8], origin: Origin) {
         let read = &mut self.read[nth];
         // Told by its place only when all of it was read.
         read.event = (0, 0);
         read.is_resolved = false;
-        read.shape = Some(self.extractor.read(event, &mut read.findings));
+        read.origin = origin;
+        read.opened = self.formats.open(event, origin);
+        read.shape = match read.opened {
+            Opened::Json { from } => {
+                let read = self.extractor.read(&event[from..], &mut read.findings);
+                Some(read.map_err(Unreadable::reason))
+            }
+            Opened::Avro { nth, from, .. } => self.formats.avro(nth).map(|schema| {
+                let outline = read.findings.begin(event.len() - from);
+                let walked = schema.plan.walk(&event[from..], outline);
+                read.last_field = walked.map_err(NotAvro::reason)?.last_field;
+                Ok(Shape::Object)
+            }),
+            Opened::Other => Some(Ok(Shape::Other)),
+            Opened::Refused(reason) => Some(Err(reason)),
+            Opened::Unread(_) => None,
+        };
+        if !matches!(read.shape, Some(Ok(Shape::Object | Shape::Envelope))) {
+            // Nothing of what was read before is to be looked up.
+            read.findings.begin(0);
+        }
         read.way = self.extractor.way();
         read.event = place_of(event);
     }
@@ -412,11 +560,32 @@ impl Stamper {
 
     /// Writes what the last call of [`Stamper::stamp`] planned; `out` is exactly as long as it said.
     pub fn write(&self, event: &[u8], out: &mut [u8]) {
-        let findings = &self.read[self.last].findings;
+        let Read { findings, opened, .. } = &self.read[self.last];
         match self.copy {
-            Copied::Planned => self.encoder.write(findings.bytes(event), out),
+            Copied::Planned if self.is_beside => {
+                self.encoder.write(findings.bytes(&event[opened.json_from()..]), out);
+            }
+            Copied::Planned => {
+                let (before, event) = event.split_at(opened.json_from());
+                let (head, rest) = out.split_at_mut(before.len());
+                head.copy_from_slice(before);
+                self.encoder.write(findings.bytes(event), rest);
+            }
             Copied::Line => out.copy_from_slice(findings.bytes(event)),
             Copied::Envelope => out.copy_from_slice(&self.envelope),
+            Copied::Beside => self.beside.write(event, out),
+            Copied::Field | Copied::NoField => {
+                let Opened::Avro { from, place, .. } = *opened else { return };
+                let (id, kept) = self.kept_of(event, from, place);
+                let nothing = self.copy == Copied::NoField;
+                let field = if nothing { &AvroEncoder::NOTHING[..] } else { self.avro.field() };
+                let mut rest = out;
+                for piece in [id, kept, field] {
+                    let (head, tail) = rest.split_at_mut(piece.len());
+                    head.copy_from_slice(piece);
+                    rest = tail;
+                }
+            }
         }
     }
 
@@ -492,7 +661,7 @@ mod tests {
                     stamper.write(event.as_bytes(), &mut out);
                     (Some(outcome), String::from_utf8(out).unwrap())
                 }
-                Stamp::Unchanged(_) | Stamp::Missing => (None, event),
+                Stamp::Unchanged(_) | Stamp::Missing | Stamp::Unread(_) => (None, event),
             }
         };
         // Nothing is to be looked up of private addresses, so what is missing is the others.
@@ -511,6 +680,7 @@ mod tests {
 
     fn settings() -> StampSettings {
         StampSettings {
+            format: EventFormat::default(),
             addresses: extract::Config::default(),
             wants: Arc::new(Wants::new(&[Want("geo".into())]).unwrap()),
             databases: Arc::new(DatabaseSet::new(Vec::new()).unwrap()),

@@ -81,13 +81,15 @@ pub enum Reason {
     AddressLimit,
     /// No tenant is known whose record it is, and the configuration sends such to the dead letters.
     UnknownTenant,
+    /// The schema that the record is written by cannot be had, or cannot be used.
+    Schema,
     /// A fault of ipstamp itself on this record.
     Internal,
 }
 
 impl Reason {
     /// All reasons, for metrics that are declared once.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::NotFound,
         Self::Deadline,
         Self::Pace,
@@ -104,6 +106,7 @@ impl Reason {
         Self::Rejected,
         Self::AddressLimit,
         Self::UnknownTenant,
+        Self::Schema,
         Self::Internal,
     ];
 
@@ -126,6 +129,7 @@ impl Reason {
             Self::Rejected => "rejected",
             Self::AddressLimit => "address_limit",
             Self::UnknownTenant => "unknown_tenant",
+            Self::Schema => "schema",
             Self::Internal => "internal",
         }
     }

@@ -142,6 +142,10 @@ pub const METRICS: &[Described] = &[
         "Addresses that no provider was waited for, by reason: pace, budget, ledger, breaker, disabled …",
     ),
     (
+        "ipstamp_schema_questions_total",
+        "Schemas that the registry was asked for, by result: ok, not_found, refused, connect, timeout …",
+    ),
+    (
         "ipstamp_tenant_records_total",
         "Records read, by tenant; `unknown` where none is known, `other` beyond tenants.max_labels.",
     ),
@@ -254,6 +258,8 @@ pub struct Metrics {
     /// See [`METRICS`].
     pub questions_refused: Family<ReasonLabels, Counter>,
     /// See [`METRICS`].
+    pub schema_questions: Family<ResultLabels, Counter>,
+    /// See [`METRICS`].
     pub tenant_records: Family<TenantRecordLabels, Counter>,
     /// See [`METRICS`].
     pub tenants: Gauge,
@@ -333,6 +339,7 @@ impl Metrics {
             provider_breaker: Family::default(),
             provider_refused: Family::default(),
             questions_refused: Family::default(),
+            schema_questions: Family::default(),
             tenant_records: Family::default(),
             tenants: Gauge::default(),
             tenant_files_refused: Gauge::default(),
@@ -480,6 +487,11 @@ impl Metrics {
             self.questions_refused.clone(),
         );
         registry.register(
+            "ipstamp_schema_questions",
+            total("ipstamp_schema_questions"),
+            self.schema_questions.clone(),
+        );
+        registry.register(
             "ipstamp_tenant_records",
             total("ipstamp_tenant_records"),
             self.tenant_records.clone(),
@@ -556,6 +568,7 @@ mod tests {
         let tenant = TenantLabel::unknown();
         let labels = ReasonLabels { reason: "pace", tenant: tenant.clone() };
         metrics.questions_refused.get_or_create(&labels).inc();
+        metrics.schema_questions.get_or_create(&ResultLabels { result: "ok" }).inc();
         metrics.tenant_records.get_or_create(&TenantRecordLabels { tenant }).inc();
         assert!(
             metrics.text().contains("reason=\"pace\",tenant=\"unknown\""),

@@ -12,6 +12,7 @@ mod explain;
 mod extract;
 mod healthcheck;
 mod lookup;
+mod schemas;
 mod usage;
 
 #[path = "../support/small_databases.rs"]

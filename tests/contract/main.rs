@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+mod avro;
 mod broken_files;
 mod compatibility;
 mod config;
@@ -18,6 +19,10 @@ mod openapi;
 mod over_http;
 mod providers;
 mod readme;
+mod registry;
+#[expect(dead_code, reason = "what a stand-in can do is tried elsewhere too")]
+#[path = "../support/registry_double.rs"]
+mod registry_double;
 mod sample_databases;
 mod samples;
 #[expect(dead_code, reason = "what a stand-in can do is tried elsewhere too")]

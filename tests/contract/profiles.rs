@@ -97,6 +97,7 @@ fn stamped(config: &Config, event: &Value) -> Value {
     let paths = paths.map(|(path, role)| AddressPath::new(path, role)).to_vec();
     let wants = FactGroup::ALL.map(|group| Want(group.name().into()));
     let settings = StampSettings {
+        format: ipstamp::pipeline::EventFormat::default(),
         addresses: extract::Config { paths, ..extract::Config::default() },
         wants: Arc::new(Wants::new(&wants).unwrap()),
         databases: Arc::new(DatabaseSet::new(vec![Arc::new(known.database)]).unwrap()),

@@ -131,6 +131,7 @@ fn the_readmes_event_comes_out_as_it_is_shown() {
     let databases = ["city", "asn", "privacy"].map(database).to_vec();
     let want = ["geo", "as", "privacy"].map(|group| Want(group.to_owned()));
     let settings = StampSettings {
+        format: ipstamp::pipeline::EventFormat::default(),
         addresses: ipstamp::extract::Config::default(),
         wants: Arc::new(Wants::new(&want).unwrap()),
         databases: Arc::new(DatabaseSet::new(databases).unwrap()),

@@ -165,3 +165,56 @@ fn what_is_shown_is_a_configuration_and_means_the_same() {
         "{shown}"
     );
 }
+
+#[test]
+fn what_the_schema_registry_wants_to_know_of_us_is_not_shown() {
+    for secret in ["username: me, password: s3cret", "token: s3cret"] {
+        let file = read(&with(
+            &format!("schema_registry: {{urls: ['https://registry:8081'], {secret}}}").replace(
+                "schema_registry",
+                "input: {topics: [logs], group: g, format: avro}\nschema_registry",
+            ),
+        ));
+        let shown = show(&file.unwrap_or_else(|problems| panic!("{}", said(&problems))));
+        assert!(shown.contains("***") && !shown.contains("s3cret"), "{shown}");
+    }
+}
+
+#[test]
+fn formats_and_schemas_that_do_not_go_together_are_refused_with_the_remedy() {
+    let input = |more: &str| with(&format!("input: {{topics: [logs], group: g, {more}}}"));
+    let registry = "\nschema_registry: {urls: ['https://registry:8081']}";
+    for (text, words) in [
+        (input("format: avro"), "input.format: events in Avro want their schemas"),
+        (
+            input("format: avro, schema: a.avsc") + registry,
+            "input.schema: events have their schema",
+        ),
+        (input("schema: a.avsc"), "input.schema: is for input.format: avro"),
+        (input("format: json") + registry, "schema_registry: is of no use with this input.format"),
+        (
+            input("format: avro") + "\nschema_registry: {urls: ['http://registry:8081']}",
+            "schema_registry.urls[0]: expected https; http is for this machine only",
+        ),
+        (
+            input("format: avro") + "\nschema_registry: {urls: [], username: a}",
+            "schema_registry.urls: no URL is named",
+        ),
+        (
+            input("format: avro") + "\nschema_registry: {urls: ['https://r'], username: a}",
+            "schema_registry.username: wants its password",
+        ),
+    ] {
+        let said = refused(&text, &Table::default());
+        assert!(said.contains(words), "{text}: {said}");
+    }
+    for good in [
+        input("format: avro, schema: a.avsc"),
+        input("format: auto")
+            + "\nschema_registry: {urls: ['http://registry:8081'], plaintext: true}",
+        input("format: protobuf"),
+        input("format: json_schema"),
+    ] {
+        assert_eq!(read(&good).map(drop).map_err(|problems| said(&problems)), Ok(()), "{good}");
+    }
+}

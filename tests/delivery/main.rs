@@ -24,6 +24,8 @@ mod members;
 mod refused;
 mod resets;
 mod rights;
+mod schemas;
+mod schemas_missing;
 mod secured;
 mod shutdown;
 mod spending;

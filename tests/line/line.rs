@@ -144,6 +144,7 @@ impl Line {
             desk,
             leavers: None,
             tenancy: None,
+            schemas: None,
             runtime: runtime.handle().clone(),
             signals: heard,
             health: Arc::clone(&health),
@@ -248,6 +249,7 @@ pub(crate) fn client(brokers: &str) -> ClientConfig {
 /// The place of every address is wanted, and no file knows it.
 pub(crate) fn stamp() -> StampSettings {
     StampSettings {
+        format: ipstamp::pipeline::EventFormat::default(),
         addresses: extract::Config::default(),
         wants: Arc::new(Wants::new(&[Want("geo".into())]).unwrap()),
         databases: Arc::new(DatabaseSet::new(Vec::new()).unwrap()),

@@ -12,6 +12,9 @@ pub(crate) mod feeder;
 pub(crate) mod headers;
 pub(crate) mod leash;
 pub(crate) mod patience;
+pub(crate) mod registry;
+#[expect(dead_code, reason = "what a stand-in can do is tried elsewhere too")]
+pub(crate) mod registry_double;
 pub(crate) mod secured;
 pub(crate) mod small_databases;
 pub(crate) mod turn;

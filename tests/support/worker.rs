@@ -32,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) on_offset_out_of_range: &'static str,
     /// `input.assignor`
     pub(crate) assignor: &'static str,
+    /// `input.format`
+    pub(crate) format: &'static str,
     /// `input.on_unparsable`
     pub(crate) on_unparsable: &'static str,
     /// `output.topic`
@@ -75,6 +77,7 @@ impl Settings {
             start: "earliest",
             on_offset_out_of_range: "fail",
             assignor: "cooperative-sticky",
+            format: "json",
             on_unparsable: "pass",
             output: output.to_owned(),
             dead_letter: None,
@@ -109,7 +112,7 @@ impl Settings {
             "kafka:\n  brokers: [{brokers:?}]\n  security: {{{security}}}\n  client: {{{client}}}\n\
              input:\n  topics: [{topics}]\n  group: {group:?}\n  start: {start}\n\
              \x20 on_offset_out_of_range: {lost}\n\
-             \x20 assignor: {assignor}\n  on_unparsable: {unparsable}\n{member}\
+             \x20 assignor: {assignor}\n  format: {format}\n  on_unparsable: {unparsable}\n{member}\
              output:\n  topic: {output:?}\n{dead}{late}  {writing}\n  partition: {partition}\n\
              want: [{want}]\n\
              databases:\n  - {{name: city, path: '{city}'{city_keys}}}\n  - {{name: asn, path: '{asn}'}}\n{further}\
@@ -125,6 +128,7 @@ impl Settings {
             lost = self.on_offset_out_of_range,
             group = self.group,
             assignor = self.assignor,
+            format = self.format,
             unparsable = self.on_unparsable,
             member = optional("member", &self.member),
             output = self.output,

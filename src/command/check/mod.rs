@@ -8,6 +8,7 @@ mod judge;
 mod providers;
 mod ledger;
 mod report;
+mod schemas;
 mod tenants;
 
 use std::time::{Duration, SystemTime};
@@ -65,6 +66,7 @@ pub(super) fn check(source: &Source, args: &CheckArgs) -> Result<Exit, Failure> 
     } else {
         files::check(&config, SystemTime::now(), &mut report);
         providers::check(&config, args.offline, &mut report)?;
+        schemas::check(&config, args.offline, &mut report)?;
         tenants::check(&config, args.offline, SystemTime::now(), &mut report)?;
         if args.offline { Ok(()) } else { ask(&config, args, &mut report) }
     };

@@ -90,6 +90,7 @@ impl Stage {
             desk: desk.clone(),
             leavers: None,
             tenancy: None,
+            schemas: None,
             runtime: runtime.handle().clone(),
             signals: stopped,
             health: Arc::new(Health::new(WORKERS)),

@@ -20,7 +20,7 @@ use super::{Exit, Failure, Source};
 use crate::config::{Environment, ProcessEnvironment, default_want, parse};
 use crate::encode::{self, Writing};
 use crate::extract;
-use crate::pipeline::{Ask, Stamp, StampSettings, Stamper};
+use crate::pipeline::{Ask, EventFormat, Stamp, StampSettings, Stamper};
 use crate::record::Reason;
 use crate::resolve::{DatabaseSet, Want, Wants, networks};
 
@@ -206,6 +206,7 @@ impl Base {
         }
         let set = DatabaseSet::new(databases).map_err(|error| error.to_string())?;
         let settings = StampSettings {
+            format: EventFormat::default(),
             addresses: self.addresses.clone(),
             wants: Arc::new(Wants::new(&self.want).map_err(|error| error.to_string())?),
             databases: Arc::new(set),
@@ -225,7 +226,9 @@ impl Base {
                 stamper.write(event.as_bytes(), &mut out);
                 (outcome.name(), out)
             }
-            Stamp::Unchanged(_) | Stamp::Missing => ("unchanged", event.into_bytes()),
+            Stamp::Unchanged(_) | Stamp::Missing | Stamp::Unread(_) => {
+                ("unchanged", event.into_bytes())
+            }
         };
         let text = String::from_utf8_lossy(&bytes).into_owned();
         // What is no JSON comes out as it went in.

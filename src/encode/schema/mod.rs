@@ -1,6 +1,7 @@
 //! The JSON Schema of what the profile `native` writes: made from the types below, which read the
 //! profile's output strictly, so that schema, types and output cannot part.
 
+mod avro;
 mod groups;
 mod index_template;
 
@@ -157,7 +158,7 @@ fn schema_of<T: JsonSchema>() -> String {
 }
 
 /// One enrichment with a value in each field.
-fn everything() -> Enrichment {
+pub(super) fn everything() -> Enrichment {
     let text = |text: &str| Some(text.to_owned());
     Enrichment {
         geo: Some(record::Geo {
@@ -278,7 +279,7 @@ fn everything() -> Enrichment {
     }
 }
 
-struct Book;
+pub(super) struct Book;
 
 impl Facts for Book {
     fn epoch(&self) -> u64 {
@@ -338,9 +339,14 @@ fn stamped(event: &str, outcome: Outcome, left_out: u32) -> Value {
 
 #[test]
 fn the_kept_schemas_are_those_of_the_types() {
-    let all = [("enrichment", schema_of::<Stamp>()), ("late", schema_of::<LateAnswer>())];
+    let stamp = schema_of::<Stamp>();
+    let all = [
+        ("enrichment.avsc", avro::avro_of(&stamp)),
+        ("enrichment.schema.json", stamp),
+        ("late.schema.json", schema_of::<LateAnswer>()),
+    ];
     for (name, schema) in all {
-        kept(&format!("{name}.schema.json"), &schema);
+        kept(name, &schema);
     }
 }
 

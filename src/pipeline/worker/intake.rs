@@ -4,7 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use super::super::OnUnparsable;
-use super::super::asking::Seat;
+use super::super::asking::{Seat, Waits};
+use super::super::formats::Origin;
 use super::super::lane::{Ownership, Stage, Waiting};
 use super::super::stamp::{Ask, Missing, Stamp, Stamper};
 use super::super::ticket::LaneId;
@@ -14,7 +15,10 @@ use super::ladder::DeadLetter;
 use crate::commit::Sequence;
 use crate::kafka::{Buffer, Fetched, Headers};
 use crate::publish;
-use crate::record::{DeadLetterClass, Moment, Offset, Outcome, Partition, Reason, Topic};
+use crate::record::{
+    DeadLetterClass, Moment, Offset, Outcome, Partition, Reason, SchemaId, Topic,
+    VALUE_SCHEMA_HEADER,
+};
 
 /// How long fetched records are held for room before their partition is paused. Shorter waits are
 /// ordinary: the producer is full, and in a moment it is not.
@@ -26,12 +30,24 @@ pub(super) struct Made {
     /// What goes out beside it, in the header [`publish::FACTS`].
     pub(super) facts: Option<Vec<u8>>,
     pub(super) outcome: Outcome,
+    /// The id of its schema, where that stands in the header and is another one than came.
+    pub(super) schema: Option<Vec<u8>>,
 }
 
 impl Made {
     /// The value as it is.
     pub(super) fn as_it_is(value: Option<Buffer>, reason: Option<Reason>) -> Self {
-        Self { value, facts: None, outcome: Outcome::Unchanged(reason) }
+        Self { value, facts: None, schema: None, outcome: Outcome::Unchanged(reason) }
+    }
+
+    /// Adds what belongs to it to the headers of its record.
+    pub(super) fn add_headers(&self, headers: &mut Headers) {
+        if let Some(facts) = &self.facts {
+            headers.set(publish::FACTS, facts);
+        }
+        if let Some(schema) = &self.schema {
+            headers.set(VALUE_SCHEMA_HEADER, schema);
+        }
     }
 }
 
@@ -250,9 +266,13 @@ impl Worker {
         let made = match event {
             None => Made::as_it_is(None, None),
             Some(event) => {
-                let Some(made) = self.make(event, (id, seat), Ok((id, sequence))) else {
-                    self.park((id, sequence, seat), headers, fetched, event);
-                    return;
+                let origin = self.origin(id, &headers);
+                let made = match self.make(event, (id, seat), origin, Ok((id, sequence))) {
+                    Ok(made) => made,
+                    Err(waits) => {
+                        self.park((id, sequence, seat), waits, headers, fetched, event);
+                        return;
+                    }
                 };
                 self.tell_of_leaving((id, sequence, seat), fetched.key(), made.outcome);
                 made
@@ -280,9 +300,7 @@ impl Worker {
                 }
             }
         }
-        if let Some(facts) = &made.facts {
-            headers.set(publish::FACTS, facts);
-        }
+        made.add_headers(&mut headers);
         let record = Waiting {
             sequence,
             stage: Stage::Ready { value: made.value, outcome: made.outcome },
@@ -298,19 +316,43 @@ impl Worker {
         }
     }
 
-    /// Stamps an event into a pooled buffer. `ask`: for which record providers may be asked, or why
-    /// they may not; None when it waits for them. Whatever an event does to the code that reads it,
-    /// it costs the stamp and nothing else.
+    /// Stamps an event into a pooled buffer. `ask`: for which record providers and the registry may be
+    /// asked, or why they may not. The error is what it waits for. Whatever an event does to the code
+    /// that reads it, it costs the stamp and nothing else.
     pub(super) fn make(
         &mut self,
         event: &[u8],
         (lane, seat): (LaneId, Seat),
+        origin: Origin,
         ask: Result<(LaneId, Sequence), Reason>,
-    ) -> Option<Made> {
+    ) -> Result<Made, Waits> {
+        // Once more when its schema was at hand after all, and then as it is.
+        for _ in 0..2 {
+            match self.try_to_make(event, (lane, seat), origin, ask) {
+                Tried::Made(made) => return Ok(made),
+                Tried::Waits(waits) => return Err(waits),
+                Tried::Unread(schema) => {
+                    let Some(waits) = self.fetch_schema(schema, seat, origin, ask) else {
+                        continue;
+                    };
+                    return waits.map_or_else(|reason| Ok(self.as_it_came(event, reason)), Err);
+                }
+            }
+        }
+        Ok(self.as_it_came(event, Reason::Schema))
+    }
+
+    fn try_to_make(
+        &mut self,
+        event: &[u8],
+        (lane, seat): (LaneId, Seat),
+        origin: Origin,
+        ask: Result<(LaneId, Sequence), Reason>,
+    ) -> Tried {
         let pool = &mut self.pool;
         let Some(bench) = self.benches.at(seat) else {
             // It has outlasted every deadline.
-            return Some(Made::as_it_is(Some(pool.copy(event)), Some(Reason::Internal)));
+            return Tried::Made(self.as_it_came(event, Reason::Internal));
         };
         let (stamper, asking) = (&mut bench.stamper, &mut bench.asking);
         stamper.set_topic(self.lanes[usize::from(lane.0)].topic.as_str());
@@ -318,24 +360,47 @@ impl Worker {
             Ok(who) => asking.ask(who, missing),
             Err(reason) => Ask::nobody(reason),
         };
-        let made = catch_unwind(AssertUnwindSafe(|| match stamper.stamp(event, &mut ask) {
-            Stamp::Missing => None,
-            Stamp::Unchanged(reason) => Some(Made::as_it_is(Some(pool.copy(event)), reason)),
-            Stamp::Written { len, outcome } if stamper.writes_beside_the_event() => {
-                let mut facts = vec![0; len];
-                stamper.write(event, &mut facts);
-                Some(Made { value: Some(pool.copy(event)), facts: Some(facts), outcome })
-            }
-            Stamp::Written { len, outcome } => {
-                let mut value = pool.take(len);
-                stamper.write(event, value.as_mut());
-                Some(Made { value: Some(value), facts: None, outcome })
-            }
-        }));
-        made.unwrap_or_else(|_| {
-            Some(Made::as_it_is(Some(self.pool.copy(event)), Some(Reason::Internal)))
-        })
+        let made =
+            catch_unwind(AssertUnwindSafe(|| match stamper.stamp_of(event, origin, &mut ask) {
+                Stamp::Missing => None,
+                Stamp::Unread(schema) => Some(Err(schema)),
+                Stamp::Unchanged(reason) => {
+                    Some(Ok(Made::as_it_is(Some(pool.copy(event)), reason)))
+                }
+                Stamp::Written { len, outcome } if stamper.writes_beside_the_event() => {
+                    let mut facts = vec![0; len];
+                    stamper.write(event, &mut facts);
+                    let (value, schema) = (Some(pool.copy(event)), None);
+                    Some(Ok(Made { value, facts: Some(facts), schema, outcome }))
+                }
+                Stamp::Written { len, outcome } => {
+                    let mut value = pool.take(len);
+                    stamper.write(event, value.as_mut());
+                    let schema = stamper.schema_header().map(<[u8]>::to_vec);
+                    Some(Ok(Made { value: Some(value), facts: None, schema, outcome }))
+                }
+            }));
+        match made {
+            Ok(Some(Ok(made))) => Tried::Made(made),
+            Ok(Some(Err(schema))) => Tried::Unread(schema),
+            Ok(None) => Tried::Waits(asking.waits()),
+            Err(_) => Tried::Made(self.as_it_came(event, Reason::Internal)),
+        }
     }
+
+    /// An event that goes out unread.
+    pub(super) fn as_it_came(&mut self, event: &[u8], reason: Reason) -> Made {
+        Made::as_it_is(Some(self.pool.copy(event)), Some(reason))
+    }
+}
+
+/// What came of stamping an event.
+enum Tried {
+    Made(Made),
+    /// For addresses.
+    Waits(Waits),
+    /// Its schema is not known here.
+    Unread(SchemaId),
 }
 
 /// The longest topic name, partition and offset.

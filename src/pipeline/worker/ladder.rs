@@ -77,6 +77,7 @@ impl Worker {
             return;
         };
         let limit = self.outlet.limits(refusal.output).max_message_bytes as usize;
+        self.restore_schema(&mut refusal.letter.headers);
         let letter = &mut refusal.letter;
         let len = original.as_slice().len();
         let bytes = alone_bytes(len, letter.key.as_deref(), Some(&letter.headers));
@@ -201,7 +202,7 @@ impl Worker {
         }
         let (value, timestamp, words) = (record.value, record.timestamp, words.into());
         let letter = DeadLetter { key, headers, value, timestamp, class, words };
-        let stamped = matches!(ticket.outcome, Outcome::Enriched | Outcome::Partial(_));
+        let stamped = self.is_stamped(ticket.outcome);
         self.step_down(id, ticket.sequence, Refusal { output, partition, letter, stamped });
     }
 }

@@ -8,6 +8,7 @@ mod ladder;
 mod outgoing;
 mod ownership;
 mod parking;
+mod schemas;
 mod setbacks;
 mod upkeep;
 
@@ -22,11 +23,13 @@ use super::asking::{Inbox, Letter};
 use super::lane::{Lane, Ownership};
 use super::late::Leavers;
 use super::recall::Recall;
+use super::schemas::Schemas;
 use super::stamp::StampSettings;
 use super::tenants::Tenancy;
 use super::ticket::LaneId;
 use crate::commit::Sequence;
 use crate::consume;
+use crate::extract::Format;
 use crate::kafka::{
     ClientError, Consumer, Fault, Fetched, PartitionTag, Place, Pool, Rebalance, Wake,
 };
@@ -37,6 +40,7 @@ use crate::telemetry::{Health, Metrics};
 
 use benches::Benches;
 use ladder::Refusal;
+use schemas::Unread;
 use setbacks::Refused;
 
 /// How often watermarks are stored and counters handed over.
@@ -65,6 +69,7 @@ pub(super) struct WorkerSettings {
     pub(super) desk: Option<Desk>,
     pub(super) leavers: Option<Leavers>,
     pub(super) tenancy: Option<Arc<Tenancy>>,
+    pub(super) schemas: Option<Schemas>,
     pub(super) health: Arc<Health>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) ends: Option<Arc<super::ends::Ends>>,
@@ -141,6 +146,9 @@ pub(super) struct Worker {
     /// For events that wait for an answer: one that waits long keeps a whole chunk of its pool.
     parked: Pool,
     benches: Benches,
+    unread: Unread,
+    /// Whether events may be something else than JSON from their first byte on.
+    framed: bool,
     by_name: FxHashMap<(Topic, Partition), LaneId>,
     /// The lane of the record before, which is mostly the lane of the next.
     last_lane: Option<(PartitionTag, LaneId)>,
@@ -213,6 +221,7 @@ impl Worker {
         let consumer = Consumer::new(&settings.consumer_client, cooperative, &settings.wake)?;
         let outlet =
             Outlet::new(settings.make_producer, settings.smallest_limit, settings.most_under_way)?;
+        let framed = !matches!(settings.stamp.format.format, Format::Json | Format::Text);
         let benches = Benches::new(
             settings.stamp,
             settings.desk,
@@ -246,6 +255,8 @@ impl Worker {
             pool: Pool::keeping(kept),
             parked: Pool::keeping(0),
             benches,
+            unread: Unread::new(settings.schemas),
+            framed,
             by_name: FxHashMap::default(),
             last_lane: None,
             deadlines: VecDeque::new(),
@@ -315,6 +326,7 @@ impl Worker {
                 }
                 Letter::Recalled { who, value } => self.take_recalled(who, value),
                 Letter::Looked { who, found } => self.take_look(who, found, now),
+                Letter::Schema(key) => self.take_schema(&key),
                 Letter::Stop => self.stop(now),
             }
         }

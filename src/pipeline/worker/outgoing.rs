@@ -34,7 +34,7 @@ impl Worker {
             alone_bytes(len, key, Some(headers)) <= limits.max_message_bytes as usize
         };
         if !self.compressed && !fits(&value, &headers) {
-            let stamped = matches!(outcome, Outcome::Enriched | Outcome::Partial(_));
+            let stamped = self.is_stamped(outcome);
             let bytes = limits.max_message_bytes;
             let letter = DeadLetter {
                 key: key.map(<[u8]>::to_vec),
@@ -55,6 +55,9 @@ impl Worker {
             return;
         }
         if limits.compacted && key.is_none() {
+            if original.is_some() {
+                self.restore_schema(&mut headers);
+            }
             let letter = DeadLetter {
                 key: None,
                 headers,

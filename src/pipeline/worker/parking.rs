@@ -11,7 +11,6 @@ use super::Worker;
 use super::intake::Made;
 use crate::commit::Sequence;
 use crate::kafka::{Fetched, Headers};
-use crate::publish;
 use crate::record::{Outcome, Reason};
 use crate::resolve::desk::Heard;
 
@@ -20,12 +19,12 @@ impl Worker {
     pub(super) fn park(
         &mut self,
         (id, sequence, seat): (LaneId, Sequence, Seat),
+        waits: Waits,
         headers: Headers,
         fetched: &Fetched,
         event: &[u8],
     ) {
-        let waits = self.benches.at(seat).map(|bench| bench.asking.waits());
-        let Waits { open, failed } = waits.unwrap_or_default();
+        let Waits { open, failed } = waits;
         let waiting = Waiting {
             sequence,
             stage: Stage::Asked { event: self.parked.copy(event), seat, open, failed },
@@ -68,15 +67,12 @@ impl Worker {
     /// Ends the waiting of a record: it is stamped with what is known now.
     pub(super) fn conclude(&mut self, id: LaneId, sequence: Sequence, reason: Reason) {
         let Some((event, seat)) = self.lane_mut(id).take_asked(sequence) else { return };
+        let origin = self.origin_of_waiting(id, sequence);
         // With a reason given nothing is asked any more, so there is always something to publish.
-        let made = self
-            .make(event.as_slice(), (id, seat), Err(reason))
-            .unwrap_or_else(|| Made::as_it_is(Some(event), Some(Reason::Internal)));
-        if let Some(facts) = &made.facts {
-            self.lane_mut(id).set_header(sequence, publish::FACTS, facts);
-        }
+        let made = self.make(event.as_slice(), (id, seat), origin, Err(reason));
+        let made = made.unwrap_or_else(|_| Made::as_it_is(Some(event), Some(Reason::Internal)));
         self.tell_of_leaving((id, sequence, seat), None, made.outcome);
-        self.lane_mut(id).set_ready(sequence, made.value, made.outcome);
+        self.settle(id, sequence, made);
     }
 
     /// Tells that the record that was stamped last goes out before it was answered, for its late

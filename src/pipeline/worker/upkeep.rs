@@ -47,6 +47,7 @@ impl Worker {
         self.take_commits();
         self.take_notices();
         self.benches.take_roster();
+        self.look_at_schemas();
         self.hand_over_counts();
         self.report_finished();
         if now >= self.next_look {

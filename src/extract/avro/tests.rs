@@ -1,0 +1,201 @@
+//! Events that another writer wrote are walked, and broken ones refused.
+
+use apache_avro::Schema;
+use apache_avro::types::Value;
+use apache_avro::writer::datum::GenericDatumWriter;
+
+use super::*;
+use crate::extract::{AddressPath, Config};
+use crate::record::{Outline, Role};
+
+fn config(paths: &[&str]) -> Config {
+    Config::of_paths(paths.iter().map(|path| AddressPath::new(path, Role::Source)).collect())
+}
+
+fn plan(schema: &str, paths: &[&str]) -> AvroPlan {
+    AvroPlan::new(schema, &[], &config(paths)).unwrap()
+}
+
+fn written(schema: &str, value: Value) -> Vec<u8> {
+    let schema = Schema::parse_str(schema).unwrap();
+    let writer = GenericDatumWriter::builder(&schema).build().unwrap();
+    writer.write_value_to_vec(value).unwrap()
+}
+
+fn found(plan: &AvroPlan, event: &[u8]) -> Result<Vec<String>, NotAvro> {
+    let mut outline = Outline::default();
+    plan.walk(event, &mut outline)?;
+    Ok(outline.sightings.iter().map(|sighting| sighting.address.ip().to_string()).collect())
+}
+
+fn record(fields: &[(&str, Value)]) -> Value {
+    Value::Record(fields.iter().map(|(name, value)| ((*name).into(), value.clone())).collect())
+}
+
+fn some(value: Value) -> Value {
+    Value::Union(1, Box::new(value))
+}
+
+/// With everything that has a length of its own before the address.
+const EVENT: &str = r#"{"type":"record","name":"Event","namespace":"a.b","fields":[
+    {"name":"at","type":{"type":"long","logicalType":"timestamp-millis"}},
+    {"name":"price","type":{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}},
+    {"name":"kind","type":{"type":"enum","name":"Kind","symbols":["X","Y"]}},
+    {"name":"hash","type":{"type":"fixed","name":"Hash","size":7}},
+    {"name":"labels","type":{"type":"map","values":["null","string","double"]}},
+    {"name":"rates","type":{"type":"array","items":"float"}},
+    {"name":"source","type":["null",{"type":"record","name":"Side","fields":[
+        {"name":"port","type":["null","int"]},
+        {"name":"ip","type":["null","string",{"type":"array","items":"string"}]},
+        {"name":"via","type":["null","Side"],"default":null}]}]},
+    {"name":"raw","type":{"type":"fixed","name":"a.b.Octets","size":4}},
+    {"name":"seen","type":{"type":"array","items":"a.b.Side"}},
+    {"name":"tags","type":{"type":"map","values":"Side"}},
+    {"name":"done","type":"boolean"}]}"#;
+
+fn side(ip: &str, via: Option<Value>) -> Value {
+    let via = via.map_or(Value::Union(0, Box::new(Value::Null)), some);
+    record(&[("port", some(Value::Int(443))), ("ip", some(Value::String(ip.into()))), ("via", via)])
+}
+
+fn event() -> Vec<u8> {
+    let list = vec![Value::String("192.0.2.1".into()), Value::String("none of these".into())];
+    let labels = [
+        ("x", Value::Union(2, Box::new(Value::Double(0.5)))),
+        ("y", some(Value::String("z".into()))),
+    ];
+    let source = record(&[
+        ("port", Value::Union(0, Box::new(Value::Null))),
+        ("ip", Value::Union(2, Box::new(Value::Array(list)))),
+        ("via", some(side("203.0.113.9", Some(side("[2001:db8::1]:443", None))))),
+    ]);
+    let value = record(&[
+        ("at", Value::TimestampMillis(1 << 40)),
+        ("price", Value::Decimal(vec![1_u8, 2].into())),
+        ("kind", Value::Enum(1, "Y".into())),
+        ("hash", Value::Fixed(7, vec![0xff; 7])),
+        (
+            "labels",
+            Value::Map(labels.into_iter().map(|(name, value)| (name.into(), value)).collect()),
+        ),
+        ("rates", Value::Array(vec![Value::Float(1.5); 200])),
+        ("source", some(source)),
+        ("raw", Value::Fixed(4, vec![198, 51, 100, 7])),
+        ("seen", Value::Array(vec![side("9.9.9.9", None), side("-", None), side("1.1.1.1", None)])),
+        ("tags", Value::Map([("a.b".to_owned(), side("8.8.8.8", None))].into())),
+        ("done", Value::Boolean(true)),
+    ]);
+    written(EVENT, value)
+}
+
+#[test]
+fn addresses_are_found_through_unions_arrays_maps_named_and_recursive_types() {
+    let event = event();
+    for (paths, expected) in [
+        (vec!["source.ip"], vec!["192.0.2.1"]),
+        (vec!["source.via.ip", "source.via.via.ip"], vec!["203.0.113.9", "2001:db8::1"]),
+        (vec!["seen.ip"], vec!["9.9.9.9", "1.1.1.1"]),
+        (vec!["tags.a.b.ip"], vec!["8.8.8.8"]),
+        (vec!["raw"], vec!["198.51.100.7"]),
+        (vec!["source", "source.port", "hash", "nothing.here"], vec![]),
+    ] {
+        assert_eq!(
+            found(&plan(EVENT, &paths), &event),
+            Ok(expected.iter().map(ToString::to_string).collect()),
+            "{paths:?}"
+        );
+    }
+    let mut outline = Outline::default();
+    plan(EVENT, &["source.ip"]).walk(&event, &mut outline).unwrap();
+    let text = outline.sightings[0].text;
+    assert_eq!(&event[text.start as usize..text.end as usize], b"192.0.2.1");
+    assert_eq!(outline.unreadable, 1);
+}
+
+#[test]
+fn the_last_field_begins_where_it_begins() {
+    let event = event();
+    let mut outline = Outline::default();
+    let walked = plan(EVENT, &["source.ip"]).walk(&event, &mut outline).unwrap();
+    assert_eq!(walked.last_field, event.len() - 1);
+}
+
+#[test]
+fn an_event_that_is_cut_off_or_goes_on_is_refused_wherever() {
+    let event = event();
+    let plan = plan(EVENT, &["source.ip"]);
+    for len in 0..event.len() {
+        assert!(found(&plan, &event[..len]).is_err(), "{len} bytes of {}", event.len());
+    }
+    let longer = [&event[..], b"x"].concat();
+    assert_eq!(found(&plan, &longer), Err(NotAvro::Trailing { at: event.len() }));
+    let mut outline = Outline::default();
+    assert!(plan.walk(&longer, &mut outline).is_err() && outline.sightings.is_empty());
+}
+
+#[test]
+fn bombs_cost_no_time_and_no_stack() {
+    let most = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
+    // As many items without a byte as can be counted, and as many with one.
+    let nulls = r#"{"type":"array","items":"null"}"#;
+    let ints = r#"{"type":"array","items":"int"}"#;
+    assert_eq!(found(&plan(nulls, &["a"]), &[&most[..], &[0]].concat()), Ok(vec![]));
+    assert_eq!(
+        found(&plan(ints, &["a"]), &[&most[..], &[2; 9], &[0]].concat()),
+        Err(NotAvro::Value { at: 0 })
+    );
+    // A map's names have a length at least.
+    let map = r#"{"type":"map","values":"null"}"#;
+    assert!(found(&plan(map, &["a"]), &[&most[..], &[0]].concat()).is_err());
+    let deep = r#"{"type":"record","name":"R","fields":[{"name":"a","type":["null","R"]}]}"#;
+    let nested = [vec![2; 100_000], vec![0]].concat();
+    assert!(matches!(found(&plan(deep, &["a.a.a"]), &nested), Err(NotAvro::TooDeep { .. })));
+    assert_eq!(found(&plan(deep, &["a.a.a"]), &[2, 2, 2, 0]), Ok(vec![]));
+    // No value can be so long.
+    assert!(found(&plan("\"string\"", &["a"]), &most).is_err());
+    assert!(found(&plan("\"string\"", &["a"]), &[1]).is_err(), "a negative length");
+    assert!(found(&plan("\"long\"", &["a"]), &[0x80; 11]).is_err(), "a number without end");
+}
+
+#[test]
+fn blocks_that_say_their_length_are_passed_over_and_walked_where_something_is_wanted() {
+    let schema = r#"{"type":"record","name":"R","fields":[
+        {"name":"ips","type":{"type":"array","items":"string"}},{"name":"n","type":"int"}]}"#;
+    // One block of two items in 16 bytes, one of one item, the end.
+    let event = b"\x03\x20\x0e9.9.9.9\x0e8.8.8.8\x02\x0e7.7.7.7\x00\x02";
+    assert_eq!(
+        found(&plan(schema, &["ips"]), event),
+        Ok(["9.9.9.9", "8.8.8.8", "7.7.7.7"].map(String::from).into())
+    );
+    assert_eq!(found(&plan(schema, &["other"]), event), Ok(vec![]));
+}
+
+#[test]
+fn types_come_from_references_too() {
+    let side = r#"{"type":"record","name":"Side","namespace":"x","fields":[{"name":"ip","type":"string"}]}"#;
+    let both = r#"{"type":"record","name":"Both","namespace":"x","fields":[{"name":"source","type":"Side"},{"name":"destination","type":"x.Side"}]}"#;
+    let event = r#"{"type":"record","name":"E","fields":[{"name":"net","type":"x.Both"}]}"#;
+    let paths = config(&["net.source.ip", "net.destination.ip"]);
+    let plan = AvroPlan::new(event, &[side.into(), both.into()], &paths).unwrap();
+    assert_eq!(
+        found(&plan, b"\x0e9.9.9.9\x0e8.8.8.8"),
+        Ok(["9.9.9.9", "8.8.8.8"].map(String::from).into())
+    );
+    assert!(matches!(
+        AvroPlan::new(event, &[], &paths),
+        Err(AvroPlanError::NoSchema(_) | AvroPlanError::Unresolved(_))
+    ));
+    assert!(matches!(AvroPlan::new("{", &[], &paths), Err(AvroPlanError::NoSchema(_))));
+}
+
+#[test]
+fn no_more_addresses_than_the_limit() {
+    let schema = r#"{"type":"array","items":"string"}"#;
+    let config = Config { limit: 2, ..config(&["a"]) };
+    let schema =
+        format!(r#"{{"type":"record","name":"R","fields":[{{"name":"a","type":{schema}}}]}}"#);
+    let plan = AvroPlan::new(&schema, &[], &config).unwrap();
+    let mut outline = Outline::default();
+    plan.walk(b"\x06\x0e9.9.9.9\x0e8.8.8.8\x0e7.7.7.7\x00", &mut outline).unwrap();
+    assert_eq!((outline.sightings.len(), outline.left_out), (2, 1));
+}
