@@ -234,3 +234,29 @@ fn handing_records_over_allocates_nothing() {
     run(&events);
     assert_eq!(allocations(|| run(&events)), 0);
 }
+
+/// Guarantees: whatever kind an event is of, JSON or text, alone or in an envelope, known or not, finding
+/// its addresses allocates nothing once each kind was met.
+#[test]
+fn reading_events_of_all_kinds_allocates_nothing() {
+    let cases = include_str!("data/presets.tsv").lines().filter(|line| !line.starts_with('#'));
+    let events: Vec<&[u8]> =
+        cases.filter_map(|line| line.splitn(3, '\t').nth(2)).map(str::as_bytes).collect();
+    assert!(events.len() > 50);
+    let config = extract::Config {
+        format: extract::Format::Auto,
+        discover: Some(extract::Discover::Always),
+        ..extract::Config::default()
+    };
+    let needs = ipstamp::record::WritingNeeds::default();
+    let mut extractor = extract::Extractor::new(&config, &needs).unwrap();
+    let mut findings = extract::Findings::default();
+    let mut run = || {
+        for event in &events {
+            assert!(extractor.read(event, &mut findings).is_ok());
+            std::hint::black_box(findings.parts().len());
+        }
+    };
+    run();
+    assert_eq!(allocations(run), 0);
+}

@@ -131,7 +131,7 @@ fn explain_part(
     let mut passed_over = Vec::new();
     let value: Value = serde_json::from_slice(bytes).unwrap_or_default();
     let paths: Vec<&str> = extractor.paths(part).map(|path| path.path.as_str()).collect();
-    walk(&value, String::new(), &mut |path, text| {
+    walk(&value, "", &mut |path, text| {
         if !paths.contains(&path) {
             return;
         }
@@ -174,14 +174,14 @@ fn explain_part(
 }
 
 /// Every text in an event, with the names that lead to it joined by dots.
-fn walk(value: &Value, path: String, each: &mut dyn FnMut(&str, &str)) {
+fn walk(value: &Value, path: &str, each: &mut dyn FnMut(&str, &str)) {
     match value {
-        Value::String(text) => each(&path, text),
-        Value::Array(items) => items.iter().for_each(|item| walk(item, path.clone(), each)),
+        Value::String(text) => each(path, text),
+        Value::Array(items) => items.iter().for_each(|item| walk(item, path, each)),
         Value::Object(members) => {
             for (name, member) in members {
                 let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                walk(member, path, each);
+                walk(member, &path, each);
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -196,28 +196,28 @@ fn is_network(text: &str) -> bool {
 
 impl ExplainedEvent {
     pub(super) fn text(&self) -> String {
-        let mut text = String::new();
+        let mut lines: Vec<String> = Vec::new();
         for part in &self.parts {
-            text += &format!("event  preset {}\n", part.preset);
+            lines.push(format!("event  preset {}\n", part.preset));
             if part.found.is_empty() {
-                text += "  nothing was found\n";
+                lines.push("  nothing was found\n".into());
             }
-            for Sighted { ip, role, path, scope, text: written } in &part.found {
-                let as_written =
-                    if written == ip { String::new() } else { format!("  as {written}") };
-                text += &format!("  {ip}  {scope}  {role}  at {path}{as_written}\n");
+            for Sighted { ip, role, path, scope, text } in &part.found {
+                let as_written = if text == ip { String::new() } else { format!("  as {text}") };
+                lines.push(format!("  {ip}  {scope}  {role}  at {path}{as_written}\n"));
             }
-            for PassedOver { path, text: written, words, .. } in &part.passed_over {
-                let written = written.replace(char::is_control, "\u{fffd}");
-                text += &format!("  not taken: {written:?} at {path}: {words}\n");
+            for PassedOver { path, text, words, .. } in &part.passed_over {
+                let text = text.replace(char::is_control, "\u{fffd}");
+                lines.push(format!("  not taken: {text:?} at {path}: {words}\n"));
             }
             if part.left_out > 0 {
-                text += &format!("  {} more are beyond input.addresses.limit\n", part.left_out);
+                lines.push(format!("  {} more are beyond input.addresses.limit\n", part.left_out));
             }
         }
-        text += &self.addresses.iter().map(Explained::text).collect::<String>();
+        lines.extend(self.addresses.iter().map(Explained::text));
         let reason =
             if self.reason.is_empty() { String::new() } else { format!(" ({})", self.reason) };
-        text + &format!("would be written: {}{reason}\n{}\n", self.outcome, self.written)
+        lines.push(format!("would be written: {}{reason}\n{}\n", self.outcome, self.written));
+        lines.concat()
     }
 }

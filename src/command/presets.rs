@@ -1,5 +1,7 @@
 //! `presets ls` and `presets show`: the kinds of logs that are known, and where they carry addresses.
 
+use std::collections::BTreeMap;
+
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
@@ -43,7 +45,7 @@ struct Listed<'p> {
 /// Prints what was asked for. With a configuration, its own presets as well.
 pub(super) fn presets(source: &Source, args: &PresetsArgs) -> Result<Exit, Failure> {
     let own =
-        if source.is_named() { source.load()?.input.addresses.presets } else { Default::default() };
+        if source.is_named() { source.load()?.input.addresses.presets } else { BTreeMap::new() };
     let all = Preset::all(&own);
     match &args.what {
         What::Ls { format } => {
@@ -59,12 +61,11 @@ pub(super) fn presets(source: &Source, args: &PresetsArgs) -> Result<Exit, Failu
                     .collect(),
                 Format::Text => {
                     let widest = all.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-                    listed
-                        .map(|one| {
-                            let reads = one.reads.join(", ");
-                            format!("{:<widest$}  {reads:<10}  {}\n", one.name, one.about)
-                        })
-                        .collect()
+                    let line = |one: Listed<'_>| {
+                        let reads = one.reads.join(", ");
+                        format!("{:<widest$}  {reads:<10}  {}\n", one.name, one.about)
+                    };
+                    listed.map(line).collect::<Vec<_>>().concat()
                 }
             };
             print(text.as_bytes())?;

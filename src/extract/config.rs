@@ -41,6 +41,9 @@ pub struct Config {
     /// What the events are: `input.format`.
     #[serde(skip)]
     pub format: Format,
+    /// An address in a text is noted wherever it stands, and not once: it is hidden there.
+    #[serde(skip)]
+    pub every_place: bool,
 }
 
 impl Config {
@@ -85,6 +88,7 @@ impl Default for Config {
             limit: 64,
             max_depth: 128,
             format: Format::default(),
+            every_place: false,
         }
     }
 }

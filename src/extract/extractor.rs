@@ -117,6 +117,7 @@ impl Extractor {
             addresses: usize::from(config.limit),
             depth: config.max_depth,
             decode: Decode::of(&config.decode),
+            every_place: config.every_place,
         };
         Ok(Self {
             route: catalog.main,

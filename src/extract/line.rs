@@ -89,22 +89,26 @@ pub(super) fn recognise(wrapped: &[u8], catalog: &Catalog) -> KindId {
 }
 
 /// The columns of a line that stands in JSON: where each begins and ends.
-fn columns<'l>(line: &'l [u8], separator: u8) -> impl Iterator<Item = (usize, usize)> + 'l {
+fn columns(line: &[u8], separator: u8) -> impl Iterator<Item = (usize, usize)> + '_ {
     let mut start = Some(0);
     std::iter::from_fn(move || {
         let from = start?;
         let (mut at, mut quoted) = (from, false);
-        while let Some(byte) = line.get(at) {
-            let is_end = match (separator, byte) {
-                (b'\t', b'\\') => line.get(at + 1) == Some(&b't'),
-                _ => *byte == separator,
-            };
-            if *byte == b'"' {
+        // In JSON a tab is written as an escape.
+        let sign = if separator == b'\t' { b'\\' } else { separator };
+        while let Some(next) = line.get(at..).and_then(|rest| memchr::memchr2(b'"', sign, rest)) {
+            at += next;
+            let is_end =
+                line[at] != b'"' && (separator != b'\t' || line.get(at + 1) == Some(&b't'));
+            if line[at] == b'"' {
                 quoted = !quoted;
             } else if is_end && !quoted {
                 break;
             }
             at += 1;
+        }
+        if line.get(at) != Some(&sign) {
+            at = line.len();
         }
         start = (at < line.len()).then_some(at + if separator == b'\t' { 2 } else { 1 });
         Some((from, at))
@@ -200,7 +204,7 @@ pub(super) fn scan(
 pub(super) fn note(outline: &mut Outline, sighting: Sighting, limits: Limits) {
     let ip = sighting.address.ip();
     let known = outline.sightings.iter_mut().find(|known| known.address.ip() == ip);
-    if let Some(known) = known {
+    if let Some(known) = known.filter(|_| !limits.every_place) {
         // Where the text says more of it elsewhere, that holds.
         if known.role == Role::Unknown
             && sighting.role != Role::Unknown

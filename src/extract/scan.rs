@@ -5,6 +5,8 @@
 //! everything else is checked and passed over by `tokens`. Neither recurses, so that a nesting bomb
 //! meets the limit and not the end of the stack, and neither allocates once its memory has grown.
 
+#![expect(clippy::inline_always, reason = "asked for each address of an event")]
+
 use super::config::ReadAs;
 use super::parse::{Decode, Reading, read_json};
 use super::paths::{End, Paths, PlaceId, Signs};
@@ -42,6 +44,8 @@ pub(super) struct Limits {
     pub(super) addresses: usize,
     pub(super) depth: u16,
     pub(super) decode: Decode,
+    /// Equal addresses of a text are all noted.
+    pub(super) every_place: bool,
 }
 
 impl Workshop {

@@ -100,6 +100,8 @@ pub struct Stamper {
     copy: Copied,
     /// An envelope with its events stamped.
     envelope: Vec<u8>,
+    /// All that was found in an envelope, as if it were one event.
+    joined: (Outline, Vec<Answer>),
 }
 
 /// From where the output of an event is copied.
@@ -152,7 +154,9 @@ impl Stamper {
             for_resolver,
         );
         let needs = settings.writing.needs();
-        let extractor = Extractor::new(&settings.addresses, &needs)?;
+        let hides = settings.writing.hides_addresses();
+        let addresses = extract::Config { every_place: hides, ..settings.addresses.clone() };
+        let extractor = Extractor::new(&addresses, &needs)?;
         let paths = extractor.path_names();
         let encoder = Encoder::new(&settings.writing, &paths, for_encoder);
         Ok(Self {
@@ -165,10 +169,11 @@ impl Stamper {
             missing: Vec::new(),
             found: Found::default(),
             cache: settings.cache.clone(),
-            hides: settings.writing.hides_addresses(),
+            hides,
             is_beside: settings.writing.is_beside_the_event(),
             copy: Copied::Planned,
             envelope: Vec::new(),
+            joined: Default::default(),
         })
     }
 
@@ -283,7 +288,7 @@ impl Stamper {
     /// topic's records are all of a kind.
     fn untouched(&mut self, nth: usize) -> Stamp {
         let findings = &self.read[nth].findings;
-        if !findings.is_line() {
+        if !findings.is_line() || self.is_beside {
             return Stamp::Unchanged(None);
         }
         self.copy = Copied::Line;
@@ -292,12 +297,15 @@ impl Stamper {
 
     /// Stamps each event of an envelope by itself. What is not stamped stays as it is.
     fn stamp_envelope(&mut self, nth: usize, event: &[u8], failed: Option<Reason>) -> Stamp {
+        if self.is_beside {
+            return self.stamp_beside_envelope(nth, event, failed);
+        }
         let Self { read, encoder, resolver, envelope, .. } = self;
         let read = &read[nth];
         envelope.clear();
         let (mut copied, mut whole) = (0, Outcome::Enriched);
         for (part, answers) in read.findings.parts().iter().zip(&read.answers) {
-            if !is_touched(&part.outline, answers) {
+            if !is_touched(&part.outline, answers, self.hides) {
                 continue;
             }
             let failed = failed.filter(|_| answers.iter().any(|answer| !answer.missing.is_empty()));
@@ -317,6 +325,22 @@ impl Stamper {
         envelope.extend_from_slice(&event[copied..]);
         self.copy = Copied::Envelope;
         Stamp::Written { len: self.envelope.len(), outcome: whole }
+    }
+
+    /// Beside an envelope stands what is known of all events in it.
+    fn stamp_beside_envelope(&mut self, nth: usize, event: &[u8], failed: Option<Reason>) -> Stamp {
+        let (outline, answers) = &mut self.joined;
+        outline.clear();
+        answers.clear();
+        for (part, of_part) in self.read[nth].answered() {
+            outline.sightings.extend_from_slice(&part.sightings);
+            outline.left_out += part.left_out;
+            answers.extend_from_slice(of_part);
+        }
+        let outcome = outcome(outline, answers, failed);
+        let len = self.encoder.plan(event, outline, answers, &mut self.resolver, outcome);
+        self.copy = Copied::Planned;
+        Stamp::Written { len, outcome }
     }
 
     /// Of the event that was stamped last, when it is partial: what is missing of each address, and
@@ -376,8 +400,7 @@ impl Stamper {
         self.missing.clear();
         let mut touched = false;
         for (outline, answers) in self.read[nth].answered() {
-            touched |= is_touched(outline, answers);
-            touched |= self.hides && !outline.sightings.is_empty();
+            touched |= is_touched(outline, answers, self.hides);
             for (sighting, answer) in outline.sightings.iter().zip(answers) {
                 if !answer.missing.is_empty() && sighting.address.is_global() {
                     self.missing.push((sighting.address.ip(), answer.missing));
@@ -430,11 +453,13 @@ impl Found {
 }
 
 /// Whether any of its addresses is looked up, or was to be.
-fn is_touched(outline: &Outline, answers: &[Answer]) -> bool {
+fn is_touched(outline: &Outline, answers: &[Answer], hides: bool) -> bool {
     let looked_up = |(sighting, answer): (&Sighting, &Answer)| {
         sighting.address.is_global() || !answer.is_empty()
     };
-    outline.left_out > 0 || outline.sightings.iter().zip(answers).any(looked_up)
+    outline.left_out > 0
+        || (hides && !outline.sightings.is_empty())
+        || outline.sightings.iter().zip(answers).any(looked_up)
 }
 
 /// How an event ends whose addresses were looked up; `failed`: why something is missing.

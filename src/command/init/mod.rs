@@ -84,11 +84,6 @@ fn is_there(path: &Path) -> Failure {
 }
 
 fn configuration(preset: &Preset, profile: &Profile, source: &StartingSource) -> String {
-    let mut paths = String::new();
-    for (path, role) in preset.paths {
-        // Writing into memory does not fail.
-        let _ = writeln!(paths, "      - {{path: {path}, role: {role}}}");
-    }
     let (topic, about) = (preset.name, preset.about);
     let (databases, want) = (source.databases, source.want);
     let profile = profile.name();
@@ -107,8 +102,8 @@ input:
   group: ipstamp
   addresses:
     # {about}
-    paths:
-{paths}output:
+    preset: {topic}
+output:
   # {{topic}} is the input topic's name. The topics must exist; ipstamp makes none.
   topic: \"{{topic}}.enriched\"
   dead_letter: \"dlq.{{topic}}\"

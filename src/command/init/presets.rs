@@ -1,16 +1,13 @@
-//! Kinds of events that a first configuration is made for: where their addresses stand, and one of
-//! them.
+//! Kinds of events that a first configuration is made for, with one of them.
 
 use crate::encode::Profile;
 
 /// A kind of events.
 pub(super) struct Preset {
-    /// Its name on the command line.
+    /// Its name on the command line, which is that of the preset.
     pub(super) name: &'static str,
     /// What is to be known of its addresses.
     pub(super) about: &'static str,
-    /// Where they stand, and their roles.
-    pub(super) paths: &'static [(&'static str, &'static str)],
     /// An event.
     pub(super) event: &'static str,
     /// The address in it of which the case has facts.
@@ -35,14 +32,6 @@ pub(super) const PRESETS: [Preset; 7] = [
     Preset {
         name: "ecs",
         about: "Where the Elastic Common Schema has addresses.",
-        paths: &[
-            ("source.ip", "source"),
-            ("destination.ip", "destination"),
-            ("client.ip", "client"),
-            ("server.ip", "server"),
-            ("host.ip", "host"),
-            ("observer.ip", "observer"),
-        ],
         event: r#"{"@timestamp": "2026-08-21T07:12:44.120Z", "event": {"action": "deny"}, "source": {"ip": "81.2.69.142", "port": 27304}, "destination": {"ip": "10.20.0.8", "port": 443}}"#,
         address: "81.2.69.142",
         stands: Stands::In("source", "source"),
@@ -50,11 +39,6 @@ pub(super) const PRESETS: [Preset; 7] = [
     Preset {
         name: "ocsf",
         about: "Where the Open Cybersecurity Schema Framework has addresses.",
-        paths: &[
-            ("src_endpoint.ip", "source"),
-            ("dst_endpoint.ip", "destination"),
-            ("device.ip", "host"),
-        ],
         event: r#"{"class_uid": 4001, "category_uid": 4, "activity_id": 1, "type_uid": 400101, "severity_id": 1, "time": 1787296364120, "metadata": {"version": "1.8.0", "product": {"vendor_name": "Example"}}, "src_endpoint": {"ip": "81.2.69.142", "port": 27304}, "dst_endpoint": {"ip": "10.20.0.8", "port": 443}}"#,
         address: "81.2.69.142",
         stands: Stands::In("src_endpoint", "source"),
@@ -62,7 +46,6 @@ pub(super) const PRESETS: [Preset; 7] = [
     Preset {
         name: "cloudtrail",
         about: "AWS CloudTrail. A name of a service in the place of an address is counted, and no fault.",
-        paths: &[("sourceIPAddress", "source")],
         event: r#"{"eventVersion": "1.11", "eventTime": "2026-08-21T07:12:44Z", "eventSource": "signin.amazonaws.com", "eventName": "ConsoleLogin", "awsRegion": "eu-west-1", "sourceIPAddress": "81.2.69.142", "userAgent": "Mozilla/5.0", "responseElements": {"ConsoleLogin": "Success"}}"#,
         address: "81.2.69.142",
         stands: Stands::Elsewhere("source"),
@@ -70,7 +53,6 @@ pub(super) const PRESETS: [Preset; 7] = [
     Preset {
         name: "okta",
         about: "Okta's system log; the chain has the client first and then each proxy.",
-        paths: &[("client.ipAddress", "client"), ("request.ipChain.ip", "client")],
         event: r#"{"eventType": "user.session.start", "published": "2026-08-21T07:12:44.120Z", "client": {"ipAddress": "81.2.69.142", "userAgent": {"os": "Mac OS X"}}, "outcome": {"result": "SUCCESS"}}"#,
         address: "81.2.69.142",
         stands: Stands::Named("client"),
@@ -78,7 +60,6 @@ pub(super) const PRESETS: [Preset; 7] = [
     Preset {
         name: "zeek",
         about: "Zeek's conn log in JSON; the names have dots in them.",
-        paths: &[("id.orig_h", "source"), ("id.resp_h", "destination")],
         event: r#"{"ts": 1787296364.12, "uid": "CHhAvVGS1DHFjwGM9", "id.orig_h": "81.2.69.142", "id.orig_p": 27304, "id.resp_h": "10.20.0.8", "id.resp_p": 443, "proto": "tcp"}"#,
         address: "81.2.69.142",
         stands: Stands::Elsewhere("source"),
@@ -86,7 +67,6 @@ pub(super) const PRESETS: [Preset; 7] = [
     Preset {
         name: "suricata",
         about: "Suricata's EVE.",
-        paths: &[("src_ip", "source"), ("dest_ip", "destination")],
         event: r#"{"timestamp": "2026-08-21T07:12:44.120943+0000", "event_type": "alert", "src_ip": "81.2.69.142", "src_port": 27304, "dest_ip": "10.20.0.8", "dest_port": 443, "proto": "TCP", "alert": {"signature_id": 2001219}}"#,
         address: "81.2.69.142",
         stands: Stands::Elsewhere("source"),
@@ -94,7 +74,6 @@ pub(super) const PRESETS: [Preset; 7] = [
     Preset {
         name: "cloudflare",
         about: "Cloudflare's HTTP requests.",
-        paths: &[("ClientIP", "client"), ("OriginIP", "server"), ("EdgeServerIP", "unknown")],
         event: r#"{"ClientIP": "81.2.69.142", "ClientRequestHost": "example.com", "ClientRequestMethod": "GET", "EdgeResponseStatus": 200, "OriginIP": "10.20.0.8", "EdgeStartTimestamp": "2026-08-21T07:12:44Z"}"#,
         address: "81.2.69.142",
         stands: Stands::Elsewhere("client"),

@@ -3,6 +3,7 @@
 //! the products' documentation.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 
 use crate::extract::{Config, Extractor, Findings, Format, Preset};
 use crate::record::WritingNeeds;
@@ -47,8 +48,8 @@ fn each_kind_of_event_is_recognised_and_its_addresses_are_found() {
     for (preset, expected, event) in cases() {
         let (kind, all) = found(&mut auto(), event);
         if (kind.as_str(), all.as_str()) != (preset, expected) {
-            wrong +=
-                &format!("{event}\n  expected {preset}: {expected}\n  found    {kind}: {all}\n");
+            writeln!(wrong, "{event}\n  expected {preset}: {expected}\n  found    {kind}: {all}")
+                .unwrap();
         }
     }
     assert!(wrong.is_empty(), "{wrong}");

@@ -49,9 +49,7 @@ pub(super) fn is_version_before(text: &[u8], start: usize) -> bool {
             .checked_sub(end.len())
             .is_some_and(|at| word[at..].eq_ignore_ascii_case(end.as_bytes()))
     };
-    WORDS.iter().any(|known| is(known))
-        || ENDS.iter().any(|end| ends(end))
-        || word.ends_with(b"Ver")
+    WORDS.iter().any(is) || ENDS.iter().any(ends) || word.ends_with(b"Ver")
 }
 
 /// Whether a place is a field in the header of a CEF or LEEF line, where the product's version stands.

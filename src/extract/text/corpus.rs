@@ -3,6 +3,7 @@
 //! documentation, and hold what is no address although it looks like one, and the other way round.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::net::IpAddr;
 
 use super::find;
@@ -27,7 +28,7 @@ fn nearly_every_address_in_the_texts_of_products_is_found_and_hardly_anything_el
         wrong += found.difference(&expected).count();
         missed += expected.difference(&found).count();
         if found != expected {
-            said += &format!("{text}\n  expected {expected:?}\n  found    {found:?}\n");
+            writeln!(said, "{text}\n  expected {expected:?}\n  found    {found:?}").unwrap();
         }
     }
     let precision = right as f64 / (right + wrong) as f64;

@@ -102,9 +102,9 @@ mod tests {
             let expected = address.replace("[.]", ".");
             for before in 0..140 {
                 let text = format!("{}{address} x", " ".repeat(before));
-                assert_eq!(found(&text), [expected.clone()], "{text:?}");
+                assert_eq!(found(&text), [expected.as_str()], "{text:?}");
                 let text = format!("{}{address}", " ".repeat(before));
-                assert_eq!(found(&text), [expected.clone()], "{text:?}");
+                assert_eq!(found(&text), [expected.as_str()], "{text:?}");
             }
         }
         let full = "2001:db8:1:2:3:4:5:6";

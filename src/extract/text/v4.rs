@@ -80,11 +80,10 @@ fn may_begin(text: &[u8], start: usize, end: usize, last: usize) -> bool {
     let before = char_before(text, start);
     let alnum_before_that = || byte_before(text, start - 1).is_ascii_alphanumeric();
     match before {
-        // The label of a name, the part of a longer number.
-        b'.' => !alnum_before_that(),
+        // The label of a name, the part of a longer number, of a version.
+        b'.' | b'+' | b'~' => !alnum_before_that(),
         // `libx-1.2.3.4`; but from one address to another.
         b'-' => start - 1 == last || !alnum_before_that(),
-        b'+' | b'~' => !alnum_before_that(),
         b'/' => byte_before(text, start) != b'/' || is_address_behind_slash(text, start - 1, end),
         _ => !before.is_ascii_alphanumeric(),
     }
@@ -109,7 +108,7 @@ fn is_mask(ip: Ipv4Addr) -> bool {
 fn behind(text: &[u8], ip: Ipv4Addr, end: usize) -> Option<usize> {
     let next = byte(text, end + 1);
     match byte(text, end) {
-        b'.' => (!next.is_ascii_alphanumeric()).then_some(end + 1),
+        b'.' | b'+' | b'~' => (!next.is_ascii_alphanumeric()).then_some(end + 1),
         b'-' => {
             // The rest of a name or a version; a number or another address is the end of a range.
             let mut at = end + 1;
@@ -121,7 +120,6 @@ fn behind(text: &[u8], ip: Ipv4Addr, end: usize) -> Option<usize> {
                 || byte(text, at) == b'_';
             (!goes_on || !next.is_ascii_alphanumeric()).then_some(end + 1)
         }
-        b'+' | b'~' => (!next.is_ascii_alphanumeric()).then_some(end + 1),
         b'/' => behind_slash(text, ip, end),
         byte => (!byte.is_ascii_alphanumeric()).then_some(end),
     }

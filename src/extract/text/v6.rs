@@ -97,7 +97,7 @@ fn read(text: &[u8], start: usize, end: usize) -> Option<(Ipv6Addr, usize, usize
     let is_port = number(text, start + port + 1, 5)
         .is_some_and(|(port, behind)| port <= 65535 && behind == own_end);
     // So is one of five digits.
-    let nine = written.iter().filter(|byte| **byte == b':').count() == 8
+    let nine = written.split(|byte| *byte == b':').count() == 9
         || start + port + 6 == own_end && byte(text, (start + port).saturating_sub(1)) != b':';
     let all_of_two = written.split(|byte| *byte == b':').all(|group| group.len() == 2);
     if !nine || !is_port || all_of_two || byte(text, own_end).is_ascii_alphanumeric() {
