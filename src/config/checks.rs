@@ -11,10 +11,8 @@ use super::schemas;
 use super::topics::{Loop, Template, find_loop};
 use super::typed::one_of;
 use super::writing;
-use crate::extract::{
-    AddressPath, Config as Addresses, Discover, ExtractConfigError, Extractor, Preset, TextAt,
-};
-use crate::record::{DidYouMean, FactGroup, TopicPattern, WritingNeeds};
+use crate::extract::TextAt;
+use crate::record::{DidYouMean, FactGroup, TopicPattern};
 use crate::resolve::{ResolveConfigError, Want, Wants};
 use crate::tenant::{Selector, Unknown};
 
@@ -59,115 +57,7 @@ fn input(input: &Input, problems: &mut Vec<Problem>) {
         let message = "a member's name cannot be empty; name it, or remove the key";
         problems.push(Problem::with(&["input", "member"], message));
     }
-    let addresses = &input.addresses;
-    let nothing = addresses.paths.is_empty()
-        && addresses.preset() == Addresses::NO_PRESET
-        && addresses.topics.is_empty()
-        && addresses.discover() != Discover::Always;
-    if nothing {
-        let message =
-            "with no preset and no path no address would be found; name paths, or remove the key";
-        problems.push(Problem::with(&["input", "addresses", "preset"], message));
-    }
-    address_paths(&addresses.paths, problems);
-    if let Some(error) = Extractor::new(addresses, &WritingNeeds::default()).err() {
-        presets(&error, addresses, problems);
-    }
-    if addresses.limit == 0 {
-        let message = "at least 1, or nothing would be looked up";
-        problems.push(Problem::with(&["input", "addresses", "limit"], message));
-    }
-    if addresses.max_depth == 0 {
-        let message = "at least 1, or no event could be read";
-        problems.push(Problem::with(&["input", "addresses", "max_depth"], message));
-    }
-}
-
-/// What is wrong with presets, topics and whom to trust.
-fn presets(error: &ExtractConfigError, addresses: &Addresses, problems: &mut Vec<Problem>) {
-    let mut say = |key: &[&str], message: String| {
-        problems.push(Problem::with(&[&["input", "addresses"], key].concat(), message));
-    };
-    match error {
-        ExtractConfigError::UnknownPreset { name } => {
-            let all = Preset::all(&addresses.presets);
-            let names = all.iter().map(|(name, _)| name.as_str());
-            let names: Vec<_> =
-                [Addresses::AUTO, Addresses::NO_PRESET].into_iter().chain(names).collect();
-            let message = format!("there is no such preset; {}", one_of(&names));
-            let at = addresses.topics.iter().position(|one| one.preset == *name);
-            match at.filter(|_| addresses.preset.as_ref() != Some(name)) {
-                Some(at) => say(&["topics", &at.to_string(), "preset"], message),
-                None => say(&["preset"], message),
-            }
-        }
-        ExtractConfigError::Topic { topic, message } => {
-            let at = addresses.topics.iter().position(|one| one.topic == *topic).unwrap_or(0);
-            say(&["topics", &at.to_string(), "topic"], message.clone());
-        }
-        ExtractConfigError::Preset { name, message } => say(&["presets", name], message.clone()),
-        ExtractConfigError::TwoTrusts => say(
-            &["trusted_hops"],
-            "counts the proxies that trusted_proxies names; keep one of the two".into(),
-        ),
-        // Said with the key that it is of.
-        ExtractConfigError::EmptyStep { .. }
-        | ExtractConfigError::ForeignNotation { .. }
-        | ExtractConfigError::TooLong { .. }
-        | ExtractConfigError::Twice { .. }
-        | ExtractConfigError::TooMany { .. }
-        | ExtractConfigError::Zero { .. }
-        | ExtractConfigError::Needs { .. } => {}
-    }
-}
-
-/// Has the paths compiled as a run would: each for itself, so that all that are wrong are said, and
-/// then together.
-fn address_paths(paths: &[AddressPath], problems: &mut Vec<Problem>) {
-    let compile = |paths: &[AddressPath]| {
-        let addresses = Addresses::of_paths(paths.to_vec());
-        Extractor::new(&addresses, &WritingNeeds::default()).err()
-    };
-    let before = problems.len();
-    for (at, path) in paths.iter().enumerate() {
-        if let Some(error) = compile(std::slice::from_ref(path)) {
-            let key = ["input", "addresses", "paths", &at.to_string(), "path"];
-            problems.push(Problem::with(&key, unusable_path(&error)));
-        }
-    }
-    if problems.len() > before {
-        return;
-    }
-    if let Some(error) = compile(paths) {
-        let step = match &error {
-            ExtractConfigError::Twice { path: twice } => {
-                paths.iter().rposition(|path| path.path == *twice).map(|at| at.to_string())
-            }
-            _ => None,
-        };
-        let list = ["input", "addresses", "paths"].into_iter();
-        let key: Vec<_> = list.chain(step.iter().flat_map(|at| [at.as_str(), "path"])).collect();
-        problems.push(Problem::with(&key, unusable_path(&error)));
-    }
-}
-
-/// Without what was written: it may be anything.
-fn unusable_path(error: &ExtractConfigError) -> String {
-    match error {
-        ExtractConfigError::EmptyStep { .. } => {
-            "expected member names joined by dots, such as source.ip".into()
-        }
-        ExtractConfigError::ForeignNotation { sign, .. } => format!(
-            "`{sign}` is no part of a path; write member names joined by dots, such as source.ip; \
-             arrays are looked through without a sign for them"
-        ),
-        ExtractConfigError::Twice { .. } => {
-            "stands there twice; keep the one with the right role".into()
-        }
-        ExtractConfigError::TooLong { .. } => "the path is too long or has too many steps".into(),
-        ExtractConfigError::TooMany { count } => format!("{count} paths are too many"),
-        other => other.to_string(),
-    }
+    super::addresses::check(&input.addresses, problems);
 }
 
 /// Patterns and templates, each for itself and against each other.
@@ -275,7 +165,10 @@ fn tenants(file: &File, problems: &mut Vec<Problem>) {
         }
         Ok(Selector::Path(path)) => {
             if let Err(error) = TextAt::new(&path) {
-                problems.push(Problem::with(&["tenants", "by", "path"], unusable_path(&error)));
+                problems.push(Problem::with(
+                    &["tenants", "by", "path"],
+                    super::addresses::unusable_path(&error),
+                ));
             }
         }
         Ok(Selector::Topic(_) | Selector::Header(_)) => {}

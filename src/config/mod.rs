@@ -5,6 +5,7 @@
 //! checked against itself. Everything that is wrong is said with its place, its key and what to do,
 //! and without a value that could be a secret. Only this room reads the environment.
 
+mod addresses;
 mod checks;
 mod connection;
 mod databases;
