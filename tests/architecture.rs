@@ -25,7 +25,7 @@ fn may_import() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("tenant", vec!["record"]),
         ("database", vec!["record", "resolve", "telemetry"]),
         ("fleet", vec!["record", "resolve", "kafka", "telemetry"]),
-        ("admin", vec!["telemetry"]),
+        ("admin", vec!["record", "telemetry"]),
         ("pipeline", [STATIONS, &["record", "kafka", "telemetry", "tenant"]].concat()),
         (
             "config",

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::databases::{database_files, databases};
 use super::error::{Problem, shown_unknown_key};
-use super::file::{File, Input, Output};
+use super::file::{Admin, File, Input, Output};
 use super::topics::{Loop, Template, find_loop};
 use super::typed::one_of;
 use crate::extract::{
@@ -41,7 +41,25 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
     cache(file, &mut problems);
     problems.extend(shared_topic("ledger", &file.ledger.topic, file));
     amounts(file, &mut problems);
+    admin(&file.admin, &mut problems);
     problems
+}
+
+/// The shortest `admin.token`, in characters: it is all that stands before the port.
+const SHORTEST_TOKEN: usize = 16;
+
+fn admin(admin: &Admin, problems: &mut Vec<Problem>) {
+    let Some(token) = &admin.token else { return };
+    if token.expose().chars().count() < SHORTEST_TOKEN {
+        let message = format!(
+            "shorter than {SHORTEST_TOKEN} characters: it could be guessed; make one with `openssl \
+             rand -hex 16`"
+        );
+        problems.push(Problem::with(&["admin", "token"], message));
+    } else if !token.expose().chars().all(|char| char.is_ascii_graphic()) {
+        let message = "a header holds only visible ASCII characters; use no others";
+        problems.push(Problem::with(&["admin", "token"], message));
+    }
 }
 
 fn brokers(brokers: &[String], problems: &mut Vec<Problem>) {

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use crate::record::TopicPattern;
+use crate::record::{Secret, TopicPattern};
 use crate::{consume, database, encode, extract, fleet, kafka, pipeline, publish, resolve};
 
 use crate::resolve::DatabaseConfig;
@@ -86,6 +86,8 @@ pub struct Config {
     pub drain: Duration,
     /// Where health and metrics are served, if they are.
     pub admin: Option<SocketAddr>,
+    /// Who may do there what not everybody may.
+    pub admin_token: Option<Secret>,
     /// What is said on stderr.
     pub log: Log,
 }
@@ -214,6 +216,7 @@ impl From<File> for Config {
                 Listen::Off => None,
                 Listen::At(address) => Some(address),
             },
+            admin_token: file.admin.token,
             log: file.log,
         }
     }

@@ -8,7 +8,9 @@ use crate::encode::{Encoder, Writing};
 use crate::extract::{self, Extractor, Findings, Shape, Unreadable};
 use crate::kafka::{prefetch, prefetch_bytes};
 use crate::record::{Address, Answer, GroupSet, Moment, Outcome, Outline, Reason, Role, Sighting};
-use crate::resolve::{Cache, CacheLookups, CacheScope, DatabaseSet, Resolver, Wants};
+use crate::resolve::{
+    Cache, CacheLookups, CacheScope, DatabaseLookups, DatabaseSet, Resolver, Wants,
+};
 
 /// What stamping needs to know, for each worker to make a [`Stamper`] of its own.
 #[derive(Clone)]
@@ -434,6 +436,11 @@ impl Stamper {
     /// The questions to the cache since the last call.
     pub fn take_cache_lookups(&mut self) -> CacheLookups {
         self.resolver.take_cache_lookups()
+    }
+
+    /// The questions to each database since the last call.
+    pub fn take_database_lookups(&mut self, each: impl FnMut(&str, DatabaseLookups)) {
+        self.resolver.take_database_lookups(each);
     }
 
     /// What was found since the last call.
