@@ -26,7 +26,7 @@ fn may_import() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("database", vec!["record", "resolve", "telemetry"]),
         ("registry", vec!["record", "resolve"]),
         ("fleet", vec!["record", "resolve", "kafka", "telemetry"]),
-        ("admin", vec!["telemetry"]),
+        ("admin", vec!["record", "telemetry"]),
         ("pipeline", [STATIONS, &["record", "kafka", "telemetry", "tenant", "registry"]].concat()),
         (
             "config",

@@ -1,79 +1,74 @@
-//! The admin port: whether the process lives, whether it is ready, and its metrics. Read-only.
+//! The admin port: how the process is, for machines and for people. Read-only: nothing that is asked here
+//! changes what becomes of a record, and it is answered from what `telemetry` has, on a thread of its own.
+
+mod access;
+mod answers;
+mod events;
+mod page;
+mod refusal;
+mod server;
+mod trying;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
-use axum::extract::{RawQuery, State};
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
-use axum::routing::get;
-use tokio::net::TcpListener;
+use axum::routing::{get, post};
 
-use crate::telemetry::{Health, Metrics};
+use crate::record::Secret;
+use crate::telemetry::{Health, Metrics, Troubles};
+
+pub use trying::{Tried, Trying};
+
+use access::Access;
 
 /// What the port shows.
-#[derive(Clone)]
 pub struct Shown {
-    /// Of `/livez` and `/readyz`.
+    /// Of `/livez`, `/readyz` and `/startupz`.
     pub health: Arc<Health>,
     /// Of `/metrics`.
     pub metrics: Arc<Metrics>,
+    /// What was said of late that is no good news.
+    pub troubles: Arc<Troubles>,
+    /// Of `/config`: what is in force, secrets left out.
+    pub config: String,
+    /// Who may try events and see the configuration from another machine.
+    pub token: Option<Secret>,
+    /// What becomes of an event that is tried, as soon as the databases are open.
+    pub trying: Arc<OnceLock<Trying>>,
 }
 
-/// Listens at `address`. The error is about that: in use, or no right.
-pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
-    TcpListener::bind(address).await
+/// Listens at `address` and answers there until the process ends. The error is about that: in use, or
+/// no right.
+pub fn start(address: SocketAddr, shown: Shown) -> std::io::Result<()> {
+    server::start(address, routes(address, shown))
 }
 
-/// Serves until the process ends.
-pub async fn serve(listener: TcpListener, shown: Shown) {
-    let router = Router::new()
-        .route("/livez", get(livez))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
-        .route("/version", get(version))
-        .with_state(shown);
-    if let Err(error) = axum::serve(listener, router).await {
-        tracing::error!(%error, "the admin port is closed");
-    }
+/// What all answers are made from.
+struct Port {
+    shown: Shown,
+    access: Access,
+    watchers: events::Watchers,
+    bench: trying::Bench,
 }
 
-/// 200 as long as no worker hangs. What lies outside the process is not looked at.
-async fn livez(State(shown): State<Shown>) -> (StatusCode, &'static str) {
-    if shown.health.is_live() {
-        (StatusCode::OK, "ok\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "a worker hangs\n")
-    }
-}
+type SharedPort = Arc<Port>;
 
-/// 200 when nothing stands in the way. With `?verbose`, or when something does, a line per check and
-/// per note.
-async fn readyz(State(shown): State<Shown>, RawQuery(query): RawQuery) -> (StatusCode, String) {
-    let checks = shown.health.checks();
-    let ready = checks.iter().all(|check| check.problem.is_none() || check.passes);
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    if ready && query.as_deref().is_none_or(|query| !query.contains("verbose")) {
-        return (status, "ok\n".into());
-    }
-    let lines = checks.iter().map(|check| match &check.problem {
-        None => format!("[+] {}\n", check.name),
-        Some(problem) => {
-            let sign = if check.passes { '!' } else { '-' };
-            format!("[{sign}] {}: {problem}\n", check.name)
-        }
-    });
-    let notes =
-        shown.health.notes().into_iter().map(|(about, text)| format!("[i] {about}: {text}\n"));
-    (status, lines.chain(notes).collect())
-}
-
-async fn metrics(State(shown): State<Shown>) -> impl IntoResponse {
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], shown.metrics.text())
-}
-
-async fn version() -> &'static str {
-    concat!(env!("CARGO_PKG_VERSION"), "\n")
+fn routes(address: SocketAddr, shown: Shown) -> Router {
+    let access = Access::new(shown.token.clone(), address);
+    let port = Port { shown, access, watchers: Default::default(), bench: Default::default() };
+    Router::new()
+        .route("/", get(page::page))
+        .route("/livez", get(answers::livez))
+        .route("/healthz", get(answers::livez))
+        .route("/readyz", get(answers::readyz))
+        .route("/startupz", get(answers::startupz))
+        .route("/metrics", get(answers::metrics))
+        .route("/version", get(answers::version))
+        .route("/config", get(answers::config))
+        .route("/events", get(events::events))
+        .route("/try", post(trying::try_out))
+        .fallback(answers::unknown)
+        .layer(axum::middleware::map_response(answers::plainly))
+        .with_state(Arc::new(port))
 }

@@ -27,7 +27,7 @@ pub(super) fn start_ledger(
     topic: &str,
     runtime: &Handle,
 ) -> Result<Ledger, Failure> {
-    init_logging(LogLevel::Warn, LogFormat::Pretty);
+    drop(init_logging(LogLevel::Warn, LogFormat::Pretty));
     let settings = LedgerSettings {
         client,
         topic: topic.to_owned(),

@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::addresses::each;
-use super::asking::{WaitingDesk, exit, in_words};
+use super::asking::{Sources, WaitingDesk, exit, in_words};
 use super::enrich::cannot_read;
 use super::explain_event::explain_event;
 use super::local::{LocalArgs, Parts};
@@ -19,6 +19,7 @@ use super::plan::{NotAsked, Plan, price};
 use super::told::Told;
 use super::{Exit, Failure, Source};
 use crate::config::default_want;
+use crate::pipeline::StampSettings;
 use crate::record::{Address, Day, Facts as _, GroupSet, Moment, Reason};
 use crate::resolve::desk::{Called, Seen, Witness};
 use crate::resolve::provider::{Licence, Money};
@@ -84,14 +85,7 @@ pub(super) fn explain(source: &Source, args: &ExplainArgs) -> Result<Exit, Failu
     } else {
         None
     };
-    let resolver = Resolver::new(
-        Arc::clone(&settings.wants),
-        Arc::clone(&settings.databases),
-        settings.cache.clone(),
-        MEMORY_BYTES,
-    );
-    let plan = Plan::new(&sources);
-    let mut tiers = Tiers { resolver, plan, desk, bill };
+    let mut tiers = Tiers { desk, bill, ..Tiers::of_memory(&settings, &sources) };
     let mut ends = Exit::Done;
     for event in &events {
         let explained = explain_event(&settings, event, |address| {
@@ -227,15 +221,26 @@ pub(super) struct Explained {
 }
 
 /// All that can be asked.
-struct Tiers<'c> {
+pub(super) struct Tiers<'c> {
     resolver: Resolver,
     plan: Plan<'c>,
     desk: Option<WaitingDesk>,
     bill: Arc<Bill>,
 }
 
-impl Tiers<'_> {
-    fn explain(&mut self, address: Address) -> Explained {
+impl<'c> Tiers<'c> {
+    /// All that can be asked without sending anything.
+    pub(super) fn of_memory(settings: &StampSettings, sources: &Sources<'c>) -> Self {
+        let resolver = Resolver::new(
+            Arc::clone(&settings.wants),
+            Arc::clone(&settings.databases),
+            settings.cache.clone(),
+            MEMORY_BYTES,
+        );
+        Self { resolver, plan: Plan::new(sources), desk: None, bill: Arc::default() }
+    }
+
+    pub(super) fn explain(&mut self, address: Address) -> Explained {
         self.resolver.refresh(Moment::now());
         let mut steps = Vec::new();
         let mut answer = self.resolver.explain(&address, &mut |step| steps.push(step));

@@ -195,6 +195,11 @@ fn is_network(text: &str) -> bool {
 }
 
 impl ExplainedEvent {
+    /// What goes out, byte for byte.
+    pub(super) fn written(&self) -> &str {
+        self.written.get()
+    }
+
     pub(super) fn text(&self) -> String {
         let mut lines: Vec<String> = Vec::new();
         for part in &self.parts {

@@ -35,6 +35,7 @@ mod systems;
 mod tenants;
 mod test;
 mod told;
+mod trying;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -169,7 +170,7 @@ impl From<ConfigError> for Failure {
 pub fn execute(cli: Cli) -> Result<Exit, Failure> {
     let config = Source { named: cli.config };
     match cli.command {
-        Command::Run(args) => run::run(config.load()?.into(), config.path(), &args),
+        Command::Run(args) => run::run(config.load()?, config.path(), &args),
         Command::Demo(args) => demo::demo(&args),
         Command::Enrich(args) => enrich::enrich(&config, &args),
         Command::Extract(args) => extract::extract(&config, &args),

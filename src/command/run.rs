@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -16,9 +16,10 @@ use super::databases::open_files;
 use super::fetching;
 use super::schemas;
 use super::tenants::{Ground, Tenants};
+use super::trying::trying;
 use super::{Exit, Failure, say};
 use crate::admin;
-use crate::config::Config;
+use crate::config::{Config, File, show};
 use crate::database::{Files, Teller, Ways};
 use crate::encode::Writing;
 use crate::fleet::{Answers, AnswersError, AnswersSettings, Ledger, LedgerSettings};
@@ -62,16 +63,26 @@ pub enum Until {
 }
 
 /// Runs until told to stop. `path`: where the configuration was read, for what changes in it.
-pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure> {
-    init_logging(config.log.level, config.log.format);
+pub fn run(file: File, path: &Path, args: &RunArgs) -> Result<Exit, Failure> {
+    let troubles = init_logging(file.log.level, file.log.format);
+    let in_force = show(&file);
+    let config = Config::from(file);
     // First of all, so that a stop during the start is a stop like any other.
     let runtime = start_runtime()?;
     let signals = listen_for_signals(&runtime)?;
     let workers = config.pipeline.workers.unwrap_or_else(workers_by_default);
     let (health, metrics) = (Arc::new(Health::new(workers)), Arc::new(Metrics::new()));
+    let tried = Arc::new(OnceLock::new());
     if let Some(address) = config.admin {
-        let shown = admin::Shown { health: Arc::clone(&health), metrics: Arc::clone(&metrics) };
-        start_admin(&runtime, address, shown)?;
+        let shown = admin::Shown {
+            health: Arc::clone(&health),
+            metrics: Arc::clone(&metrics),
+            troubles,
+            config: in_force,
+            token: config.admin_token.clone(),
+            trying: Arc::clone(&tried),
+        };
+        start_admin(address, shown)?;
     }
     let (shown, counted) = (Arc::clone(&health), Arc::clone(&metrics));
     let teller = Teller { health: shown, metrics: counted, tenant: None };
@@ -99,6 +110,10 @@ pub fn run(config: Config, path: &Path, args: &RunArgs) -> Result<Exit, Failure>
     let stamp = stamp_settings(&config, files.databases())?;
     if let Some(fetching) = &fetching {
         fetching.schedule.compare_with(&stamp.databases);
+    }
+    if config.admin.is_some() {
+        // It is empty until here.
+        let _ = tried.set(trying(config.clone(), stamp.clone()));
     }
     let watch = files.watch(Arc::clone(&stamp.databases), config.database_watch, teller);
     let ledger = start_ledger(&config, &runtime, &metrics, &health)?.map(Arc::new);
@@ -320,15 +335,13 @@ pub(super) fn listen_for_signals(runtime: &Runtime) -> Result<Receiver<()>, Fail
     Ok(receive)
 }
 
-fn start_admin(runtime: &Runtime, address: SocketAddr, shown: admin::Shown) -> Result<(), Failure> {
-    let listener = runtime.block_on(admin::bind(address)).map_err(|error| {
+fn start_admin(address: SocketAddr, shown: admin::Shown) -> Result<(), Failure> {
+    admin::start(address, shown).map_err(|error| {
         let text = format!(
             "cannot listen at {address}: {error}; set admin.listen to another port, or to off"
         );
         Failure::new(Exit::Unavailable, text)
-    })?;
-    runtime.spawn(admin::serve(listener, shown));
-    Ok(())
+    })
 }
 
 fn conclude(end: RunEnd, consumed: u64) -> Result<Exit, Failure> {

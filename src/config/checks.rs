@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use super::admin;
 use super::connection;
 use super::databases::{database_files, databases};
 use super::error::{Problem, shown_unknown_key};
@@ -42,6 +43,7 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
     cache(file, &mut problems);
     problems.extend(shared_topic("ledger", &file.ledger.topic, file));
     amounts(file, &mut problems);
+    admin::admin(&file.admin, &mut problems);
     problems
 }
 

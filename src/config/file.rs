@@ -234,11 +234,15 @@ impl Output {
 }
 
 /// The port for health and metrics.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Admin {
     /// `address:port`, or `off`.
     pub listen: Listen,
+    /// Who sends it as a bearer token may try events on the page and see the configuration there.
+    /// Without one that is open to this machine when the port listens there only, and else to nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<Secret>,
 }
 
 /// Who writes a word where the section belongs, such as `off`, is told how it is written.

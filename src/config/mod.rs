@@ -6,6 +6,7 @@
 //! and without a value that could be a secret. Only this room reads the environment.
 
 mod addresses;
+mod admin;
 mod checks;
 mod connection;
 mod databases;
@@ -29,7 +30,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use crate::record::TopicPattern;
+use crate::record::{Secret, TopicPattern};
 use crate::{
     consume, database, encode, extract, fleet, kafka, pipeline, publish, registry, resolve,
 };
@@ -97,6 +98,8 @@ pub struct Config {
     pub drain: Duration,
     /// Where health and metrics are served, if they are.
     pub admin: Option<SocketAddr>,
+    /// Who may do there what not everybody may.
+    pub admin_token: Option<Secret>,
     /// What is said on stderr.
     pub log: Log,
 }
@@ -228,6 +231,7 @@ impl From<File> for Config {
                 Listen::Off => None,
                 Listen::At(address) => Some(address),
             },
+            admin_token: file.admin.token,
             log: file.log,
         }
     }

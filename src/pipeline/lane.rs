@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::ages::Ages;
 use super::asking::Seat;
 use super::{Ordering, WindowConfig};
 use crate::commit::{Sequence, Tracker};
@@ -68,6 +69,8 @@ pub(super) struct Lane {
     pub(super) looked: Option<Instant>,
     /// When the watermark last moved, or there was nothing to do.
     pub(super) moved: Instant,
+    /// Of what is under way.
+    pub(super) ages: Ages,
 }
 
 /// What cannot be read of a partition: nothing behind it is taken in.
@@ -138,6 +141,7 @@ impl Lane {
             unreadable: None,
             looked: None,
             moved: now,
+            ages: Ages::default(),
         }
     }
 
@@ -160,6 +164,7 @@ impl Lane {
     pub(super) fn begin_at(&mut self, place: Place) {
         debug_assert!(self.tracker.pending() == 0, "forgetting what is under way");
         self.tracker.begin();
+        self.ages.clear();
         self.read_to = None;
         self.faulted_at = None;
         self.misplaced = false;
@@ -187,6 +192,7 @@ impl Lane {
 
     fn clear(&mut self) {
         self.tracker.begin();
+        self.ages.clear();
         self.held.clear();
         self.held_since = None;
         self.waiting.clear();
@@ -214,6 +220,26 @@ impl Lane {
             (Some(end), Some(reached)) => (end.0 - reached.0).max(0),
             _ => 0,
         }
+    }
+
+    /// How long ago the first record that has not ended was written, in milliseconds: by its own time, or
+    /// while it is not read, how long there has been something to do and nothing has moved.
+    pub(super) fn lag_ms(&mut self, end: Option<NextOffset>, now: Instant, now_ms: i64) -> i64 {
+        if self.lag(end) == 0 {
+            return 0;
+        }
+        let written = self.tracker.watermark().and_then(|reached| self.ages.look(reached));
+        match written.filter(|_| self.tracker.pending() > 0) {
+            Some(written) => (now_ms - written).max(0),
+            None => now.saturating_duration_since(self.moved).as_millis() as i64,
+        }
+    }
+
+    /// How much of its window is taken, in thousandths.
+    pub(super) fn window_mille(&self, window: WindowConfig) -> i64 {
+        let records = self.tracker.span() as u64 * 1000 / u64::from(window.records.max(1));
+        let bytes = self.waiting_bytes * 1000 / window.bytes.as_u64().max(1);
+        records.max(bytes).min(1000) as i64
     }
 
     /// Whether there is nothing to do. Until an end is known that is not known either.

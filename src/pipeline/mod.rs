@@ -4,6 +4,7 @@
 //! its own; its loop, in `worker/mod.rs`, is the line. [`Stamper`] is the middle of it — extract,
 //! resolve, encode — which files without Kafka go through as well.
 
+mod ages;
 mod asking;
 mod audit;
 mod broken;

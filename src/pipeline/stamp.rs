@@ -12,7 +12,9 @@ use crate::kafka::{prefetch, prefetch_bytes};
 use crate::record::{
     Address, Answer, GroupSet, IdPlace, Moment, Outcome, Outline, Reason, Role, SchemaId, Sighting,
 };
-use crate::resolve::{Cache, CacheLookups, CacheScope, DatabaseSet, Resolver, Wants};
+use crate::resolve::{
+    Cache, CacheLookups, CacheScope, DatabaseLookups, DatabaseSet, Resolver, Wants,
+};
 
 /// What stamping needs to know, for each worker to make a [`Stamper`] of its own.
 #[derive(Clone)]
@@ -603,6 +605,11 @@ impl Stamper {
     /// The questions to the cache since the last call.
     pub fn take_cache_lookups(&mut self) -> CacheLookups {
         self.resolver.take_cache_lookups()
+    }
+
+    /// The questions to each database since the last call.
+    pub fn take_database_lookups(&mut self, each: impl FnMut(&str, DatabaseLookups)) {
+        self.resolver.take_database_lookups(each);
     }
 
     /// What was found since the last call.

@@ -59,7 +59,7 @@ pub use provider::{
     Answered, Api, Call, ItemError, Modules, Quota, Reply, Status, TokenPlace, Verdict,
 };
 pub use recent::{Recent, TooFew};
-pub use resolver::{CacheLookups, Resolver};
+pub use resolver::{CacheLookups, DatabaseLookups, Resolver};
 pub use set::DatabaseSet;
 pub use step::{Did, Step};
 pub use survey::{Seen, Survey};

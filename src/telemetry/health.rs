@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+
 use super::Metrics;
 
 /// A worker whose loop has not come round for so long hangs.
 const LOOP_LIMIT: Duration = Duration::from_secs(60);
 
 /// One line of the readiness report.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
     /// What was looked at.
     pub name: String,
@@ -90,6 +92,7 @@ impl Problem {
 pub struct Health {
     began: Instant,
     draining: AtomicBool,
+    started: AtomicBool,
     workers: Vec<WorkerHealth>,
     problems: Mutex<BTreeMap<Problem, String>>,
     notes: Mutex<BTreeMap<String, String>>,
@@ -105,25 +108,32 @@ pub struct WorkerCounts {
     pub paused: i64,
     /// Of these, those that wait for a person.
     pub halted: i64,
+    /// Of these, those that have records to read and do not move.
+    pub stalled: i64,
     /// Records read and not yet acknowledged.
     pub in_flight: i64,
     /// Of these, those that wait for an answer or behind one that does.
     pub waiting: i64,
     /// Age of the oldest record that is not acknowledged.
     pub oldest_seconds: i64,
+    /// How much of the window of its fullest partition is taken, in thousandths.
+    pub window_mille: i64,
 }
 
 impl WorkerCounts {
-    /// Of both workers together: the older of the oldest, the sum of all else.
+    /// Of both workers together: the older of the oldest, the fuller of the fullest, the sum of all
+    /// else.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
             assigned: self.assigned + other.assigned,
             paused: self.paused + other.paused,
             halted: self.halted + other.halted,
+            stalled: self.stalled + other.stalled,
             in_flight: self.in_flight + other.in_flight,
             waiting: self.waiting + other.waiting,
             oldest_seconds: self.oldest_seconds.max(other.oldest_seconds),
+            window_mille: self.window_mille.max(other.window_mille),
         }
     }
 }
@@ -141,6 +151,7 @@ impl Health {
         Self {
             began: Instant::now(),
             draining: AtomicBool::new(false),
+            started: AtomicBool::new(false),
             workers: (0..workers).map(|_| WorkerHealth::default()).collect(),
             problems: Mutex::default(),
             notes: Mutex::default(),
@@ -182,6 +193,8 @@ impl Health {
         metrics.assigned_partitions.set(all.assigned);
         metrics.paused_partitions.set(all.paused);
         metrics.halted_partitions.set(all.halted);
+        metrics.stalled_partitions.set(all.stalled);
+        metrics.window_used.set(all.window_mille as f64 / 1000.0);
         metrics.records_in_flight.set(all.in_flight);
         metrics.records_waiting.set(all.waiting);
         metrics.oldest_in_flight.set(all.oldest_seconds);
@@ -263,6 +276,13 @@ impl Health {
         self.checks().iter().all(|check| check.problem.is_none() || check.passes)
     }
 
+    /// Whether it was ready at one of the times that it was asked.
+    pub fn has_started(&self) -> bool {
+        let started = self.started.load(Ordering::Relaxed) || self.is_ready();
+        self.started.store(started, Ordering::Relaxed);
+        started
+    }
+
     fn problems(&self) -> MutexGuard<'_, BTreeMap<Problem, String>> {
         self.problems.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -276,11 +296,14 @@ mod tests {
     fn what_is_shown_is_of_all_workers_and_the_age_that_of_the_oldest() {
         let (health, metrics) = (Health::new(2), Metrics::new());
         let counts = WorkerCounts { assigned: 3, waiting: 5, ..WorkerCounts::default() };
-        health.counts(0, WorkerCounts { oldest_seconds: 9, ..counts }, &metrics);
+        let full = WorkerCounts { oldest_seconds: 9, window_mille: 500, stalled: 1, ..counts };
+        health.counts(0, full, &metrics);
         health.counts(1, WorkerCounts { oldest_seconds: 7, ..counts }, &metrics);
         assert_eq!(metrics.assigned_partitions.get(), 6);
         assert_eq!(metrics.records_waiting.get(), 10);
         assert_eq!(metrics.oldest_in_flight.get(), 9);
+        assert_eq!(metrics.window_used.get(), 0.5);
+        assert_eq!(metrics.stalled_partitions.get(), 1);
         health.counts(0, WorkerCounts::default(), &metrics);
         assert_eq!(metrics.assigned_partitions.get(), 3);
         assert_eq!(metrics.oldest_in_flight.get(), 7);
@@ -291,13 +314,13 @@ mod tests {
         let health = Health::new(2);
         assert!(health.is_live());
         health.joined(0);
-        assert!(!health.is_ready());
+        assert!(!health.is_ready() && !health.has_started());
         health.joined(1);
-        assert!(health.is_ready());
+        assert!(health.is_ready() && health.has_started());
         let problem = Problem::Output("out".into());
         assert!(health.report(problem.clone(), "missing".into()));
         assert!(!health.report(problem.clone(), "missing".into()), "said twice");
-        assert!(!health.is_ready());
+        assert!(!health.is_ready() && health.has_started(), "once is enough");
         assert!(health.resolve(&problem));
         assert!(health.is_ready());
         health.note("database city".into(), "an older file is refused".into());

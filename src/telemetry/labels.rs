@@ -94,6 +94,18 @@ impl DatabaseLabels {
     }
 }
 
+/// What came of asking a database.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct LookupLabels {
+    /// Its configured name.
+    pub database: String,
+    /// `hit`, `unknown` (it has the last word, and knows nothing) or `miss`.
+    pub result: &'static str,
+    /// Whose records asked it.
+    #[prometheus(flatten)]
+    pub tenant: TenantLabel,
+}
+
 /// A generation of a database.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct GenerationLabels {

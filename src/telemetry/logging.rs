@@ -1,11 +1,16 @@
 //! Log lines: for people on a terminal, JSON otherwise, always on stderr.
 
 use std::io::IsTerminal;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::SystemTime;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use super::troubles::{Listener, Troubles};
 
 /// The least level that is logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -37,8 +42,9 @@ pub enum LogFormat {
     Json,
 }
 
-/// Begins logging. The variable `RUST_LOG` wins over `level`. Calling it again changes nothing.
-pub fn init_logging(level: LogLevel, format: LogFormat) {
+/// Begins logging. The variable `RUST_LOG` wins over `level`. Calling it again changes nothing. What is
+/// no good news is kept besides.
+pub fn init_logging(level: LogLevel, format: LogFormat) -> Arc<Troubles> {
     let level = match level {
         LogLevel::Error => "error",
         LogLevel::Warn => "warn",
@@ -60,10 +66,13 @@ pub fn init_logging(level: LogLevel, format: LogFormat) {
         LogFormat::Pretty => false,
         LogFormat::Json => true,
     };
+    let troubles = Arc::<Troubles>::default();
+    let listener = Listener(Arc::clone(&troubles));
     // A test that starts two workers in one process has a subscriber already.
     let _ = if json {
-        builder.json().flatten_event(true).try_init()
+        builder.json().flatten_event(true).finish().with(listener).try_init()
     } else {
-        builder.with_target(false).try_init()
+        builder.with_target(false).finish().with(listener).try_init()
     };
+    troubles
 }

@@ -15,7 +15,7 @@ use prometheus_client::registry::Registry;
 
 use super::labels::{
     BudgetLabels, CodeLabels, DatabaseLabels, FetchLabels, GenerationLabels, KindLabels,
-    OutcomeLabels, PartitionLabels, ProviderCodeLabels, ProviderLabels, ReasonLabels,
+    LookupLabels, OutcomeLabels, PartitionLabels, ProviderCodeLabels, ProviderLabels, ReasonLabels,
     RefusalLabels, ResultLabels, RoleLabels, TenantRecordLabels,
 };
 use super::tenant_labels::TenantLabels;
@@ -49,10 +49,22 @@ pub const METRICS: &[Described] = &[
     ),
     ("ipstamp_halted_partitions", "Partitions that wait for a person: look at the log."),
     (
+        "ipstamp_stalled_partitions",
+        "Partitions that have records to read and have not moved for a minute.",
+    ),
+    (
+        "ipstamp_window_used_ratio",
+        "How much of its window the fullest partition has under way. At 1 it is paused or waits for the brokers.",
+    ),
+    (
         "ipstamp_unreadable_total",
         "Tries at something in a partition that cannot be read: look at the log.",
     ),
     ("ipstamp_consumer_lag_records", "Records not yet committed, by topic and partition."),
+    (
+        "ipstamp_consumer_lag_seconds",
+        "Age of the first record not yet committed, by topic and partition: by its own timestamp once it was read, until then how long nothing has moved.",
+    ),
     ("ipstamp_oldest_in_flight_seconds", "Age of the oldest record that is not acknowledged."),
     ("ipstamp_rebalances_total", "Changes of the assignment, by kind."),
     ("ipstamp_commits_total", "Commits, by result."),
@@ -81,6 +93,10 @@ pub const METRICS: &[Described] = &[
     (
         "ipstamp_database_broken_total",
         "Lookups that met a broken place of a database file, and so went without its answer.",
+    ),
+    (
+        "ipstamp_database_lookups_total",
+        "Questions to each database, by result: hit, unknown (it has the last word, and knows nothing), miss. An address that was seen lately asks none.",
     ),
     (
         "ipstamp_offsets_lost_total",
@@ -186,9 +202,15 @@ pub struct Metrics {
     /// See [`METRICS`].
     pub halted_partitions: Gauge,
     /// See [`METRICS`].
+    pub stalled_partitions: Gauge,
+    /// See [`METRICS`].
+    pub window_used: Gauge<f64, AtomicU64>,
+    /// See [`METRICS`].
     pub unreadable: Counter,
     /// See [`METRICS`].
     pub consumer_lag: Family<PartitionLabels, Gauge>,
+    /// See [`METRICS`].
+    pub consumer_lag_seconds: Family<PartitionLabels, Gauge<f64, AtomicU64>>,
     /// See [`METRICS`].
     pub oldest_in_flight: Gauge,
     /// See [`METRICS`].
@@ -217,6 +239,8 @@ pub struct Metrics {
     pub database_looked: Family<DatabaseLabels, Gauge>,
     /// See [`METRICS`].
     pub database_broken: Family<DatabaseLabels, Counter>,
+    /// See [`METRICS`].
+    pub database_lookups: Family<LookupLabels, Counter>,
     /// See [`METRICS`].
     pub offsets_lost: Counter,
     /// See [`METRICS`].
@@ -303,8 +327,11 @@ impl Metrics {
             assigned_partitions: Gauge::default(),
             paused_partitions: Gauge::default(),
             halted_partitions: Gauge::default(),
+            stalled_partitions: Gauge::default(),
+            window_used: Gauge::default(),
             unreadable: Counter::default(),
             consumer_lag: Family::default(),
+            consumer_lag_seconds: Family::default(),
             oldest_in_flight: Gauge::default(),
             rebalances: Family::default(),
             commits: Family::default(),
@@ -319,6 +346,7 @@ impl Metrics {
             database_fetches: Family::default(),
             database_looked: Family::default(),
             database_broken: Family::default(),
+            database_lookups: Family::default(),
             offsets_lost: Counter::default(),
             budget_limit: Family::default(),
             budget_used: Family::default(),
@@ -379,6 +407,7 @@ impl Metrics {
         gauge("ipstamp_assigned_partitions", &self.assigned_partitions);
         gauge("ipstamp_paused_partitions", &self.paused_partitions);
         gauge("ipstamp_halted_partitions", &self.halted_partitions);
+        gauge("ipstamp_stalled_partitions", &self.stalled_partitions);
         gauge("ipstamp_oldest_in_flight_seconds", &self.oldest_in_flight);
         gauge("ipstamp_cache_entries", &self.cache_entries);
         gauge("ipstamp_cache_bytes", &self.cache_bytes);
@@ -419,6 +448,12 @@ impl Metrics {
             help("ipstamp_consumer_lag_records"),
             self.consumer_lag.clone(),
         );
+        let name = "ipstamp_consumer_lag_seconds";
+        registry.register(name, help(name), self.consumer_lag_seconds.clone());
+        let name = "ipstamp_window_used_ratio";
+        registry.register(name, help(name), self.window_used.clone());
+        let name = "ipstamp_database_lookups";
+        registry.register(name, total(name), self.database_lookups.clone());
         let counted = [
             ("ipstamp_database_broken", &self.database_broken),
             ("ipstamp_database_swaps", &self.database_swaps),
@@ -529,6 +564,9 @@ mod tests {
         metrics.database_age.get_or_create(&city).set(1);
         metrics.database_expires.get_or_create(&city).set(1);
         metrics.database_broken.get_or_create(&city).inc();
+        let tenant = city.tenant.clone();
+        let labels = LookupLabels { database: "city".into(), result: "hit", tenant };
+        metrics.database_lookups.get_or_create(&labels).inc();
         metrics.database_swaps.get_or_create(&city).inc();
         metrics.database_looked.get_or_create(&city).set(1);
         let labels = FetchLabels {
@@ -554,6 +592,7 @@ mod tests {
         metrics.budget_gone.get_or_create(&labels).set(1);
         let labels = PartitionLabels::of(&Topic::new("logs"), Partition(0));
         metrics.consumer_lag.get_or_create(&labels).set(1);
+        metrics.consumer_lag_seconds.get_or_create(&labels).set(0.5);
         let labels = ProviderLabels { provider: "ipinfo".into(), tenant: TenantLabel::default() };
         let tenant = TenantLabel::default();
         let code = ProviderCodeLabels { provider: "ipinfo".into(), code: "200", tenant };

@@ -5,13 +5,15 @@ mod labels;
 mod logging;
 mod metrics;
 mod tenant_labels;
+mod troubles;
 
 pub use health::{Check, Health, Problem, WorkerCounts};
 pub use labels::{
     BudgetLabels, CodeLabels, DatabaseLabels, FetchLabels, GenerationLabels, KindLabels,
-    OutcomeLabels, PartitionLabels, ProviderCodeLabels, ProviderLabels, ReasonLabels,
+    LookupLabels, OutcomeLabels, PartitionLabels, ProviderCodeLabels, ProviderLabels, ReasonLabels,
     RefusalLabels, ResultLabels, RoleLabels, TenantRecordLabels, TopicLabel,
 };
 pub use logging::{LogFormat, LogLevel, init_logging};
 pub use metrics::{METRICS, Metrics};
 pub use tenant_labels::{TenantLabel, TenantLabels};
+pub use troubles::{Trouble, Troubles};

@@ -119,6 +119,8 @@ fn what_is_wrong_is_said_with_its_place_its_key_and_a_remedy() {
         ),
         ("admin: {listen: 1}", "admin.listen: expected"),
         ("admin: {port: 1}", "admin.port: unknown key; known here: listen"),
+        ("admin: {token: short}", "admin.token: shorter than 16 characters"),
+        ("admin: {token: 'sixteen letters, spaces'}", "admin.token: a header holds only"),
         (
             "providers: {ipinfo: {token: t, budget: {day: 0}}}",
             "providers.ipinfo.budget.day: nothing could be spent, and 0 switches nothing off",

@@ -52,7 +52,15 @@ const ROWS: &[(&str, &[Panel])] = &[
                 "short",
                 &[("ipstamp_records_in_flight", Sum("")), ("ipstamp_records_waiting", Sum(""))],
             ),
-            ("Oldest under way", "s", &[("ipstamp_oldest_in_flight_seconds", Max("pod"))]),
+            (
+                "Time behind",
+                "s",
+                &[
+                    ("ipstamp_consumer_lag_seconds", Max("topic")),
+                    ("ipstamp_oldest_in_flight_seconds", Max("pod")),
+                ],
+            ),
+            ("Window used", "percentunit", &[("ipstamp_window_used_ratio", Max("pod"))]),
             (
                 "Why records are not whole",
                 "reqps",
@@ -84,6 +92,7 @@ const ROWS: &[(&str, &[Panel])] = &[
                     ("ipstamp_assigned_partitions", Sum("pod")),
                     ("ipstamp_paused_partitions", Sum("")),
                     ("ipstamp_halted_partitions", Sum("")),
+                    ("ipstamp_stalled_partitions", Sum("")),
                 ],
             ),
             (
@@ -118,6 +127,16 @@ const ROWS: &[(&str, &[Panel])] = &[
                     ("ipstamp_values_unreadable_total", Rate("")),
                     ("ipstamp_addresses_left_out_total", Rate("")),
                 ],
+            ),
+            (
+                "Questions to databases",
+                "ops",
+                &[("ipstamp_database_lookups_total", Rate("database, result"))],
+            ),
+            (
+                "Database hits",
+                "percentunit",
+                &[("ipstamp_database_lookups_total", Share(r#"result="hit""#, "database"))],
             ),
             ("Cache", "ops", &[("ipstamp_cache_lookups_total", Rate("result"))]),
             (

@@ -58,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) further: Vec<(&'static str, PathBuf)>,
     /// `want`, as the inside of a YAML list.
     pub(crate) want: &'static str,
+    /// `admin.token`
+    pub(crate) admin_token: Option<&'static str>,
     /// Further sections, as lines of YAML.
     pub(crate) more: String,
     /// Variables of the process.
@@ -90,6 +92,7 @@ impl Settings {
             city_keys: "",
             further: Vec::new(),
             want: "geo, as",
+            admin_token: None,
             more: String::new(),
             environment: Vec::new(),
         }
@@ -118,7 +121,8 @@ impl Settings {
              databases:\n  - {{name: city, path: '{city}'{city_keys}}}\n  - {{name: asn, path: '{asn}'}}\n{further}\
              workers: {workers}\n\
              window: {{records: {window}}}\n\
-             admin: {{listen: \"{admin}\"}}\n{more}\n",
+             admin: {{listen: \"{admin}\"{token}}}\n{more}\n",
+            token = self.admin_token.map_or(String::new(), |token| format!(", token: {token}")),
             want = self.want,
             writing = self.writing,
             more = self.more,

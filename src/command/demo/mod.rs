@@ -72,7 +72,7 @@ pub struct DemoArgs {
 
 /// Runs the demo.
 pub fn demo(args: &DemoArgs) -> Result<Exit, Failure> {
-    init_logging(LogLevel::Warn, LogFormat::Auto);
+    drop(init_logging(LogLevel::Warn, LogFormat::Auto));
     if let Some(at) = args.stand_ins {
         return stand_in(at);
     }

@@ -213,6 +213,10 @@ impl Worker {
                 return Ok(());
             }
         };
+        let ages = &mut self.lane_mut(id).ages;
+        if ages.is_due() {
+            ages.mark(offset, fetched.timestamp());
+        }
         self.tally.consumed += 1;
         self.tally.bytes_consumed += fetched.payload().map_or(0, <[u8]>::len) as u64;
         let headers = self.headers_for(id, &mut fetched, offset);

@@ -5,18 +5,20 @@ use std::time::{Duration, Instant};
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
+use super::super::WindowConfig;
 use super::super::asking::Seat;
 use super::super::lane::{Lane, Ownership};
 use super::super::reader::Next;
 use super::super::ticket::LaneId;
+use super::clock::now_ms;
 use super::setbacks::Refused;
 use super::{Failure, TICK, Worker};
 use crate::kafka::{Consumer, Fault, Notice, Obstacle, PartitionList, Place};
 use crate::publish::TopicState;
 use crate::record::{Outcome, Role, Topic};
 use crate::telemetry::{
-    CodeLabels, PartitionLabels, Problem, ResultLabels, TenantLabel, TenantRecordLabels,
-    WorkerCounts,
+    CodeLabels, LookupLabels, PartitionLabels, Problem, ResultLabels, TenantLabel,
+    TenantRecordLabels, WorkerCounts,
 };
 
 /// Why a worker ends for an obstacle that stays, in words that say what to do.
@@ -296,6 +298,18 @@ impl Worker {
                     metrics.cache_lookups.get_or_create(&ResultLabels { result }).inc_by(count);
                 }
             }
+            let tenant = bench.label.clone().unwrap_or_default();
+            bench.stamper.take_database_lookups(|database, lookups| {
+                for (result, count) in
+                    [("hit", lookups.hits), ("unknown", lookups.unknown), ("miss", lookups.misses)]
+                {
+                    if count > 0 {
+                        let (database, tenant) = (database.to_owned(), tenant.clone());
+                        let labels = LookupLabels { database, result, tenant };
+                        metrics.database_lookups.get_or_create(&labels).inc_by(count);
+                    }
+                }
+            });
             let records = std::mem::take(&mut bench.records);
             if let (Some(tenant), 1..) = (&bench.label, records) {
                 let labels = TenantRecordLabels { tenant: tenant.clone() };
@@ -328,17 +342,19 @@ impl Worker {
     fn look(&mut self, now: Instant) {
         let Some(consumer) = &self.consumer else { return };
         let mut counts = WorkerCounts::default();
-        let mut oldest = now;
+        let (mut oldest, now_ms) = (now, now_ms());
         for (number, lane) in (0..).zip(&mut self.lanes) {
             if lane.ownership == Ownership::Gone {
                 continue;
             }
-            counts = count(counts, lane);
+            counts = count(counts, lane, self.config.window);
             let name = lane.name();
             let end = consumer.end(lane.topic.as_str(), lane.partition);
             let lag = lane.lag(end);
             let labels = PartitionLabels::of(&lane.topic, lane.partition);
             self.metrics.consumer_lag.get_or_create(&labels).set(lag);
+            let seconds = lane.lag_ms(end, now, now_ms) as f64 / 1000.0;
+            self.metrics.consumer_lag_seconds.get_or_create(&labels).set(seconds);
             if lane.is_idle(end) {
                 lane.moved = now;
             } else if lane.tracker.pending() > 0 {
@@ -349,6 +365,7 @@ impl Worker {
                 self.recall.look(topic, partition, lane.reached(), LaneId(number));
             }
             if now.duration_since(lane.moved) > STALL_LIMIT {
+                counts.stalled += 1;
                 let text = if lag > 0 {
                     format!("{lag} records to read and no progress for a minute")
                 } else {
@@ -403,19 +420,22 @@ impl Worker {
     /// A partition that is not ours has no lag of ours.
     pub(super) fn forget_lag(&self, id: LaneId) {
         let lane = self.lane(id);
-        self.metrics.consumer_lag.remove(&PartitionLabels::of(&lane.topic, lane.partition));
+        let labels = PartitionLabels::of(&lane.topic, lane.partition);
+        self.metrics.consumer_lag.remove(&labels);
+        self.metrics.consumer_lag_seconds.remove(&labels);
     }
 }
 
 /// Counts a partition in.
-fn count(counts: WorkerCounts, lane: &Lane) -> WorkerCounts {
+fn count(counts: WorkerCounts, lane: &Lane, window: WindowConfig) -> WorkerCounts {
     counts.and(WorkerCounts {
         assigned: 1,
         paused: i64::from(lane.paused),
         halted: i64::from(lane.halted.is_some()),
         in_flight: lane.tracker.pending() as i64,
         waiting: lane.waiting() as i64,
-        oldest_seconds: 0,
+        window_mille: lane.window_mille(window),
+        ..WorkerCounts::default()
     })
 }
 

@@ -1,5 +1,6 @@
 //! The tiers: one resolver per worker, without a lock or a hand-off on the way to an answer.
 
+mod asked;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -7,6 +8,8 @@ mod tests;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use self::asked::Asked;
+pub use self::asked::DatabaseLookups;
 use self::tally::Tally;
 use super::cache::{Cache, CacheScope, Entry};
 use super::database::Database;
@@ -44,6 +47,7 @@ pub struct Resolver {
     heard: (u64, u64),
     now: Moment,
     lookups: CacheLookups,
+    asked: Asked,
 }
 
 /// Questions to the cache, by what came of them.
@@ -77,6 +81,7 @@ impl Resolver {
             set: databases,
             any_non_global: any_non_global(&in_force),
             known: Known::new(in_force.len()),
+            asked: Asked::new(&in_force),
             databases: in_force,
             epoch: 1,
             memo: Memo::new(memory_limit_bytes / 3),
@@ -106,6 +111,7 @@ impl Resolver {
             self.any_non_global = any_non_global(&in_force);
             self.known = Known::new(in_force.len());
             self.turns = self.set.turns(&in_force);
+            self.asked.follow(&in_force);
             self.databases = in_force;
             self.sources = sources;
             self.memo.clear();
@@ -160,6 +166,11 @@ impl Resolver {
         std::mem::take(&mut self.lookups)
     }
 
+    /// The questions to each database since this was last called.
+    pub fn take_database_lookups(&mut self, each: impl FnMut(&str, DatabaseLookups)) {
+        self.asked.take(each);
+    }
+
     /// What [`Resolver::resolve`] says of an address that is not in the memo, with each step on the
     /// way to it.
     pub fn explain(&mut self, address: &Address, tell: &mut impl FnMut(Step)) -> Answer {
@@ -201,6 +212,7 @@ impl Resolver {
                 (true, true) => {
                     let said = self.known.said(number, database, address.ip(), &self.wants);
                     let (said, before) = (said.only(groups), tally.missing);
+                    self.asked.count(number, said, before);
                     tally.take(number, said);
                     Did::said(said, before, false)
                 }
