@@ -17,6 +17,7 @@ use crate::record::{DidYouMean, FactGroup, TopicPattern, WritingNeeds};
 use crate::resolve::{
     DatabaseConfig, Mapping, NETWORKS, ResolveConfigError, Want, Wants, is_field,
 };
+use crate::telemetry::OtlpConfig;
 use crate::tenant::{Selector, Unknown};
 
 /// Of a life of no second.
@@ -44,6 +45,9 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
     cache(file, &mut problems);
     problems.extend(shared_topic("ledger", &file.ledger.topic, file));
     amounts(file, &mut problems);
+    if let Some(message) = file.telemetry.otlp.as_ref().and_then(OtlpConfig::problem) {
+        problems.push(Problem::with(&["telemetry", "otlp", "endpoint"], message));
+    }
     problems
 }
 

@@ -20,7 +20,7 @@ use crate::publish::{Compression, OnUndeliverable, Partitioning};
 use crate::record::Secret;
 use crate::resolve::provider::ProvidersConfig;
 use crate::resolve::{CacheConfig, DatabaseConfig, Order, Want};
-use crate::telemetry::{LogFormat, LogLevel};
+use crate::telemetry::{LogFormat, LogLevel, TelemetryConfig};
 use crate::tenant::TenantsConfig;
 use crate::{extract, kafka};
 
@@ -95,6 +95,9 @@ pub struct File {
     /// What is said on stderr.
     #[serde(default)]
     pub log: Log,
+    /// What is told to a collector over the network.
+    #[serde(default)]
+    pub telemetry: TelemetryConfig,
 }
 
 impl File {

@@ -26,7 +26,9 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::record::TopicPattern;
-use crate::{consume, database, encode, extract, fleet, kafka, pipeline, publish, resolve};
+use crate::{
+    consume, database, encode, extract, fleet, kafka, pipeline, publish, resolve, telemetry,
+};
 
 use crate::resolve::DatabaseConfig;
 use crate::resolve::budget::Limits;
@@ -87,6 +89,8 @@ pub struct Config {
     pub admin: Option<SocketAddr>,
     /// What is said on stderr.
     pub log: Log,
+    /// What is told to a collector over the network.
+    pub telemetry: telemetry::TelemetryConfig,
 }
 
 /// Reads, fills in, types and checks the file at `path`.
@@ -214,6 +218,7 @@ impl From<File> for Config {
                 Listen::At(address) => Some(address),
             },
             log: file.log,
+            telemetry: file.telemetry,
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod asking;
 mod audit;
+mod bounds;
 mod broken;
 mod config;
 mod ends;
@@ -21,6 +22,7 @@ mod witness;
 mod worker;
 
 pub use audit::{Audit, AuditLine, Uncommitted, uncommitted};
+pub use bounds::{Bounds, Until};
 pub use config::{Config, OnUnparsable, Ordering, WindowConfig};
 pub use late::{Late, LateError, LateSettings, Leavers};
 pub use run::{RunEnd, RunSettings, SAME_SIGNAL, run, workers_by_default};

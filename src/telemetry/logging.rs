@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::SystemTime;
 
+use super::repeats::Limited;
+
 /// The least level that is logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -62,8 +64,10 @@ pub fn init_logging(level: LogLevel, format: LogFormat) {
     };
     // A test that starts two workers in one process has a subscriber already.
     let _ = if json {
-        builder.json().flatten_event(true).try_init()
+        let builder = builder.json().flatten_event(true);
+        builder.map_event_format(|format| Limited::new(format, true)).try_init()
     } else {
-        builder.with_target(false).try_init()
+        let builder = builder.with_target(false);
+        builder.map_event_format(|format| Limited::new(format, false)).try_init()
     };
 }
