@@ -43,10 +43,11 @@ pub(super) fn healthcheck(source: &Source, args: &HealthcheckArgs) -> Result<Exi
     };
     let path = if args.ready { "readyz" } else { "livez" };
     let runtime = start_runtime()?;
-    let (well, said) = runtime.block_on(ask(&format!("http://{at}/{path}"), MOST_BYTES)).map_err(|error| {
-        let why = if error.is_timeout() { "no answer in 3 s" } else { "no answer" };
-        Failure::new(Exit::Unavailable, format_args!("{at}: {why}; does ipstamp run there?"))
-    })?;
+    let (well, said) =
+        runtime.block_on(ask(&format!("http://{at}/{path}"), MOST_BYTES)).map_err(|error| {
+            let why = if error.is_timeout() { "no answer in 3 s" } else { "no answer" };
+            Failure::new(Exit::Unavailable, format_args!("{at}: {why}; does ipstamp run there?"))
+        })?;
     if well {
         return Ok(Exit::Done);
     }

@@ -64,7 +64,7 @@ pub(super) fn set_out(
 /// A place in each partition of the input.
 type Places = Vec<(Topic, Partition, NextOffset)>;
 
-fn unanswered(error: KafkaError) -> Failure {
+fn unanswered(error: &KafkaError) -> Failure {
     Failure::Unavailable(format!(
         "the brokers did not say where the input begins and ends ({error}); `ipstamp check` finds \
          out why"
@@ -73,7 +73,7 @@ fn unanswered(error: KafkaError) -> Failure {
 
 /// All partitions of the input, and where they end now.
 fn stretches(consumer: &BaseConsumer<Listener>, inputs: &TopicPatterns) -> Result<Places, Failure> {
-    let metadata = consumer.fetch_metadata(None, PATIENCE).map_err(unanswered)?;
+    let metadata = consumer.fetch_metadata(None, PATIENCE).map_err(|error| unanswered(&error))?;
     let there = |name: &str| metadata.topics().iter().any(|topic| topic.name() == name);
     let missing: Vec<&str> = inputs.exact().filter(|input| !there(input)).collect();
     if !missing.is_empty() {
@@ -91,8 +91,9 @@ fn stretches(consumer: &BaseConsumer<Listener>, inputs: &TopicPatterns) -> Resul
             continue;
         }
         for partition in topic.partitions() {
-            let (_, end) =
-                consumer.fetch_watermarks(name, partition.id(), PATIENCE).map_err(unanswered)?;
+            let (_, end) = consumer
+                .fetch_watermarks(name, partition.id(), PATIENCE)
+                .map_err(|error| unanswered(&error))?;
             ends.push((Topic::new(name), Partition(partition.id()), NextOffset(end)));
         }
     }
@@ -112,9 +113,9 @@ fn at(
     let mut asked = TopicPartitionList::new();
     for (topic, partition, _) in ends {
         let added = asked.add_partition_offset(topic.as_str(), partition.0, Place::Offset(millis));
-        added.map_err(unanswered)?;
+        added.map_err(|error| unanswered(&error))?;
     }
-    let found = consumer.offsets_for_times(asked, PATIENCE).map_err(unanswered)?;
+    let found = consumer.offsets_for_times(asked, PATIENCE).map_err(|error| unanswered(&error))?;
     let place = |(topic, partition, end): &(Topic, Partition, NextOffset)| {
         let found = found.find_partition(topic.as_str(), partition.0);
         let offset = match found.map(|found| found.offset()) {
@@ -135,7 +136,7 @@ fn begin_at(
     let mut list = TopicPartitionList::new();
     for (topic, partition, begin) in begins {
         let added = list.add_partition_offset(topic.as_str(), partition.0, Place::Offset(begin.0));
-        added.map_err(unanswered)?;
+        added.map_err(|error| unanswered(&error))?;
     }
     consumer.commit(&list, CommitMode::Sync).map_err(|error| {
         match error.rdkafka_error_code() {

@@ -18,7 +18,7 @@ use crate::resolve::{Database, DatabaseConfig, FetchSource};
 /// Whether a line is met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Met {
+pub(super) enum Verdict {
     Met,
     NotMet,
     /// It cannot be seen from here.
@@ -28,8 +28,8 @@ pub(super) enum Met {
 /// A line of the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Line {
-    pub(super) state: Met,
-    pub(super) line: &'static str,
+    pub(super) state: Verdict,
+    pub(super) about: &'static str,
     /// How that is known, or what to do.
     pub(super) how: String,
 }
@@ -63,7 +63,7 @@ impl List {
 
     /// Whether something is not as it should be.
     pub(super) fn has_unmet(&self) -> bool {
-        self.0.iter().any(|line| line.state == Met::NotMet)
+        self.0.iter().any(|line| line.state == Verdict::NotMet)
     }
 
     pub(super) fn text(&self, format: Format) -> String {
@@ -76,24 +76,24 @@ impl List {
 
 impl fmt::Display for List {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Line { state, line, how } in &self.0 {
+        for Line { state, about, how } in &self.0 {
             let state = match state {
-                Met::Met => "met",
-                Met::NotMet => "not met",
-                Met::Unseen => "unseen",
+                Verdict::Met => "met",
+                Verdict::NotMet => "not met",
+                Verdict::Unseen => "unseen",
             };
-            writeln!(f, "{state:<8} {line}: {how}")?;
+            writeln!(f, "{state:<8} {about}: {how}")?;
         }
         Ok(())
     }
 }
 
 /// Met where there is nothing to be said against it.
-fn line(line: &'static str, met: String, faults: &[String]) -> Line {
+fn line(about: &'static str, met: String, faults: &[String]) -> Line {
     if faults.is_empty() {
-        return Line { state: Met::Met, line, how: met };
+        return Line { state: Verdict::Met, about, how: met };
     }
-    Line { state: Met::NotMet, line, how: faults.join("; ") }
+    Line { state: Verdict::NotMet, about, how: faults.join("; ") }
 }
 
 fn schema(config: &Config, found: &Report) -> Line {
@@ -131,7 +131,7 @@ fn tokens(config: &Config, offline: bool, found: &Report) -> Line {
         } else {
             "tokens of databases are tried by `ipstamp db fetch`"
         };
-        return Line { state: Met::Unseen, line: LINE, how: how.into() };
+        return Line { state: Verdict::Unseen, about: LINE, how: how.into() };
     }
     // One without a call for it is called ok, as configured.
     let unasked = providers.iter().filter(|item| !item.found.contains("token is accepted"));
@@ -141,7 +141,7 @@ fn tokens(config: &Config, offline: bool, found: &Report) -> Line {
             "{} cannot be asked for nothing; `ipstamp lookup --config … ADDRESS` spends one call",
             unasked.join(", ")
         );
-        return Line { state: Met::Unseen, line: LINE, how };
+        return Line { state: Verdict::Unseen, about: LINE, how };
     }
     line(LINE, "each provider was asked just now and accepts its token".into(), &faults)
 }
@@ -223,12 +223,15 @@ fn cadence(config: &Config) -> Line {
     let by_hand = config.databases.iter().filter(|one| one.source.is_none());
     let by_hand: Vec<_> = by_hand.map(DatabaseConfig::called).collect();
     faults.extend(config.databases.is_empty().then(|| "no database is configured".to_owned()));
-    let mut met = "what is fetched is fetched anew by its `every`, and held against its checksum where \
+    let mut met =
+        "what is fetched is fetched anew by its `every`, and held against its checksum where \
                    its maker has one"
-        .to_owned();
+            .to_owned();
     if !by_hand.is_empty() {
         let names = by_hand.join(", ");
-        met = format!("{met}; {names} somebody else brings, and what is older than stale_after is said");
+        met = format!(
+            "{met}; {names} somebody else brings, and what is older than stale_after is said"
+        );
     }
     line("checksums and cadence", met, &faults)
 }
@@ -270,9 +273,10 @@ fn retention(config: &Config) -> Line {
             format!("{} generations of each database are kept, {age}", store.keep)
         }
     };
-    let answers = match licences(config).is_empty() {
-        true => "no answers are kept",
-        false => "answers are kept for cache.ttl, and for the licence's own ttl where that is shorter",
+    let answers = if licences(config).is_empty() {
+        "no answers are kept"
+    } else {
+        "answers are kept for cache.ttl, and for the licence's own ttl where that is shorter"
     };
     line("retention", format!("{generations}; {answers}"), &[])
 }
@@ -297,7 +301,7 @@ fn attribution(opened: &[(&DatabaseConfig, Option<Database>)]) -> Line {
     }
     if faults.is_empty() && !unread.is_empty() {
         let how = format!("{} cannot be read", unread.join(", "));
-        return Line { state: Met::Unseen, line: LINE, how };
+        return Line { state: Verdict::Unseen, about: LINE, how };
     }
     let met = "each maker that wants to be named is, as far as the types of the files tell";
     line(LINE, met.into(), &faults)
@@ -308,31 +312,34 @@ mod tests {
     use super::*;
     use crate::config::{ProcessEnvironment, parse};
 
-    fn list(more: &str) -> Vec<(Met, &'static str)> {
+    fn list(more: &str) -> Vec<(Verdict, &'static str)> {
         let text = format!(
             "kafka: {{brokers: ['a:1']}}\ninput: {{topics: [logs], group: g}}\n\
              output: {{topic: out{more}\n"
         );
         let config = Config::from(parse(text.as_bytes(), &ProcessEnvironment).unwrap());
         let list = List::of(&config, true, &Report::default());
-        list.0.into_iter().map(|line| (line.state, line.line)).collect()
+        list.0.into_iter().map(|line| (line.state, line.about)).collect()
     }
 
     #[test]
     fn each_line_follows_what_is_configured() {
         let bare = list("}");
-        let unmet: Vec<_> =
-            bare.iter().filter(|(state, _)| *state == Met::NotMet).map(|(_, line)| *line).collect();
+        let unmet: Vec<_> = bare
+            .iter()
+            .filter(|(state, _)| *state == Verdict::NotMet)
+            .map(|(_, line)| *line)
+            .collect();
         assert_eq!(unmet, ["error handling", "dashboards", "checksums and cadence"]);
         let better = list(
             ", dead_letter: dead}\nadmin: {listen: '0.0.0.0:9464'}\n\
              providers: {ipgeolocation: {token: t, plan: paid, budget: none}}\n",
         );
         let of = |line: &str| better.iter().find(|(_, it)| *it == line).unwrap().0;
-        assert_eq!(of("error handling"), Met::Met);
-        assert_eq!(of("dashboards"), Met::Met);
-        assert_eq!(of("limits and backoff"), Met::NotMet);
-        assert_eq!(of("cache"), Met::NotMet);
+        assert_eq!(of("error handling"), Verdict::Met);
+        assert_eq!(of("dashboards"), Verdict::Met);
+        assert_eq!(of("limits and backoff"), Verdict::NotMet);
+        assert_eq!(of("cache"), Verdict::NotMet);
     }
 
     #[test]
@@ -342,11 +349,11 @@ mod tests {
         let config = Config::from(parse(text.as_bytes(), &ProcessEnvironment).unwrap());
         let mut report = Report::default();
         report.ok("provider a", "the token is accepted, plan x");
-        assert_eq!(tokens(&config, false, &report).state, Met::Met);
+        assert_eq!(tokens(&config, false, &report).state, Verdict::Met);
         report.ok("provider b", "has geo; up to 100 addresses a call");
-        assert_eq!(tokens(&config, false, &report).state, Met::Unseen);
+        assert_eq!(tokens(&config, false, &report).state, Verdict::Unseen);
         report.missing("provider c", "the token is refused", "");
-        assert_eq!(tokens(&config, false, &report).state, Met::NotMet);
+        assert_eq!(tokens(&config, false, &report).state, Verdict::NotMet);
     }
 
     #[test]

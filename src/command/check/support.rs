@@ -24,7 +24,9 @@ const SHORTEST_SECRET: usize = 4;
 pub(super) fn block(config: &Config, found: &Report) -> String {
     let mut text = String::new();
     // Writing into memory does not fail.
-    let mut add = |name: &str, value: &str| drop(writeln!(text, "{name:<12} {value}"));
+    let mut add = |name: &str, value: &str| {
+        let _ = writeln!(text, "{name:<12} {value}");
+    };
     add("ipstamp", env!("CARGO_PKG_VERSION"));
     add("librdkafka", &rdkafka::util::get_rdkafka_version().1);
     add("system", &format!("{} {}", std::env::consts::OS, std::env::consts::ARCH));
@@ -53,7 +55,7 @@ pub(super) fn block(config: &Config, found: &Report) -> String {
 
 fn described(licence: &Licence<'_>) -> String {
     let modules = licence.api.first_modules();
-    let endpoint = licence.base_url.unwrap_or_else(|| licence.api.base_url());
+    let endpoint = licence.base_url.unwrap_or_else(|| licence.api.default_base_url());
     // A path may hold what identifies an account.
     let endpoint = Url::parse(endpoint)
         .ok()
@@ -113,7 +115,9 @@ mod tests {
         let mut report = Report::default();
         report.ok("provider ipgeolocation", "the token s3cr3t-token is accepted");
         let block = block(&config, &report);
-        for part in ["ipstamp", "librdkafka", "ipgeolocation at https://", "with a token", "asked now"] {
+        for part in
+            ["ipstamp", "librdkafka", "ipgeolocation at https://", "with a token", "asked now"]
+        {
             assert!(block.contains(part), "{part}: {block}");
         }
         for secret in ["s3cr3t", "broker-one", "hidden"] {

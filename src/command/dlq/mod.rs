@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::metadata::MetadataTopic;
 use serde_json::{Value, json};
 
 use self::letter::{Letter, utc};
@@ -189,7 +190,9 @@ fn read(
             let holds = |offset: Offset| there.begin <= offset && offset.0 < there.end.0;
             there.partition == wanted.partition && holds(wanted.begin)
         });
-        stretches.iter_mut().for_each(|there| *there = wanted);
+        for there in &mut stretches {
+            *there = wanted;
+        }
     }
     let mut stopped = Ok(());
     let all = onlooker.read(&stretches, |fetched| {
@@ -222,7 +225,7 @@ fn topics(config: &Config, which: &Which) -> Result<BTreeSet<String>, Failure> {
     let metadata = consumer.fetch_metadata(None, PATIENCE).map_err(|error| {
         unavailable(format!("the brokers do not say which topics there are: {error}"))
     })?;
-    let there: BTreeSet<&str> = metadata.topics().iter().map(|topic| topic.name()).collect();
+    let there: BTreeSet<&str> = metadata.topics().iter().map(MetadataTopic::name).collect();
     let dead_letters = there
         .iter()
         .filter(|name| config.reads(name))

@@ -91,7 +91,7 @@ impl Traces {
             .with_version(env!("CARGO_PKG_VERSION"))
             .build();
         Tracer {
-            tracer: self.provider.tracer_with_scope(scope),
+            sdk: self.provider.tracer_with_scope(scope),
             group: group.to_owned().into(),
             propagates: self.propagates,
         }
@@ -106,7 +106,7 @@ impl Traces {
 /// Makes spans.
 #[derive(Clone, Debug)]
 pub struct Tracer {
-    tracer: SdkTracer,
+    sdk: SdkTracer,
     group: StringValue,
     propagates: bool,
 }
@@ -174,7 +174,7 @@ impl Tracer {
             .with_kind(SpanKind::Consumer)
             .with_attributes(attributes);
         let within = Context::new().with_remote_span_context(parent);
-        let span = self.tracer.build_with_context(builder, &within);
+        let span = self.sdk.build_with_context(builder, &within);
         span.is_recording().then_some(RecordSpan(span))
     }
 
@@ -207,7 +207,7 @@ impl Tracer {
             .with_start_time(batch.began)
             .with_links(batch.links)
             .with_attributes(attributes);
-        drop(self.tracer.build_with_context(builder, &Context::new()));
+        drop(self.sdk.build_with_context(builder, &Context::new()));
     }
 }
 
