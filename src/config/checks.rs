@@ -15,6 +15,7 @@ use super::writing;
 use crate::extract::TextAt;
 use crate::record::{DidYouMean, FactGroup, TopicPattern};
 use crate::resolve::{ResolveConfigError, Want, Wants};
+use crate::telemetry::OtlpConfig;
 use crate::tenant::{Selector, Unknown};
 
 /// Of a life of no second.
@@ -44,6 +45,9 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
     problems.extend(shared_topic("ledger", &file.ledger.topic, file));
     amounts(file, &mut problems);
     admin::admin(&file.admin, &mut problems);
+    if let Some(message) = file.telemetry.otlp.as_ref().and_then(OtlpConfig::problem) {
+        problems.push(Problem::with(&["telemetry", "otlp", "endpoint"], message));
+    }
     problems
 }
 

@@ -33,6 +33,7 @@ use serde::de::DeserializeOwned;
 use crate::record::{Secret, TopicPattern};
 use crate::{
     consume, database, encode, extract, fleet, kafka, pipeline, publish, registry, resolve,
+    telemetry,
 };
 
 use crate::resolve::DatabaseConfig;
@@ -102,6 +103,8 @@ pub struct Config {
     pub admin_token: Option<Secret>,
     /// What is said on stderr.
     pub log: Log,
+    /// What is told to a collector over the network.
+    pub telemetry: telemetry::TelemetryConfig,
 }
 
 /// Reads, fills in, types and checks the file at `path`.
@@ -233,6 +236,7 @@ impl From<File> for Config {
             },
             admin_token: file.admin.token,
             log: file.log,
+            telemetry: file.telemetry,
         }
     }
 }

@@ -103,7 +103,7 @@ fn lag_in_seconds_is_by_the_records_own_time_and_each_database_counts_what_it_wa
         || worker.log(),
         || lag().filter(|seconds| (60.0..120.0).contains(seconds)),
     );
-    let asked = |labels| worker.metric("ipstamp_database_lookups_total", labels);
+    let asked = |labels: &str| worker.metric("ipstamp_database_lookups_total", labels);
     for database in ["city", "asn"] {
         assert!(asked(&format!("database=\"{database}\",result=\"hit\"")) > Some(0.0));
     }

@@ -231,6 +231,12 @@ impl Worker {
         self.process.pid()
     }
 
+    /// The port that shows its metrics.
+    #[allow(dead_code, reason = "not every test binary asks it")]
+    pub(crate) fn admin(&self) -> u16 {
+        self.admin
+    }
+
     /// Sends a signal by its name, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
         self.process.signal(name);
