@@ -21,6 +21,8 @@ use crate::telemetry::{Health, Metrics, Troubles};
 pub use trying::{Tried, Trying};
 
 use access::Access;
+use events::Watchers;
+use trying::Bench;
 
 /// What the port shows.
 pub struct Shown {
@@ -56,7 +58,7 @@ type SharedPort = Arc<Port>;
 
 fn routes(address: SocketAddr, shown: Shown) -> Router {
     let access = Access::new(shown.token.clone(), address);
-    let port = Port { shown, access, watchers: Default::default(), bench: Default::default() };
+    let port = Port { shown, access, watchers: Watchers::default(), bench: Bench::default() };
     Router::new()
         .route("/", get(page::page))
         .route("/livez", get(answers::livez))

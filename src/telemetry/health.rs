@@ -302,7 +302,7 @@ mod tests {
         assert_eq!(metrics.assigned_partitions.get(), 6);
         assert_eq!(metrics.records_waiting.get(), 10);
         assert_eq!(metrics.oldest_in_flight.get(), 9);
-        assert_eq!(metrics.window_used.get(), 0.5);
+        assert!((metrics.window_used.get() - 0.5).abs() < f64::EPSILON);
         assert_eq!(metrics.stalled_partitions.get(), 1);
         health.counts(0, WorkerCounts::default(), &metrics);
         assert_eq!(metrics.assigned_partitions.get(), 3);

@@ -39,7 +39,7 @@ impl Drop for End<'_> {
 fn hostile_requests_leave_the_records_and_those_who_ask_how_it_goes_untouched() {
     let Some(brokers) = broker::shared() else { return };
     let worker = ready(brokers, "admin-ill");
-    let port = worker.admin();
+    let port = worker.admin;
     let rebalances = worker.metric("ipstamp_rebalances_total", "");
     let feeder = Feeder::start(brokers, "admin-ill-in", 3, RECORDS, 300);
     let over = AtomicBool::new(false);
@@ -101,7 +101,7 @@ fn hostile_requests_leave_the_records_and_those_who_ask_how_it_goes_untouched() 
 fn what_is_too_large_or_of_another_kind_is_refused_and_nothing_else() {
     let Some(brokers) = broker::shared() else { return };
     let worker = ready(brokers, "admin-large");
-    let port = worker.admin();
+    let port = worker.admin;
     let long = "a".repeat(1 << 20);
     let (status, ..) = get(port, "/livez", &format!("{HERE}X-Long: {long}\r\n"));
     assert!([0, 431].contains(&status), "{status}");

@@ -33,7 +33,7 @@ fn the_page_shows_how_it_goes_and_tries_an_event_by_keyboard_alone() {
     let worker = started(&settings(brokers, "admin-page"));
     let feeder = Feeder::start(brokers, "admin-page-in", 3, 1_000_000, 200);
     browser.look(1280, 900, "light");
-    let home = format!("http://127.0.0.1:{}/", worker.admin());
+    let home = format!("http://127.0.0.1:{}/", worker.admin);
     browser.open(&home);
 
     browser.until("document.getElementById('state').textContent === 'ready'");
@@ -134,7 +134,7 @@ fn where_a_token_is_set_the_page_tries_an_event_only_with_it() {
     let mut settings = settings(brokers, "admin-page-token");
     settings.admin_token = Some("a-token-that-is-long-enough");
     let worker = started(&settings);
-    browser.open(&format!("http://127.0.0.1:{}/", worker.admin()));
+    browser.open(&format!("http://127.0.0.1:{}/", worker.admin));
     browser.until("!document.getElementById('token-row').hidden");
     for (token, words) in [
         ("", "Authorization: Bearer"),

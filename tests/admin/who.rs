@@ -15,7 +15,7 @@ const EVENT: &str =
 fn everybody_sees_how_it_is_and_this_machine_what_becomes_of_an_event() {
     let Some(brokers) = broker::shared() else { return };
     let worker = ready(brokers, "admin-here");
-    let port = worker.admin();
+    let port = worker.admin;
     for (path, expected) in [
         ("/livez", "ok\n"),
         ("/healthz", "ok\n"),
@@ -118,7 +118,7 @@ fn with_a_token_who_sends_it_may_and_nobody_else_and_it_is_shown_nowhere() {
     let mut settings = settings(brokers, "admin-token");
     settings.admin_token = Some(token);
     let worker = started(&settings);
-    let port = worker.admin();
+    let port = worker.admin;
     for head in [HERE.to_owned(), format!("{HERE}Authorization: Bearer wrong\r\n")] {
         for (status, head, words) in [get(port, "/config", &head), post(port, "/try", &head, EVENT)]
         {

@@ -180,7 +180,8 @@ pub(crate) struct Worker {
     process: Leashed,
     // After the process: it writes its log there.
     home: Folder,
-    admin: u16,
+    /// The port that shows its metrics.
+    pub(crate) admin: u16,
 }
 
 impl Worker {
@@ -229,12 +230,6 @@ impl Worker {
     /// Its process id.
     pub(crate) fn pid(&self) -> u32 {
         self.process.pid()
-    }
-
-    /// The port that shows its metrics.
-    #[allow(dead_code, reason = "not every test binary asks it")]
-    pub(crate) fn admin(&self) -> u16 {
-        self.admin
     }
 
     /// Sends a signal by its name, such as `TERM`.

@@ -190,9 +190,7 @@ fn read(
             let holds = |offset: Offset| there.begin <= offset && offset.0 < there.end.0;
             there.partition == wanted.partition && holds(wanted.begin)
         });
-        for there in &mut stretches {
-            *there = wanted;
-        }
+        stretches.fill(wanted);
     }
     let mut stopped = Ok(());
     let all = onlooker.read(&stretches, |fetched| {
