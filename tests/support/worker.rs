@@ -231,8 +231,8 @@ impl Worker {
         self.process.pid()
     }
 
-    /// The port that shows its metrics.
-    #[allow(dead_code, reason = "not every test binary asks it")]
+    /// The port of its health, its metrics and its page.
+    #[allow(dead_code, reason = "not every test binary asks there by itself")]
     pub(crate) fn admin(&self) -> u16 {
         self.admin
     }
