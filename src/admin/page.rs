@@ -60,7 +60,38 @@ mod tests {
             let is_script = |found: &str| foreign != " on" || found[..20].contains("=\"");
             assert!(!found.is_some_and(is_script), "{foreign}: {found:?}");
         }
-        assert!(!policy.contains("unsafe"), "{policy}");
+        assert!(!policy.contains("-inline") && !policy.contains("-eval"), "{policy}");
+    }
+
+    /// The luminance of `#rgb` or `#rrggbb`, as the Web Content Accessibility Guidelines reckon it.
+    fn luminance(colour: &str) -> f64 {
+        let digits = colour.trim_start_matches('#');
+        let size = digits.len() / 3;
+        let part = |nth: usize| {
+            let text = digits[nth * size..(nth + 1) * size].repeat(3 - size);
+            let value = f64::from(u8::from_str_radix(&text, 16).unwrap()) / 255.0;
+            if value <= 0.039_28 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * part(0) + 0.7152 * part(1) + 0.0722 * part(2)
+    }
+
+    #[test]
+    fn in_both_themes_every_text_stands_out_from_what_is_behind_it() {
+        let themes: Vec<_> = STYLE.split(":root {").skip(1).collect();
+        assert_eq!(themes.len(), 2);
+        for theme in themes {
+            let of = |name: &str| {
+                let rest = theme.split_once(&format!("--{name}: ")).unwrap().1;
+                luminance(rest.split_once(';').unwrap().0)
+            };
+            for text in ["text", "soft", "good", "bad", "warn", "mark"] {
+                for behind in ["page", "card"] {
+                    let (one, other) = (of(text) + 0.05, of(behind) + 0.05);
+                    let contrast = one.max(other) / one.min(other);
+                    assert!(contrast >= 4.5, "{text} on {behind}: {contrast}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What is told to operators: log lines, metrics, traces and health.
 
 mod config;
+mod described;
 mod health;
 mod labels;
 mod logging;
@@ -11,6 +12,7 @@ mod troubles;
 mod traces;
 
 pub use config::{OtlpConfig, TelemetryConfig};
+pub use described::METRICS;
 pub use health::{Check, Health, Problem, WorkerCounts};
 pub use labels::{
     BudgetLabels, CodeLabels, DatabaseLabels, FetchLabels, GenerationLabels, KindLabels,
@@ -18,7 +20,7 @@ pub use labels::{
     RefusalLabels, ResultLabels, RoleLabels, TenantRecordLabels, TopicLabel,
 };
 pub use logging::{LogFormat, LogLevel, init_logging};
-pub use metrics::{METRICS, Metrics};
+pub use metrics::Metrics;
 pub use tenant_labels::{TenantLabel, TenantLabels};
 pub use traces::{Batch, Decision, RecordSpan, Tracer, Traces, TracesError, TracesSettings};
 pub use troubles::{Trouble, Troubles};

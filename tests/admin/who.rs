@@ -105,7 +105,8 @@ fn lag_in_seconds_is_by_the_records_own_time_and_each_database_counts_what_it_wa
     );
     let asked = |labels: &str| worker.metric("ipstamp_database_lookups_total", labels);
     for database in ["city", "asn"] {
-        assert!(asked(&format!("database=\"{database}\",result=\"hit\"")) > Some(0.0));
+        let labels = format!("database=\"{database}\",result=\"hit\"");
+        assert!(asked(&labels) > Some(0.0));
     }
     drop(feeder);
     worker.stop();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::support::audit::Audit;
 use crate::support::broker;
-use crate::support::client::{Client, Outgoing};
+use crate::support::client::{Client, Outgoing, Stored};
 use crate::support::events;
 use crate::support::patience::seconds;
 use crate::support::turn;
@@ -66,7 +66,7 @@ fn a_stretch_is_read_again_beside_the_live_group() {
             (20..50).contains(&minute)
         })
         .collect();
-    let positions: BTreeSet<_> = inputs.iter().map(|input| input.position()).collect();
+    let positions: BTreeSet<_> = inputs.iter().map(Stored::position).collect();
     let outputs = client.read("again-repaired");
     let found: BTreeSet<_> = outputs.iter().filter_map(|it| it.header("ipstamp-src")).collect();
     assert_eq!(found, positions);

@@ -73,7 +73,7 @@ pub(crate) fn attribute(span: &Span, name: &str) -> Option<String> {
 
 /// Bytes as they are written in `traceparent`.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// Answers the calls of a connection.
