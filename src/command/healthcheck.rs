@@ -43,10 +43,11 @@ pub(super) fn healthcheck(source: &Source, args: &HealthcheckArgs) -> Result<Exi
     };
     let path = if args.ready { "readyz" } else { "livez" };
     let runtime = start_runtime()?;
-    let (well, said) = runtime.block_on(ask(&format!("http://{at}/{path}"))).map_err(|error| {
-        let why = if error.is_timeout() { "no answer in 3 s" } else { "no answer" };
-        Failure::new(Exit::Unavailable, format_args!("{at}: {why}; does ipstamp run there?"))
-    })?;
+    let (well, said) =
+        runtime.block_on(ask(&format!("http://{at}/{path}"), MOST_BYTES)).map_err(|error| {
+            let why = if error.is_timeout() { "no answer in 3 s" } else { "no answer" };
+            Failure::new(Exit::Unavailable, format_args!("{at}: {why}; does ipstamp run there?"))
+        })?;
     if well {
         return Ok(Exit::Done);
     }
@@ -55,7 +56,7 @@ pub(super) fn healthcheck(source: &Source, args: &HealthcheckArgs) -> Result<Exi
 }
 
 /// Where a process with this configuration is asked from the machine that it runs on.
-fn configured(config: &Config) -> Result<SocketAddr, Failure> {
+pub(super) fn configured(config: &Config) -> Result<SocketAddr, Failure> {
     let Some(mut address) = config.admin else {
         let message = "admin.listen is off: there is no port to ask";
         return Err(Failure::new(Exit::Config, message));
@@ -69,8 +70,8 @@ fn configured(config: &Config) -> Result<SocketAddr, Failure> {
     Ok(address)
 }
 
-/// Whether the answer is 200, and what it says.
-async fn ask(url: &str) -> reqwest::Result<(bool, Vec<u8>)> {
+/// Whether the answer is 200, and what it says, up to so many bytes.
+pub(super) async fn ask(url: &str, most_bytes: usize) -> reqwest::Result<(bool, Vec<u8>)> {
     let client =
         reqwest::Client::builder().no_proxy().redirect(Policy::none()).timeout(PATIENCE).build()?;
     let mut reply = client.get(url).send().await?;
@@ -78,8 +79,8 @@ async fn ask(url: &str) -> reqwest::Result<(bool, Vec<u8>)> {
     let mut said = Vec::new();
     while let Some(chunk) = reply.chunk().await? {
         said.extend_from_slice(&chunk);
-        if said.len() > MOST_BYTES {
-            said.truncate(MOST_BYTES);
+        if said.len() > most_bytes {
+            said.truncate(most_bytes);
             break;
         }
     }

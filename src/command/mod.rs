@@ -2,6 +2,7 @@
 
 mod account;
 mod addresses;
+mod apart;
 mod cache;
 mod calling;
 mod check;
@@ -10,6 +11,7 @@ mod asking;
 mod databases;
 mod db;
 pub mod demo;
+mod dlq;
 mod enrich;
 mod estimate;
 mod explain;
@@ -30,12 +32,15 @@ mod profiles;
 mod quota;
 pub mod run;
 mod schemas;
+mod shell;
 mod status;
 mod systems;
 mod tenants;
 mod test;
 mod told;
 mod trying;
+mod topic;
+mod traces;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -101,6 +106,8 @@ enum Command {
     Db(db::DbArgs),
     /// Forget what providers have answered
     Cache(cache::CacheArgs),
+    /// Look into the dead letters, and bring them back to where they came from
+    Dlq(dlq::DlqArgs),
     /// Write a configuration with comments, and a first case for `test`
     Init(init::InitArgs),
     /// Hold events of one's own against what is expected of them
@@ -111,6 +118,11 @@ enum Command {
     Config(config::ConfigArgs),
     /// Ask a running ipstamp whether it is well
     Healthcheck(healthcheck::HealthcheckArgs),
+    /// Print completions for a shell
+    Completions(shell::CompletionsArgs),
+    /// Print the manual page
+    #[command(after_help = "Example:\n  ipstamp man | man -l -")]
+    Man,
 }
 
 /// How a command ends, as the shell sees it: sysexits, and 1 for findings.
@@ -182,11 +194,14 @@ pub fn execute(cli: Cli) -> Result<Exit, Failure> {
         Command::Quota(args) => quota::quota(&config, &args),
         Command::Db(args) => db::db(&config, &args),
         Command::Cache(args) => cache::cache(&config, &args),
+        Command::Dlq(args) => dlq::dlq(&config, &args),
         Command::Init(args) => init::init(&args),
         Command::Test(args) => test::test(&config, &args),
         Command::Profiles(args) => profiles::profiles(&args),
         Command::Config(args) => config::config(&config, &args),
         Command::Healthcheck(args) => healthcheck::healthcheck(&config, &args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man => shell::man(),
     }
 }
 

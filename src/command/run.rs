@@ -4,18 +4,20 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::apart;
 use super::asking;
 use super::check::cover;
 use super::databases::open_files;
 use super::fetching;
 use super::schemas;
 use super::tenants::{Ground, Tenants};
+use super::traces;
 use super::trying::trying;
 use super::{Exit, Failure, say};
 use crate::admin;
@@ -25,8 +27,8 @@ use crate::encode::Writing;
 use crate::fleet::{Answers, AnswersError, AnswersSettings, Ledger, LedgerSettings};
 use crate::kafka::end_process;
 use crate::pipeline::{
-    self, Audit, DeskWitness, Late, LateError, LateSettings, RunEnd, RunSettings, StampSettings,
-    workers_by_default,
+    self, Audit, Bounds, DeskWitness, Late, LateError, LateSettings, RunEnd, RunSettings,
+    StampSettings, Until, workers_by_default,
 };
 use crate::publish::TopicTemplate;
 use crate::record::{FactGroup, GroupSet};
@@ -47,26 +49,34 @@ pub(super) const MEMORY_LIMIT_BYTES: usize = 80 << 20;
 Examples:
   ipstamp run --config ipstamp.yaml
   ipstamp run --config ipstamp.yaml --until end    once over what is there, with an audit
+  ipstamp run --config ipstamp.yaml --from 2026-08-21T06:00:00Z --until 2026-08-21T08:00:00Z \\
+      --group ipstamp-repair --output logs.repaired --local    two hours again, into another topic
 
 SIGTERM, SIGINT and SIGHUP finish what is under way, commit, and leave the group; a second one ends at once.")]
 pub struct RunArgs {
-    /// End by itself: `end` stops at the offsets that stand at the end when it begins
-    #[arg(long, value_name = "POINT")]
+    /// Read again from the first record of this time or later (RFC 3339), in a group of its own
+    #[arg(long, value_name = "TIME", value_parser = apart::time, requires_all = ["until", "group", "output"])]
+    pub from: Option<SystemTime>,
+    /// End by itself: at the offsets that stand at the `end` when it begins, or before the first
+    /// record of a time
+    #[arg(long, value_name = "TIME|end", value_parser = apart::until)]
     pub until: Option<Until>,
-}
-
-/// Where a run ends by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Until {
-    /// At the offsets that stood at the end when it began.
-    End,
+    /// With --from: the group to read in, which nobody else uses
+    #[arg(long, value_name = "GROUP", requires = "from")]
+    pub group: Option<String>,
+    /// With --from: the topic to write to, or a template with {topic}
+    #[arg(long, value_name = "TOPIC", requires = "from")]
+    pub output: Option<String>,
+    /// With --from: ask no provider, and take no answers of one
+    #[arg(long, requires = "from")]
+    pub local: bool,
 }
 
 /// Runs until told to stop. `path`: where the configuration was read, for what changes in it.
 pub fn run(file: File, path: &Path, args: &RunArgs) -> Result<Exit, Failure> {
     let troubles = init_logging(file.log.level, file.log.format);
     let in_force = show(&file);
-    let config = Config::from(file);
+    let config = apart::apart(Config::from(file), args)?;
     // First of all, so that a stop during the start is a stop like any other.
     let runtime = start_runtime()?;
     let signals = listen_for_signals(&runtime)?;
@@ -120,6 +130,7 @@ pub fn run(file: File, path: &Path, args: &RunArgs) -> Result<Exit, Failure> {
     let tenants = Tenants::start(Ground {
         config: config.clone(),
         path: path.to_owned(),
+        local: args.local,
         stamp: stamp.clone(),
         runtime: runtime.handle().clone(),
         ledger: ledger.clone(),
@@ -144,14 +155,16 @@ pub fn run(file: File, path: &Path, args: &RunArgs) -> Result<Exit, Failure> {
     }
     let late = publish_late_answers(&config, &stamp, desk.as_ref(), &metrics)?;
     let schemas = schemas::start(&config, runtime.handle(), &metrics)?;
+    let traces = traces::start(&config, &runtime)?;
     let settings = RunSettings {
+        tracer: traces.as_ref().map(|traces| traces.tracer(&config.consume.group)),
         stamp,
         client: config.kafka.client(),
         consume: config.consume,
         publish: config.publish,
         config: pipeline::Config { workers: Some(workers), ..config.pipeline },
         drain: config.drain,
-        until_end: args.until == Some(Until::End),
+        bounds: args.until.map(|until| Bounds { from: args.from, until }),
         desk: desk.clone(),
         leavers: late.as_ref().map(Late::leavers),
         tenancy: tenants.as_ref().map(|tenants| Arc::clone(&tenants.tenancy)),
@@ -180,6 +193,11 @@ pub fn run(file: File, path: &Path, args: &RunArgs) -> Result<Exit, Failure> {
     }
     if let Some(answers) = answers {
         answers.stop();
+    }
+    if let Some(traces) = traces
+        && !traces.stop(LAST_CALLS)
+    {
+        tracing::warn!("the last traces were not taken by the collector");
     }
     // Whoever still waits for a broker is not waited for.
     runtime.shutdown_background();

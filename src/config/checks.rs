@@ -9,6 +9,7 @@ use super::databases::{database_files, databases};
 use super::error::{Problem, shown_unknown_key};
 use super::file::{File, Input, Output};
 use super::schemas;
+use super::telemetry;
 use super::topics::{Loop, Template, find_loop};
 use super::typed::one_of;
 use super::writing;
@@ -44,6 +45,7 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
     problems.extend(shared_topic("ledger", &file.ledger.topic, file));
     amounts(file, &mut problems);
     admin::admin(&file.admin, &mut problems);
+    telemetry::telemetry(&file.telemetry, &mut problems);
     problems
 }
 

@@ -21,7 +21,7 @@ use crate::record::Secret;
 use crate::registry::RegistryConfig;
 use crate::resolve::provider::ProvidersConfig;
 use crate::resolve::{CacheConfig, DatabaseConfig, Order, Want};
-use crate::telemetry::{LogFormat, LogLevel};
+use crate::telemetry::{LogFormat, LogLevel, TelemetryConfig};
 use crate::tenant::TenantsConfig;
 use crate::{extract, kafka};
 
@@ -99,6 +99,9 @@ pub struct File {
     /// What is said on stderr.
     #[serde(default)]
     pub log: Log,
+    /// What is told to a collector over the network.
+    #[serde(default)]
+    pub telemetry: TelemetryConfig,
 }
 
 impl File {

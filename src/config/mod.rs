@@ -18,6 +18,7 @@ mod providers;
 mod schema;
 mod schemas;
 mod show;
+mod telemetry;
 mod tenant;
 mod topics;
 mod tree;
@@ -38,6 +39,7 @@ use crate::{
 use crate::resolve::DatabaseConfig;
 use crate::resolve::budget::Limits;
 use crate::resolve::provider::ProvidersConfig;
+use crate::telemetry::TelemetryConfig;
 use crate::tenant::TenantsConfig;
 
 pub use environment::{Environment, ProcessEnvironment};
@@ -102,6 +104,8 @@ pub struct Config {
     pub admin_token: Option<Secret>,
     /// What is said on stderr.
     pub log: Log,
+    /// What is told to a collector over the network.
+    pub telemetry: TelemetryConfig,
 }
 
 /// Reads, fills in, types and checks the file at `path`.
@@ -233,6 +237,7 @@ impl From<File> for Config {
             },
             admin_token: file.admin.token,
             log: file.log,
+            telemetry: file.telemetry,
         }
     }
 }

@@ -115,6 +115,19 @@ impl Fetched {
         unsafe { *value.add(len) == 0 }
     }
 
+    /// A copy of the headers. None when there are none.
+    pub fn headers(&self) -> Option<Headers> {
+        let mut list = std::ptr::null_mut();
+        // SAFETY: alive; the list that is found stays the message's and is copied.
+        let code = unsafe { sys::rd_kafka_message_headers(self.message.as_ptr(), &raw mut list) };
+        Fault::check(code).ok()?;
+        // SAFETY: as above; the copy is ours.
+        let copy =
+            NonNull::new(list).map(|list| unsafe { sys::rd_kafka_headers_copy(list.as_ptr()) });
+        // SAFETY: made just now, and owned by nobody else.
+        copy.and_then(NonNull::new).map(|list| unsafe { Headers::from_raw(list) })
+    }
+
     /// Takes the headers out of the record. None when there are none.
     pub fn take_headers(&mut self) -> Option<Headers> {
         if self.has_surely_no_headers() {

@@ -1,20 +1,13 @@
 //! Whether nothing was lost: for runs that end by themselves, at their end.
 
 use std::fmt;
-use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 
-use super::ends::Ends;
-use super::reader::{Next, Reader, quiet};
-use super::worker::Failure;
+use super::reader::{Next, Reader};
 use crate::consume::Start;
-use crate::kafka::{Unreached, reach};
-use crate::record::{NextOffset, Partition, Topic, TopicPatterns};
-
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::record::{NextOffset, Partition, Topic};
 
 /// What a run that ended by itself did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,44 +64,6 @@ impl Audit {
     }
 }
 
-/// Where the input topics end now, partition by partition.
-pub(super) fn ends_now(client: &ClientConfig, inputs: &TopicPatterns) -> Result<Ends, Failure> {
-    let unanswered = |error: KafkaError| {
-        Failure::Unavailable(format!(
-            "the brokers did not say where the input ends ({error}); `ipstamp check` finds out why"
-        ))
-    };
-    let consumer = quiet(client).map_err(|error| Failure::Config(format!("kafka: {error}")))?;
-    reach(&consumer).map_err(|unreached| unreachable(&unreached))?;
-    let metadata = consumer.fetch_metadata(None, PATIENCE).map_err(unanswered)?;
-    let there = |name: &str| metadata.topics().iter().any(|topic| topic.name() == name);
-    let missing: Vec<&str> = inputs.exact().filter(|input| !there(input)).collect();
-    if !missing.is_empty() {
-        // Ending at once, with nothing read, would look like success.
-        return Err(Failure::Unavailable(format!(
-            "these input topics do not exist, or we have no right to see them: {}; look at \
-             input.topics, or ask `ipstamp check`",
-            missing.join(", ")
-        )));
-    }
-    let mut ends = Vec::new();
-    for topic in metadata.topics() {
-        let name = topic.name();
-        if !inputs.reads(name) {
-            continue;
-        }
-        for partition in topic.partitions() {
-            let (_, end) =
-                consumer.fetch_watermarks(name, partition.id(), PATIENCE).map_err(unanswered)?;
-            ends.push(((Topic::new(name), Partition(partition.id())), NextOffset(end)));
-        }
-    }
-    if ends.is_empty() {
-        return Err(Failure::Unavailable("no topic matches input.topics".into()));
-    }
-    Ok(Ends::new(ends))
-}
-
 /// Partitions in which records stand between a group's committed offset and where that should be.
 /// Markers of transactions, and what was aborted, are no records: who has read all before them has
 /// read to the end. `start` is where a partition without a committed offset begins. Asks the brokers.
@@ -155,14 +110,4 @@ fn holds_a_record(reader: &Reader, one: &Uncommitted) -> bool {
         Ok(Next::Nothing(_)) => false,
         Err(_) => true,
     }
-}
-
-/// Why the input cannot be looked at, with what to do about it.
-fn unreachable(unreached: &Unreached) -> Failure {
-    let mut lines = vec!["no broker answers".to_owned()];
-    lines.extend(unreached.words.iter().map(|words| format!("  {words}")));
-    lines.extend(unreached.remedies().iter().map(|remedy| format!("    > {remedy}")));
-    lines.dedup();
-    let text = lines.join("\n");
-    if unreached.is_refusal() { Failure::NoPermission(text) } else { Failure::Unavailable(text) }
 }

@@ -7,6 +7,7 @@
 mod ages;
 mod asking;
 mod audit;
+mod bounds;
 mod broken;
 mod config;
 mod ends;
@@ -24,6 +25,7 @@ mod witness;
 mod worker;
 
 pub use audit::{Audit, AuditLine, Uncommitted, uncommitted};
+pub use bounds::{Bounds, Until};
 pub use config::{Config, OnUnparsable, Ordering, WindowConfig};
 pub use formats::{EventFormat, Origin};
 pub use late::{Late, LateError, LateSettings, Leavers};

@@ -11,6 +11,7 @@ use rdkafka::ClientConfig;
 use super::Config;
 use super::asking::{Inbox, Letter};
 use super::audit::{self, Audit, AuditLine};
+use super::bounds::{self, Bounds};
 use super::broken::Broken;
 use super::ends::Ends;
 use super::late::Leavers;
@@ -28,7 +29,7 @@ use crate::publish::{
 use crate::record::{DeadLetterClass, NextOffset, Outcome, Partition, Reason, Topic};
 use crate::resolve::DatabaseSet;
 use crate::resolve::desk::Desk;
-use crate::telemetry::{Health, Metrics};
+use crate::telemetry::{Health, Metrics, Tracer};
 
 /// How often the foreman looks round.
 const ROUND: Duration = Duration::from_millis(50);
@@ -57,8 +58,8 @@ pub struct RunSettings {
     pub stamp: StampSettings,
     /// How long a stop may take.
     pub drain: Duration,
-    /// End by itself at the offsets that stand at the end now.
-    pub until_end: bool,
+    /// The stretch of the input, of a run that ends by itself.
+    pub bounds: Option<Bounds>,
     /// Whom to ask for what memory does not know.
     pub desk: Option<Desk>,
     /// Whom to tell of records that left before they were answered.
@@ -71,6 +72,8 @@ pub struct RunSettings {
     pub runtime: tokio::runtime::Handle,
     /// Says that the process is to end: once to drain, twice to end at once.
     pub signals: Receiver<()>,
+    /// Makes spans of what runs through, where traces are wanted.
+    pub tracer: Option<Tracer>,
     /// What `/livez` and `/readyz` say.
     pub health: Arc<Health>,
     /// What is counted.
@@ -137,10 +140,12 @@ struct Foreman {
 impl Foreman {
     fn start(settings: RunSettings) -> Result<Self, Failure> {
         let workers = settings.config.workers.unwrap_or_else(workers_by_default);
-        let ends = if settings.until_end {
-            Some(Arc::new(audit::ends_now(&settings.client, &settings.consume.topics)?))
-        } else {
-            None
+        let ends = match settings.bounds {
+            Some(bounds) => {
+                let (group, topics) = (&settings.consume.group, &settings.consume.topics);
+                Some(Arc::new(bounds::set_out(&settings.client, group, topics, bounds)?))
+            }
+            None => None,
         };
         let catalog = Self::start_catalog(&settings);
         let (send_end, ended) = channel();
@@ -422,6 +427,7 @@ fn worker_settings(
         leavers: settings.leavers.clone(),
         tenancy: settings.tenancy.clone(),
         schemas: settings.schemas.clone(),
+        tracer: settings.tracer.clone(),
         health: Arc::clone(&settings.health),
         metrics: Arc::clone(&settings.metrics),
         ends: ends.cloned(),

@@ -1,7 +1,7 @@
 //! What a dead letter carries: the record as it was, and headers that say where it stood and why it
 //! is here.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 use crate::kafka::Headers;
 use crate::record::{DeadLetterClass, Position};
@@ -33,12 +33,46 @@ pub fn add_dead_letter_headers(
     headers.set(ERROR_MESSAGE, message.as_bytes());
 }
 
+/// How the headers begin by which others mark their dead letters.
+const OTHERS: [&[u8]; 4] =
+    [b"__connect.errors.", b"kafka_dlt-", b"__streams.errors.", b"__dlq.errors."];
+
+/// Takes off what made a dead letter of a record, by ipstamp or somebody else before it.
+pub fn take_off_headers(headers: &mut Headers) {
+    let own = [SOURCE, FACTS, REASON, TIMESTAMP, ERROR_CLASS, ERROR_MESSAGE, ERROR_VALUE_BYTES];
+    let is_own = |name: &[u8]| own.iter().any(|own| own.to_bytes() == name);
+    let is_others = |name: &[u8]| OTHERS.iter().any(|begin| name.starts_with(begin));
+    let names = headers.iter().map(|(name, _)| name).filter(|name| is_own(name) || is_others(name));
+    let names: Vec<_> = names.filter_map(|name| CString::new(name).ok()).collect();
+    for name in names {
+        headers.remove(&name);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
     use super::*;
     use crate::record::{Offset, Partition, Reason, Topic};
+
+    #[test]
+    fn a_letter_that_goes_back_has_the_headers_that_it_came_with() {
+        let mut headers = Headers::new(4);
+        headers.add("a", b"1");
+        headers.add("__connect.errors.topic", b"x");
+        headers.add("kafka_dlt-exception-message", b"x");
+        headers.add("a", b"2");
+        let topic = Topic::new("logs");
+        let position = Position { topic, partition: Partition(3), offset: Offset(42) };
+        add_dead_letter_headers(&mut headers, &position, DeadLetterClass::TooLarge, "words");
+        headers.add("ipstamps", b"somebody else's");
+        take_off_headers(&mut headers);
+        let left: Vec<_> = headers.iter().map(|(name, value)| (name, value.unwrap())).collect();
+        let expected: [(&[u8], &[u8]); 3] =
+            [(b"a", b"1"), (b"a", b"2"), (b"ipstamps", b"somebody else's")];
+        assert_eq!(left, expected);
+    }
 
     fn name(of: &CStr) -> &str {
         of.to_str().unwrap()

@@ -13,7 +13,7 @@ pub use catalog::{Catalog, CatalogSettings, Limits, TopicState};
 pub use config::{Compression, Config, OnUndeliverable, Partitioning};
 pub use dead_letter::{
     ERROR_CLASS, ERROR_MESSAGE, ERROR_VALUE_BYTES, FACTS, REASON, SOURCE, TIMESTAMP,
-    add_dead_letter_headers,
+    add_dead_letter_headers, take_off_headers,
 };
 pub use fault::{RecordFault, Remedy, remedy};
 pub use outlet::{MakeProducer, NotNow, Outlet, OutputId, Refused, alone_bytes};

@@ -12,6 +12,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::troubles::{Listener, Troubles};
 
+use super::repeats::Limited;
+
 /// The least level that is logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -70,9 +72,13 @@ pub fn init_logging(level: LogLevel, format: LogFormat) -> Arc<Troubles> {
     let listener = Listener(Arc::clone(&troubles));
     // A test that starts two workers in one process has a subscriber already.
     let _ = if json {
-        builder.json().flatten_event(true).finish().with(listener).try_init()
+        let builder = builder.json().flatten_event(true);
+        let builder = builder.map_event_format(|format| Limited::new(format, true));
+        builder.finish().with(listener).try_init()
     } else {
-        builder.with_target(false).finish().with(listener).try_init()
+        let builder = builder.with_target(false);
+        let builder = builder.map_event_format(|format| Limited::new(format, false));
+        builder.finish().with(listener).try_init()
     };
     troubles
 }

@@ -1,12 +1,16 @@
-//! What is told to operators: log lines, metrics and health.
+//! What is told to operators: log lines, metrics, traces and health.
 
+mod config;
 mod health;
 mod labels;
 mod logging;
 mod metrics;
+mod repeats;
 mod tenant_labels;
 mod troubles;
+mod traces;
 
+pub use config::{OtlpConfig, TelemetryConfig};
 pub use health::{Check, Health, Problem, WorkerCounts};
 pub use labels::{
     BudgetLabels, CodeLabels, DatabaseLabels, FetchLabels, GenerationLabels, KindLabels,
@@ -16,4 +20,5 @@ pub use labels::{
 pub use logging::{LogFormat, LogLevel, init_logging};
 pub use metrics::{METRICS, Metrics};
 pub use tenant_labels::{TenantLabel, TenantLabels};
+pub use traces::{Batch, Decision, RecordSpan, Tracer, Traces, TracesError, TracesSettings};
 pub use troubles::{Trouble, Troubles};

@@ -145,3 +145,19 @@ fn a_quota_where_nothing_is_limited_does_not_wait_for_brokers() {
     assert!(ended.err.contains("no provider here has a limited budget"), "{}", ended.err);
     assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
 }
+
+#[test]
+fn the_command_line_describes_itself_to_shells_and_to_man() {
+    for (shell, sign) in
+        [("bash", "complete "), ("zsh", "#compdef ipstamp"), ("fish", "complete -c ipstamp")]
+    {
+        let ended = ipstamp(&["completions", shell], b"");
+        assert_eq!(ended.code, 0, "{}", ended.err);
+        assert!(ended.out.contains(sign) && ended.out.contains("healthcheck"), "{shell}");
+    }
+    let man = ipstamp(&["man"], b"");
+    assert_eq!(man.code, 0, "{}", man.err);
+    for part in [".TH ipstamp", "IPSTAMP RUN", "IPSTAMP DLQ", "until"] {
+        assert!(man.out.contains(part), "{part} is missing");
+    }
+}

@@ -6,6 +6,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/collector.rs"]
+mod collector;
 #[expect(dead_code, reason = "other tests look at the documents themselves")]
 #[path = "../support/openapi.rs"]
 mod openapi;
@@ -13,6 +15,7 @@ mod openapi;
 #[path = "../support/standin/mod.rs"]
 mod standin;
 
+mod again;
 mod answers;
 mod bomb;
 mod broker_faults;
@@ -33,3 +36,4 @@ mod spoilt;
 mod storm;
 mod swaps;
 mod topics;
+mod traces;

@@ -4,11 +4,13 @@
 mod answers;
 mod cluster;
 mod files;
+mod go_live;
 mod judge;
 mod providers;
 mod ledger;
 mod report;
 mod schemas;
+mod support;
 mod tenants;
 
 use std::time::{Duration, SystemTime};
@@ -36,6 +38,8 @@ Examples:
   ipstamp check --config ipstamp.yaml --offline          no broker needed
   ipstamp check --config ipstamp.yaml --replicas 3 --format json
   ipstamp check --config ipstamp.yaml --tenant acme      one tenant's file, before it goes live
+  ipstamp check --config ipstamp.yaml --go-live          the list to go through before live traffic
+  ipstamp check --config ipstamp.yaml --support          a block for a provider's support
 
 Exit codes: 0 run can work, 1 something is missing, 69 no broker answers, 77 the brokers refuse
 us, 78 the configuration is refused. Warnings do not change the code.")]
@@ -49,6 +53,13 @@ pub(super) struct CheckArgs {
     /// Look at this tenant's file only; the brokers are not asked
     #[arg(long, value_name = "NAME")]
     tenant: Option<String>,
+    /// Go through the list before live traffic, and say of each line whether it is met and how that is
+    /// known
+    #[arg(long, conflicts_with = "tenant")]
+    go_live: bool,
+    /// Print how providers are used, without a secret, to be sent to a provider's support
+    #[arg(long, conflicts_with_all = ["tenant", "go_live", "format"])]
+    support: bool,
     /// How it is printed: text for people, json for programs
     #[arg(short, long, value_enum, default_value_t)]
     format: Format,
@@ -58,6 +69,9 @@ pub(super) struct CheckArgs {
 /// printed all the same.
 pub(super) fn check(source: &Source, args: &CheckArgs) -> Result<Exit, Failure> {
     let config = Config::from(source.load()?);
+    if args.go_live || args.support {
+        return instead(&config, args);
+    }
     let mut report = Report::default();
     report.ok("configuration", format!("{} is sound", source.path().display()));
     let asked = if let Some(name) = &args.tenant {
@@ -80,6 +94,20 @@ pub(super) fn check(source: &Source, args: &CheckArgs) -> Result<Exit, Failure> 
     print(text.as_bytes())?;
     asked?;
     Ok(if report.has_missing() { Exit::Findings } else { Exit::Done })
+}
+
+/// What is printed instead of the findings, made from them. No broker is asked for it.
+fn instead(config: &Config, args: &CheckArgs) -> Result<Exit, Failure> {
+    let mut found = Report::default();
+    files::check(config, SystemTime::now(), &mut found);
+    providers::check(config, args.offline, &mut found)?;
+    if args.support {
+        print(support::block(config, &found).as_bytes())?;
+        return Ok(Exit::Done);
+    }
+    let list = go_live::List::of(config, args.offline, &found);
+    print(list.text(args.format).as_bytes())?;
+    Ok(if list.has_unmet() { Exit::Findings } else { Exit::Done })
 }
 
 fn ask(config: &Config, args: &CheckArgs, report: &mut Report) -> Result<(), Silence> {

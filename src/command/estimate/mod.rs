@@ -3,7 +3,6 @@
 mod growth;
 mod report;
 mod sample;
-mod topic;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -14,12 +13,12 @@ use clap::Args;
 use self::growth::Growth;
 use self::report::{Asked, Day, Hits, Missing, Report, Turn};
 use self::sample::{Origin, Sample, Topics};
-use self::topic::Portion;
 use super::enrich::no_address;
 use super::local::{LocalArgs, Parts};
 use super::output::{Format, print, say};
 use super::plan::{Plan, price};
 use super::run::MEMORY_LIMIT_BYTES;
+use super::topic::Portion;
 use super::{Exit, Failure, Source};
 use crate::config::default_want;
 use crate::record::{FactGroup, Facts as _, GroupSet, Moment};

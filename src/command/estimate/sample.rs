@@ -9,10 +9,10 @@ use std::str::FromStr;
 
 use rdkafka::ClientConfig;
 
-use super::topic::{self, Portion};
 use crate::command::enrich::cannot_read;
 use crate::command::lines::{StreamError, Tally, stamp_lines};
 use crate::command::output::cannot_write;
+use crate::command::topic::{self, Portion};
 use crate::command::{Exit, Failure};
 use crate::extract::{Extractor, Findings};
 use crate::pipeline::StampSettings;

@@ -21,6 +21,7 @@ use crate::pipeline::{DeskWitness, StampSettings, Tenancy, Tenant};
 use crate::record::Secret;
 use crate::resolve::budget::Budget;
 use crate::resolve::desk::{Desk, LicenceId};
+use crate::resolve::provider::ProvidersConfig;
 use crate::resolve::{CacheScope, Database, DatabaseSet, Wants};
 use crate::telemetry::{Health, Metrics, ProviderLabels};
 use crate::tenant::{Selector, TenantName, tenant_files};
@@ -34,6 +35,8 @@ pub(in crate::command) struct Ground {
     /// The main configuration, and where it was read.
     pub(in crate::command) config: Config,
     pub(in crate::command) path: PathBuf,
+    /// Whether no provider is asked, whatever their files name.
+    pub(in crate::command) local: bool,
     /// How records of no tenant are stamped.
     pub(in crate::command) stamp: StampSettings,
     pub(in crate::command) runtime: tokio::runtime::Handle,
@@ -159,8 +162,9 @@ impl Ground {
             cache: (cache, scope),
             ..self.stamp.clone()
         };
+        let nobody = ProvidersConfig::default();
         let sources = Sources {
-            providers: &file.providers,
+            providers: if self.local { &nobody } else { &file.providers },
             order: &file.order,
             cache: &self.config.cache,
             deadline: self.config.pipeline.deadline,

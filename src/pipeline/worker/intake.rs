@@ -54,6 +54,17 @@ impl Made {
 impl Worker {
     /// Admits what is held and, if nothing is, what comes next. False when there was nothing to do.
     pub(super) fn take_in(&mut self, now: Instant) -> bool {
+        if let Some(spans) = &mut self.spans {
+            spans.begin_batch();
+        }
+        let busy = self.take_in_batch(now);
+        if let Some(spans) = &mut self.spans {
+            spans.end_batch();
+        }
+        busy
+    }
+
+    fn take_in_batch(&mut self, now: Instant) -> bool {
         let mut busy = self.admit_held();
         let holding = self.pause_long_held(now);
         if holding && self.rebalances.is_empty() {
@@ -219,7 +230,10 @@ impl Worker {
         }
         self.tally.consumed += 1;
         self.tally.bytes_consumed += fetched.payload().map_or(0, <[u8]>::len) as u64;
-        let headers = self.headers_for(id, &mut fetched, offset);
+        let mut headers = self.headers_for(id, &mut fetched, offset);
+        if let Some(spans) = &mut self.spans {
+            spans.begin((id, sequence), &self.lanes[usize::from(id.0)], offset, &mut headers);
+        }
         let topic = &self.lanes[usize::from(id.0)].topic;
         match self.benches.whose(id, topic, &headers, fetched.payload()) {
             Whose::Bench(seat) => self.process((id, sequence, seat), partition, headers, &fetched),

@@ -144,6 +144,7 @@ impl Worker {
                 self.end_here(id, sequence, Outcome::Dropped(reason));
             }
             OnUndeliverable::Halt => {
+                let trace_id = self.spans.as_ref().and_then(|spans| spans.trace_id((id, sequence)));
                 let lane = self.lane_mut(id);
                 let name = lane.name();
                 if lane.halted.is_none() {
@@ -151,7 +152,7 @@ impl Worker {
                         "{words}; the partition is halted. Configure output.dead_letter, or set \
                          output.on_undeliverable to drop, or mend the topic, and restart"
                     );
-                    tracing::error!(partition = name, "{text}");
+                    tracing::error!(partition = name, trace_id, "{text}");
                     lane.halted = Some(text.clone());
                     if self.ends.is_some() {
                         // A run that is to end by itself would wait for ever.

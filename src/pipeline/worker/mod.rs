@@ -10,6 +10,7 @@ mod ownership;
 mod parking;
 mod schemas;
 mod setbacks;
+mod spans;
 mod upkeep;
 
 use std::collections::VecDeque;
@@ -36,12 +37,13 @@ use crate::kafka::{
 use crate::publish::{Catalog, MakeProducer, OnUndeliverable, Outlet, TopicTemplate, UnderWay};
 use crate::record::{NextOffset, Outcome, Partition, Topic};
 use crate::resolve::desk::Desk;
-use crate::telemetry::{Health, Metrics};
+use crate::telemetry::{Health, Metrics, Tracer};
 
 use benches::Benches;
 use ladder::Refusal;
 use schemas::Unread;
 use setbacks::Refused;
+use spans::Spans;
 
 /// How often watermarks are stored and counters handed over.
 const TICK: Duration = Duration::from_millis(100);
@@ -70,6 +72,7 @@ pub(super) struct WorkerSettings {
     pub(super) leavers: Option<Leavers>,
     pub(super) tenancy: Option<Arc<Tenancy>>,
     pub(super) schemas: Option<Schemas>,
+    pub(super) tracer: Option<Tracer>,
     pub(super) health: Arc<Health>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) ends: Option<Arc<super::ends::Ends>>,
@@ -181,6 +184,7 @@ pub(super) struct Worker {
     /// The time of day, asked once per round and not once per record.
     now_ms: i64,
     tally: Tally,
+    spans: Option<Spans>,
     next_tick: Instant,
     next_look: Instant,
     /// A right or a credential is missing, or a broker does not speak as we do.
@@ -274,6 +278,7 @@ impl Worker {
             unkeyed: u32::from(settings.number),
             now_ms: clock::now_ms(),
             tally: Tally::default(),
+            spans: settings.tracer.map(Spans::new),
             next_tick: now,
             next_look: now,
             refused: None,

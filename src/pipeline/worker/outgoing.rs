@@ -106,6 +106,9 @@ impl Worker {
     pub(super) fn end_here(&mut self, id: LaneId, sequence: Sequence, outcome: Outcome) {
         if self.lane_mut(id).tracker.end(sequence) {
             self.tally.end(outcome);
+            if let Some(spans) = &mut self.spans {
+                spans.end((id, sequence), outcome);
+            }
         }
     }
 
@@ -118,6 +121,9 @@ impl Worker {
             let Some(lane) = self.lanes.get_mut(usize::from(ticket.lane.0)) else { continue };
             if lane.tracker.end(ticket.sequence) {
                 self.tally.end(ticket.outcome);
+                if let Some(spans) = &mut self.spans {
+                    spans.end((ticket.lane, ticket.sequence), ticket.outcome);
+                }
             }
         }
         for refused in self.outlet.take_refused() {

@@ -173,6 +173,9 @@ impl Worker {
         self.resets
             .retain(|(topic, partition, _)| *topic != lane.topic || *partition != lane.partition);
         lane.gone();
+        if let Some(spans) = &mut self.spans {
+            spans.forget(id);
+        }
         let name = lane.name();
         self.health.resolve(&Problem::Halted(name.clone()));
         self.health.resolve(&Problem::Unreadable(name.clone()));

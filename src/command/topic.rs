@@ -55,7 +55,7 @@ impl Portion {
     }
 }
 
-fn failure(topic: &str, fault: Fault) -> Failure {
+pub(super) fn failure(topic: &str, fault: Fault) -> Failure {
     match fault.code() {
         Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => {
             Failure::new(Exit::Unavailable, format!("there is no topic {topic} on this cluster"))

@@ -1,0 +1,83 @@
+//! The spans of a worker's records: begun when a record is taken in, ended with the record.
+
+use rustc_hash::FxHashMap;
+
+use super::super::lane::Lane;
+use super::super::ticket::LaneId;
+use crate::commit::Sequence;
+use crate::kafka::Headers;
+use crate::record::{Offset, Outcome};
+use crate::telemetry::{Batch, RecordSpan, Tracer};
+
+/// Spans that have begun. A worker that is not to trace has none of this.
+pub(super) struct Spans {
+    tracer: Tracer,
+    batch: Option<Batch>,
+    open: FxHashMap<(LaneId, Sequence), RecordSpan>,
+}
+
+impl Spans {
+    pub(super) fn new(tracer: Tracer) -> Self {
+        Self { tracer, batch: None, open: FxHashMap::default() }
+    }
+
+    /// A round of taking in begins.
+    pub(super) fn begin_batch(&mut self) {
+        self.batch = Some(self.tracer.batch());
+    }
+
+    /// And ends.
+    pub(super) fn end_batch(&mut self) {
+        if let Some(batch) = self.batch.take() {
+            self.tracer.end(batch);
+        }
+    }
+
+    /// A record is taken in: its trace is continued, and its header says so to whoever reads it next.
+    pub(super) fn begin(
+        &mut self,
+        (id, sequence): (LaneId, Sequence),
+        lane: &Lane,
+        offset: Offset,
+        headers: &mut Headers,
+    ) {
+        let topic = lane.topic.as_str();
+        if let Some(batch) = &mut self.batch {
+            batch.add(topic);
+        }
+        if !self.tracer.propagates() {
+            return;
+        }
+        let context = headers
+            .last(b"traceparent")
+            .and_then(|parent| self.tracer.context(parent, headers.last(b"tracestate")));
+        let Some(context) = context else { return };
+        if let Some(batch) = &mut self.batch {
+            batch.link(&context);
+        }
+        if let Some(span) = self.tracer.begin(context, topic, lane.partition, offset) {
+            headers.set(c"traceparent", span.traceparent().as_bytes());
+            self.open.insert((id, sequence), span);
+        }
+    }
+
+    /// A record has come to its end.
+    pub(super) fn end(&mut self, who: (LaneId, Sequence), outcome: Outcome) {
+        if self.open.is_empty() {
+            return;
+        }
+        if let Some(span) = self.open.remove(&who) {
+            span.end(outcome);
+        }
+    }
+
+    /// A partition has gone, and with it what was under way.
+    pub(super) fn forget(&mut self, id: LaneId) {
+        self.open.retain(|(lane, _), _| *lane != id);
+    }
+
+    /// The trace of a record, where it has a span.
+    pub(super) fn trace_id(&self, who: (LaneId, Sequence)) -> Option<String> {
+        self.open.get(&who).map(RecordSpan::trace_id)
+    }
+}
