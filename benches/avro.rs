@@ -1,6 +1,8 @@
 //! The whole middle of the line, from an event's bytes to those that are published: the same event in
 //! JSON and in Avro, with two addresses that the demo's databases know.
 
+#![expect(clippy::expect_used, reason = "a bench stops where it fails")]
+
 use std::hint::black_box;
 use std::sync::Arc;
 

@@ -2,6 +2,7 @@
 
 mod account;
 mod addresses;
+mod apart;
 mod cache;
 mod calling;
 mod check;
@@ -39,6 +40,7 @@ mod test;
 mod told;
 mod trying;
 mod topic;
+mod traces;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

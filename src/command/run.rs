@@ -7,20 +7,21 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
-use humantime_serde::re::humantime::parse_rfc3339_weak;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::apart;
 use super::asking;
 use super::check::cover;
 use super::databases::open_files;
 use super::fetching;
 use super::schemas;
 use super::tenants::{Ground, Tenants};
+use super::traces;
 use super::trying::trying;
 use super::{Exit, Failure, say};
 use crate::admin;
-use crate::config::{Config, Environment as _, File, ProcessEnvironment, show};
+use crate::config::{Config, File, show};
 use crate::database::{Files, Teller, Ways};
 use crate::encode::Writing;
 use crate::fleet::{Answers, AnswersError, AnswersSettings, Ledger, LedgerSettings};
@@ -33,9 +34,8 @@ use crate::publish::TopicTemplate;
 use crate::record::{FactGroup, GroupSet};
 use crate::resolve::budget::Budget;
 use crate::resolve::desk::Desk;
-use crate::resolve::provider::ProvidersConfig;
 use crate::resolve::{CacheScope, Database, DatabaseSet, Wants, asked_for};
-use crate::telemetry::{Decision, Health, Metrics, Traces, TracesSettings, init_logging};
+use crate::telemetry::{Health, Metrics, init_logging};
 
 /// How long the last calls to providers, and what is given back after them, may take.
 pub(super) const LAST_CALLS: Duration = Duration::from_secs(2);
@@ -55,11 +55,11 @@ Examples:
 SIGTERM, SIGINT and SIGHUP finish what is under way, commit, and leave the group; a second one ends at once.")]
 pub struct RunArgs {
     /// Read again from the first record of this time or later (RFC 3339), in a group of its own
-    #[arg(long, value_name = "TIME", value_parser = time, requires_all = ["until", "group", "output"])]
+    #[arg(long, value_name = "TIME", value_parser = apart::time, requires_all = ["until", "group", "output"])]
     pub from: Option<SystemTime>,
     /// End by itself: at the offsets that stand at the `end` when it begins, or before the first
     /// record of a time
-    #[arg(long, value_name = "TIME|end", value_parser = until)]
+    #[arg(long, value_name = "TIME|end", value_parser = apart::until)]
     pub until: Option<Until>,
     /// With --from: the group to read in, which nobody else uses
     #[arg(long, value_name = "GROUP", requires = "from")]
@@ -72,64 +72,11 @@ pub struct RunArgs {
     pub local: bool,
 }
 
-impl RunArgs {
-    /// The configuration of a stretch that is read again: it writes elsewhere, in a group of its own.
-    fn apart(&self, mut config: Config) -> Result<Config, Failure> {
-        let (Some(group), Some(output)) = (&self.group, &self.output) else { return Ok(config) };
-        let refused = |text: String| Failure::new(Exit::Usage, text);
-        if *group == config.consume.group {
-            return Err(refused(format!(
-                "{group} is the group of input.group: reading again in its name would move what it has \
-                 committed; name another one with --group"
-            )));
-        }
-        if *output == config.publish.topic {
-            return Err(refused(format!(
-                "{output} is output.topic, whose readers would get everything twice; name another \
-                 topic with --output"
-            )));
-        }
-        config.consume.group.clone_from(group);
-        // A static member keeps its partitions while it is away, which a run that ends must not.
-        config.consume.member = None;
-        config.publish.topic.clone_from(output);
-        config.publish.late_topic = None;
-        if let Some(input) =
-            config.consume.topics.exact().find(|it| config.would_read_own_output(it))
-        {
-            return Err(refused(format!(
-                "what is read from {input} would be written to a topic that input.topics reads; name \
-                 another one with --output"
-            )));
-        }
-        if self.local {
-            config.providers = ProvidersConfig::default();
-            config.budgets.clear();
-            config.cache.topic = None;
-        }
-        Ok(config)
-    }
-}
-
-/// A time as it stands in logs.
-fn time(text: &str) -> Result<SystemTime, String> {
-    parse_rfc3339_weak(text)
-        .map_err(|_| "expected a time in UTC such as 2026-08-21T06:00:00Z".to_owned())
-}
-
-fn until(text: &str) -> Result<Until, String> {
-    if text == "end" {
-        return Ok(Until::End);
-    }
-    time(text).map(Until::Time).map_err(|words| format!("{words}, or end"))
-}
-
 /// Runs until told to stop. `path`: where the configuration was read, for what changes in it.
 pub fn run(file: File, path: &Path, args: &RunArgs) -> Result<Exit, Failure> {
     let troubles = init_logging(file.log.level, file.log.format);
     let in_force = show(&file);
-    let config = Config::from(file);
-    let config = args.apart(config)?;
+    let config = apart::apart(Config::from(file), args)?;
     // First of all, so that a stop during the start is a stop like any other.
     let runtime = start_runtime()?;
     let signals = listen_for_signals(&runtime)?;
@@ -208,7 +155,7 @@ pub fn run(file: File, path: &Path, args: &RunArgs) -> Result<Exit, Failure> {
     }
     let late = publish_late_answers(&config, &stamp, desk.as_ref(), &metrics)?;
     let schemas = schemas::start(&config, runtime.handle(), &metrics)?;
-    let traces = start_traces(&config, &runtime)?;
+    let traces = traces::start(&config, &runtime)?;
     let settings = RunSettings {
         tracer: traces.as_ref().map(|traces| traces.tracer(&config.consume.group)),
         stamp,
@@ -306,18 +253,6 @@ async fn close_all(desks: impl Iterator<Item = Desk>) {
         closing.spawn(async move { desk.close(LAST_CALLS).await });
     }
     closing.join_all().await;
-}
-
-/// Begins to send traces, where a collector is named.
-fn start_traces(config: &Config, runtime: &Runtime) -> Result<Option<Traces>, Failure> {
-    let variable = |name: &str| ProcessEnvironment.variable(name)?.into_string().ok();
-    let Decision { settings, words } = TracesSettings::decide(&config.telemetry, variable);
-    for words in words {
-        tracing::warn!("{words}");
-    }
-    let Some(settings) = settings else { return Ok(None) };
-    let traces = Traces::start(&settings, runtime.handle());
-    traces.map(Some).map_err(|error| Failure::new(Exit::Config, error))
 }
 
 /// Where the fleet keeps what is spent, when there is a budget to be kept.

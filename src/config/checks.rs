@@ -9,13 +9,13 @@ use super::databases::{database_files, databases};
 use super::error::{Problem, shown_unknown_key};
 use super::file::{File, Input, Output};
 use super::schemas;
+use super::telemetry;
 use super::topics::{Loop, Template, find_loop};
 use super::typed::one_of;
 use super::writing;
 use crate::extract::TextAt;
 use crate::record::{DidYouMean, FactGroup, TopicPattern};
 use crate::resolve::{ResolveConfigError, Want, Wants};
-use crate::telemetry::OtlpConfig;
 use crate::tenant::{Selector, Unknown};
 
 /// Of a life of no second.
@@ -45,9 +45,7 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
     problems.extend(shared_topic("ledger", &file.ledger.topic, file));
     amounts(file, &mut problems);
     admin::admin(&file.admin, &mut problems);
-    if let Some(message) = file.telemetry.otlp.as_ref().and_then(OtlpConfig::problem) {
-        problems.push(Problem::with(&["telemetry", "otlp", "endpoint"], message));
-    }
+    telemetry::telemetry(&file.telemetry, &mut problems);
     problems
 }
 

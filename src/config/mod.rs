@@ -18,6 +18,7 @@ mod providers;
 mod schema;
 mod schemas;
 mod show;
+mod telemetry;
 mod tenant;
 mod topics;
 mod tree;
@@ -33,12 +34,12 @@ use serde::de::DeserializeOwned;
 use crate::record::{Secret, TopicPattern};
 use crate::{
     consume, database, encode, extract, fleet, kafka, pipeline, publish, registry, resolve,
-    telemetry,
 };
 
 use crate::resolve::DatabaseConfig;
 use crate::resolve::budget::Limits;
 use crate::resolve::provider::ProvidersConfig;
+use crate::telemetry::TelemetryConfig;
 use crate::tenant::TenantsConfig;
 
 pub use environment::{Environment, ProcessEnvironment};
@@ -104,7 +105,7 @@ pub struct Config {
     /// What is said on stderr.
     pub log: Log,
     /// What is told to a collector over the network.
-    pub telemetry: telemetry::TelemetryConfig,
+    pub telemetry: TelemetryConfig,
 }
 
 /// Reads, fills in, types and checks the file at `path`.

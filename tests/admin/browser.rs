@@ -63,18 +63,18 @@ impl Browser {
         });
         let (session, told) = (String::new(), Vec::new());
         let mut browser = Self { process, write, said, session, number: 0, told, _home: home };
-        let target = browser.ask("Target.createTarget", json!({"url": "about:blank"}));
+        let target = browser.ask("Target.createTarget", &json!({"url": "about:blank"}));
         let attach = json!({"targetId": target["targetId"], "flatten": true});
-        let attached = browser.ask("Target.attachToTarget", attach);
-        browser.session = attached["sessionId"].as_str().unwrap().to_owned();
+        let attached = browser.ask("Target.attachToTarget", &attach);
+        attached["sessionId"].as_str().unwrap().clone_into(&mut browser.session);
         for domain in ["Page", "Runtime", "Log", "Network", "Accessibility"] {
-            browser.ask(&format!("{domain}.enable"), json!({}));
+            browser.ask(&format!("{domain}.enable"), &json!({}));
         }
         Some(browser)
     }
 
     /// Has it do something, and waits for what comes of it.
-    pub(crate) fn ask(&mut self, method: &str, parameters: Value) -> Value {
+    pub(crate) fn ask(&mut self, method: &str, parameters: &Value) -> Value {
         self.number += 1;
         let mut message = json!({"id": self.number, "method": method, "params": parameters});
         if !self.session.is_empty() {
@@ -95,7 +95,7 @@ impl Browser {
     /// The value of an expression in the page.
     pub(crate) fn value(&mut self, expression: &str) -> Value {
         let ask = json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
-        let mut came = self.ask("Runtime.evaluate", ask);
+        let mut came = self.ask("Runtime.evaluate", &ask);
         assert!(came["exceptionDetails"].is_null(), "{expression}: {}", came["exceptionDetails"]);
         came["result"]["value"].take()
     }
@@ -119,7 +119,7 @@ impl Browser {
 
     /// Goes to an address.
     pub(crate) fn open(&mut self, address: &str) {
-        let went = self.ask("Page.navigate", json!({"url": address}));
+        let went = self.ask("Page.navigate", &json!({"url": address}));
         assert!(went["errorText"].is_null(), "{address}: {went}");
         self.until("document.readyState === 'complete'");
     }
@@ -127,9 +127,9 @@ impl Browser {
     /// Of this width, in this theme.
     pub(crate) fn look(&mut self, width: u32, height: u32, theme: &str) {
         let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
-        self.ask("Emulation.setDeviceMetricsOverride", metrics);
+        self.ask("Emulation.setDeviceMetricsOverride", &metrics);
         let feature = json!({"name": "prefers-color-scheme", "value": theme});
-        self.ask("Emulation.setEmulatedMedia", json!({"features": [feature]}));
+        self.ask("Emulation.setEmulatedMedia", &json!({"features": [feature]}));
     }
 
     /// Presses a key, such as `Tab`.
@@ -141,19 +141,19 @@ impl Browser {
         };
         for kind in ["keyDown", "keyUp"] {
             let event = json!({"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text});
-            self.ask("Input.dispatchKeyEvent", event);
+            self.ask("Input.dispatchKeyEvent", &event);
         }
     }
 
     /// Types a text where the focus is.
     pub(crate) fn type_in(&mut self, text: &str) {
-        self.ask("Input.insertText", json!({"text": text}));
+        self.ask("Input.insertText", &json!({"text": text}));
     }
 
     /// Writes a picture of the whole page into the folder that `IPSTAMP_SCREENSHOTS` names, if it does.
     pub(crate) fn picture(&mut self, name: &str) {
         let Some(folder) = std::env::var_os("IPSTAMP_SCREENSHOTS") else { return };
-        let shot = self.ask("Page.captureScreenshot", json!({"captureBeyondViewport": true}));
+        let shot = self.ask("Page.captureScreenshot", &json!({"captureBeyondViewport": true}));
         let png = openssl::base64::decode_block(shot["data"].as_str().unwrap()).unwrap();
         std::fs::write(Path::new(&folder).join(name), png).unwrap();
     }

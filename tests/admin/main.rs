@@ -1,7 +1,7 @@
 //! The admin port of a worker that works: who may what, requests that mean ill, and the page in a real
 //! browser.
 
-#![expect(clippy::unwrap_used, reason = "what a test reads is there, or the test fails")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
 
 mod browser;
 mod ill;

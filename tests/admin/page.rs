@@ -90,7 +90,7 @@ fn the_page_shows_how_it_goes_and_tries_an_event_by_keyboard_alone() {
     }
 
     // What a reader of the screen is told: whatever can have the focus has a name.
-    let tree = browser.ask("Accessibility.getFullAXTree", json!({}));
+    let tree = browser.ask("Accessibility.getFullAXTree", &json!({}));
     let nodes = tree["nodes"].as_array().unwrap();
     let is_focusable = |node: &&Value| {
         let mut properties = node["properties"].as_array().into_iter().flatten();
