@@ -102,7 +102,7 @@ fn instead(config: &Config, args: &CheckArgs) -> Result<Exit, Failure> {
     files::check(config, SystemTime::now(), &mut found);
     providers::check(config, args.offline, &mut found)?;
     if args.support {
-        print(support::block(config, &found).as_bytes())?;
+        print(support::block(config, args.offline, &found).as_bytes())?;
         return Ok(Exit::Done);
     }
     let list = go_live::List::of(config, args.offline, &found);

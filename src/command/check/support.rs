@@ -20,8 +20,8 @@ const CALLS: &str = "ipstamp_provider_requests_total{";
 /// Nothing shorter is looked for: it would stand in other words by chance.
 const SHORTEST_SECRET: usize = 4;
 
-/// The block. `found`: what the other checks have found just now.
-pub(super) fn block(config: &Config, found: &Report) -> String {
+/// The block. `found`: what the other checks have found just now; with `offline` nobody was asked.
+pub(super) fn block(config: &Config, offline: bool, found: &Report) -> String {
     let mut text = String::new();
     // Writing into memory does not fail.
     let mut add = |name: &str, value: &str| {
@@ -43,7 +43,10 @@ pub(super) fn block(config: &Config, found: &Report) -> String {
         add("provider", &described(licence));
     }
     for item in found.0.iter().filter(|item| item.subject.starts_with("provider ")) {
-        add("asked now", &format!("{}: {}", item.subject, item.found));
+        add(
+            if offline { "not asked" } else { "asked now" },
+            &format!("{}: {}", item.subject, item.found),
+        );
     }
     match counted(config) {
         Some(lines) if lines.is_empty() => add("calls", "the process here has made none"),
@@ -114,7 +117,7 @@ mod tests {
         let config = Config::from(parse(text.as_bytes(), &ProcessEnvironment).unwrap());
         let mut report = Report::default();
         report.ok("provider ipgeolocation", "the token s3cr3t-token is accepted");
-        let block = block(&config, &report);
+        let block = block(&config, false, &report);
         for part in
             ["ipstamp", "librdkafka", "ipgeolocation at https://", "with a token", "asked now"]
         {
@@ -123,5 +126,7 @@ mod tests {
         for secret in ["s3cr3t", "broker-one", "hidden"] {
             assert!(!block.contains(secret), "{secret}: {block}");
         }
+        let unasked = super::block(&config, true, &report);
+        assert!(unasked.contains("not asked") && !unasked.contains("asked now"), "{unasked}");
     }
 }
