@@ -1,14 +1,18 @@
 //! Extract, resolve and encode in a row: an event's bytes to what is to be written of it. The same
 //! for a worker and for files without Kafka.
 
+mod ahead;
+mod envelope;
+
 use std::net::IpAddr;
 use std::sync::Arc;
+
+use ahead::Read;
 
 use super::formats::{EventFormat, Formats, Opened, Origin};
 use super::schemas::{Known, Written};
 use crate::encode::{AvroEncoder, Encoder, Writing};
-use crate::extract::{self, Extractor, Findings, NotAvro, Shape, Unreadable};
-use crate::kafka::{prefetch, prefetch_bytes};
+use crate::extract::{self, Extractor, Shape};
 use crate::record::{
     Address, Answer, GroupSet, IdPlace, Moment, Outcome, Outline, Reason, Role, SchemaId, Sighting,
 };
@@ -137,37 +141,6 @@ enum Copied {
     Beside,
 }
 
-/// An event that was read.
-#[derive(Default)]
-struct Read {
-    /// Where its bytes stand. The event is told by its place: it lies there until it is stamped.
-    event: (usize, usize),
-    /// What it is, and of what was known beside it then.
-    opened: Opened,
-    origin: Origin,
-    /// Of Avro: where the last field begins.
-    last_field: usize,
-    /// What was found it to be.
-    shape: Option<Result<Shape, Reason>>,
-    /// By which of the topics' presets.
-    way: u32,
-    findings: Findings,
-    /// For each of its events one for each sighting, when it was resolved too.
-    answers: Vec<Vec<Answer>>,
-    is_resolved: bool,
-}
-
-impl Read {
-    fn outlines(&self) -> impl Iterator<Item = &Outline> {
-        self.findings.parts().iter().map(|part| &part.outline)
-    }
-
-    /// Each outline with its answers.
-    fn answered(&self) -> impl Iterator<Item = (&Outline, &Vec<Answer>)> {
-        self.outlines().zip(&self.answers)
-    }
-}
-
 impl Stamper {
     /// Fails when a path makes no sense.
     pub fn new(settings: &StampSettings) -> Result<Self, extract::ExtractConfigError> {
@@ -225,50 +198,6 @@ impl Stamper {
     /// batches, with the time of day: a record is stamped from one set.
     pub fn refresh(&mut self, now: Moment) {
         self.resolver.refresh(now);
-    }
-
-    /// So many events are looked at before their turn.
-    pub const STEPS_AHEAD: usize = 3;
-
-    /// Begins with the events that come after the next one, as far as there are such: reads the
-    /// third, resolves the second, and asks for the memory that they and the first will want, so
-    /// that it is there when it is their turn. Changes nothing of what becomes of them.
-    ///
-    /// Their bytes stay where they are until [`Stamper::forget_ahead`].
-    pub fn look_ahead<'e>(&mut self, event: impl Fn(usize) -> Option<&'e [u8]>) {
-        if let Some(third) = event(3) {
-            let read = self.next;
-            self.next = (read + 1) % (Self::STEPS_AHEAD + 1);
-            let origin = self.origin_ahead;
-            self.read(read, third, origin);
-            for sighting in self.read[read].outlines().flat_map(|outline| &outline.sightings) {
-                prefetch(self.resolver.place(sighting.address.ip()));
-            }
-        }
-        // Where their answers are kept has come by now …
-        if let Some(read) = event(2).and_then(|second| self.was_read(second, self.origin_ahead)) {
-            self.resolve(read);
-            for part in self.read[read].answers.iter().flatten().flat_map(Answer::parts) {
-                prefetch(match self.read[read].opened {
-                    Opened::Avro { .. } => self.avro.place(part.facts),
-                    _ => self.encoder.place(part.facts),
-                });
-            }
-        }
-        // … and here, where the bytes of their facts are.
-        if let Some(read) = event(1).and_then(|first| self.was_read(first, self.origin_ahead)) {
-            for part in self.read[read].answers.iter().flatten().flat_map(Answer::parts) {
-                prefetch_bytes(match self.read[read].opened {
-                    Opened::Avro { .. } => self.avro.kept(part.facts),
-                    _ => self.encoder.kept(part.facts),
-                });
-            }
-        }
-    }
-
-    /// Forgets the events that were looked at before their turn: their bytes may go.
-    pub fn forget_ahead(&mut self) {
-        self.read.iter_mut().for_each(|read| read.event = (0, 0));
     }
 
     /// Reads and resolves an event. `ask` is called when something wanted is missing, with what is
@@ -421,56 +350,6 @@ impl Stamper {
         }
     }
 
-    /// Stamps each event of an envelope by itself. What is not stamped stays as it is.
-    fn stamp_envelope(&mut self, nth: usize, event: &[u8], failed: Option<Reason>) -> Stamp {
-        if self.is_beside {
-            return self.stamp_beside_envelope(nth, event, failed);
-        }
-        let Self { read, encoder, resolver, envelope, .. } = self;
-        let read = &read[nth];
-        let (before, event) = event.split_at(read.opened.json_from());
-        envelope.clear();
-        envelope.extend_from_slice(before);
-        let (mut copied, mut whole) = (0, Outcome::Enriched);
-        for (part, answers) in read.findings.parts().iter().zip(&read.answers) {
-            if !is_touched(&part.outline, answers, self.hides) {
-                continue;
-            }
-            let failed = failed.filter(|_| answers.iter().any(|answer| !answer.missing.is_empty()));
-            let outcome = outcome(&part.outline, answers, failed);
-            if matches!((whole, outcome), (Outcome::Enriched, Outcome::Partial(_))) {
-                whole = outcome;
-            }
-            let (start, end) = (part.span.start as usize, part.span.end as usize);
-            let element = &event[start..end];
-            envelope.extend_from_slice(&event[copied..start]);
-            let len = encoder.plan(element, &part.outline, answers, resolver, outcome);
-            let begin = envelope.len();
-            envelope.resize(begin + len, 0);
-            encoder.write(element, &mut envelope[begin..]);
-            copied = end;
-        }
-        envelope.extend_from_slice(&event[copied..]);
-        self.copy = Copied::Envelope;
-        Stamp::Written { len: self.envelope.len(), outcome: whole }
-    }
-
-    /// Beside an envelope stands what is known of all events in it.
-    fn stamp_beside_envelope(&mut self, nth: usize, event: &[u8], failed: Option<Reason>) -> Stamp {
-        let (outline, answers) = &mut self.joined;
-        outline.clear();
-        answers.clear();
-        for (part, of_part) in self.read[nth].answered() {
-            outline.sightings.extend_from_slice(&part.sightings);
-            outline.left_out += part.left_out;
-            answers.extend_from_slice(of_part);
-        }
-        let outcome = outcome(outline, answers, failed);
-        let len = self.encoder.plan(event, outline, answers, &mut self.resolver, outcome);
-        self.copy = Copied::Planned;
-        Stamp::Written { len, outcome }
-    }
-
     /// Of the event that was stamped last, when it is partial: what is missing of each address, and
     /// where in the event it stands, as the number of the configured path and the role.
     pub fn still_missing(
@@ -485,64 +364,6 @@ impl Stamper {
             let places = here.map(|sighting| (sighting.path, sighting.role)).collect();
             (Address::new(*ip), *groups, places)
         })
-    }
-
-    /// Which of the events that were read this is.
-    fn was_read(&self, event: &[u8], origin: Origin) -> Option<usize> {
-        let way = self.extractor.way();
-        let same =
-            |read: &Read| read.event == place_of(event) && read.way == way && read.origin == origin;
-        self.read.iter().position(same)
-    }
-
-    /// Reads an event into the place of one that was.
-    fn read(&mut self, nth: usize, event: &[u8], origin: Origin) {
-        let read = &mut self.read[nth];
-        // Told by its place only when all of it was read.
-        read.event = (0, 0);
-        read.is_resolved = false;
-        read.origin = origin;
-        read.opened = self.formats.open(event, origin);
-        read.shape = match read.opened {
-            Opened::Json { from } => {
-                let read = self.extractor.read(&event[from..], &mut read.findings);
-                Some(read.map_err(Unreadable::reason))
-            }
-            Opened::Avro { nth, from, .. } => self.formats.avro(nth).map(|schema| {
-                let outline = read.findings.begin(event.len() - from);
-                let walked = schema.plan.walk(&event[from..], outline);
-                read.last_field = walked.map_err(NotAvro::reason)?.last_field;
-                Ok(Shape::Object)
-            }),
-            Opened::Other => Some(Ok(Shape::Other)),
-            Opened::Refused(reason) => Some(Err(reason)),
-            Opened::Unread(_) => None,
-        };
-        if !matches!(read.shape, Some(Ok(Shape::Object | Shape::Envelope))) {
-            // Nothing of what was read before is to be looked up.
-            read.findings.begin(0);
-        }
-        read.way = self.extractor.way();
-        read.event = place_of(event);
-    }
-
-    /// Resolves all addresses of an event.
-    fn resolve(&mut self, nth: usize) {
-        let read = &mut self.read[nth];
-        if read.is_resolved {
-            return;
-        }
-        let parts = read.findings.parts();
-        if read.answers.len() < parts.len() {
-            read.answers.resize_with(parts.len(), Vec::new);
-        }
-        read.answers.iter_mut().for_each(Vec::clear);
-        for (part, answers) in parts.iter().zip(&mut read.answers) {
-            for sighting in &part.outline.sightings {
-                answers.push(self.resolver.resolve(&sighting.address));
-            }
-        }
-        read.is_resolved = true;
     }
 
     /// Notes what is missing of an event. False when none of its addresses is to be looked up.
@@ -643,10 +464,6 @@ fn outcome(outline: &Outline, answers: &[Answer], failed: Option<Reason>) -> Out
     let cut = (outline.left_out > 0).then_some(Reason::AddressLimit);
     let lacking = || answers.iter().any(|answer| answer.lacking).then_some(Reason::NotFound);
     failed.or(cut).or_else(lacking).map_or(Outcome::Enriched, Outcome::Partial)
-}
-
-fn place_of(event: &[u8]) -> (usize, usize) {
-    (event.as_ptr() as usize, event.len())
 }
 
 #[cfg(test)]
