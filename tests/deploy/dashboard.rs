@@ -105,6 +105,11 @@ const ROWS: &[(&str, &[Panel])] = &[
             ),
             ("Errors of the clients", "ops", &[("ipstamp_kafka_errors_total", Rate("code"))]),
             (
+                "Questions to the schema registry",
+                "ops",
+                &[("ipstamp_schema_questions_total", Rate("result"))],
+            ),
+            (
                 "What should stay at nought",
                 "ops",
                 &[
