@@ -9,7 +9,7 @@ use super::headers::Header;
 /// Headers that the worker adds begin so.
 const OURS: &[u8] = b"ipstamp-";
 /// Members that the worker splices into an event; the tests' events have none of them.
-const STAMPS: [&str; 5] = ["geo", "as", "network", "related", "ipstamp"];
+const STAMPS: [&str; 6] = ["geo", "as", "network", "related", "ipstamp", "tags"];
 /// So many faults are told in full.
 const TOLD: usize = 5;
 
@@ -156,8 +156,9 @@ fn member_end(event: &[u8], at: usize) -> Option<usize> {
     let name =
         STAMPS.into_iter().find(|name| rest.starts_with(format!("\"{name}\":").as_bytes()))?;
     let mut end = at + name.len() + 3;
-    // What is spliced in is an object.
-    event.get(end).filter(|byte| **byte == b'{')?;
+    // What is spliced in is an object, or the list of what is missing.
+    let is_ours = event[end..].starts_with(b"{") || event[end..].starts_with(b"[\"_ipstamp_");
+    is_ours.then_some(())?;
     let mut depth = 0_usize;
     loop {
         match *event.get(end)? {
