@@ -61,6 +61,7 @@ fn hostile_requests_leave_the_records_and_those_who_ask_how_it_goes_untouched() 
                 for stream in &mut dripping {
                     drop(stream.write_all(&[byte]));
                 }
+                // The pace is what is tried: so slow that no request is ever whole.
                 std::thread::sleep(seconds(1) / 20);
             }
             drop((silent, deaf));

@@ -116,7 +116,7 @@ struct Base {
 struct Indifferent;
 
 /// It looks like a broker, and is as long as a key has to be.
-const ANYTHING: &str = "placeholder:9092";
+const ANYTHING: &str = "anywhere:9092";
 
 impl Environment for Indifferent {
     fn variable(&self, name: &str) -> Option<OsString> {
