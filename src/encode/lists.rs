@@ -5,9 +5,10 @@ use memchr::memmem;
 
 use super::beside::write_rest;
 use super::encoder::{Draft, Event};
+use super::privacy::Hiding;
 use super::profile::{Each, Gate, Layout, List, Piece, Spot};
 use super::writing::TagTexts;
-use crate::record::{Answer, Facts, Outcome, Reason, Role};
+use crate::record::{Answer, Facts, Outcome, Reason, Role, Sighting};
 
 /// A sighting whose facts may have something for a list.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +43,28 @@ pub(super) fn plan(
     }
 }
 
+/// Writes what an item says of its address alone: neither facts nor where they come from.
+fn name_address(
+    pieces: &[Piece],
+    sighting: &Sighting,
+    paths: &[Vec<u8>],
+    hiding: &Hiding,
+    out: &mut Vec<u8>,
+) {
+    for piece in pieces {
+        match piece {
+            Piece::Text(text) => out.extend_from_slice(text),
+            Piece::Ip => hiding.append(out, sighting.address.ip()),
+            Piece::Path => {
+                let path = paths.get(usize::from(sighting.path));
+                out.extend_from_slice(path.map_or(b"\"\"", |path| path));
+            }
+            // Of facts; not every address has some.
+            Piece::Rest(_) | Piece::Slice(_) => {}
+        }
+    }
+}
+
 /// An item for each address that is not there yet.
 fn addresses(draft: &mut Draft, event: Event<'_>, list: &List, spot: Spot) -> bool {
     let Draft { distinct, splice, hiding, paths, .. } = draft;
@@ -67,18 +90,7 @@ fn addresses(draft: &mut Draft, event: Event<'_>, list: &List, spot: Spot) -> bo
                 out.push(b',');
             }
             let text = out.len();
-            for piece in &list.item {
-                match piece {
-                    Piece::Text(text) => out.extend_from_slice(text),
-                    Piece::Ip => hiding.append(out, sighting.address.ip()),
-                    Piece::Path => {
-                        let path = paths.get(usize::from(sighting.path));
-                        out.extend_from_slice(path.map_or(b"\"\"", |path| path));
-                    }
-                    // Of facts; not every address has some.
-                    Piece::Rest(_) | Piece::Slice(_) => {}
-                }
-            }
+            name_address(&list.item, sighting, paths, hiding, out);
             if !present.is_empty() && memmem::find(present, &out[text..]).is_some() {
                 out.truncate(before_this);
             } else {
@@ -132,17 +144,7 @@ fn rests(
                 list.target.open(spot, out);
             }
             let item = out.len();
-            for piece in head {
-                match piece {
-                    Piece::Text(text) => out.extend_from_slice(text),
-                    Piece::Ip => hiding.append(out, sighting.address.ip()),
-                    Piece::Path => {
-                        let path = paths.get(usize::from(sighting.path));
-                        out.extend_from_slice(path.map_or(b"\"\"", |path| path));
-                    }
-                    Piece::Rest(_) | Piece::Slice(_) => {}
-                }
-            }
+            name_address(head, sighting, paths, hiding, out);
             if !present.is_empty() && memmem::find(present, &out[item..]).is_some() {
                 out.truncate(start);
                 is_there = true;
