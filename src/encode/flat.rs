@@ -8,7 +8,7 @@ use super::encoder::{Draft, Event};
 use super::fragments::Found;
 use super::json::escaped;
 use super::profile::Layout;
-use super::writing::TagTexts;
+use super::writing::Tags;
 use super::{Existing, also, lists, members};
 use crate::record::{Facts, Home};
 
@@ -71,7 +71,7 @@ impl Flat {
         layout: &Layout,
         event: Event<'_>,
         facts: &mut dyn Facts,
-        tags: &TagTexts,
+        tags: &Tags,
     ) {
         self.spoken.clear();
         self.spoken.resize(layout.rendering.prefixes.len(), false);
@@ -113,8 +113,7 @@ impl Flat {
         self.look(event, variant, layout.members.len());
         let root = &event.outline.root;
         for (nth, member) in layout.members.iter().enumerate() {
-            let spans = || found.iter().map(|(part, source)| (part.slice(member.slice), *source));
-            if spans().all(|(span, _)| span.start == span.end) {
+            if found.filled() >> member.slice & 1 == 0 {
                 continue;
             }
             let (is_there, here) = self.scattered.noted(event, nth, root);
@@ -125,9 +124,11 @@ impl Flat {
             }
             self.staying -= here;
             self.scattered.leave(nth);
-            for (span, source) in spans().filter(|(span, _)| span.start < span.end) {
-                draft.splice.kept(span);
-                draft.contributed.add(source);
+            for (part, source) in found.iter() {
+                if part.filled() >> member.slice & 1 == 1 {
+                    draft.splice.kept(part.slice(member.slice));
+                    draft.contributed.add(*source);
+                }
             }
         }
         draft.splice.insert_before(event.bytes, root.close);

@@ -18,6 +18,20 @@ impl Slice {
     pub(super) const LAST: usize = Self::COUNT - 1;
 }
 
+/// Some of the slices, a bit for each.
+pub(super) type Slices = u8;
+
+const _: () = assert!(Slice::COUNT == Slices::BITS as usize);
+
+/// The numbers of the bits that are set, from the lowest.
+pub(super) fn bits(mut set: u8) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let lowest = set.trailing_zeros() as usize;
+        set &= set.wrapping_sub(1);
+        (lowest < 8).then_some(lowest)
+    })
+}
+
 /// Where the slices of a rendered part stand among the kept bytes. Small, because there is one for
 /// each of the facts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,6 +40,8 @@ pub(super) struct Fragment {
     len: u32,
     /// Where each slice but the last ends, from the start.
     ends: [u16; Slice::LAST],
+    /// Which slices hold something.
+    filled: Slices,
 }
 
 impl Fragment {
@@ -39,10 +55,21 @@ impl Fragment {
         self.len == 0
     }
 
+    /// Which slices hold something.
+    pub(super) fn filled(&self) -> Slices {
+        self.filled
+    }
+
     fn of(start: usize, ends: [usize; Slice::COUNT]) -> Self {
         let mut short = [0; Slice::LAST];
         short.iter_mut().zip(ends).for_each(|(short, end)| *short = (end - start) as u16);
-        Self { start: start as u32, len: (ends[Slice::LAST] - start) as u32, ends: short }
+        let len = (ends[Slice::LAST] - start) as u32;
+        let mut fragment = Self { start: start as u32, len, ends: short, filled: 0 };
+        for nth in 0..Slice::COUNT {
+            let span = fragment.slice(nth);
+            fragment.filled |= u8::from(span.start < span.end) << nth;
+        }
+        fragment
     }
 
     fn bytes<'a>(&self, kept: &'a [u8]) -> &'a [u8] {
@@ -93,11 +120,17 @@ impl Rendered {
 pub(super) struct Found {
     fragments: [(Fragment, u8); Answer::MOST_PARTS],
     len: usize,
+    filled: Slices,
 }
 
 impl Found {
     pub(super) fn iter(&self) -> impl Iterator<Item = &(Fragment, u8)> {
         self.fragments[..self.len].iter()
+    }
+
+    /// Which slices hold something in one of them.
+    pub(super) fn filled(&self) -> Slices {
+        self.filled
     }
 
     /// Whether there is nothing to write.
@@ -212,6 +245,7 @@ impl Fragments {
             if !fragment.is_empty() {
                 found.fragments[found.len] = (fragment, part.source);
                 found.len += 1;
+                found.filled |= fragment.filled;
             }
         }
         found

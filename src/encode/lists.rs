@@ -6,8 +6,8 @@ use memchr::memmem;
 use super::beside::write_rest;
 use super::encoder::{Draft, Event};
 use super::privacy::Hiding;
-use super::profile::{Each, Gate, Layout, List, Piece, Spot};
-use super::writing::TagTexts;
+use super::profile::{Each, Layout, List, Piece, Spot};
+use super::writing::Tags;
 use crate::record::{Answer, Facts, Outcome, Reason, Role, Sighting};
 
 /// A sighting whose facts may have something for a list.
@@ -124,12 +124,7 @@ fn rests(
         }
         let sighting = &event.outline.sightings[one.nth];
         let found = draft.fragments.of(&event.answers[one.nth], facts, 0);
-        let goes = |gate: Gate| gate.is_open(&layout.members, one.closed, one.role);
-        let slices = || layout.rest.iter().filter(|(_, gate)| goes(*gate)).map(|(nth, _)| *nth);
-        let has_any = found.iter().any(|(fragment, _)| {
-            slices().map(|nth| fragment.slice(nth)).any(|span| span.start < span.end)
-        });
-        if !has_any {
+        if found.filled() & layout.rest_slices(one.closed, one.role) == 0 {
             continue;
         }
         // Up to what differs from one time to the next.
@@ -156,8 +151,8 @@ fn rests(
         any = true;
         for piece in tail {
             match piece {
-                Piece::Rest(name) => {
-                    write_rest(draft, layout, &found, one.closed, one.role, Some(name));
+                Piece::Rest(opening) => {
+                    write_rest(draft, layout, &found, one.closed, one.role, Some(opening));
                 }
                 Piece::Slice(nth) => {
                     let mut all = found.iter().map(|(fragment, _)| fragment.slice(*nth));
@@ -187,7 +182,7 @@ pub(super) fn tags(
     draft: &mut Draft,
     layout: &Layout,
     event: Event<'_>,
-    texts: &TagTexts,
+    texts: &Tags,
     is_stale: bool,
     dotted: bool,
 ) {
@@ -212,14 +207,16 @@ pub(super) fn tags(
     let present = present(event, spot);
     let mut any = false;
     draft.splice.write(|out| {
-        let wanted = all.iter().filter(|(wanted, text)| *wanted && !text.is_empty());
-        for (_, text) in wanted.filter(|(_, text)| memmem::find(present, text).is_none()) {
+        for (_, tag) in all.iter().filter(|(wanted, _)| *wanted) {
+            if tag.text().is_empty() || tag.is_in(present) {
+                continue;
+            }
             if any {
                 out.push(b',');
             } else {
                 target.open(spot, out);
             }
-            out.extend_from_slice(text);
+            out.extend_from_slice(tag.text());
             any = true;
         }
         if any {

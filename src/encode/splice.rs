@@ -100,17 +100,20 @@ impl Splice {
         self.edits.sort_unstable_by_key(|edit| (edit.span.start, edit.pieces.0));
         let mut copied = 0;
         let mut filled = None;
+        let mut len = event_len as u32;
         for edit in &self.edits {
             if edit.span.start < copied {
                 continue;
             }
             let original = Span { start: copied, end: edit.span.start };
+            len -= edit.span.end - edit.span.start;
             push(&mut self.output, 0, Piece { store: Store::Event, span: original });
             let pieces = &self.added[edit.pieces.0 as usize..edit.pieces.1 as usize];
             let bare = edit.into_empty && filled != Some(edit.span.start);
             for (nth, piece) in pieces.iter().enumerate() {
                 let mut piece = *piece;
                 piece.span.start += u32::from(bare && nth == 0);
+                len += piece.span.end - piece.span.start;
                 push(&mut self.output, 0, piece);
             }
             filled = Some(edit.span.start);
@@ -118,7 +121,7 @@ impl Splice {
         }
         let rest = Span { start: copied, end: event_len as u32 };
         push(&mut self.output, 0, Piece { store: Store::Event, span: rest });
-        self.output.iter().map(|piece| (piece.span.end - piece.span.start) as usize).sum()
+        len as usize
     }
 
     /// Which bytes of the output are not the event's.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use memchr::memmem;
+
 use super::config::{Config, Existing, Profile};
 use super::native;
 use super::privacy::Hiding;
@@ -16,7 +18,7 @@ pub struct Writing {
     /// The allow-list.
     fields: Arc<[String]>,
     existing: Existing,
-    tags: Arc<TagTexts>,
+    tags: Arc<Tags>,
     hiding: Hiding,
 }
 
@@ -31,13 +33,33 @@ pub(super) enum Names {
     Headers(Arc<Rendering>),
 }
 
-/// The tags as JSON strings; empty where one is off.
+/// The tags.
 #[derive(Debug)]
-pub(super) struct TagTexts {
-    pub(super) not_found: Vec<u8>,
-    pub(super) lookup_failure: Vec<u8>,
-    pub(super) invalid_ip: Vec<u8>,
-    pub(super) stale: Vec<u8>,
+pub(super) struct Tags {
+    pub(super) not_found: Tag,
+    pub(super) lookup_failure: Tag,
+    pub(super) invalid_ip: Tag,
+    pub(super) stale: Tag,
+}
+
+/// A tag as a JSON string, ready to be looked for; empty where it is off.
+#[derive(Debug)]
+pub(super) struct Tag(memmem::Finder<'static>);
+
+impl Tag {
+    fn new(tag: &str) -> Self {
+        let text = if tag.is_empty() { Vec::new() } else { super::json::quoted(tag) };
+        Self(memmem::Finder::new(&text).into_owned())
+    }
+
+    pub(super) fn text(&self) -> &[u8] {
+        self.0.needle()
+    }
+
+    /// Whether a list holds it, given as the event has it.
+    pub(super) fn is_in(&self, list: &[u8]) -> bool {
+        self.0.find(list).is_some()
+    }
 }
 
 impl Writing {
@@ -64,14 +86,11 @@ impl Writing {
         };
         let hiding = Hiding::new(config.address, config.address_key.as_ref());
         let hiding = hiding.ok_or(ProfileError::NoKey)?;
-        let text = |tag: &String| {
-            if tag.is_empty() { Vec::new() } else { super::json::quoted(tag) }
-        };
-        let tags = TagTexts {
-            not_found: text(&config.tags.not_found),
-            lookup_failure: text(&config.tags.lookup_failure),
-            invalid_ip: text(&config.tags.invalid_ip),
-            stale: text(&config.tags.stale),
+        let tags = Tags {
+            not_found: Tag::new(&config.tags.not_found),
+            lookup_failure: Tag::new(&config.tags.lookup_failure),
+            invalid_ip: Tag::new(&config.tags.invalid_ip),
+            stale: Tag::new(&config.tags.stale),
         };
         let fields = config.fields.clone().into();
         Ok(Self { names, fields, existing: config.existing, tags: Arc::new(tags), hiding })
@@ -123,7 +142,7 @@ impl Writing {
         self.existing
     }
 
-    pub(super) fn tags(&self) -> &TagTexts {
+    pub(super) fn tags(&self) -> &Tags {
         &self.tags
     }
 

@@ -9,25 +9,21 @@ use place::{PLAIN, Places};
 pub(super) use scattered::{Scattered, Taken};
 
 use super::encoder::{Draft, Event};
-use super::fragments::Found;
+use super::fragments::{Found, bits};
 use super::lists::{self, Remaining};
 use super::profile::Layout;
-use super::writing::TagTexts;
+use super::writing::Tags;
 use super::{Existing, also, members};
 use crate::record::{Facts, Home, Role, Sighting, Span};
 
 /// What there is of a member that is to be written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Room {
     /// Nothing.
-    #[default]
     Free,
     /// A value that makes way.
     Replaced(Span),
     /// A value that stays.
     Occupied,
-    /// The schema does not have it there.
-    NotAllowed,
 }
 
 /// Plans events in such a profile; keeps its memory from event to event.
@@ -70,7 +66,7 @@ impl Beside {
         layout: &Layout,
         event: Event<'_>,
         facts: &mut dyn Facts,
-        tags: &TagTexts,
+        tags: &Tags,
     ) {
         self.spoken.clear();
         self.spoken.resize(event.outline.homes.len() * self.places.prefix_count(), false);
@@ -175,45 +171,42 @@ impl Beside {
         found: &Found,
     ) -> u8 {
         let role = Some(sighting.role);
-        let count = layout.members.len();
-        let mut rooms = [Room::Free; Home::MOST_MEMBERS];
-        let mut closed = 0;
-        for (nth, (room, member)) in rooms.iter_mut().zip(&layout.members).enumerate() {
-            *room = if member.is_allowed(role) {
-                self.room(event, sighting, prefix, nth)
-            } else {
-                // What stands there is none of ours and says nothing about the rest.
-                Room::NotAllowed
-            };
-            closed |= u8::from(*room == Room::Occupied) << nth;
-        }
-        let write = |draft: &mut Draft, nth: usize, name: Option<&[u8]>| {
-            if layout.rest_member == Some(nth) {
-                write::rest(draft, layout, found, closed, role, name)
-            } else {
-                write::member(draft, &layout.members[nth], found, name)
-            }
-        };
-        let mut written = [false; Home::MOST_MEMBERS];
-        for nth in 0..count {
-            if let Room::Replaced(value) = rooms[nth] {
-                written[nth] = write(draft, nth, None);
-                if written[nth] {
-                    draft.splice.replace(value);
+        let home = &event.outline.homes[usize::from(sighting.home)];
+        // What stands where the schema has no such member is none of ours and says nothing about the
+        // rest.
+        let allowed = layout.allowed[sighting.role as usize];
+        let mut values = [Span::default(); Home::MOST_MEMBERS];
+        let (mut closed, mut replaced) = (0, 0);
+        if event.outline.scattered || home.taken.iter().any(Option::is_some) {
+            for nth in bits(allowed) {
+                match self.room(event, sighting, prefix, nth) {
+                    Room::Free => {}
+                    Room::Replaced(value) => (values[nth], replaced) = (value, replaced | 1 << nth),
+                    Room::Occupied => closed |= 1 << nth,
                 }
             }
         }
-        let names = self.places.names(prefix);
-        for nth in 0..count {
-            if rooms[nth] == Room::Free {
-                written[nth] = write(draft, nth, Some(&names[nth]));
+        let write = |draft: &mut Draft, nth: usize, opening: Option<&[u8]>| {
+            if layout.rest_member == Some(nth) {
+                write::rest(draft, layout, found, closed, role, opening)
+            } else {
+                write::member(draft, &layout.members[nth], found, opening)
+            }
+        };
+        let mut written: u8 = 0;
+        for nth in bits(replaced) {
+            if write(draft, nth, None) {
+                draft.splice.replace(values[nth]);
+                written |= 1 << nth;
             }
         }
-        let home = &event.outline.homes[usize::from(sighting.home)];
+        let openings = self.places.openings(prefix);
+        for nth in bits(allowed & !replaced & !closed) {
+            written |= u8::from(write(draft, nth, Some(&openings[nth]))) << nth;
+        }
         draft.splice.insert_before(event.bytes, home.close);
         if event.outline.scattered {
-            let anew = (0..count).filter(|nth| written[*nth]);
-            anew.for_each(|nth| self.scattered.leave(nth));
+            bits(written).for_each(|nth| self.scattered.leave(nth));
         }
         closed
     }

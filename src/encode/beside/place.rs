@@ -1,7 +1,7 @@
 //! Where the facts of an address belong, as far as its path decides it.
 
 use crate::encode::json::quoted;
-use crate::encode::profile::Layout;
+use crate::encode::profile::{Layout, opening};
 use crate::record::{Role, Sighting};
 
 /// The prefix of the members beside an address like `{"source": {"ip": …}}`: none.
@@ -30,8 +30,8 @@ pub(super) struct Places {
     /// What stands before the names of members that are written beside an address. The first is
     /// empty; the others, such as `source.`, are for addresses like `{"source.ip": …}`.
     prefixes: Vec<String>,
-    /// By prefix: the names of the members, as JSON strings.
-    names: Vec<Vec<Vec<u8>>>,
+    /// By prefix: what stands before the value of each member.
+    openings: Vec<Vec<Vec<u8>>>,
     /// By role: the name of its object as a JSON string, without the closing quote.
     roles: [Option<Vec<u8>>; Role::ALL.len()],
 }
@@ -42,7 +42,7 @@ impl Places {
             paths: Vec::new(),
             members: layout.members.iter().map(|member| member.name.clone()).collect(),
             prefixes: Vec::new(),
-            names: Vec::new(),
+            openings: Vec::new(),
             roles: Role::ALL.map(|role| {
                 let mut name = quoted(layout.roles[role as usize].as_ref()?);
                 name.pop();
@@ -93,8 +93,8 @@ impl Places {
         let known = self.prefixes.iter().position(|other| *other == prefix);
         known.unwrap_or_else(|| {
             let named =
-                self.members.iter().map(|member| quoted(&[&prefix, member.as_str()].concat()));
-            self.names.push(named.collect());
+                self.members.iter().map(|member| opening(&[&prefix, member.as_str()].concat()));
+            self.openings.push(named.collect());
             self.prefixes.push(prefix);
             self.prefixes.len() - 1
         })
@@ -108,9 +108,9 @@ impl Places {
         path.prefixes.get(named).copied().filter(|_| belongs)
     }
 
-    /// The names of the members with this prefix, as JSON strings.
-    pub(super) fn names(&self, prefix: usize) -> &[Vec<u8>] {
-        &self.names[prefix]
+    /// What stands before the value of each member with this prefix: `,"source.geo":`.
+    pub(super) fn openings(&self, prefix: usize) -> &[Vec<u8>] {
+        &self.openings[prefix]
     }
 
     /// The number of the whole name of the object that the address belongs to; less than there are

@@ -1,85 +1,73 @@
 //! Adds the slices of an answer to the plan as members and values.
 
 use crate::encode::encoder::{Draft, Event};
-use crate::encode::fragments::Found;
+use crate::encode::fragments::{Found, Slices, bits};
 use crate::encode::profile::{Layout, Member};
 use crate::record::{Role, Sighting, Span};
 
-/// Adds a member under `name`, a JSON string, or its value alone; whether the answer has one.
+/// Adds a member behind `opening`, or its value alone; whether the answer has one.
 pub(super) fn member(
     draft: &mut Draft,
     member: &Member,
     found: &Found,
-    name: Option<&[u8]>,
+    opening: Option<&[u8]>,
 ) -> bool {
+    let slices = 1 << member.slice;
     if member.is_joined {
-        let slices = [(member.slice, true)];
-        return object(draft, found, &slices, name);
+        return object(draft, found, slices, opening);
     }
-    let Some(span) = one(draft, found, member.slice) else { return false };
-    let plain = member.quoted.len() as u32;
-    match name {
-        Some(name) if name.len() == member.quoted.len() => draft.splice.kept(span),
-        Some(name) => {
-            draft.splice.text(b",");
-            draft.splice.text(name);
-            draft.splice.kept(Span { start: span.start + 1 + plain, end: span.end });
-        }
-        None => {
-            let before = ",:".len() as u32 + plain;
-            draft.splice.kept(Span { start: span.start + before, end: span.end });
+    if found.filled() & slices == 0 {
+        return false;
+    }
+    // The one part that has it.
+    let mut all = found.iter().filter(|(fragment, _)| fragment.filled() & slices != 0);
+    let Some((fragment, source)) = all.next() else { return false };
+    draft.contributed.add(*source);
+    let span = fragment.slice(member.slice);
+    let own = member.opening.len();
+    match opening {
+        Some(opening) if opening.len() == own => draft.splice.kept(span),
+        opening => {
+            draft.splice.text(opening.unwrap_or_default());
+            draft.splice.kept(Span { start: span.start + own as u32, end: span.end });
         }
     }
     true
 }
 
-/// Adds the rest as an object under `name`, or its value alone; whether there was anything to add.
+/// Adds the rest as an object behind `opening`, or its value alone; whether there was anything to add.
 pub(in crate::encode) fn rest(
     draft: &mut Draft,
     layout: &Layout,
     found: &Found,
     closed: u8,
     role: Option<Role>,
-    name: Option<&[u8]>,
+    opening: Option<&[u8]>,
 ) -> bool {
-    let mut slices = [(0, false); MOST_RESTS];
-    for (slice, (nth, gate)) in slices.iter_mut().zip(&layout.rest) {
-        *slice = (*nth, gate.is_open(&layout.members, closed, role));
-    }
-    object(draft, found, &slices[..layout.rest.len().min(MOST_RESTS)], name)
+    object(draft, found, layout.rest_slices(closed, role), opening)
 }
 
-/// The rest has as many parts as there are slices and members at most.
-const MOST_RESTS: usize = 16;
-
-/// Adds an object of what is in these slices of all parts, as far as each of them is wanted.
-fn object(draft: &mut Draft, found: &Found, slices: &[(usize, bool)], name: Option<&[u8]>) -> bool {
-    let mut any = false;
+/// Adds an object of what is in these slices of all parts.
+fn object(draft: &mut Draft, found: &Found, slices: Slices, opening: Option<&[u8]>) -> bool {
+    if found.filled() & slices == 0 {
+        return false;
+    }
+    let Draft { splice, contributed, .. } = draft;
+    splice.write(|out| {
+        out.extend_from_slice(opening.unwrap_or_default());
+        out.push(b'{');
+    });
+    // The first member has no comma before it.
+    let mut comma = 1;
     for (fragment, source) in found.iter() {
-        for (slice, _) in slices.iter().filter(|(_, goes)| *goes) {
-            let mut span = fragment.slice(*slice);
-            if span.start == span.end {
-                continue;
-            }
-            if !any {
-                if let Some(name) = name {
-                    draft.splice.text(b",");
-                    draft.splice.text(name);
-                    draft.splice.text(b":{");
-                } else {
-                    draft.splice.text(b"{");
-                }
-                span.start += 1;
-                any = true;
-            }
-            draft.splice.kept(span);
-            draft.contributed.add(*source);
+        for nth in bits(fragment.filled() & slices) {
+            let Span { start, end } = fragment.slice(nth);
+            splice.kept(Span { start: start + std::mem::take(&mut comma), end });
+            contributed.add(*source);
         }
     }
-    if any {
-        draft.splice.text(b"}");
-    }
-    any
+    splice.text(b"}");
+    true
 }
 
 /// Adds the address as the event spells it and as it is, for an object of our own.
@@ -110,19 +98,11 @@ pub(in crate::encode) fn facts(
     role: Option<Role>,
 ) {
     for (nth, one) in layout.members.iter().enumerate() {
-        let name = &one.quoted;
+        let opening = Some(&*one.opening);
         if layout.rest_member == Some(nth) {
-            rest(draft, layout, found, 0, role, Some(name));
+            rest(draft, layout, found, 0, role, opening);
         } else if one.is_allowed(role) {
-            member(draft, one, found, Some(name));
+            member(draft, one, found, opening);
         }
     }
-}
-
-/// The slice from the one part that has it; its source has contributed.
-fn one(draft: &mut Draft, found: &Found, slice: usize) -> Option<Span> {
-    let mut all = found.iter().map(|(fragment, source)| (fragment.slice(slice), *source));
-    let (span, source) = all.find(|(span, _)| span.start < span.end)?;
-    draft.contributed.add(source);
-    Some(span)
 }

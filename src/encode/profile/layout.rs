@@ -8,7 +8,7 @@ use super::ProfileError;
 use super::file::{Each, ListRule, MemberRule, Placing, ProfileFile, Switch};
 use super::target::{Landmarks, Target};
 use crate::encode::facts::{FIELDS, Field};
-use crate::encode::fragments::Slice;
+use crate::encode::fragments::{Slice, Slices};
 use crate::encode::json::{escaped, quoted};
 use crate::encode::render::{Rendering, Rule};
 use crate::encode::stamp::StampPlace;
@@ -32,8 +32,12 @@ pub(in crate::encode) struct Layout {
     pub(in crate::encode) members: Vec<Member>,
     /// Which of them takes the rest.
     pub(in crate::encode) rest_member: Option<usize>,
-    /// What the rest is made of, in order.
+    /// By role: a bit for each member that the schema has in its object.
+    pub(in crate::encode) allowed: [u8; Role::ALL.len()],
+    /// What the rest is made of, in the order of the slices.
     pub(in crate::encode) rest: Vec<(usize, Gate)>,
+    /// By role, and last of none: what of it is written where the event has no member.
+    open_rest: [Slices; Role::ALL.len() + 1],
     /// By role: the name of its object, or what stands before the names.
     pub(in crate::encode) roles: [Option<String>; Role::ALL.len()],
     /// By role: which of [`Rendering::prefixes`] that is.
@@ -57,8 +61,8 @@ pub(in crate::encode) struct Layout {
 pub(in crate::encode) struct Member {
     /// Its name; with [`Placing::Flat`] that of several.
     pub(in crate::encode) name: String,
-    /// The same as a JSON string.
-    pub(in crate::encode) quoted: Vec<u8>,
+    /// `,"geo":`, what stands before its value.
+    pub(in crate::encode) opening: Vec<u8>,
     /// What it is made of; none of the member that takes the rest.
     pub(in crate::encode) slice: usize,
     /// It is of several groups, so that it may be of several parts: its slice has what is in it.
@@ -102,7 +106,7 @@ pub(in crate::encode) enum Piece {
     Ip,
     /// Its path, in quotes.
     Path,
-    /// The rest, as a member of this name, in quotes.
+    /// The rest, as a member: what stands before its value.
     Rest(Vec<u8>),
     /// A member, with the comma before it.
     Slice(usize),
@@ -143,6 +147,13 @@ impl Layout {
             Placing::Flat => Vec::new(),
         };
         WritingNeeds { members, landmarks: self.landmarks.clone() }
+    }
+
+    /// What of the rest is written for an address of this role. `closed`: a bit for each member that
+    /// the event has, and keeps.
+    pub(in crate::encode) fn rest_slices(&self, closed: u8, role: Option<Role>) -> Slices {
+        let open = self.open_rest[role.map_or(Role::ALL.len(), |role| role as usize)];
+        if closed == 0 { open } else { open & slices(&self.rest, &self.members, closed, role) }
     }
 
     /// Compiles a profile.
@@ -191,6 +202,15 @@ impl Layout {
         if members.len() > Home::MOST_MEMBERS {
             return Err(ProfileError::TooMany { count: members.len(), most: Home::MOST_MEMBERS });
         }
+        let allowed = Role::ALL.map(|role| {
+            let bit =
+                |(nth, member): (usize, &Member)| u8::from(member.is_allowed(Some(role))) << nth;
+            members.iter().enumerate().map(bit).sum()
+        });
+        let mut open_rest = [slices(&rest, &members, 0, None); Role::ALL.len() + 1];
+        for role in Role::ALL {
+            open_rest[role as usize] = slices(&rest, &members, 0, Some(role));
+        }
         let mut landmarks = Landmarks::default();
         let mut lists = Vec::new();
         for (path, rule) in &file.lists {
@@ -217,7 +237,9 @@ impl Layout {
             place: file.place,
             members,
             rest_member,
+            allowed,
             rest,
+            open_rest,
             roles,
             variants,
             raw: file.raw.as_ref().map(|name| [b",", &*quoted(name), b":\""].concat()),
@@ -228,6 +250,17 @@ impl Layout {
             stamp,
         })
     }
+}
+
+/// The slices of the rest whose gates are open.
+fn slices(rest: &[(usize, Gate)], members: &[Member], closed: u8, role: Option<Role>) -> Slices {
+    let open = rest.iter().filter(|(_, gate)| gate.is_open(members, closed, role));
+    open.fold(0, |slices, (nth, _)| slices | 1 << nth)
+}
+
+/// `,"name":`, what stands before the value of a further member.
+pub(in crate::encode) fn opening(name: &str) -> Vec<u8> {
+    [b",", &*quoted(name), b":"].concat()
 }
 
 /// All that `native` writes of an address, as one slice.
@@ -401,7 +434,7 @@ impl Member {
     fn new(name: &str, slice: usize, not_in: &[Role]) -> Self {
         Self {
             name: name.to_owned(),
-            quoted: quoted(name),
+            opening: opening(name),
             slice,
             is_joined: false,
             not_in: Role::ALL.map(|role| not_in.contains(&role)),
@@ -441,7 +474,7 @@ impl List {
             match token {
                 Some("rest") => {
                     item.push(Piece::Text(std::mem::take(&mut text)));
-                    item.push(Piece::Rest(quoted_name));
+                    item.push(Piece::Rest(opening(name)));
                 }
                 Some(token @ ("ip" | "path")) => {
                     text.extend_from_slice(&opened);

@@ -10,7 +10,7 @@ pub use error::ProfileError;
 pub use file::yaml_value;
 pub(super) use file::{Each, Placing, ProfileFile};
 pub use layout::check_fields;
-pub(super) use layout::{Choice, Gate, Layout, List, Member, Piece, native};
+pub(super) use layout::{Choice, Layout, List, Member, Piece, native, opening};
 pub(super) use target::Spot;
 
 use super::Profile;
