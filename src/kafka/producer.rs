@@ -55,6 +55,11 @@ impl Delivery<'_> {
         unsafe { Fault::check_at(&raw const (*self.message.as_ptr()).err) }.err()
     }
 
+    /// The bytes of its value and key.
+    pub fn bytes(&self) -> usize {
+        self.raw().len + self.raw().key_len
+    }
+
     /// The partition that it went to.
     pub fn partition(&self) -> Partition {
         Partition(self.raw().partition)

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::ages::Ages;
 use super::asking::Seat;
+use super::held::Held;
 use super::{Ordering, WindowConfig};
 use crate::commit::{Sequence, Tracker};
 use crate::kafka::{Buffer, Fetched, Headers, Place};
@@ -38,9 +39,7 @@ pub(super) struct Lane {
     pub(super) source_prefix: String,
     pub(super) ownership: Ownership,
     pub(super) tracker: Tracker,
-    /// Fetched, and not admitted because there was no room.
-    pub(super) held: VecDeque<Fetched>,
-    pub(super) held_since: Option<Instant>,
+    pub(super) held: Held,
     /// Outlasts the ownership, as librdkafka's own mark does, until the next one begins.
     pub(super) paused: bool,
     /// Where it was begun because no committed offset could be found.
@@ -125,8 +124,7 @@ impl Lane {
             dead_letter,
             ownership: Ownership::Gone,
             tracker: Tracker::new(),
-            held: VecDeque::new(),
-            held_since: None,
+            held: Held::default(),
             paused: false,
             place: None,
             waiting: VecDeque::new(),
@@ -173,7 +171,7 @@ impl Lane {
 
     /// The offset after the last record that was fetched under this ownership.
     pub(super) fn read_on(&self) -> Option<NextOffset> {
-        let held = self.held.back().map(Fetched::offset);
+        let held = self.held.last().map(Fetched::offset);
         held.or(self.tracker.last()).map(Offset::next)
     }
 
@@ -181,7 +179,6 @@ impl Lane {
     pub(super) fn leave(&mut self) {
         self.ownership = Ownership::Leaving;
         self.held.clear();
-        self.held_since = None;
     }
 
     /// The ownership is over.
@@ -194,7 +191,6 @@ impl Lane {
         self.tracker.begin();
         self.ages.clear();
         self.held.clear();
-        self.held_since = None;
         self.waiting.clear();
         self.waiting_bytes = 0;
         self.committed = None;

@@ -12,6 +12,7 @@ mod broken;
 mod config;
 mod ends;
 mod formats;
+mod held;
 mod lane;
 mod late;
 mod reader;

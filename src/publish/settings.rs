@@ -43,7 +43,8 @@ pub fn producer_settings(
         .set("queue.buffering.max.kbytes", LIBRDKAFKAS_MOST)
         .set("compression.type", compression_name(config.compression));
     // A partition has one request under way at a time. What waits behind it for longer than this lets
-    // librdkafka's thread spin until the answer comes, so it is longer than answers usually take.
+    // librdkafka's thread spin until the answer comes, so it is longer than answers usually take. That
+    // no whole batch waits there the outlet sees to.
     set_by_default(&mut client, "linger.ms", "50");
     // A topic that is gone is said within so long; one that comes back is seen as soon.
     set_by_default(&mut client, "topic.metadata.propagation.max.ms", "5000");

@@ -26,7 +26,7 @@ const ODD: Code = Code::RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION;
 /// Long ago.
 const TIME: i64 = 1_000_000_000_000;
 /// What may be under way.
-const MOST: UnderWay = UnderWay { records: 1000, bytes: 2_000_000 };
+const MOST: UnderWay = UnderWay { records: 1000, bytes: 1_500_000 };
 
 /// An outlet to the topic `out` of one partition.
 struct Way {

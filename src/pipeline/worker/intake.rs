@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::super::OnUnparsable;
 use super::super::asking::{Seat, Waits};
 use super::super::formats::Origin;
-use super::super::lane::{Ownership, Stage, Waiting};
+use super::super::lane::{Lane, Ownership, Stage, Waiting};
 use super::super::stamp::{Ask, Missing, Stamp, Stamper};
 use super::super::ticket::LaneId;
 use super::Worker;
@@ -14,7 +14,7 @@ use super::benches::Whose;
 use super::ladder::DeadLetter;
 use crate::commit::Sequence;
 use crate::kafka::{Buffer, Fetched, Headers};
-use crate::publish;
+use crate::publish::{self, NotNow};
 use crate::record::{
     DeadLetterClass, Moment, Offset, Outcome, Partition, Reason, SchemaId, Topic,
     VALUE_SCHEMA_HEADER,
@@ -84,7 +84,9 @@ impl Worker {
         }
         let mut coming = batch.drain(..);
         loop {
-            if !self.outlet.is_full() {
+            // What will be held is read when it is its turn.
+            let is_held = |(_, lane): (_, LaneId)| !self.lane(lane).held.is_empty();
+            if !self.outlet.is_full() && !self.last_lane.is_some_and(is_held) {
                 self.look_ahead(coming.as_slice());
             }
             let Some(fetched) = coming.next() else { break };
@@ -100,7 +102,9 @@ impl Worker {
     fn admit_held(&mut self) -> bool {
         let mut busy = false;
         for id in self.lane_ids() {
-            if self.lane(id).held.is_empty() {
+            let lane = self.lane(id);
+            let Some(first) = lane.held.get(0) else { continue };
+            if lane.held.for_report && self.way_for(lane, first) == Err(NotNow::Enough) {
                 continue;
             }
             loop {
@@ -110,17 +114,15 @@ impl Worker {
                         look_ahead(stamper, |nth| held.get(nth));
                     }
                 }
-                let Some(fetched) = self.lane_mut(id).held.pop_front() else { break };
+                let Some(fetched) = self.lane_mut(id).held.pop() else { break };
                 if let Err(fetched) = self.admit(id, fetched) {
-                    self.lane_mut(id).held.push_front(fetched);
+                    self.lane_mut(id).held.put_back(fetched);
                     break;
                 }
                 busy = true;
+                self.lane_mut(id).held.since = None;
             }
             self.benches.forget_ahead();
-            if self.lane(id).held.is_empty() {
-                self.lane_mut(id).held_since = None;
-            }
         }
         busy
     }
@@ -147,10 +149,13 @@ impl Worker {
         for id in self.lane_ids() {
             let window = self.config.window;
             let lane = self.lane_mut(id);
-            if lane.held.is_empty() || lane.paused {
+            if lane.paused {
                 continue;
             }
-            let since = *lane.held_since.get_or_insert(now);
+            if !lane.held.stops_fetching() {
+                continue;
+            }
+            let since = *lane.held.since.get_or_insert(now);
             if now.duration_since(since) >= HOLD || lane.is_parked_full(window) {
                 self.set_paused(id, true);
             } else {
@@ -183,11 +188,11 @@ impl Worker {
             return;
         }
         if !lane.held.is_empty() {
-            lane.held.push_back(fetched);
+            lane.held.push(fetched);
             return;
         }
         if let Err(fetched) = self.admit(id, fetched) {
-            self.lane_mut(id).held.push_back(fetched);
+            self.lane_mut(id).held.push(fetched);
         }
     }
 
@@ -208,18 +213,22 @@ impl Worker {
     fn admit(&mut self, id: LaneId, mut fetched: Fetched) -> Result<(), Fetched> {
         let lane = self.lane(id);
         if lane.halted.is_some() || !lane.has_room(self.config.window) {
+            self.lane_mut(id).held.for_report = false;
             return Err(fetched);
         }
-        let (output, input, unkeyed) = (lane.output, lane.partition, self.unkeyed);
-        let Ok(partition) = self.outlet.route(output, input, fetched.key(), unkeyed) else {
-            return Err(fetched);
+        let partition = match self.way_for(lane, &fetched) {
+            Ok(partition) => partition,
+            Err(why) => {
+                self.lane_mut(id).held.for_report = why == NotNow::Enough;
+                return Err(fetched);
+            }
         };
         let offset = fetched.offset();
         let sequence = match self.lane_mut(id).tracker.admit(offset) {
             Ok(sequence) => sequence,
             Err(rewound) => {
                 // It is under way already, or has ended: nothing is lost by leaving it out.
-                tracing::debug!(topic = %self.lane(id).topic, partition = %input, %rewound,
+                tracing::debug!(topic = %self.lane(id).topic, partition = %fetched.partition(), %rewound,
                     "a record was delivered twice to this worker; the second is left out");
                 return Ok(());
             }
@@ -240,6 +249,11 @@ impl Worker {
             Whose::Nobody => self.bury_nobodys(id, sequence, headers, &fetched),
         }
         Ok(())
+    }
+
+    /// Where a record of this lane goes, if it can go now.
+    fn way_for(&self, lane: &Lane, fetched: &Fetched) -> Result<Partition, NotNow> {
+        self.outlet.route(lane.output, lane.partition, fetched.key(), self.unkeyed)
     }
 
     /// The record's own headers and where it came from.

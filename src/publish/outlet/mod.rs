@@ -1,5 +1,6 @@
 //! A worker's way out: its producer and the output topics.
 
+mod flow;
 mod refusals;
 
 use std::time::{Duration, Instant};
@@ -46,6 +47,8 @@ pub enum NotNow {
     Judging,
     /// As much as may be is under way.
     Full,
+    /// To this partition more would only wait.
+    Enough,
 }
 
 /// Makes a producer whose batches are cut to the smallest `max.message.bytes` of the output topics;
@@ -62,6 +65,8 @@ pub struct Outlet {
     outputs: Vec<Output>,
     by_name: FxHashMap<Topic, OutputId>,
     most_under_way: UnderWay,
+    /// The largest batch of the present producer.
+    batch_bytes: usize,
     /// The limit for which the present producer's batches were cut.
     batch_limit: Option<u32>,
     /// The producer can do no more, or its batches are too large: it is replaced as soon as nothing
@@ -90,7 +95,7 @@ struct Output {
 impl Output {
     /// Nothing is under way to it and nothing is to be sent again.
     fn is_idle(&self) -> bool {
-        self.partitions.iter().all(|gate| gate.under_way == 0 && gate.again.is_empty())
+        self.partitions.iter().all(|gate| gate.flow.is_idle() && gate.again.is_empty())
     }
 }
 
@@ -107,6 +112,7 @@ impl Outlet {
             outputs: Vec::new(),
             by_name: FxHashMap::default(),
             most_under_way,
+            batch_bytes: super::settings::batch_bytes(smallest_limit) as usize,
             batch_limit: smallest_limit,
             replace: false,
             purged: false,
@@ -198,7 +204,9 @@ impl Outlet {
                 return Err(NotNow::Blocked);
             }
         }
-        match output.partitions[partition.0 as usize].mode {
+        let gate = &output.partitions[partition.0 as usize];
+        match gate.mode {
+            Mode::Open if gate.flow.is_enough(self.batch_bytes) => Err(NotNow::Enough),
             Mode::Open => Ok(partition),
             _ => Err(NotNow::Judging),
         }
@@ -241,8 +249,10 @@ impl Outlet {
         record: Outgoing,
     ) {
         let output = &mut self.outputs[id.0];
+        let value = record.value.as_ref().map_or(0, |value| value.as_slice().len());
+        let bytes = value + key.map_or(0, <[u8]>::len);
         match self.producer.produce(&output.handle, partition, key, record) {
-            Ok(()) => output.partitions[partition.0 as usize].under_way += 1,
+            Ok(()) => output.partitions[partition.0 as usize].flow.handed(bytes),
             Err((fault, record)) => {
                 self.refuse(id, partition, fault, key.map(<[u8]>::to_vec), record);
             }
@@ -287,7 +297,7 @@ impl Outlet {
             let output = &mut outputs[id];
             let partition = delivery.partition();
             if let Some(gate) = output.partitions.get_mut(partition.0 as usize) {
-                gate.under_way = gate.under_way.saturating_sub(1);
+                gate.flow.reported(delivery.bytes());
                 if delivery.fault().is_none() {
                     gate.pause = Duration::ZERO;
                 }

@@ -11,10 +11,12 @@ use std::time::{Duration, Instant};
 
 use rdkafka::error::RDKafkaErrorCode;
 
+use super::flow::Flow;
 use super::{Outlet, OutputId, Refused};
 use crate::kafka::{Fault, Outgoing};
 use crate::publish::catalog::TopicState;
 use crate::publish::fault::{RecordFault, Remedy, remedy};
+use crate::publish::settings::batch_bytes;
 use crate::record::Partition;
 
 /// The first pause before something is sent again; doubled up to [`LONGEST_PAUSE`].
@@ -35,7 +37,7 @@ pub(super) struct Block {
 /// The way to one partition of an output topic.
 #[derive(Default)]
 pub(super) struct Gate {
-    pub(super) under_way: u32,
+    pub(super) flow: Flow,
     pub(super) mode: Mode,
     pub(super) again: VecDeque<Unsent>,
     pub(super) not_before: Option<Instant>,
@@ -152,7 +154,9 @@ impl Outlet {
         for index in 0..self.outputs[id.0].partitions.len() {
             let output = &mut self.outputs[id.0];
             let gate = &mut output.partitions[index];
-            if let (Mode::Settling { then_alone }, 0) = (gate.mode, gate.under_way) {
+            if let Mode::Settling { then_alone } = gate.mode
+                && gate.flow.is_idle()
+            {
                 gate.again.make_contiguous().sort_by_key(|unsent| unsent.record.ticket);
                 gate.mode = if then_alone { Mode::Alone } else { Mode::Together };
             }
@@ -164,7 +168,7 @@ impl Outlet {
                 self.send(id, Partition(index as i32), unsent.key.as_deref(), unsent.record);
             }
             let gate = &mut self.outputs[id.0].partitions[index];
-            let done = gate.again.is_empty() && gate.under_way == 0;
+            let done = gate.again.is_empty() && gate.flow.is_idle();
             if done || (gate.mode == Mode::Together && gate.again.is_empty()) {
                 gate.mode = Mode::Open;
                 gate.not_before = None;
@@ -187,7 +191,7 @@ impl Outlet {
             Some(_) => true,
             None => false,
         };
-        let all_settled = output.partitions.iter().all(|gate| gate.under_way == 0);
+        let all_settled = output.partitions.iter().all(|gate| gate.flow.is_idle());
         let gate = &mut output.partitions[index];
         if gate.not_before.is_some_and(|at| now < at) {
             return false;
@@ -196,7 +200,7 @@ impl Outlet {
             Mode::Open | Mode::Settling { .. } => false,
             // A topic that refused everything is tried with one record.
             _ if probing => all_settled,
-            Mode::Alone => gate.under_way == 0,
+            Mode::Alone => gate.flow.is_idle(),
             Mode::Together => true,
         }
     }
@@ -217,6 +221,7 @@ impl Outlet {
                     output.handle = handle;
                 }
                 self.producer = producer;
+                self.batch_bytes = batch_bytes(self.batch_limit) as usize;
                 self.replace = false;
                 self.purged = false;
                 self.replaced += 1;
