@@ -163,13 +163,6 @@ pub struct Licence<'c> {
     pub ttl: &'c Ttl,
 }
 
-impl Licence<'_> {
-    /// The name under which its budget is kept: all processes that use the licence have it in common.
-    pub fn budget_name(&self) -> &str {
-        self.budget.and_then(BudgetConfig::licence).unwrap_or(self.name)
-    }
-}
-
 /// A licence that cannot be used: its key below `providers`, and why.
 pub type Refused = (String, ProviderConfigError);
 
