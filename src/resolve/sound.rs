@@ -1,6 +1,10 @@
 //! Whether the records of a file are sound, without reading them: a piece that many of them point
 //! to is looked at once. A city file is verified so in half of the time that reading it takes.
+//!
+//! What it remembers is little, as it is used on files of gigabytes that are mapped so as not to take
+//! memory.
 
+use roaring::RoaringBitmap;
 use rustc_hash::FxHashMap;
 
 use super::decode::{BrokenRecord, Cursor, Head, Kind, MOST_LEVELS};
@@ -13,14 +17,18 @@ pub(super) struct Inspector<'a> {
     /// Where what is neither text nor map nor list begins.
     others: Places,
     /// Maps and lists that were pointed to, with how many values they have.
-    sizes: FxHashMap<usize, u32>,
+    sizes: FxHashMap<u32, u32>,
 }
+
+/// So many maps and lists are remembered, in some 40 MB. Further ones are looked at each time, which
+/// costs time, and no more of it than a record has values.
+const MOST_SIZES: usize = 1 << 21;
 
 impl<'a> Inspector<'a> {
     /// For these records.
     pub(super) fn new(section: &'a [u8]) -> Self {
-        let places = || Places::new(section.len());
-        Self { section, texts: places(), others: places(), sizes: FxHashMap::default() }
+        let (texts, others) = (Places::default(), Places::default());
+        Self { section, texts, others, sizes: FxHashMap::default() }
     }
 
     /// Whether reading the record at `offset` certainly succeeds. It may all the same when this says
@@ -43,10 +51,13 @@ impl<'a> Inspector<'a> {
         let head = cursor.head()?;
         match head.kind {
             Kind::Text => self.content(cursor, head, 0),
-            Kind::Pointer if self.texts.has(head.size) => cursor.count(1),
             Kind::Pointer => {
+                let at = place(head.size)?;
+                if self.texts.has(at) {
+                    return cursor.count(1);
+                }
                 self.target(cursor, head.size, 0)?;
-                if self.texts.has(head.size) { Ok(()) } else { Err(BrokenRecord) }
+                if self.texts.has(at) { Ok(()) } else { Err(BrokenRecord) }
             }
             _ => Err(BrokenRecord),
         }
@@ -56,9 +67,10 @@ impl<'a> Inspector<'a> {
     fn target(
         &mut self,
         cursor: &mut Cursor<'a>,
-        at: usize,
+        target: usize,
         levels: u8,
     ) -> Result<(), BrokenRecord> {
+        let at = place(target)?;
         if self.texts.has(at) || self.others.has(at) {
             return cursor.count(1);
         }
@@ -66,14 +78,15 @@ impl<'a> Inspector<'a> {
             return cursor.count(*values);
         }
         let before = cursor.values();
-        let back = cursor.go(at);
+        let back = cursor.go(target);
         let head = cursor.head()?;
         self.content(cursor, head, levels)?;
         cursor.go(back);
         match head.kind {
-            Kind::Map | Kind::List => {
+            Kind::Map | Kind::List if self.sizes.len() < MOST_SIZES => {
                 self.sizes.insert(at, cursor.values() - before);
             }
+            Kind::Map | Kind::List => {}
             Kind::Text => self.texts.add(at),
             _ => self.others.add(at),
         }
@@ -104,30 +117,49 @@ impl<'a> Inspector<'a> {
     }
 }
 
-/// Places in a file: a bit for each byte.
-pub(super) struct Places(Vec<u64>);
+/// A pointer's target as a place. None that is further away is part of a file.
+fn place(target: usize) -> Result<u32, BrokenRecord> {
+    u32::try_from(target).map_err(|_| BrokenRecord)
+}
+
+/// Places in a file, in two bytes each where they are far apart and in a bit for each byte where not.
+pub(super) struct Places {
+    all: RoaringBitmap,
+    /// Those that were asked for lately, by their last bits: mostly the same few are.
+    recent: Box<[u32; RECENT]>,
+}
+
+const RECENT: usize = 1 << 12;
+
+impl Default for Places {
+    fn default() -> Self {
+        // A place that does not belong at its index is no place: 0 belongs at the first alone.
+        let mut recent = Box::new([0; RECENT]);
+        recent[0] = 1;
+        Self { all: RoaringBitmap::new(), recent }
+    }
+}
 
 impl Places {
-    /// None yet, in so many bytes.
-    pub(super) fn new(bytes: usize) -> Self {
-        Self(vec![0; bytes.div_ceil(64)])
+    pub(super) fn has(&mut self, at: u32) -> bool {
+        let recent = &mut self.recent[at as usize % RECENT];
+        if *recent == at {
+            return true;
+        }
+        let has = self.all.contains(at);
+        if has {
+            *recent = at;
+        }
+        has
     }
 
-    pub(super) fn has(&self, at: usize) -> bool {
-        self.0.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
-    }
-
-    /// Adds one, which must be in those bytes.
-    pub(super) fn add(&mut self, at: usize) {
-        self.0[at / 64] |= 1 << (at % 64);
+    pub(super) fn add(&mut self, at: u32) {
+        self.all.insert(at);
     }
 
     /// All, in order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = usize> {
-        let words = self.0.iter().enumerate().filter(|(_, word)| **word != 0);
-        words.flat_map(|(nth, word)| {
-            (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| nth * 64 + bit)
-        })
+    pub(super) fn iter(&self) -> impl Iterator<Item = u32> {
+        self.all.iter()
     }
 }
 

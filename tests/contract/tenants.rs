@@ -83,7 +83,7 @@ fn what_is_wrong_with_tenants_is_said_with_its_place_and_a_remedy() {
         (
             BY_TOPIC,
             "providers: {ipinfo: {token: t, budget: {day: 5}}, ipbot: {budget: {day: 9, licence: acme/ipinfo}}}",
-            "1:81 providers.ipbot.budget.licence: providers.ipinfo.budget has the same, and each",
+            "1:76 providers.ipbot.budget.licence: providers.ipinfo.budget has the same, and each",
         ),
         (BY_TOPIC, "cache: {share: 1}", "cache.share: expected true or"),
     ] {

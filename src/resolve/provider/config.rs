@@ -297,6 +297,22 @@ mod tests {
                 "ipgeolocation.origin: a token is given too; one of both authenticates",
             ),
             (
+                serde_json::json!({"ipgeolocation": {"token": token, "plan": "free", "lang": "de"}}),
+                "ipgeolocation.lang: a free plan has names in English only; write `plan: paid`, or",
+            ),
+            (
+                serde_json::json!({"ipgeolocation": {"token": token, "plan": "free", "batch": 50}}),
+                "ipgeolocation.batch: a free plan has no bulk",
+            ),
+            (
+                serde_json::json!({"ipgeolocation": {"token": token, "plan": "free", "live_hostnames": true}}),
+                "ipgeolocation.live_hostnames: a free plan has no host names",
+            ),
+            (
+                serde_json::json!({"ipgeolocation": {"origin": "https://a.b", "batch": 50}}),
+                "ipgeolocation.batch: a request origin has no bulk",
+            ),
+            (
                 serde_json::json!({"ipgeolocation": {"origin": "a.b/c"}}),
                 "ipgeolocation.origin: this is no origin; write it like https://example.com",
             ),
