@@ -1,8 +1,8 @@
 //! Whether the records of a file are sound, without reading them: a piece that many of them point
 //! to is looked at once. A city file is verified so in half of the time that reading it takes.
 //!
-//! What it remembers is little, as it is used on files of gigabytes that are mapped so as not to take
-//! memory.
+//! Of a file of gigabytes, which is mapped so as not to take memory, it remembers what it looked at in
+//! some two bytes for each record and text.
 
 use roaring::RoaringBitmap;
 use rustc_hash::FxHashMap;
@@ -27,8 +27,8 @@ const MOST_SIZES: usize = 1 << 21;
 impl<'a> Inspector<'a> {
     /// For these records.
     pub(super) fn new(section: &'a [u8]) -> Self {
-        let (texts, others) = (Places::default(), Places::default());
-        Self { section, texts, others, sizes: FxHashMap::default() }
+        let places = || Places::new(section.len());
+        Self { section, texts: places(), others: places(), sizes: FxHashMap::default() }
     }
 
     /// Whether reading the record at `offset` certainly succeeds. It may all the same when this says
@@ -122,44 +122,74 @@ fn place(target: usize) -> Result<u32, BrokenRecord> {
     u32::try_from(target).map_err(|_| BrokenRecord)
 }
 
-/// Places in a file, in two bytes each where they are far apart and in a bit for each byte where not.
-pub(super) struct Places {
-    all: RoaringBitmap,
-    /// Those that were asked for lately, by their last bits: mostly the same few are.
-    recent: Box<[u32; RECENT]>,
+/// Places in a file.
+pub(super) enum Places {
+    /// A bit for each byte of the file, which is the fastest.
+    Dense(Vec<u64>),
+    /// Of a large file: two bytes for each place where they are far apart, and a bit for each byte where
+    /// they are not.
+    Sparse { all: RoaringBitmap, recent: Box<[u32; RECENT]> },
 }
 
+/// A larger file, of those that may be mapped, is not to take a bit for each of its bytes.
+const MOST_DENSE: usize = 256 << 20;
+/// So many that were asked for lately, by their last bits: mostly the same few are.
 const RECENT: usize = 1 << 12;
 
-impl Default for Places {
-    fn default() -> Self {
-        // A place that does not belong at its index is no place: 0 belongs at the first alone.
+impl Places {
+    /// None yet, in so many bytes.
+    pub(super) fn new(bytes: usize) -> Self {
+        if bytes <= MOST_DENSE {
+            return Self::Dense(vec![0; bytes.div_ceil(64)]);
+        }
+        Self::sparse()
+    }
+
+    fn sparse() -> Self {
+        // A place that does not belong at its index is none: 0 belongs at the first alone.
         let mut recent = Box::new([0; RECENT]);
         recent[0] = 1;
-        Self { all: RoaringBitmap::new(), recent }
+        Self::Sparse { all: RoaringBitmap::new(), recent }
     }
-}
 
-impl Places {
     pub(super) fn has(&mut self, at: u32) -> bool {
-        let recent = &mut self.recent[at as usize % RECENT];
-        if *recent == at {
-            return true;
+        match self {
+            Self::Dense(bits) => {
+                bits.get(at as usize / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
+            }
+            Self::Sparse { all, recent } => {
+                let recent = &mut recent[at as usize % RECENT];
+                let has = *recent == at || all.contains(at);
+                if has {
+                    *recent = at;
+                }
+                has
+            }
         }
-        let has = self.all.contains(at);
-        if has {
-            *recent = at;
-        }
-        has
     }
 
+    /// Adds one, which must be in those bytes.
     pub(super) fn add(&mut self, at: u32) {
-        self.all.insert(at);
+        match self {
+            Self::Dense(bits) => bits[at as usize / 64] |= 1 << (at % 64),
+            Self::Sparse { all, .. } => {
+                all.insert(at);
+            }
+        }
     }
 
     /// All, in order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = u32> {
-        self.all.iter()
+    pub(super) fn iter(&self) -> Box<dyn Iterator<Item = u32> + '_> {
+        match self {
+            Self::Dense(bits) => {
+                let words = bits.iter().enumerate().filter(|(_, word)| **word != 0);
+                Box::new(words.flat_map(|(nth, word)| {
+                    let set = (0..64).filter(move |bit| word >> bit & 1 == 1);
+                    set.map(move |bit| nth as u32 * 64 + bit)
+                }))
+            }
+            Self::Sparse { all, .. } => Box::new(all.iter()),
+        }
     }
 }
 
@@ -196,6 +226,20 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn places_are_the_same_in_either_form(
+            added in proptest::collection::vec(0_u32..20_000, 0..200),
+            asked in proptest::collection::vec(0_u32..20_000, 0..200),
+        ) {
+            let (mut dense, mut sparse) = (Places::new(20_000), Places::sparse());
+            for at in asked.iter().chain(&added) {
+                prop_assert_eq!(dense.has(*at), sparse.has(*at));
+                [&mut dense, &mut sparse].map(|places| if added.contains(at) { places.add(*at) });
+            }
+            prop_assert!(dense.iter().eq(sparse.iter()));
+            prop_assert!(added.iter().all(|at| dense.has(*at) && sparse.has(*at)));
+        }
 
         #[test]
         fn what_is_sound_can_be_read(

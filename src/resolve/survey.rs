@@ -113,7 +113,6 @@ impl Database {
 }
 
 /// Where a tree ends.
-#[derive(Default)]
 struct Leaves {
     /// Where records begin.
     begins: Places,
@@ -138,7 +137,8 @@ impl<'a> Walk<'a> {
     fn new(tree: &'a Tree, end: usize) -> Self {
         let nodes = tree.node_count() as usize;
         let done = vec![0; nodes.div_ceil(64)];
-        Self { tree, done, heights: vec![0; nodes], end, leaves: Leaves::default() }
+        let leaves = Leaves { begins: Places::new(end), networks: 0 };
+        Self { tree, done, heights: vec![0; nodes], end, leaves }
     }
 
     /// Everything below this node, which so many steps lead to. The error is the node that leads
