@@ -275,7 +275,7 @@ fn a_budget_of_two_vendors_is_refused_in_the_second_file() {
     let worker = Worker::start(&stage.settings);
     until_said(&worker, "the tenant is served", "globex");
     stage.tenant("acme", "providers:\n  ipbot:\n    budget: {day: 9, licence: common}\n");
-    let clash = "acme.yaml:3:29: providers.ipbot.budget.licence: providers.generic.intel.budget of \
+    let clash = "acme.yaml:3:22: providers.ipbot.budget.licence: providers.generic.intel.budget of \
                  tenant globex has the same";
     until_said(&worker, clash, "acme");
     assert_eq!(worker.metric("ipstamp_tenants", ""), Some(1.0), "{}", worker.whole_log());
