@@ -59,7 +59,7 @@ pub fn limited_licences(
 /// `others`, among which may be what the same tenant had before.
 pub(super) fn shared<'o>(
     own: &'o [LimitedLicence],
-    others: impl Iterator<Item = &'o LimitedLicence> + Clone,
+    others: &(impl Iterator<Item = &'o LimitedLicence> + Clone),
 ) -> Vec<Problem> {
     let clash = |(at, one): (usize, &'o LimitedLicence)| {
         let others = others.clone().filter(|other| other.tenant != one.tenant);
@@ -126,7 +126,7 @@ mod tests {
     }
 
     fn said(own: &[LimitedLicence], others: &[LimitedLicence]) -> String {
-        let said: Vec<_> = shared(own, others.iter()).iter().map(ToString::to_string).collect();
+        let said: Vec<_> = shared(own, &others.iter()).iter().map(ToString::to_string).collect();
         said.join("\n")
     }
 

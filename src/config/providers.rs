@@ -30,7 +30,7 @@ pub(super) fn main_providers(file: &File, problems: &mut Vec<Problem>) {
     let databases = file.databases.iter().map(DatabaseConfig::called).collect();
     let asked = Asked { providers: &file.providers, databases, order: &file.order };
     providers(&asked, problems);
-    problems.extend(shared(&limited_licences(&file.providers, None), std::iter::empty()));
+    problems.extend(shared(&limited_licences(&file.providers, None), &std::iter::empty()));
     let ipinfo = file.providers.ipinfo.as_ref().filter(|ipinfo| ipinfo.share);
     let key = ["providers", "ipinfo", "share"];
     if ipinfo.is_some_and(|ipinfo| ipinfo.plan != Plan::Lite) {

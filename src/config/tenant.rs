@@ -114,7 +114,7 @@ impl TenantFile {
             problems.push(Problem::with(&["providers", "ipinfo", "share"], message));
         }
         let others = beside.config.budgets.iter().chain(beside.limited);
-        problems.extend(shared(&self.limited_licences(name), others));
+        problems.extend(shared(&self.limited_licences(name), &others));
         problems
     }
 

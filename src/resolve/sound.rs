@@ -235,7 +235,10 @@ mod tests {
             let (mut dense, mut sparse) = (Places::new(20_000), Places::sparse());
             for at in asked.iter().chain(&added) {
                 prop_assert_eq!(dense.has(*at), sparse.has(*at));
-                [&mut dense, &mut sparse].map(|places| if added.contains(at) { places.add(*at) });
+                if added.contains(at) {
+                    dense.add(*at);
+                    sparse.add(*at);
+                }
             }
             prop_assert!(dense.iter().eq(sparse.iter()));
             prop_assert!(added.iter().all(|at| dense.has(*at) && sparse.has(*at)));
