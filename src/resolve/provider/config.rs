@@ -298,19 +298,23 @@ mod tests {
             ),
             (
                 serde_json::json!({"ipgeolocation": {"token": token, "plan": "free", "lang": "de"}}),
-                "ipgeolocation.lang: a free plan has names in English only; write `plan: paid`, or",
+                "ipgeolocation.lang: a free plan has names in English only; write `plan: paid`, or \
+                 remove it",
             ),
             (
                 serde_json::json!({"ipgeolocation": {"token": token, "plan": "free", "batch": 50}}),
-                "ipgeolocation.batch: a free plan has no bulk",
+                "ipgeolocation.batch: a free plan has no bulk, one address goes in a call; write `plan: \
+                 paid`, or remove it",
             ),
             (
                 serde_json::json!({"ipgeolocation": {"token": token, "plan": "free", "live_hostnames": true}}),
-                "ipgeolocation.live_hostnames: a free plan has no host names",
+                "ipgeolocation.live_hostnames: a free plan has no host names; write `plan: paid`, or \
+                 remove it",
             ),
             (
                 serde_json::json!({"ipgeolocation": {"origin": "https://a.b", "batch": 50}}),
-                "ipgeolocation.batch: a request origin has no bulk",
+                "ipgeolocation.batch: a request origin has no bulk, one address goes in a call; give a \
+                 token in its place, or remove it",
             ),
             (
                 serde_json::json!({"ipgeolocation": {"origin": "a.b/c"}}),
