@@ -9,8 +9,8 @@ use std::fmt::Write;
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use ipstamp::extract::{AddressPath, Config, Extractor, Findings, Format, Shape, find};
-use ipstamp::record::{Outline, Role, WritingNeeds};
+use ipstamp::extract::{Config, Extractor, Findings, Format, Shape, find};
+use ipstamp::record::{Outline, WritingNeeds};
 
 /// A row of numbers that is the same in each run.
 struct Numbers(u64);
@@ -131,7 +131,7 @@ fn bench(c: &mut Criterion) {
         let events: Vec<String> = (0..512).map(|_| make(&mut numbers)).collect();
         let bytes = events.iter().map(String::len).sum::<usize>() / events.len();
         let mut auto = Extractor::new(&Config::default(), &needs).unwrap();
-        let mut extractor = Extractor::new(&six_paths(), &needs).unwrap();
+        let mut extractor = Extractor::new(&Config::ecs(), &needs).unwrap();
         let mut outline = Outline::default();
         let mut group = c.benchmark_group(name);
         group.throughput(Throughput::Bytes(bytes as u64));
@@ -162,19 +162,6 @@ fn bench(c: &mut Criterion) {
         });
         group.finish();
     }
-}
-
-/// The paths of the Elastic Common Schema that most events have, without a preset.
-fn six_paths() -> Config {
-    let paths = [
-        ("source.ip", Role::Source),
-        ("destination.ip", Role::Destination),
-        ("client.ip", Role::Client),
-        ("server.ip", Role::Server),
-        ("host.ip", Role::Host),
-        ("observer.ip", Role::Observer),
-    ];
-    Config::of_paths(paths.into_iter().map(|(path, role)| AddressPath::new(path, role)).collect())
 }
 
 /// A kilobyte of lines as daemons write them, an address in each.

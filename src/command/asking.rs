@@ -14,7 +14,7 @@ use super::output::say;
 use super::run::LAST_CALLS;
 use super::told::Told;
 use super::{Exit, Failure};
-use crate::config::{Config, ProcessEnvironment, load};
+use crate::config::{Config, ProcessEnvironment, budget_name, load};
 use crate::fleet::Ledger;
 use crate::pipeline::StampSettings;
 use crate::record::{FactGroup, GroupSet, Reason, Secret};
@@ -86,15 +86,6 @@ pub(super) fn licences<'c>(sources: &Sources<'c>) -> Vec<Licence<'c>> {
     let lent = sources.tenant.and_then(|tenant| tenant.main.lent());
     licences.extend(lent.filter(|_| sources.providers.ipinfo.is_none()));
     sorted(licences)
-}
-
-/// What a licence's budget is called in the ledger. Tenants' names keep theirs apart.
-pub(super) fn budget_name(licence: &Licence<'_>, tenant: Option<&TenantName>) -> String {
-    let given = licence.budget.and_then(BudgetConfig::licence);
-    match tenant.filter(|_| given.is_none()) {
-        Some(tenant) => format!("{tenant}/{}", licence.name),
-        None => licence.budget_name().to_owned(),
-    }
 }
 
 fn sorted(mut licences: Vec<Licence<'_>>) -> Vec<Licence<'_>> {

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use super::output::say;
 use super::tenants::tenant_file;
 use super::{Exit, Failure, Source};
-use crate::config::{Config, ProcessEnvironment, load_tenant};
+use crate::config::{Beside, Config, ProcessEnvironment, load_tenant};
 use crate::fleet::clear_answers;
 use crate::resolve::CacheScope;
 use crate::tenant::TenantName;
@@ -68,7 +68,9 @@ fn scope_of(config: &Config, name: &str) -> Result<String, Failure> {
             return Ok(tenant.scope());
         }
     };
-    if load_tenant(&path, &ProcessEnvironment, config, None).is_ok_and(|file| file.cache.share) {
+    if load_tenant(&tenant, &path, &ProcessEnvironment, Beside::main(config))
+        .is_ok_and(|file| file.cache.share)
+    {
         return Err(usage(
             "this tenant shares answers with others (cache.share), so none are his alone; without \
              --tenant all that is shared is forgotten",

@@ -4,12 +4,11 @@
 use tokio::runtime::Runtime;
 
 use super::account::Account;
-use super::asking::budget_name;
 use super::calling::{is_off, send};
 use super::run::start_runtime;
 use super::tenants::load_named_tenant;
 use super::{Exit, Failure, Source};
-use crate::config::Config;
+use crate::config::{Config, budget_name};
 use crate::resolve::budget::BudgetConfig;
 use crate::resolve::provider::{Licence, ProvidersConfig};
 use crate::resolve::{Api, Call, Reply, Verdict};

@@ -7,6 +7,7 @@
 
 mod addresses;
 mod admin;
+mod budgets;
 mod checks;
 mod connection;
 mod databases;
@@ -37,11 +38,10 @@ use crate::{
 };
 
 use crate::resolve::DatabaseConfig;
-use crate::resolve::budget::Limits;
-use crate::resolve::provider::ProvidersConfig;
 use crate::telemetry::TelemetryConfig;
-use crate::tenant::TenantsConfig;
+use crate::tenant::{TenantName, TenantsConfig};
 
+pub use budgets::{LimitedLicence, budget_name, limited_licences};
 pub use environment::{Environment, ProcessEnvironment};
 pub use error::{ConfigError, Problem};
 pub use file::{Admin, File, Input, Listen, Log, Output};
@@ -80,8 +80,8 @@ pub struct Config {
     pub networks: Option<PathBuf>,
     /// Where the processes of a fleet write down what they spend.
     pub ledger: fleet::LedgerConfig,
-    /// The licences whose spending is limited, by their names.
-    pub budgets: Vec<(String, resolve::budget::Limits)>,
+    /// The licences whose spending is limited.
+    pub budgets: Vec<LimitedLicence>,
     /// What is kept of what providers answered.
     pub cache: resolve::CacheConfig,
     /// Who may be asked over the network.
@@ -123,34 +123,46 @@ pub fn parse(bytes: &[u8], environment: &dyn Environment) -> Result<File, Vec<Pr
     Ok(file)
 }
 
-/// The same for the file of a tenant beside this configuration, which has a section `tenants`. One that
-/// is `known` is not checked again.
+/// What a tenant's file stands beside.
+#[derive(Clone, Copy)]
+pub struct Beside<'c> {
+    /// The main configuration, which has a section `tenants`.
+    pub config: &'c Config,
+    /// The limited licences of the tenants, of which his own are passed over.
+    pub limited: &'c [LimitedLicence],
+    /// The same tenant's file as it was checked before; if it has not changed it is not checked again.
+    pub known: Option<&'c TenantFile>,
+}
+
+impl<'c> Beside<'c> {
+    /// The main configuration alone.
+    pub fn main(config: &'c Config) -> Self {
+        Self { config, limited: &[], known: None }
+    }
+}
+
+/// The same for the file of this tenant.
 pub fn load_tenant(
+    name: &TenantName,
     path: &Path,
     environment: &dyn Environment,
-    config: &Config,
-    known: Option<&TenantFile>,
+    beside: Beside<'_>,
 ) -> Result<TenantFile, ConfigError> {
     let bytes = read_whole(path)
         .map_err(|source| ConfigError::UnreadableTenant { path: path.into(), source })?;
-    parse_tenant(&bytes, environment, config, known)
+    parse_tenant(name, &bytes, environment, beside)
         .map_err(|problems| ConfigError::Refused { path: path.into(), problems })
 }
 
 /// The same for a tenant's file that is in memory.
 pub fn parse_tenant(
+    name: &TenantName,
     bytes: &[u8],
     environment: &dyn Environment,
-    config: &Config,
-    known: Option<&TenantFile>,
+    beside: Beside<'_>,
 ) -> Result<TenantFile, Vec<Problem>> {
-    let by = config.tenants.as_ref().map(|tenants| tenants.by.clone()).unwrap_or_default();
     let check = |file: &TenantFile| {
-        if known == Some(file) {
-            Vec::new()
-        } else {
-            file.check(&by, &config.databases, config.database_store.is_some())
-        }
+        if beside.known == Some(file) { Vec::new() } else { file.check(name, beside) }
     };
     understand(bytes, environment, check)
 }
@@ -209,7 +221,7 @@ impl From<File> for Config {
             database_store: file.database_store,
             networks: file.networks,
             ledger: file.ledger,
-            budgets: budgets(&file.providers),
+            budgets: limited_licences(&file.providers, None),
             cache: file.cache,
             providers: file.providers,
             order: file.order,
@@ -279,16 +291,6 @@ impl Config {
             late: publish.late_topic.as_deref().and_then(of),
         }
     }
-}
-
-/// The limited budgets, by the licence's name.
-fn budgets(providers: &ProvidersConfig) -> Vec<(String, Limits)> {
-    let licences = providers.licences().into_iter().flatten();
-    let limited = licences.filter_map(|licence| {
-        let name = licence.budget_name().to_owned();
-        Some((name, licence.budget?.limits()?))
-    });
-    limited.collect()
 }
 
 /// The fact groups that are wanted without a configuration.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use http::HeaderValue;
 
+use super::budgets::{limited_licences, shared};
 use super::checks::TOO_SHORT_A_LIFE;
 use super::error::Problem;
 use super::file::File;
@@ -29,6 +30,7 @@ pub(super) fn main_providers(file: &File, problems: &mut Vec<Problem>) {
     let databases = file.databases.iter().map(DatabaseConfig::called).collect();
     let asked = Asked { providers: &file.providers, databases, order: &file.order };
     providers(&asked, problems);
+    problems.extend(shared(&limited_licences(&file.providers, None), &std::iter::empty()));
     let ipinfo = file.providers.ipinfo.as_ref().filter(|ipinfo| ipinfo.share);
     let key = ["providers", "ipinfo", "share"];
     if ipinfo.is_some_and(|ipinfo| ipinfo.plan != Plan::Lite) {
@@ -43,22 +45,18 @@ pub(super) fn main_providers(file: &File, problems: &mut Vec<Problem>) {
 
 /// What is wrong with who is to be asked.
 pub(super) fn providers(asked: &Asked<'_>, problems: &mut Vec<Problem>) {
-    let (mut names, mut limited) = (Vec::new(), Vec::new());
+    let mut names = Vec::new();
     for licence in asked.providers.licences() {
         match licence {
             Ok(licence) => {
                 one(&licence, asked.providers, problems);
                 names.push(licence.name.to_owned());
-                limited.extend(Limited::of(&licence, asked.providers));
             }
             Err((key, error)) => {
                 let key: Vec<_> = ["providers"].into_iter().chain(key.split('.')).collect();
                 problems.push(Problem::with(&key, error.to_string()));
             }
         }
-    }
-    for (at, one) in limited.iter().enumerate() {
-        problems.extend(limited[..at].iter().find_map(|other| one.beside(other)));
     }
     let databases = &asked.databases;
     for (at, name) in names.iter().enumerate() {
@@ -69,44 +67,6 @@ pub(super) fn providers(asked: &Asked<'_>, problems: &mut Vec<Problem>) {
     }
     for (group, order) in asked.order {
         check_order(*group, order, databases, &names, problems);
-    }
-}
-
-/// A licence with a limit.
-struct Limited {
-    /// Where its budget is.
-    key: Vec<String>,
-    /// What that is called.
-    budget: String,
-    /// A service of one's own: several of one vendor may have one subscription.
-    is_own: bool,
-    names_it: bool,
-}
-
-impl Limited {
-    fn of(licence: &Licence<'_>, providers: &ProvidersConfig) -> Option<Self> {
-        let budget = licence.budget.filter(|budget| budget.limits().is_some())?;
-        let key = licence.key.split('.').map(str::to_owned);
-        Some(Self {
-            key: key.chain(["budget".to_owned()]).collect(),
-            budget: licence.budget_name().to_owned(),
-            is_own: providers.generic.contains_key(licence.name),
-            names_it: budget.licence().is_some(),
-        })
-    }
-
-    /// What is wrong when both have the same budget: units of two vendors make no sum.
-    fn beside(&self, other: &Self) -> Option<Problem> {
-        if self.budget != other.budget || self.is_own && other.is_own {
-            return None;
-        }
-        let (named, with) = if self.names_it { (self, other) } else { (other, self) };
-        let key: Vec<&str> = named.key.iter().map(String::as_str).chain(["licence"]).collect();
-        let message = format!(
-            "{} has the same, and each bills in units of its own; give each an id of its own",
-            with.key.join(".")
-        );
-        Some(Problem::with(&key, message))
     }
 }
 

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Beside;
+use super::budgets::{LimitedLicence, limited_licences, shared};
 use super::error::Problem;
 use super::file::placed;
 use super::providers::{Asked, providers};
@@ -59,6 +61,11 @@ impl TenantFile {
         self.topics.iter().filter_map(|text| TopicPattern::new(text).ok()).collect()
     }
 
+    /// His licences that have a limit.
+    pub fn limited_licences(&self, name: &TenantName) -> Vec<LimitedLicence> {
+        limited_licences(&self.providers, Some(name))
+    }
+
     /// The same without its tokens, to see whether anything else is different.
     #[must_use]
     pub fn without_tokens(&self) -> Self {
@@ -79,11 +86,12 @@ impl TenantFile {
         placed(&self.databases, store.map(|store| store.of_tenant(name.as_str())).as_ref())
     }
 
-    /// Everything that is wrong with a file whose keys and types are right. `main`: the main
-    /// configuration's databases; `has_store`: whether it has a place for what is fetched.
-    pub(super) fn check(&self, by: &By, main: &[DatabaseConfig], has_store: bool) -> Vec<Problem> {
+    /// Everything that is wrong with a file whose keys and types are right.
+    pub(super) fn check(&self, name: &TenantName, beside: Beside<'_>) -> Vec<Problem> {
         let mut problems = Vec::new();
-        self.check_topics(by, &mut problems);
+        let (main, has_store) = (&beside.config.databases, beside.config.database_store.is_some());
+        let by = beside.config.tenants.as_ref().map(|tenants| &tenants.by);
+        self.check_topics(by.unwrap_or(&By::default()), &mut problems);
         if let Some(want) = &self.want {
             checks::want(want, &mut problems);
         }
@@ -105,6 +113,8 @@ impl TenantFile {
             let message = "only a licence of the main configuration can be for everybody";
             problems.push(Problem::with(&["providers", "ipinfo", "share"], message));
         }
+        let others = beside.config.budgets.iter().chain(beside.limited);
+        problems.extend(shared(&self.limited_licences(name), &others));
         problems
     }
 

@@ -68,6 +68,19 @@ impl Config {
         self.discover.unwrap_or(default)
     }
 
+    /// The paths of the Elastic Common Schema that most events have, and no preset.
+    pub fn ecs() -> Self {
+        let paths = [
+            ("source.ip", Role::Source),
+            ("destination.ip", Role::Destination),
+            ("client.ip", Role::Client),
+            ("server.ip", Role::Server),
+            ("host.ip", Role::Host),
+            ("observer.ip", Role::Observer),
+        ];
+        Self::of_paths(paths.map(|(path, role)| AddressPath::new(path, role)).to_vec())
+    }
+
     /// These paths and no preset.
     pub fn of_paths(paths: Vec<AddressPath>) -> Self {
         Self { paths, ..Self::default() }

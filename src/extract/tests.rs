@@ -21,19 +21,6 @@ fn paths(paths: &[&str]) -> Config {
     Config::of_paths(paths.iter().map(|path| AddressPath::new(path, Role::Unknown)).collect())
 }
 
-/// Six paths, and no preset.
-fn six() -> Config {
-    let ecs = [
-        ("source.ip", Role::Source),
-        ("destination.ip", Role::Destination),
-        ("client.ip", Role::Client),
-        ("server.ip", Role::Server),
-        ("host.ip", Role::Host),
-        ("observer.ip", Role::Observer),
-    ];
-    Config::of_paths(ecs.into_iter().map(|(path, role)| AddressPath::new(path, role)).collect())
-}
-
 fn scan_with(config: &Config, event: &str) -> Result<Outline, Unreadable> {
     let mut outline = Outline::default();
     Extractor::new(config, &needs()).unwrap().scan(event.as_bytes(), &mut outline)?;
@@ -41,7 +28,7 @@ fn scan_with(config: &Config, event: &str) -> Result<Outline, Unreadable> {
 }
 
 fn scan(event: &str) -> Outline {
-    scan_with(&six(), event).unwrap()
+    scan_with(&Config::ecs(), event).unwrap()
 }
 
 fn text(event: &str, span: Span) -> &str {
@@ -216,7 +203,7 @@ fn what_is_no_object_is_valid_and_gives_nothing() {
     for event in [r#"["1.1.1.1"]"#, r#""1.1.1.1""#, "1", "null", "true", " false ", "[]", "-1.5e3"]
     {
         let mut outline = scan(r#"{"source":{"ip":"1.1.1.1"}}"#);
-        let mut extractor = Extractor::new(&six(), &needs()).unwrap();
+        let mut extractor = Extractor::new(&Config::ecs(), &needs()).unwrap();
         assert_eq!(extractor.scan(event.as_bytes(), &mut outline), Ok(Shape::Other), "{event}");
         let nothing = Outline { landmarks: vec![None, None], ..Outline::default() };
         assert_eq!(outline, nothing, "{event}");
@@ -234,7 +221,7 @@ fn odd_but_valid_json_is_read() {
         "\t\r\n {\t\"a\"\r:\n1 , \"b\" : [ ] , \"c\" : { } }\n",
         "{\"a\":\"\u{7f}\u{80}\u{ffff}\u{10ffff}\"}",
     ] {
-        assert!(scan_with(&six(), event).is_ok(), "{event}");
+        assert!(scan_with(&Config::ecs(), event).is_ok(), "{event}");
         assert!(serde_json::from_str::<IgnoredAny>(event).is_ok(), "{event}");
     }
 }
@@ -284,10 +271,10 @@ fn what_is_not_json_is_refused_with_its_place() {
     ];
     for (event, at, flaw) in refused {
         let expected = Unreadable::Unparsable { at, flaw };
-        assert_eq!(scan_with(&six(), event), Err(expected), "{event}");
+        assert_eq!(scan_with(&Config::ecs(), event), Err(expected), "{event}");
         assert!(serde_json::from_str::<IgnoredAny>(event).is_err(), "{event}");
     }
-    let mut extractor = Extractor::new(&six(), &needs()).unwrap();
+    let mut extractor = Extractor::new(&Config::ecs(), &needs()).unwrap();
     let mut outline = Outline::default();
     let expected = Err(Unreadable::Unparsable { at: 14, flaw: Flaw::Utf8 });
     let event = b"{\"aaaaa\":\"bbbb\xff\"}";
@@ -299,7 +286,7 @@ fn what_is_not_json_is_refused_with_its_place() {
 
 #[test]
 fn after_an_error_the_outline_is_empty() {
-    let mut extractor = Extractor::new(&six(), &needs()).unwrap();
+    let mut extractor = Extractor::new(&Config::ecs(), &needs()).unwrap();
     let mut outline = Outline::default();
     let event = r#"{"source":{"ip":"1.1.1.1"},"ipstamp":1,"#;
     assert!(extractor.scan(event.as_bytes(), &mut outline).is_err());
@@ -318,15 +305,15 @@ fn nesting_ends_at_the_limit_and_not_at_the_end_of_the_stack() {
     ] {
         let nested = |count: usize| format!("{}1{}", open.repeat(count), close.repeat(count));
         let fits = nested(128 / depth);
-        assert!(scan_with(&six(), &fits).is_ok(), "{open}");
+        assert!(scan_with(&Config::ecs(), &fits).is_ok(), "{open}");
         let too_deep = nested(128 / depth + 1);
-        let refused = scan_with(&six(), &too_deep);
+        let refused = scan_with(&Config::ecs(), &too_deep);
         assert!(matches!(refused, Err(Unreadable::TooDeep { limit: 128, .. })), "{open}");
         let bomb = nested(100_000);
-        let refused = scan_with(&six(), &bomb);
+        let refused = scan_with(&Config::ecs(), &bomb);
         let at = open.len() * (128 / depth);
         assert_eq!(refused, Err(Unreadable::TooDeep { at, limit: 128 }), "{open}");
-        let deep = Config { max_depth: u16::MAX, ..six() };
+        let deep = Config { max_depth: u16::MAX, ..Config::ecs() };
         assert!(matches!(scan_with(&deep, &bomb), Err(Unreadable::TooDeep { .. })), "{open}");
         assert!(scan_with(&deep, &nested(30_000)).is_ok(), "{open}");
     }
@@ -334,7 +321,7 @@ fn nesting_ends_at_the_limit_and_not_at_the_end_of_the_stack() {
 
 #[test]
 fn a_limit_of_zero_is_refused() {
-    for config in [Config { limit: 0, ..six() }, Config { max_depth: 0, ..six() }] {
+    for config in [Config { limit: 0, ..Config::ecs() }, Config { max_depth: 0, ..Config::ecs() }] {
         assert!(Extractor::new(&config, &needs()).is_err());
     }
 }
@@ -345,7 +332,7 @@ fn what_serde_json_refuses_and_this_does_not() {
     let deep = format!("{}{}", r#"{"a":"#.repeat(127) + "{", "}".repeat(128));
     for event in [r#"{"a":1e400}"#, r#"{"a":"\ud800"}"#, &deep] {
         assert!(serde_json::from_str::<serde_json::Value>(event).is_err(), "{event}");
-        assert!(scan_with(&six(), event).is_ok(), "{event}");
+        assert!(scan_with(&Config::ecs(), event).is_ok(), "{event}");
     }
 }
 
@@ -353,7 +340,7 @@ fn what_serde_json_refuses_and_this_does_not() {
 fn a_long_text_is_passed_over_and_a_long_name_matches_nothing() {
     let long = "x".repeat(10_000_000);
     let event = format!(r#"{{"message":"{long}","{long}":1,"source":{{"ip":"1.1.1.1"}}}}"#);
-    assert_eq!(found(&six(), &event), ["1.1.1.1"]);
+    assert_eq!(found(&Config::ecs(), &event), ["1.1.1.1"]);
     let escaped = r"A".repeat(100_000);
     let event = format!(r#"{{"source":{{"{escaped}":1,"ip":"{escaped}"}}}}"#);
     assert_eq!(scan(&event).unreadable, 1);
@@ -369,7 +356,7 @@ fn the_odd_events_that_are_kept_for_fuzzing_are_read_or_refused() {
         let is_deep = seed.file_name().to_string_lossy().starts_with("depth_");
         if is_deep {
             let mut outline = Outline::default();
-            let mut extractor = Extractor::new(&six(), &needs()).unwrap();
+            let mut extractor = Extractor::new(&Config::ecs(), &needs()).unwrap();
             let refused = extractor.scan(&event, &mut outline);
             assert!(matches!(refused, Err(Unreadable::TooDeep { .. })), "{refused:?}");
         } else {
@@ -687,7 +674,7 @@ proptest! {
 /// of what it ignores.
 fn assert_agrees(bytes: &[u8]) {
     let mut outline = Outline::default();
-    let mut extractor = Extractor::new(&six(), &needs()).unwrap();
+    let mut extractor = Extractor::new(&Config::ecs(), &needs()).unwrap();
     let scanned = extractor.scan(bytes, &mut outline);
     let valid = std::str::from_utf8(bytes)
         .is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok());

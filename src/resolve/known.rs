@@ -2,7 +2,7 @@
 //! one within an epoch, with what it means for the wanted groups. So a record is decoded once for
 //! thousands of addresses.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -56,14 +56,14 @@ pub(super) struct Known {
     /// Facts decoded just now to be judged, which are mostly asked for next, to be rendered: so a
     /// record that is met is decoded once.
     fresh: Vec<(FactsId, Enrichment)>,
-    /// What each different telling says, by the hashes of its facts, its time and the groups that are
+    /// What each different telling says, by the hash of its facts, its time and the groups that are
     /// taken from it: of the length at which no two have the same.
     tellings: FxHashMap<[u64; 2], Said>,
     /// The same by the hash of the facts of these groups alone, and of the time.
     told: FxHashMap<u64, Said>,
     /// Who is looked up may have had a say in what is told of him, so these hashes are ones that
     /// nobody can foresee.
-    hashers: [RandomState; 2],
+    hasher: RandomState,
     /// What the packed facts among the origins use.
     told_bytes: usize,
 }
@@ -125,21 +125,30 @@ impl Known {
         }
         let at = Moment(told.retrieved.0 / 60 * 60);
         let retrieval = Retrieval { at, stale };
-        let hashes = self.hashers.each_ref();
-        let hashes = hashes.map(|hasher| hasher.hash_one((told.facts(), retrieval, groups)));
-        let said = self.tellings.get(&hashes).copied().unwrap_or_else(|| {
+        let hash = self.long_hash((told.facts(), retrieval, groups));
+        let said = self.tellings.get(&hash).copied().unwrap_or_else(|| {
             let facts = unpack(told.facts()).only(groups);
             let said = self.meet_told(facts, retrieval, wants);
-            self.tellings.insert(hashes, said);
+            self.tellings.insert(hash, said);
             said
         });
         let (has, answers) = (said.has.and(told.has), said.answers.and(told.has));
         Said { has, answers, closes: told.closes.and(groups), ..said }
     }
 
+    /// Twice as long as the hasher's own: that of the value, and that of the value with a byte behind
+    /// it, which goes on from where the first stopped.
+    fn long_hash(&self, value: impl Hash) -> [u64; 2] {
+        let mut hasher = self.hasher.build_hasher();
+        value.hash(&mut hasher);
+        let first = hasher.finish();
+        hasher.write_u8(1);
+        [first, hasher.finish()]
+    }
+
     fn meet_told(&mut self, facts: Enrichment, retrieval: Retrieval, wants: &Wants) -> Said {
         let packed = pack(&facts);
-        let hash = self.hashers[0].hash_one((&packed, retrieval));
+        let hash = self.hasher.hash_one((&packed, retrieval));
         let met = self.told.get(&hash).filter(|said| {
             matches!(self.origins.get(said.facts.0 as usize),
                 Some(Origin::Told { facts, retrieval: when })

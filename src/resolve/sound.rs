@@ -1,6 +1,10 @@
 //! Whether the records of a file are sound, without reading them: a piece that many of them point
 //! to is looked at once. A city file is verified so in half of the time that reading it takes.
+//!
+//! Of a file of gigabytes, which is mapped so as not to take memory, it remembers what it looked at in
+//! some two bytes for each record and text.
 
+use roaring::RoaringBitmap;
 use rustc_hash::FxHashMap;
 
 use super::decode::{BrokenRecord, Cursor, Head, Kind, MOST_LEVELS};
@@ -13,8 +17,12 @@ pub(super) struct Inspector<'a> {
     /// Where what is neither text nor map nor list begins.
     others: Places,
     /// Maps and lists that were pointed to, with how many values they have.
-    sizes: FxHashMap<usize, u32>,
+    sizes: FxHashMap<u32, u32>,
 }
+
+/// So many maps and lists are remembered, in some 40 MB. Further ones are looked at each time, which
+/// costs time, and no more of it than a record has values.
+const MOST_SIZES: usize = 1 << 21;
 
 impl<'a> Inspector<'a> {
     /// For these records.
@@ -43,10 +51,13 @@ impl<'a> Inspector<'a> {
         let head = cursor.head()?;
         match head.kind {
             Kind::Text => self.content(cursor, head, 0),
-            Kind::Pointer if self.texts.has(head.size) => cursor.count(1),
             Kind::Pointer => {
+                let at = place(head.size)?;
+                if self.texts.has(at) {
+                    return cursor.count(1);
+                }
                 self.target(cursor, head.size, 0)?;
-                if self.texts.has(head.size) { Ok(()) } else { Err(BrokenRecord) }
+                if self.texts.has(at) { Ok(()) } else { Err(BrokenRecord) }
             }
             _ => Err(BrokenRecord),
         }
@@ -56,9 +67,10 @@ impl<'a> Inspector<'a> {
     fn target(
         &mut self,
         cursor: &mut Cursor<'a>,
-        at: usize,
+        target: usize,
         levels: u8,
     ) -> Result<(), BrokenRecord> {
+        let at = place(target)?;
         if self.texts.has(at) || self.others.has(at) {
             return cursor.count(1);
         }
@@ -66,14 +78,15 @@ impl<'a> Inspector<'a> {
             return cursor.count(*values);
         }
         let before = cursor.values();
-        let back = cursor.go(at);
+        let back = cursor.go(target);
         let head = cursor.head()?;
         self.content(cursor, head, levels)?;
         cursor.go(back);
         match head.kind {
-            Kind::Map | Kind::List => {
+            Kind::Map | Kind::List if self.sizes.len() < MOST_SIZES => {
                 self.sizes.insert(at, cursor.values() - before);
             }
+            Kind::Map | Kind::List => {}
             Kind::Text => self.texts.add(at),
             _ => self.others.add(at),
         }
@@ -104,30 +117,79 @@ impl<'a> Inspector<'a> {
     }
 }
 
-/// Places in a file: a bit for each byte.
-pub(super) struct Places(Vec<u64>);
+/// A pointer's target as a place. None that is further away is part of a file.
+fn place(target: usize) -> Result<u32, BrokenRecord> {
+    u32::try_from(target).map_err(|_| BrokenRecord)
+}
+
+/// Places in a file.
+pub(super) enum Places {
+    /// A bit for each byte of the file, which is the fastest.
+    Dense(Vec<u64>),
+    /// Of a large file: two bytes for each place where they are far apart, and a bit for each byte where
+    /// they are not.
+    Sparse { all: RoaringBitmap, recent: Box<[u32; RECENT]> },
+}
+
+/// A larger file, of those that may be mapped, is not to take a bit for each of its bytes.
+const MOST_DENSE: usize = 256 << 20;
+/// So many that were asked for lately, by their last bits: mostly the same few are.
+const RECENT: usize = 1 << 12;
 
 impl Places {
     /// None yet, in so many bytes.
     pub(super) fn new(bytes: usize) -> Self {
-        Self(vec![0; bytes.div_ceil(64)])
+        if bytes <= MOST_DENSE {
+            return Self::Dense(vec![0; bytes.div_ceil(64)]);
+        }
+        Self::sparse()
     }
 
-    pub(super) fn has(&self, at: usize) -> bool {
-        self.0.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
+    fn sparse() -> Self {
+        // A place that does not belong at its index is none: 0 belongs at the first alone.
+        let mut recent = Box::new([0; RECENT]);
+        recent[0] = 1;
+        Self::Sparse { all: RoaringBitmap::new(), recent }
+    }
+
+    pub(super) fn has(&mut self, at: u32) -> bool {
+        match self {
+            Self::Dense(bits) => {
+                bits.get(at as usize / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
+            }
+            Self::Sparse { all, recent } => {
+                let recent = &mut recent[at as usize % RECENT];
+                let has = *recent == at || all.contains(at);
+                if has {
+                    *recent = at;
+                }
+                has
+            }
+        }
     }
 
     /// Adds one, which must be in those bytes.
-    pub(super) fn add(&mut self, at: usize) {
-        self.0[at / 64] |= 1 << (at % 64);
+    pub(super) fn add(&mut self, at: u32) {
+        match self {
+            Self::Dense(bits) => bits[at as usize / 64] |= 1 << (at % 64),
+            Self::Sparse { all, .. } => {
+                all.insert(at);
+            }
+        }
     }
 
     /// All, in order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = usize> {
-        let words = self.0.iter().enumerate().filter(|(_, word)| **word != 0);
-        words.flat_map(|(nth, word)| {
-            (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| nth * 64 + bit)
-        })
+    pub(super) fn iter(&self) -> Box<dyn Iterator<Item = u32> + '_> {
+        match self {
+            Self::Dense(bits) => {
+                let words = bits.iter().enumerate().filter(|(_, word)| **word != 0);
+                Box::new(words.flat_map(|(nth, word)| {
+                    let set = (0..64).filter(move |bit| word >> bit & 1 == 1);
+                    set.map(move |bit| nth as u32 * 64 + bit)
+                }))
+            }
+            Self::Sparse { all, .. } => Box::new(all.iter()),
+        }
     }
 }
 
@@ -164,6 +226,23 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn places_are_the_same_in_either_form(
+            added in proptest::collection::vec(0_u32..20_000, 0..200),
+            asked in proptest::collection::vec(0_u32..20_000, 0..200),
+        ) {
+            let (mut dense, mut sparse) = (Places::new(20_000), Places::sparse());
+            for at in asked.iter().chain(&added) {
+                prop_assert_eq!(dense.has(*at), sparse.has(*at));
+                if added.contains(at) {
+                    dense.add(*at);
+                    sparse.add(*at);
+                }
+            }
+            prop_assert!(dense.iter().eq(sparse.iter()));
+            prop_assert!(added.iter().all(|at| dense.has(*at) && sparse.has(*at)));
+        }
 
         #[test]
         fn what_is_sound_can_be_read(

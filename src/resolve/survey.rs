@@ -50,7 +50,7 @@ impl Database {
         let (leaves, records) = self.leaves()?;
         let mut inspector = Inspector::new(records);
         let mut has_facts = false;
-        for offset in leaves.begins.iter().map(|offset| offset as u32) {
+        for offset in leaves.begins.iter() {
             if !has_facts || !inspector.is_sound(offset) {
                 let record = self.read(records, offset)?;
                 has_facts = has_facts || !groups_of(&self.reading().enrichment(&record)).is_empty();
@@ -65,7 +65,7 @@ impl Database {
         let (leaves, records) = self.leaves()?;
         survey.networks = leaves.networks;
         for offset in leaves.begins.iter() {
-            let record = self.read(records, offset as u32)?;
+            let record = self.read(records, offset)?;
             survey.mapped.iter_mut().for_each(|line| line.count(&record));
             let facts = self.reading().enrichment(&record);
             let groups = groups_of(&facts);
@@ -83,14 +83,14 @@ impl Database {
     }
 
     /// Where the tree ends, and the records that it ends at.
-    fn leaves(&self) -> Result<(Leaves<'_>, &[u8]), DatabaseError> {
+    fn leaves(&self) -> Result<(Leaves, &[u8]), DatabaseError> {
         let tree = self.tree().ok_or_else(|| self.broken_at("the tree is no tree", 0))?;
         let records = self.records();
         let end = memchr::memmem::rfind(records, METADATA_MARK).unwrap_or(records.len());
-        let mut leaves = Leaves::new(tree, end);
-        let visited = leaves.visit(0, 0);
+        let mut walk = Walk::new(tree, end);
+        let visited = walk.visit(0, 0);
         visited.map_err(|node| self.broken_at("the tree is broken at a node", node as usize))?;
-        Ok((leaves, &records[..end]))
+        Ok((walk.leaves, &records[..end]))
     }
 
     fn read<'a>(&self, records: &'a [u8], offset: u32) -> Result<Value<'a>, DatabaseError> {
@@ -112,50 +112,82 @@ impl Database {
     }
 }
 
-/// Where a tree ends, found by going everywhere once.
-struct Leaves<'a> {
-    tree: &'a Tree,
-    /// By node: how many steps the longest way down from it has; 0 while that is not known. A tree
-    /// enters its IPv4 part at several places, so that a node has more than one way to it.
-    heights: Vec<u8>,
+/// Where a tree ends.
+struct Leaves {
     /// Where records begin.
     begins: Places,
     networks: u64,
-    /// The records end here.
-    end: usize,
 }
 
-impl<'a> Leaves<'a> {
+/// A way through a tree that goes everywhere once.
+struct Walk<'a> {
+    tree: &'a Tree,
+    /// Nodes of which all that is below was seen, a bit for each. A tree enters its IPv4 part at
+    /// several places, so that a node has more than one way to it.
+    done: Vec<u64>,
+    /// Of nodes that were entered again: how many steps the longest way down from there has; 0 while
+    /// that is not known. They are few, so that most of this is memory that is never touched.
+    heights: Vec<u8>,
+    /// The records end here.
+    end: usize,
+    leaves: Leaves,
+}
+
+impl<'a> Walk<'a> {
     fn new(tree: &'a Tree, end: usize) -> Self {
-        let heights = vec![0; tree.node_count() as usize];
-        Self { tree, heights, begins: Places::new(end), networks: 0, end }
+        let nodes = tree.node_count() as usize;
+        let done = vec![0; nodes.div_ceil(64)];
+        let leaves = Leaves { begins: Places::new(end), networks: 0 };
+        Self { tree, done, heights: vec![0; nodes], end, leaves }
     }
 
-    /// How far down it goes from this node, which so many steps lead to. The error is the node where
-    /// it goes on for longer than an address has bits, or leads nowhere. A circle ends so, too.
-    fn visit(&mut self, node: u32, depth: u8) -> Result<u8, u32> {
+    /// Everything below this node, which so many steps lead to. The error is the node that leads
+    /// nowhere, or on for longer than an address has bits. A circle ends so, too.
+    fn visit(&mut self, node: u32, depth: u8) -> Result<(), u32> {
         let bits = self.tree.address_bits();
-        if depth >= bits {
+        if depth >= bits || node >= self.tree.node_count() {
             return Err(node);
         }
-        let known = self.heights.get(node as usize).copied().ok_or(node)?;
-        if known > 0 {
-            return if depth + known <= bits { Ok(known) } else { Err(node) };
+        let (word, bit) = (node as usize / 64, 1 << (node % 64));
+        if self.done[word] & bit != 0 {
+            return if depth + self.height(node) <= bits { Ok(()) } else { Err(node) };
         }
-        let mut height = 1;
-        for bit in 0..2 {
-            match self.tree.place(self.tree.step(node, bit)) {
-                Place::Node(next) => height = height.max(1 + self.visit(next, depth + 1)?),
+        for side in 0..2 {
+            match self.tree.place(self.tree.step(node, side)) {
+                Place::Node(next) => self.visit(next, depth + 1)?,
                 Place::Nothing => {}
                 Place::Record(offset) if (offset as usize) < self.end => {
-                    self.networks += 1;
-                    self.begins.add(offset as usize);
+                    self.leaves.networks += 1;
+                    self.leaves.begins.add(offset);
                 }
                 Place::Record(_) | Place::Broken => return Err(node),
             }
         }
+        self.done[word] |= bit;
+        Ok(())
+    }
+
+    /// How far down it goes from a node below which all was seen. Where ways meet below it that was
+    /// asked before, so that none is gone twice for one question.
+    fn height(&mut self, node: u32) -> u8 {
+        let known = self.heights[node as usize];
+        if known > 0 {
+            return known;
+        }
+        let height = self.height_of(node);
         self.heights[node as usize] = height;
-        Ok(height)
+        height
+    }
+
+    fn height_of(&self, node: u32) -> u8 {
+        let below = [0, 1].map(|bit| match self.tree.place(self.tree.step(node, bit)) {
+            Place::Node(next) => match self.heights[next as usize] {
+                0 => self.height_of(next),
+                known => known,
+            },
+            Place::Nothing | Place::Record(_) | Place::Broken => 0,
+        });
+        1 + below[0].max(below[1])
     }
 }
 
@@ -217,6 +249,44 @@ mod tests {
         circle[last..last + 3].copy_from_slice(&[0, 0, 0]);
         let error = Database::new("city", circle).and_then(|file| file.verify()).unwrap_err();
         assert_eq!(error.reason(), "damaged", "{error}");
+    }
+
+    /// A tree for IPv4 of these nodes: to which node each goes on, or to none.
+    fn tree(nodes: &[[Option<u32>; 2]]) -> Tree {
+        let count = nodes.len() as u32;
+        let places = nodes.iter().flatten().map(|next| next.unwrap_or(count).to_be_bytes());
+        let bytes: Vec<u8> = places.flatten().collect();
+        Tree::new(bytes.into(), count, 32, 4).unwrap()
+    }
+
+    #[test]
+    fn a_part_that_is_entered_at_several_places_has_to_fit_at_each() {
+        // Thirty nodes in a row, and behind the first two further ones that lead into the row.
+        let mut nodes: Vec<_> = (1..30).map(|next| [Some(next), None]).collect();
+        nodes.push([None, None]);
+        nodes[0][1] = Some(30);
+        nodes.extend([[Some(31), Some(2)], [None, Some(3)]]);
+        let walked = |nodes: &[[Option<u32>; 2]]| {
+            let tree = tree(nodes);
+            Walk::new(&tree, 0).visit(0, 0)
+        };
+        assert_eq!(walked(&nodes), Ok(()));
+        // Two ways down, and 28 nodes from there: 30 of 32 bits. Then four bits deeper.
+        let more = nodes.len() as u32;
+        nodes[31] = [Some(more), None];
+        nodes.extend((1..4).map(|next| [Some(more + next), None]));
+        nodes.push([Some(2), None]);
+        assert_eq!(walked(&nodes), Err(2));
+        nodes[more as usize + 3] = [Some(6), None];
+        assert_eq!(walked(&nodes), Ok(()));
+    }
+
+    #[test]
+    fn ways_that_meet_at_each_bit_are_gone_once() {
+        let mut nodes: Vec<_> = (1..32).map(|next| [Some(next), Some(next)]).collect();
+        nodes.push([None, None]);
+        let tree = tree(&nodes);
+        assert_eq!(Walk::new(&tree, 0).visit(0, 0), Ok(()), "and that not two billion times");
     }
 
     #[test]

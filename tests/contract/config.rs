@@ -1,15 +1,12 @@
 //! The configuration: what is refused, with which words, and what is never said.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
-use ipstamp::config::{Config, Environment, File, Problem, Written, parse, schema, tenant_schema};
-use ipstamp::consume::consumer_settings;
-use ipstamp::publish::producer_settings;
+use ipstamp::config::{Config, Environment, File, Problem, parse, schema, tenant_schema};
 use ipstamp::resolve::TokenPlace;
-use rdkafka::ClientConfig;
 
 /// An environment of the test's own.
 #[derive(Default)]
@@ -390,167 +387,6 @@ fn several_contradictions_are_said_at_once() {
     let text = with("workers: 0\ndeadline: 0s\nwindow: {records: 0}");
     let problems = read(&text).unwrap_err();
     assert_eq!(problems.len(), 3, "{}", said(&problems));
-}
-
-// Which topics.
-
-#[test]
-fn a_pattern_that_reads_what_we_write_is_refused() {
-    let refused_pairs = [
-        (r"^logs\..*", "{topic}.enriched"),
-        (r"^logs\.", "{topic}.enriched"),
-        (r"^logs", "logs-out"),
-        (r"^.*\.enriched$", "{topic}.enriched"),
-        (r"^(a|b)+$", "a{topic}b"),
-        (r"^[a-z.]{1,40}$", "dlq.{topic}"),
-        (r"^raw|enriched", "{topic}.enriched"),
-        (r"^.*[0-9]$", "{topic}-v2"),
-    ];
-    for (pattern, output) in refused_pairs {
-        let text = with(&format!("input: {{topics: ['{pattern}'], group: g}}"));
-        let text = text.replace("topic: stamped", &format!("topic: '{output}'"));
-        let said = refused(&text, &Table::default());
-        assert!(
-            said.contains("input.topics[0]: would read what ipstamp writes"),
-            "{pattern} {said}"
-        );
-    }
-    let accepted_pairs = [
-        (r"^logs\.[a-z]+$", "{topic}.enriched"),
-        (r"^logs\..*", "enriched.{topic}"),
-        (r"^.*\.raw$", "{topic}.enriched"),
-        (r"^[a-z]{3}$", "{topic}abc"),
-        (r"^logs\.[[:alpha:]]+$", "{topic}.enriched"),
-        (r"^(nginx|sshd)$", "{topic}-stamped"),
-    ];
-    for (pattern, output) in accepted_pairs {
-        let text = with(&format!("input: {{topics: ['{pattern}'], group: g}}"));
-        let text = text.replace("topic: stamped", &format!("topic: '{output}'"));
-        assert!(read(&text).is_ok(), "{pattern} {output} {}", refused(&text, &Table::default()));
-    }
-}
-
-#[test]
-fn the_example_that_is_named_is_read_and_written_back_into_the_input() {
-    let text = with(r"input: {topics: ['^logs\.[a-z]+\.v[0-9]+', other], group: g}")
-        .replace("topic: stamped", "topic: '{topic}.new'");
-    let said = refused(&text, &Table::default());
-    assert!(said.contains("logs.a.v0 goes to logs.a.v0.new by output.topic"), "{said}");
-}
-
-#[test]
-fn one_input_may_not_feed_another() {
-    let text = with("input: {topics: [a, a.out], group: g}")
-        .replace("topic: stamped", "topic: '{topic}.out'");
-    let said = refused(&text, &Table::default());
-    assert!(said.contains("input.topics[1]: would read what ipstamp writes"), "{said}");
-    let dead = with(r"input: {topics: [a, '^dlq\.'], group: g}")
-        .replace("topic: stamped", "topic: out, dead_letter: 'dlq.{topic}'");
-    let said = refused(&dead, &Table::default());
-    assert!(said.contains("a goes to dlq.a by output.dead_letter"), "{said}");
-}
-
-#[test]
-fn a_pattern_that_kafkas_client_reads_otherwise_is_refused() {
-    let cases = [
-        (r"^logs\d+", "write `[0-9]`"),
-        (r"^(?:a|b)", "groups that begin with `(?`"),
-        (r"^a+?b", "a repetition of a repetition"),
-        (r"^[\w]+", "a backslash within brackets"),
-        (r"^[a&&b]", "doubled `&`"),
-        (r"^(a", "the pattern cannot be read"),
-        (r"^[a", "a `[` has no closing bracket"),
-        (r"logs.*", "a pattern begins with ^"),
-    ];
-    for (pattern, expected) in cases {
-        let text = with(&format!("input: {{topics: ['{pattern}'], group: g}}"));
-        let said = refused(&text, &Table::default());
-        assert!(said.contains(expected), "{pattern}: {said}");
-    }
-}
-
-#[test]
-fn real_topics_are_judged_as_the_file_is() {
-    let text = with(r"input: {topics: ['^logs\.[a-z]+$', b], group: g}").replace(
-        "topic: stamped",
-        "topic: '{topic}.enriched', dead_letter: 'dlq.{topic}', late_topic: '{topic}.late'",
-    );
-    let config = Config::from(read(&text).unwrap());
-    assert!(config.reads("logs.nginx") && config.reads("b") && !config.reads("logs.a.b"));
-    assert!(!config.would_read_own_output("logs.nginx"));
-    assert!(!config.reads("__consumer_offsets"), "Kafka's own topics are read when named only");
-    let written = Written {
-        output: "b.enriched".into(),
-        dead_letter: Some("dlq.b".into()),
-        late: Some("b.late".into()),
-    };
-    assert_eq!(config.written_for("b"), written);
-}
-
-// Which settings of librdkafka.
-
-/// What ipstamp sets itself is either refused by name, or what the operator says holds.
-#[test]
-fn a_setting_that_is_accepted_holds() {
-    let config = Config::from(read(SMALLEST).unwrap());
-    let ours = |client: ClientConfig| {
-        let consumer = consumer_settings(&client, &config.consume, 0, 2);
-        [consumer, producer_settings(&client, &config.publish, 0, None)]
-    };
-    let names: BTreeSet<String> = ours(config.kafka.client())
-        .iter()
-        .flat_map(|settings| settings.config_map().into_keys().map(ToString::to_string))
-        .collect();
-    let mut accepted = 0;
-    for name in names {
-        // A value that is none of ours, and that every setting with a number takes.
-        let line = format!("kafka: {{brokers: ['a:1'], client: {{{name}: 1234}}}}");
-        let Ok(file) = read(&with(&line)) else { continue };
-        accepted += 1;
-        let client = file.kafka.client();
-        let holds = ours(client).iter().all(|settings| settings.get(&name) == Some("1234"));
-        assert!(holds, "{name} is accepted in kafka.client and then overwritten");
-    }
-    assert!(accepted > 2, "{accepted}");
-}
-
-#[test]
-fn a_protocol_may_be_written_as_kafka_writes_it() {
-    for name in ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] {
-        let login = "mechanism: PLAIN, username: u, password: p";
-        let login = if name.starts_with("sasl") { login } else { "" };
-        for written in [name.to_owned(), name.to_uppercase()] {
-            let line =
-                format!("kafka: {{brokers: ['a:1'], security: {{protocol: {written}, {login}}}}}");
-            let file = read(&with(&line)).map_err(|problems| said(&problems)).unwrap();
-            assert_eq!(file.kafka.client().get("security.protocol"), Some(name));
-        }
-        assert!(schema().contains(&format!("\"{}\"", name.to_uppercase())));
-    }
-}
-
-#[test]
-fn clients_trust_the_systems_authorities_and_verify_names() {
-    let line = "kafka: {brokers: ['a:1', 'b:2'], rack: r1, security: {protocol: sasl_ssl, \
-                mechanism: SCRAM-SHA-256, username: u, password: p}}";
-    let client = read(&with(line)).unwrap().kafka.client();
-    let expected = [
-        ("bootstrap.servers", Some("a:1,b:2")),
-        ("security.protocol", Some("sasl_ssl")),
-        ("sasl.mechanism", Some("SCRAM-SHA-256")),
-        ("sasl.username", Some("u")),
-        ("sasl.password", Some("p")),
-        ("ssl.ca.location", Some("probe")),
-        ("client.rack", Some("r1")),
-        ("ssl.endpoint.identification.algorithm", None),
-        ("enable.ssl.certificate.verification", None),
-    ];
-    for (name, value) in expected {
-        assert_eq!(client.get(name), value, "{name}");
-    }
-    let native = client.create_native_config().unwrap();
-    assert_eq!(native.get("ssl.endpoint.identification.algorithm").unwrap(), "https");
-    assert_eq!(native.get("enable.ssl.certificate.verification").unwrap(), "true");
 }
 
 #[test]

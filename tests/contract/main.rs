@@ -4,6 +4,7 @@
 
 mod avro;
 mod broken_files;
+mod client_settings;
 mod compatibility;
 mod config;
 #[path = "../support/databases.rs"]
@@ -29,5 +30,6 @@ mod samples;
 #[path = "../support/standin/mod.rs"]
 mod standin;
 mod tenants;
+mod topics;
 mod twins;
 mod values;

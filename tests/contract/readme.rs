@@ -11,10 +11,11 @@ use std::sync::Arc;
 
 use clap::Parser;
 use ipstamp::command::Cli;
-use ipstamp::config::{Config, Environment, parse, parse_tenant, schema};
+use ipstamp::config::{Beside, Config, Environment, parse, parse_tenant, schema};
 use ipstamp::pipeline::{Ask, Stamp, StampSettings, Stamper};
 use ipstamp::resolve::{Database, DatabaseSet, Want, Wants};
 use ipstamp::telemetry::METRICS;
+use ipstamp::tenant::TenantName;
 use serde_json::Value;
 
 const METRICS_BEGIN: &str =
@@ -59,7 +60,8 @@ fn every_configuration_of_the_readme_loads() {
         // A tenant's file stands behind the configuration that it belongs to.
         let problems = if block.starts_with("# /etc/ipstamp/tenants/") {
             let main: &Config = before.as_ref().unwrap();
-            parse_tenant(block.as_bytes(), &Everything, main, None).err()
+            let acme = TenantName::new("acme").unwrap();
+            parse_tenant(&acme, block.as_bytes(), &Everything, Beside::main(main)).err()
         } else {
             let read = parse(block.as_bytes(), &Everything);
             before = read.as_ref().ok().cloned().map(Config::from);

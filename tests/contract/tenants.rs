@@ -1,7 +1,8 @@
 //! Tenants: what is refused in the configuration and in a tenant's file, with which words, and what is
 //! never said.
 
-use ipstamp::config::{Config, parse_tenant, show};
+use ipstamp::config::{Beside, Config, parse_tenant, show};
+use ipstamp::tenant::TenantName;
 
 use super::config::{Table, read, refused, said, with};
 use super::values::CANARY;
@@ -12,7 +13,8 @@ fn tenants(by: &str) -> Config {
 
 /// What is said of a tenant's file beside a configuration with `by`.
 fn tenant_refused(by: &str, text: &str) -> String {
-    match parse_tenant(text.as_bytes(), &Table::default(), &tenants(by), None) {
+    let (acme, config) = (TenantName::new("acme").unwrap(), tenants(by));
+    match parse_tenant(&acme, text.as_bytes(), &Table::default(), Beside::main(&config)) {
         Ok(_) => format!("accepted: {text}"),
         Err(problems) => said(&problems),
     }
@@ -78,6 +80,11 @@ fn what_is_wrong_with_tenants_is_said_with_its_place_and_a_remedy() {
             "providers: {ipgeolocation: {token: t, plan: paid}}",
             "providers.ipgeolocation.budget: is missing",
         ),
+        (
+            BY_TOPIC,
+            "providers: {ipinfo: {token: t, budget: {day: 5}}, ipbot: {budget: {day: 9, licence: acme/ipinfo}}}",
+            "1:76 providers.ipbot.budget.licence: providers.ipinfo.budget has the same, and each",
+        ),
         (BY_TOPIC, "cache: {share: 1}", "cache.share: expected true or"),
     ] {
         let said = tenant_refused(by, text);
@@ -89,8 +96,10 @@ fn what_is_wrong_with_tenants_is_said_with_its_place_and_a_remedy() {
 fn a_tenants_file_that_is_shown_means_the_same_and_has_no_token() {
     let text = "providers: {ipbot: {token: c4n4ry-T0ken}}\nwant: [geo]\ncache: {share: true}";
     let config = tenants(BY_TOPIC);
-    let read =
-        |text: &str| parse_tenant(text.as_bytes(), &Table::default(), &config, None).unwrap();
+    let acme = TenantName::new("acme").unwrap();
+    let read = |text: &str| {
+        parse_tenant(&acme, text.as_bytes(), &Table::default(), Beside::main(&config)).unwrap()
+    };
     let shown = show(&read(text));
     assert!(!shown.contains(CANARY) && shown.contains("***"), "{shown}");
     assert_eq!(read(&shown).without_tokens(), read(text).without_tokens());

@@ -82,6 +82,19 @@ fn databases_of_one_name_are_fetched_for_each_tenant_and_for_all() {
         "current  blue/city: the source has nothing newer\n"
     );
 
+    // A mirror has them under these names, and whoever takes his own says so.
+    let folder = home.path().join("mirror");
+    let (code, out) = fetch(&config, &["--to", folder.to_str().unwrap()]);
+    assert_eq!(code, 0, "{out}");
+    let closed = Home::new();
+    let entry = format!("{{source: mirror, name: city, url: '{}'", folder.display());
+    for (more, country) in [("", "LV"), (", file: acme/city", "SE"), (", file: blue/city", "NO")] {
+        let config = closed.config(&format!("  - {entry}{more}, max_change: 100 %}}"));
+        let (code, out) = fetch(&config, &[]);
+        assert!(code == 0 && out.starts_with("fetched"), "{out}");
+        assert_eq!(std::fs::read(closed.fetched("city")).unwrap(), world(100, country));
+    }
+
     assert_eq!(fetch(&config, &["--force", "acme/city"]).0, 0);
     let kept = ipstamp(&["db", "ls"], &config);
     assert!(kept.out.starts_with("acme/city "), "{}", kept.out);

@@ -35,6 +35,7 @@ mod outlet;
 mod providers;
 mod repeating;
 mod single_calls;
+mod stale;
 mod stampede;
 mod systems;
 mod tenants;

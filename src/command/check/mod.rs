@@ -128,8 +128,8 @@ fn ask(config: &Config, args: &CheckArgs, report: &mut Report) -> Result<(), Sil
     // Without a limited budget the ledger is not missed.
     ask_of(config, "ledger", &config.ledger.topic, report, |topic, found, report| {
         let tenants = tenants_budgets(config);
-        let main = config.budgets.iter().map(|(_, limits)| *limits);
-        let limits: Vec<_> = main.chain(tenants.iter().map(|(_, limits)| *limits)).collect();
+        let limits: Vec<_> =
+            config.budgets.iter().chain(&tenants).map(|licence| licence.limits).collect();
         let wanted = (!limits.is_empty()).then(|| retention_wanted(limits));
         ledger::judge(topic, found, wanted, start, report);
     });

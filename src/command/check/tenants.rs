@@ -7,8 +7,8 @@ use super::files::{Answering, Looked, unwanted_columns, want};
 use super::providers;
 use super::report::Report;
 use crate::command::Failure;
-use crate::command::tenants::tenant_file;
-use crate::config::{Config, ProcessEnvironment, TenantFile, load_tenant};
+use crate::command::tenants::{limited_of_all, tenant_file};
+use crate::config::{Beside, Config, ProcessEnvironment, TenantFile, load_tenant};
 use crate::record::{GroupSet, TopicPattern};
 use crate::tenant::{TenantName, TenantPath, tenant_files};
 
@@ -32,9 +32,11 @@ pub(super) fn check(
         let found = format!("there is no file in {}", tenants.dir.display());
         report.warning("tenants", found, "put one there for each tenant, NAME.yaml");
     }
+    let limited = limited_of_all(config);
+    let beside = Beside { limited: &limited, ..Beside::main(config) };
     for TenantPath { name, path } in files {
         match name {
-            Ok(name) => one(&name, &path, config, offline, now, report)?,
+            Ok(name) => one(&name, &path, beside, offline, now, report)?,
             Err(words) => {
                 let found = format!("{}: {words}", path.display());
                 report.missing("tenants", found, "rename the file");
@@ -54,19 +56,21 @@ pub(super) fn check_one(
     let path = tenant_file(config, name)?;
     // It is the name of a file that was found by it.
     let Ok(name) = TenantName::new(name) else { return Ok(()) };
-    one(&name, &path, config, offline, SystemTime::now(), report)
+    let limited = limited_of_all(config);
+    let beside = Beside { limited: &limited, ..Beside::main(config) };
+    one(&name, &path, beside, offline, SystemTime::now(), report)
 }
 
 fn one(
     name: &TenantName,
     path: &std::path::Path,
-    config: &Config,
+    beside: Beside<'_>,
     offline: bool,
     now: SystemTime,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let subject = format!("tenant {name}");
-    let file = match load_tenant(path, &ProcessEnvironment, config, None) {
+    let (subject, config) = (format!("tenant {name}"), beside.config);
+    let file = match load_tenant(name, path, &ProcessEnvironment, beside) {
         Ok(file) => file,
         Err(error) => {
             let remedy = "mend the file; until then a run serves him as before, or not at all";

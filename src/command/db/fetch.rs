@@ -41,7 +41,7 @@ pub(super) struct FetchArgs {
     /// It is downloaded again
     #[arg(long)]
     force: bool,
-    /// Write the files and a manifest.json into this folder, for `source: mirror`; not those of tenants
+    /// Write the files and a manifest.json into this folder, for `source: mirror`
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
     /// How it is printed: text for people, json for programs (a line per database)
@@ -51,9 +51,9 @@ pub(super) struct FetchArgs {
 
 /// Fetches each, and says what became of it. The exit code is that of the first that failed.
 pub(super) fn fetch(source: &Source, args: &FetchArgs) -> Result<Exit, Failure> {
-    let config = Config::from(source.load()?);
+    let lists = lists(&Config::from(source.load()?))?;
     let mut exit = Exit::Done;
-    for (name, fetcher, wanted) in &chosen(&config, &args.names)? {
+    for (name, fetcher, wanted) in &chosen(&lists, &args.names)? {
         let done = until_done(fetcher, name, wanted, args.force);
         let failed = match &done {
             Err(error) => exit_of(error),
@@ -66,35 +66,65 @@ pub(super) fn fetch(source: &Source, args: &FetchArgs) -> Result<Exit, Failure> 
         print(line(name, &done, args.format).as_bytes())?;
     }
     match &args.to {
-        Some(dir) => mirror(&config, &args.names, dir).map(|()| exit),
+        Some(dir) => mirror(&lists, &args.names, dir).map(|()| exit),
         None => Ok(exit),
     }
+}
+
+/// The databases of the configuration or of a tenant.
+pub(super) struct List {
+    /// What stands before their names: a tenant's, or nothing.
+    prefix: String,
+    store: StoreConfig,
+    databases: Vec<DatabaseConfig>,
+}
+
+impl List {
+    /// Those that are fetched, and what each is called.
+    pub(super) fn fetched(&self) -> impl Iterator<Item = (String, &DatabaseConfig)> {
+        let fetched = self.databases.iter().filter(|one| one.source.is_some());
+        fetched.map(|one| (self.called(&one.called()), one))
+    }
+
+    /// Where they are kept.
+    pub(super) fn store(&self) -> &StoreConfig {
+        &self.store
+    }
+
+    fn called(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+}
+
+/// That of the configuration, and those of its tenants.
+fn lists(config: &Config) -> Result<Vec<List>, Failure> {
+    let Some(store) = &config.database_store else { return Err(no_store()) };
+    let (prefix, store, databases) = (String::new(), store.clone(), config.databases.clone());
+    let tenants = usable_tenants(config).into_iter().map(|(name, file)| List {
+        prefix: format!("{name}/"),
+        databases: file.placed_databases(&name, Some(&store)),
+        store: store.of_tenant(name.as_str()),
+    });
+    let tenants: Vec<_> = tenants.collect();
+    Ok([vec![List { prefix, store, databases }], tenants].into_iter().flatten().collect())
 }
 
 /// A database with its name, a tenant's before it, and who fetches it.
 type Chosen = (String, Arc<Fetcher>, Wanted);
 
-/// Those that are named, else all of the configuration and of its tenants.
-fn chosen(config: &Config, names: &[String]) -> Result<Vec<Chosen>, Failure> {
-    let Some(store) = &config.database_store else { return Err(no_store()) };
+/// Those that are named, else all.
+fn chosen(lists: &[List], names: &[String]) -> Result<Vec<Chosen>, Failure> {
     let ways = Arc::default();
     let mut all = Vec::new();
-    let mut add = |prefix: &str, store: &StoreConfig, databases: &[DatabaseConfig]| {
-        let wanted = Wanted::all(databases);
+    for list in lists {
+        let wanted = Wanted::all(&list.databases);
         if wanted.is_empty() {
-            return Ok::<(), Failure>(());
+            continue;
         }
-        let fetcher = Fetcher::new(open_store(store)?, &ways).map_err(|error| failure(&error))?;
-        let fetcher = Arc::new(fetcher);
-        let named = wanted.into_iter();
-        let named = named.map(|one| (format!("{prefix}{}", one.name()), Arc::clone(&fetcher), one));
-        all.extend(named);
-        Ok(())
-    };
-    add("", store, &config.databases)?;
-    for (name, file) in usable_tenants(config) {
-        let databases = file.placed_databases(&name, Some(store));
-        add(&format!("{name}/"), &store.of_tenant(name.as_str()), &databases)?;
+        let store = open_store(&list.store)?;
+        let fetcher = Arc::new(Fetcher::new(store, &ways).map_err(|error| failure(&error))?);
+        let wanted = wanted.into_iter();
+        all.extend(wanted.map(|one| (list.called(one.name()), Arc::clone(&fetcher), one)));
     }
     let known: Vec<&str> = all.iter().map(|(name, ..)| name.as_str()).collect();
     if known.is_empty() {

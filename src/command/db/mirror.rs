@@ -8,9 +8,9 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
+use super::fetch::List;
 use crate::command::databases::failure;
 use crate::command::{Exit, Failure};
-use crate::config::Config;
 use crate::database::{Generation, MANIFEST, Manifest, Mirrored, OpenError, notice, verify};
 use crate::record::Day;
 use crate::resolve::Database;
@@ -19,7 +19,7 @@ use crate::resolve::Database;
 const HASH_DIGITS: usize = 12;
 
 /// Writes what is there of the databases that are fetched, or of those that are named.
-pub(super) fn mirror(config: &Config, names: &[String], dir: &Path) -> Result<(), Failure> {
+pub(super) fn mirror(lists: &[List], names: &[String], dir: &Path) -> Result<(), Failure> {
     let cannot = |error: io::Error| {
         Failure::new(Exit::Unavailable, format_args!("{}: {error}", dir.display()))
     };
@@ -28,23 +28,25 @@ pub(super) fn mirror(config: &Config, names: &[String], dir: &Path) -> Result<()
     let before = before.and_then(|bytes| serde_json::from_slice::<Manifest>(&bytes).ok());
     let before = before.unwrap_or_default();
     let mut list = before.clone();
-    let fetched = config.databases.iter().filter(|one| one.source.is_some());
-    let mut opened = Vec::new();
-    // Nothing is written before all is sound.
-    for one in fetched.filter(|one| names.is_empty() || names.contains(&one.called())) {
-        match verify(one, config.database_store.as_ref()) {
-            Ok(database) => opened.push((one.called(), database)),
-            Err(OpenError::NotFetched { name }) => drop(list.databases.remove(&name)),
-            Err(error) => return Err(failure(&error)),
+    // One at a time is in memory. What is written before one that is not sound is named by no list.
+    for of in lists {
+        let chosen = of.fetched().filter(|(name, _)| names.is_empty() || names.contains(name));
+        for (name, one) in chosen {
+            let database = match verify(one, Some(of.store())) {
+                Ok(database) => database,
+                Err(OpenError::NotFetched { .. }) => {
+                    list.databases.remove(&name);
+                    continue;
+                }
+                Err(error) => return Err(failure(&error)),
+            };
+            let mirrored = described(&name, &database);
+            let path = dir.join(&mirrored.file);
+            if !fs::metadata(&path).is_ok_and(|found| found.len() == mirrored.size) {
+                write(dir, &mirrored.file, database.bytes()).map_err(cannot)?;
+            }
+            list.databases.insert(name, mirrored);
         }
-    }
-    for (name, database) in opened {
-        let mirrored = described(&name, &database);
-        let path = dir.join(&mirrored.file);
-        if !fs::metadata(&path).is_ok_and(|found| found.len() == mirrored.size) {
-            write(dir, &mirrored.file, database.bytes()).map_err(cannot)?;
-        }
-        list.databases.insert(name, mirrored);
     }
     // The list comes last, so that it never names what is not there yet.
     let text = serde_json::to_vec_pretty(&list).unwrap_or_default();

@@ -75,7 +75,8 @@ struct Printed<'q> {
 /// Reads the ledger, asks the providers, and prints what they say.
 pub(super) fn quota(source: &Source, args: &QuotaArgs) -> Result<Exit, Failure> {
     let config = Config::from(source.load()?);
-    let budgets = [config.budgets.clone(), tenants_budgets(&config)].concat();
+    let limited = config.budgets.iter().cloned().chain(tenants_budgets(&config));
+    let budgets: Vec<_> = limited.map(|of| (of.budget, of.limits)).collect();
     let patience = if budgets.is_empty() { SHORT_PATIENCE } else { PATIENCE };
     let found = match read_all(&config.kafka.client(), &config.ledger.topic, patience) {
         Err(LedgerError::Missing { .. } | LedgerError::Silent { .. }) if budgets.is_empty() => {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::command::Failure;
 use crate::command::run::start_runtime;
 use crate::command::status::{self, Told};
+use crate::config::budget_name;
 use crate::resolve::Quota;
 use crate::resolve::budget::clock_time;
 use crate::resolve::provider::ProvidersConfig;
@@ -39,7 +40,7 @@ pub(super) fn ask(providers: &ProvidersConfig) -> Result<Vec<OwnCount>, Failure>
     let runtime = start_runtime()?;
     let counts = licences.iter().map(|licence| OwnCount {
         provider: licence.name.into(),
-        licence: licence.budget_name().into(),
+        licence: budget_name(licence, None),
         ..OwnCount::of(status::ask(licence, &runtime), &licence.key)
     });
     Ok(counts.collect())

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::command::{Exit, Failure, asking};
-use crate::config::{Config, ProcessEnvironment, TenantFile, load_tenant};
+use crate::command::{Exit, Failure};
+use crate::config::{Beside, Config, LimitedLicence, ProcessEnvironment, TenantFile, load_tenant};
 use crate::resolve::Ttl;
-use crate::resolve::budget::Limits;
 use crate::tenant::{TenantName, TenantPath, tenant_files};
 
 /// The file of the tenant of this name.
@@ -31,12 +30,15 @@ pub(in crate::command) fn load_named_tenant(
 ) -> Result<(TenantName, TenantFile), Failure> {
     let path = tenant_file(config, name)?;
     let name = TenantName::new(name).map_err(|words| Failure::new(Exit::Usage, words))?;
-    Ok((name, load_tenant(&path, &ProcessEnvironment, config, None)?))
+    let limited = limited_of_all(config);
+    let beside = Beside { limited: &limited, ..Beside::main(config) };
+    let file = load_tenant(&name, &path, &ProcessEnvironment, beside)?;
+    Ok((name, file))
 }
 
-/// The limited budgets of all tenants, as far as their files can be used, by their names in the ledger.
-pub(in crate::command) fn tenants_budgets(config: &Config) -> Vec<(String, Limits)> {
-    usable_tenants(config).iter().flat_map(|(name, file)| budgets_of(name, file)).collect()
+/// The limited licences of all tenants, as far as their files can be used.
+pub(in crate::command) fn tenants_budgets(config: &Config) -> Vec<LimitedLicence> {
+    usable_tenants(config).iter().flat_map(|(name, file)| file.limited_licences(name)).collect()
 }
 
 /// How long what their providers say is used, likewise.
@@ -46,23 +48,31 @@ pub(in crate::command) fn tenants_lives(config: &Config) -> Vec<Ttl> {
     licences.map(|licence| licence.ttl.clone()).collect()
 }
 
-/// The files that can be used.
-pub(in crate::command) fn usable_tenants(config: &Config) -> Vec<(TenantName, TenantFile)> {
-    let Some(tenants) = &config.tenants else { return Vec::new() };
-    let files = tenant_files(&tenants.dir).unwrap_or_default().into_iter();
-    let read = |TenantPath { name, path }| {
-        let file = load_tenant(&path, &ProcessEnvironment, config, None).ok()?;
-        Some((name.ok()?, file))
-    };
-    files.filter_map(read).collect()
+/// The limited licences of all tenants, also of those of whom a run takes the first only, because
+/// their files clash with each other.
+pub(in crate::command) fn limited_of_all(config: &Config) -> Vec<LimitedLicence> {
+    let read = readable_tenants(config).filter_map(|(name, path)| {
+        let file = load_tenant(&name, &path, &ProcessEnvironment, Beside::main(config)).ok()?;
+        Some(file.limited_licences(&name))
+    });
+    read.flatten().collect()
 }
 
-/// Those of one tenant.
-pub(super) fn budgets_of(name: &TenantName, file: &TenantFile) -> Vec<(String, Limits)> {
-    let licences = file.providers.licences().into_iter().flatten();
-    let limited = licences.filter_map(|licence| {
-        let limits = licence.budget?.limits()?;
-        Some((asking::budget_name(&licence, Some(name)), limits))
-    });
-    limited.collect()
+/// The files that can be used, as a run takes them: of two that clash the first.
+pub(in crate::command) fn usable_tenants(config: &Config) -> Vec<(TenantName, TenantFile)> {
+    let mut limited = Vec::new();
+    let read = |(name, path): (TenantName, PathBuf)| {
+        let beside = Beside { limited: &limited, ..Beside::main(config) };
+        let file = load_tenant(&name, &path, &ProcessEnvironment, beside).ok()?;
+        limited.extend(file.limited_licences(&name));
+        Some((name, file))
+    };
+    readable_tenants(config).filter_map(read).collect()
+}
+
+/// The files whose names can be tenants'.
+fn readable_tenants(config: &Config) -> impl Iterator<Item = (TenantName, PathBuf)> {
+    let dir = config.tenants.as_ref().map(|tenants| &tenants.dir);
+    let files = dir.and_then(|dir| tenant_files(dir).ok()).unwrap_or_default();
+    files.into_iter().filter_map(|TenantPath { name, path }| Some((name.ok()?, path)))
 }

@@ -11,12 +11,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use super::files::budgets_of;
 use super::sources::TenantSources;
 use super::{Ground, Served};
 use crate::command::Failure;
 use crate::command::run::LAST_CALLS;
-use crate::config::{ProcessEnvironment, TenantFile, load, load_tenant};
+use crate::config::{
+    Beside, ConfigError, LimitedLicence, ProcessEnvironment, TenantFile, load, load_tenant,
+};
 use crate::pipeline::{Roster, Tenancy};
 use crate::resolve::Database;
 use crate::resolve::budget::Limits;
@@ -35,6 +36,8 @@ pub(super) struct Keeper {
     tenants: TenantsConfig,
     tenancy: Arc<Tenancy>,
     served: BTreeMap<TenantName, Served>,
+    /// Their licences that have a limit.
+    limited: Vec<LimitedLicence>,
     /// The main configuration's databases that they are served with.
     main: Arc<Vec<Arc<Database>>>,
     /// What is wrong, by what it is wrong with, as it was said.
@@ -51,7 +54,8 @@ impl Keeper {
         let (served, troubles, closing) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         let main = ground.stamp.databases.in_force();
         let sources = TenantSources::new(Arc::clone(&ground.ways));
-        Self { ground, tenants, tenancy, served, main, troubles, closing, sources }
+        let limited = Vec::new();
+        Self { ground, tenants, tenancy, served, limited, main, troubles, closing, sources }
     }
 
     /// All desks that are open.
@@ -117,12 +121,9 @@ impl Keeper {
                 continue;
             };
             let taken = if found.insert(name.clone()) {
-                let known = self.served.get(name).map(|served| &served.file);
-                load_tenant(&path, &ProcessEnvironment, &self.ground.config, known)
-                    .map_err(|error| error.to_string())
-                    .and_then(|file| {
-                        self.take(name, &path, file).map_err(|error| format!("{shown}: {error}"))
-                    })
+                self.read(name, &path).map_err(|error| error.to_string()).and_then(|file| {
+                    self.take(name, &path, file).map_err(|error| format!("{shown}: {error}"))
+                })
             } else {
                 Err(format!("{shown}: a second file of this tenant; remove one"))
             };
@@ -147,12 +148,21 @@ impl Keeper {
         }
     }
 
+    /// Reads a tenant's file. Who is served already keeps what he has: a file whose budgets clash with
+    /// his cannot be used.
+    fn read(&self, name: &TenantName, path: &Path) -> Result<TenantFile, ConfigError> {
+        let known = self.served.get(name).map(|served| &served.file);
+        let beside = Beside { config: &self.ground.config, limited: &self.limited, known };
+        load_tenant(name, path, &ProcessEnvironment, beside)
+    }
+
     /// Serves these no more; whether there are any.
     fn let_go(&mut self, is_gone: impl Fn(&TenantName) -> bool) -> bool {
         let gone: Vec<_> = self.served.keys().filter(|name| is_gone(name)).cloned().collect();
         for name in &gone {
             if let Some(served) = self.served.remove(name) {
                 self.retire(&served);
+                self.limited.retain(|of| of.tenant.as_ref() != Some(name));
                 tracing::info!(tenant = %name, "the tenant's file has gone: he is served no more");
             }
         }
@@ -188,6 +198,8 @@ impl Keeper {
             self.retire(before);
         }
         served.follower.begin();
+        self.limited.retain(|of| of.tenant.as_ref() != Some(name));
+        self.limited.extend(served.file.limited_licences(name));
         self.served.insert(name.clone(), served);
         if before.is_some() {
             tracing::info!(tenant = %name, licences, "the tenant's file has changed and is in force");
@@ -230,12 +242,10 @@ impl Keeper {
     /// Of a budget that several name the narrowest limits are in force, also after one has changed.
     fn keep_limits(&self) {
         let Some(ledger) = &self.ground.ledger else { return };
-        let mut limits: BTreeMap<String, Limits> =
-            self.ground.config.budgets.iter().cloned().collect();
-        for (name, served) in &self.served {
-            for (budget, own) in budgets_of(name, &served.file) {
-                limits.entry(budget).and_modify(|all| *all = all.and(own)).or_insert(own);
-            }
+        let mut limits = BTreeMap::<String, Limits>::new();
+        for own in self.ground.config.budgets.iter().chain(&self.limited) {
+            let all = limits.entry(own.budget.clone()).or_insert(own.limits);
+            *all = all.and(own.limits);
         }
         for (budget, limits) in limits {
             // Of one that is open already this would narrow it, and it may have become wider.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::Ground;
 use crate::command::databases::open_store;
 use crate::command::{Exit, Failure, fetching};
-use crate::config::{ProcessEnvironment, TenantFile, load_tenant};
+use crate::config::{Beside, ProcessEnvironment, TenantFile, load_tenant};
 use crate::database::{Fetcher, Reread, Schedule, Teller, Wanted, Ways};
 use crate::resolve::{DatabaseConfig, DatabaseSet};
 use crate::tenant::TenantName;
@@ -107,7 +107,7 @@ impl TenantSources {
 /// Reads the tenant's file again, for its tokens.
 fn reread(ground: &Ground, name: TenantName, path: PathBuf) -> Reread {
     let config = ground.config.clone();
-    Box::new(move || match load_tenant(&path, &ProcessEnvironment, &config, None) {
+    Box::new(move || match load_tenant(&name, &path, &ProcessEnvironment, Beside::main(&config)) {
         Ok(file) => {
             Some(Wanted::all(&file.placed_databases(&name, config.database_store.as_ref())))
         }

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use apache_avro::Schema;
 use apache_avro::schema::{InnerDecimalSchema, Name, NamesRef, ResolvedSchema, UuidSchema};
 
-use crate::extract::{Config, path_names};
+use crate::extract::{AddressPath, Config, path_names};
 use crate::record::Role;
 
 /// A node's number.
@@ -125,23 +125,14 @@ impl AvroPlan {
     }
 }
 
-/// Where addresses stand in records of which no path is named: as the Elastic Common Schema has them.
-const ECS: [(&str, Role); 6] = [
-    ("source.ip", Role::Source),
-    ("destination.ip", Role::Destination),
-    ("client.ip", Role::Client),
-    ("server.ip", Role::Server),
-    ("host.ip", Role::Host),
-    ("observer.ip", Role::Observer),
-];
-
-/// The configured paths as a tree; they have been checked. They are numbered as all paths are.
+/// The configured paths as a tree; they have been checked. Without one, those of the Elastic Common
+/// Schema. They are numbered as all paths are.
 fn steps(config: &Config) -> Vec<Step> {
     let mut steps = vec![Step::default()];
     let names = path_names(config).unwrap_or_default();
-    let own = config.paths.iter().map(|path| (path.path.as_str(), path.role));
-    let ecs = ECS.into_iter().filter(|_| config.paths.is_empty());
-    for (path, role) in own.chain(ecs) {
+    let ecs = Config::ecs().paths;
+    let paths = if config.paths.is_empty() { &ecs } else { &config.paths };
+    for AddressPath { path, role, .. } in paths {
         let Some(number) = names.iter().position(|name| name == path) else { continue };
         let end = path.split('.').fold(0, |at, name| {
             let known = steps[at].next.iter().find(|(known, _)| known == name);
@@ -153,7 +144,7 @@ fn steps(config: &Config) -> Vec<Step> {
             steps.push(Step::default());
             to
         });
-        steps[end].end = Some((number as u16, role));
+        steps[end].end = Some((number as u16, *role));
     }
     steps
 }

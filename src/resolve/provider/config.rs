@@ -163,13 +163,6 @@ pub struct Licence<'c> {
     pub ttl: &'c Ttl,
 }
 
-impl Licence<'_> {
-    /// The name under which its budget is kept: all processes that use the licence have it in common.
-    pub fn budget_name(&self) -> &str {
-        self.budget.and_then(BudgetConfig::licence).unwrap_or(self.name)
-    }
-}
-
 /// A licence that cannot be used: its key below `providers`, and why.
 pub type Refused = (String, ProviderConfigError);
 
@@ -302,6 +295,26 @@ mod tests {
             (
                 serde_json::json!({"ipgeolocation": {"token": token, "origin": "https://a.b"}}),
                 "ipgeolocation.origin: a token is given too; one of both authenticates",
+            ),
+            (
+                serde_json::json!({"ipgeolocation": {"token": token, "plan": "free", "lang": "de"}}),
+                "ipgeolocation.lang: a free plan has names in English only; write `plan: paid`, or \
+                 remove it",
+            ),
+            (
+                serde_json::json!({"ipgeolocation": {"token": token, "plan": "free", "batch": 50}}),
+                "ipgeolocation.batch: a free plan has no bulk, one address goes in a call; write `plan: \
+                 paid`, or remove it",
+            ),
+            (
+                serde_json::json!({"ipgeolocation": {"token": token, "plan": "free", "live_hostnames": true}}),
+                "ipgeolocation.live_hostnames: a free plan has no host names; write `plan: paid`, or \
+                 remove it",
+            ),
+            (
+                serde_json::json!({"ipgeolocation": {"origin": "https://a.b", "batch": 50}}),
+                "ipgeolocation.batch: a request origin has no bulk, one address goes in a call; give a \
+                 token in its place, or remove it",
             ),
             (
                 serde_json::json!({"ipgeolocation": {"origin": "a.b/c"}}),

@@ -262,3 +262,28 @@ fn a_tenants_own_files_are_followed() {
     is_served_with("Mended");
     worker.stop();
 }
+
+/// Scenario: one tenant's budget gets the id of another's, of another provider.
+/// Guarantees: P12: units of two vendors are never summed up; who was served stays, the other is told
+/// both places, and `check` says it of either.
+#[test]
+fn a_budget_of_two_vendors_is_refused_in_the_second_file() {
+    let acme = double("acme");
+    let stage = Stage::new(&["logs.acme", "logs.globex"], BY_TOPIC);
+    stage.mock.as_ref().unwrap().create(&["ipstamp.ledger"], 1);
+    stage.budgeted("globex", &acme, "{day: 100, licence: common}", "");
+    let worker = Worker::start(&stage.settings);
+    until_said(&worker, "the tenant is served", "globex");
+    stage.tenant("acme", "providers:\n  ipbot:\n    budget: {day: 9, licence: common}\n");
+    let clash = "acme.yaml:3:22: providers.ipbot.budget.licence: providers.generic.intel.budget of \
+                 tenant globex has the same";
+    until_said(&worker, clash, "acme");
+    assert_eq!(worker.metric("ipstamp_tenants", ""), Some(1.0), "{}", worker.whole_log());
+    worker.stop();
+    let Ended { code, out, .. } = command(&stage.settings, &["check", "--offline"]);
+    let other = "providers.ipbot.budget of tenant acme has the same";
+    assert!(code == Some(1) && out.contains(clash) && out.contains(other), "{code:?} {out}");
+    let Ended { code, out, .. } =
+        command(&stage.settings, &["check", "--offline", "--tenant", "globex"]);
+    assert!(code == Some(1) && out.contains(other), "{code:?} {out}");
+}

@@ -78,6 +78,35 @@ impl IpGeolocation {
             }
             _ => {}
         }
+        // What would be sent is refused, and what is not sent would be missed in silence.
+        if config.plan == Plan::Free && config.lang != Lang::En {
+            return unusable(
+                "lang",
+                "a free plan has names in English only; write `plan: paid`, or remove it",
+            );
+        }
+        if config.plan == Plan::Free && config.live_hostnames {
+            return unusable(
+                "live_hostnames",
+                "a free plan has no host names; write `plan: paid`, or remove it",
+            );
+        }
+        if most_per_call > 1 && config.batch.is_some() {
+            if config.plan == Plan::Free {
+                return unusable(
+                    "batch",
+                    "a free plan has no bulk, one address goes in a call; write `plan: paid`, or \
+                     remove it",
+                );
+            }
+            if config.origin.is_some() {
+                return unusable(
+                    "batch",
+                    "a request origin has no bulk, one address goes in a call; give a token in its \
+                     place, or remove it",
+                );
+            }
+        }
         Ok(Self {
             origin: config.origin.clone(),
             plan: config.plan,
