@@ -35,6 +35,7 @@ mod schemas;
 mod shell;
 mod status;
 mod systems;
+mod tap;
 mod tenants;
 mod test;
 mod told;
@@ -118,6 +119,8 @@ enum Command {
     Config(config::ConfigArgs),
     /// Ask a running ipstamp whether it is well
     Healthcheck(healthcheck::HealthcheckArgs),
+    /// Show records of a running ipstamp as they pass
+    Tap(tap::TapArgs),
     /// Print completions for a shell
     Completions(shell::CompletionsArgs),
     /// Print the manual page
@@ -200,6 +203,7 @@ pub fn execute(cli: Cli) -> Result<Exit, Failure> {
         Command::Profiles(args) => profiles::profiles(&args),
         Command::Config(args) => config::config(&config, &args),
         Command::Healthcheck(args) => healthcheck::healthcheck(&config, &args),
+        Command::Tap(args) => tap::tap(&config, &args),
         Command::Completions(args) => shell::completions(&args),
         Command::Man => shell::man(),
     }

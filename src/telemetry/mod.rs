@@ -7,6 +7,7 @@ mod labels;
 mod logging;
 mod metrics;
 mod repeats;
+mod taps;
 mod tenant_labels;
 mod troubles;
 mod traces;
@@ -21,6 +22,7 @@ pub use labels::{
 };
 pub use logging::{LogFormat, LogLevel, init_logging};
 pub use metrics::Metrics;
+pub use taps::{Tap, TapStage, Tapped, TappedRecord, Taps};
 pub use tenant_labels::{TenantLabel, TenantLabels};
 pub use traces::{Batch, Decision, RecordSpan, Tracer, Traces, TracesError, TracesSettings};
 pub use troubles::{Trouble, Troubles};

@@ -6,6 +6,7 @@
 mod browser;
 mod ill;
 mod page;
+mod tap;
 mod who;
 
 #[expect(dead_code, reason = "shared with other test binaries")]

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use super::super::ticket::{LaneId, Ticket};
 use super::clock::{clamp, now_ms};
+use super::tapping::Leaving;
 use super::{Failure, Worker};
 use crate::commit::Sequence;
 use crate::kafka::{Buffer, Headers, Outgoing};
@@ -13,7 +14,7 @@ use crate::publish::{
     self, OnUndeliverable, OutputId, RecordFault, Refused, add_dead_letter_headers, alone_bytes,
 };
 use crate::record::{DeadLetterClass, Outcome, Partition, Reason};
-use crate::telemetry::Problem;
+use crate::telemetry::{Problem, TapStage};
 
 /// A record that cannot go out as it is.
 pub(super) struct Refusal {
@@ -94,6 +95,16 @@ impl Worker {
         let limits = self.outlet.limits(output);
         let timestamp = timestamp.map(|time| clamp(time, limits, self.now_ms, &mut headers));
         let outcome = Outcome::Unchanged(Some(reason));
+        let leaving = Leaving {
+            output,
+            partition: Some(partition),
+            key: key.as_deref(),
+            headers: &headers,
+            value: Some(original.as_slice()),
+            timestamp,
+            outcome,
+        };
+        self.show_leaving(TapStage::Out, &leaving);
         let ticket = Ticket { lane: id, sequence, outcome }.to_bits();
         let record = Outgoing { value: Some(original), headers: Some(headers), timestamp, ticket };
         match self.outlet.route(output, partition, key.as_deref(), self.unkeyed) {
@@ -125,8 +136,18 @@ impl Worker {
             value = None;
         }
         let timestamp = timestamp.map(|time| clamp(time, limits, self.now_ms, &mut headers));
-        let input = lane.partition;
-        let ticket = Ticket { lane: id, sequence, outcome: Outcome::DeadLettered(class) }.to_bits();
+        let (input, outcome) = (lane.partition, Outcome::DeadLettered(class));
+        let leaving = Leaving {
+            output: dead_letter,
+            partition: None,
+            key: key.as_deref(),
+            headers: &headers,
+            value: value.as_ref().map(Buffer::as_slice),
+            timestamp,
+            outcome,
+        };
+        self.show_leaving(TapStage::Dead, &leaving);
+        let ticket = Ticket { lane: id, sequence, outcome }.to_bits();
         let record = Outgoing { value, headers: Some(headers), timestamp, ticket };
         self.outlet.send_when_possible(dead_letter, input, key, record);
     }
