@@ -2,6 +2,7 @@
 
 mod account;
 mod addresses;
+mod admin_port;
 mod apart;
 mod cache;
 mod calling;
@@ -39,6 +40,7 @@ mod tap;
 mod tenants;
 mod test;
 mod told;
+mod top;
 mod trying;
 mod topic;
 mod traces;
@@ -121,6 +123,8 @@ enum Command {
     Healthcheck(healthcheck::HealthcheckArgs),
     /// Show records of a running ipstamp as they pass
     Tap(tap::TapArgs),
+    /// Show once a second how a running ipstamp does
+    Top(top::TopArgs),
     /// Print completions for a shell
     Completions(shell::CompletionsArgs),
     /// Print the manual page
@@ -204,6 +208,7 @@ pub fn execute(cli: Cli) -> Result<Exit, Failure> {
         Command::Config(args) => config::config(&config, &args),
         Command::Healthcheck(args) => healthcheck::healthcheck(&config, &args),
         Command::Tap(args) => tap::tap(&config, &args),
+        Command::Top(args) => top::top(&config, &args),
         Command::Completions(args) => shell::completions(&args),
         Command::Man => shell::man(),
     }

@@ -1,23 +1,17 @@
 //! `tap`: shows records of a running ipstamp as they pass, by its admin port.
 
-use std::time::Duration;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use reqwest::redirect::Policy;
-use reqwest::{Response, StatusCode};
 use serde::Deserialize;
 
 use super::output::{counted, print};
 use super::run::start_runtime;
-use super::{Exit, Failure, Source, healthcheck, say};
+use super::{Exit, Failure, Source, admin_port, say};
 use crate::config::Config;
 use crate::record::Secret;
-
-/// Where nothing passes an empty line comes every second.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The port sends shorter ones.
-const LONGEST_LINE: usize = 4 << 20;
 
 /// Show records of a running ipstamp as they pass
 #[derive(Debug, Args)]
@@ -41,13 +35,14 @@ pub(super) struct TapArgs {
     admin: Option<String>,
     /// A file with the token. Default: `admin.token` of the configuration
     #[arg(long, value_name = "FILE")]
-    token_file: Option<std::path::PathBuf>,
+    token_file: Option<PathBuf>,
 }
 
 /// The last line of the port.
 #[derive(Deserialize)]
 struct Ended {
-    ended: String,
+    #[serde(rename = "ended")]
+    why: String,
     records: u64,
     missed: u64,
 }
@@ -55,30 +50,25 @@ struct Ended {
 /// Asks, and prints what passes until there was enough.
 pub(super) fn tap(source: &Source, args: &TapArgs) -> Result<Exit, Failure> {
     let (admin, token) = whom(source, args)?;
-    let url = format!("{admin}/tap?stage={}&limit={}", args.stage, args.limit);
-    start_runtime()?.block_on(show(&admin, &url, &token))
+    let path = format!("/tap?stage={}&limit={}", args.stage, args.limit);
+    start_runtime()?.block_on(show(&admin, &path, &token))
 }
 
 /// Where to ask, and with which token.
 fn whom(source: &Source, args: &TapArgs) -> Result<(String, Secret), Failure> {
-    let unreadable = |path: &std::path::Path, error| {
-        Failure::new(Exit::Config, format_args!("{}: {error}", path.display()))
+    let read = |path: &PathBuf| match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Secret::new(text.trim())),
+        Err(error) => Err(Failure::new(Exit::Config, format_args!("{}: {error}", path.display()))),
     };
-    let given = match &args.token_file {
-        Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, error))?;
-            Some(Secret::new(text.trim()))
-        }
-        None => None,
-    };
-    if let (Some(admin), Some(token)) = (&args.admin, &given) {
-        return Ok((admin.trim_end_matches('/').to_owned(), token.clone()));
+    if let (Some(admin), Some(path)) = (&args.admin, &args.token_file) {
+        return Ok((admin_port::url(source, Some(admin))?, read(path)?));
     }
     let config = Config::from(source.load()?);
     let admin = match &args.admin {
-        Some(admin) => admin.trim_end_matches('/').to_owned(),
-        None => format!("http://{}", healthcheck::configured(&config)?),
+        Some(admin) => admin_port::url(source, Some(admin))?,
+        None => admin_port::of(&config)?,
     };
+    let given = args.token_file.as_ref().map(read).transpose()?;
     let token = given.or(config.admin_token).ok_or_else(|| {
         let message = "records are shown only to who has the token: set admin.token in the \
                        configuration and restart, or name a file with it by --token-file";
@@ -87,64 +77,28 @@ fn whom(source: &Source, args: &TapArgs) -> Result<(String, Secret), Failure> {
     Ok((admin, token))
 }
 
-async fn show(admin: &str, url: &str, token: &Secret) -> Result<Exit, Failure> {
-    let unreached = |error: reqwest::Error| {
-        let why = if error.is_builder() { "that is no URL" } else { "does ipstamp run there?" };
-        Failure::new(Exit::Unavailable, format_args!("{admin}: no answer; {why}"))
+async fn show(admin: &str, path: &str, token: &Secret) -> Result<Exit, Failure> {
+    let reply = admin_port::ask(admin, path, Some(token)).await?;
+    let mut ended = None;
+    admin_port::lines(reply, |line| {
+        if line.starts_with(b"{\"ended\"") {
+            ended = serde_json::from_slice::<Ended>(line).ok();
+            return Ok(ControlFlow::Break(()));
+        }
+        print(&[line, b"\n"].concat())?;
+        Ok(ControlFlow::Continue(()))
+    })
+    .await?;
+    let Some(ended) = ended else {
+        let text = format_args!("{admin}: it broke off; did ipstamp end, or were it ten minutes?");
+        return Err(Failure::new(Exit::Unavailable, text));
     };
-    let client = reqwest::Client::builder().no_proxy().redirect(Policy::none());
-    let client = client.connect_timeout(PATIENCE).read_timeout(PATIENCE).build();
-    let ask = client.map_err(unreached)?.get(url).bearer_auth(token.expose());
-    let reply = ask.send().await.map_err(unreached)?;
-    if !reply.status().is_success() {
-        return Err(refused(admin, reply).await);
-    }
-    let ended = print_lines(reply).await?.ok_or_else(|| {
-        let message =
-            format_args!("{admin}: it broke off; did ipstamp end, or were it ten minutes?");
-        Failure::new(Exit::Unavailable, message)
-    })?;
     let seen = counted(ended.records, "record", "records");
-    let why =
-        if ended.ended == "limit" { "" } else { ", which is as much as the port shows at once" };
+    let why = if ended.why == "limit" { "" } else { ", as much as the port shows at once" };
     let missed = match ended.missed {
         0 => String::new(),
-        missed => format!("; {} passed by meanwhile", counted(missed, "more", "more")),
+        missed => format!("; {missed} more passed by meanwhile"),
     };
     say(&format!("{seen}{why}{missed}"));
     Ok(Exit::Done)
-}
-
-async fn refused(admin: &str, reply: Response) -> Failure {
-    let status = reply.status();
-    let exit = match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Exit::NoPermission,
-        StatusCode::BAD_REQUEST => Exit::Usage,
-        _ => Exit::Unavailable,
-    };
-    let words = reply.text().await.unwrap_or_default();
-    let words = words.lines().next().unwrap_or_default().replace(char::is_control, "\u{fffd}");
-    Failure::new(exit, format_args!("{admin}: {status}: {words}"))
-}
-
-/// Prints lines as they come; what the last one says, if it came.
-async fn print_lines(mut reply: Response) -> Result<Option<Ended>, Failure> {
-    let mut rest = Vec::new();
-    while let Ok(Some(chunk)) = reply.chunk().await {
-        rest.extend_from_slice(&chunk);
-        let Some(end) = memchr::memrchr(b'\n', &rest) else {
-            if rest.len() > LONGEST_LINE {
-                return Ok(None);
-            }
-            continue;
-        };
-        for line in rest[..end].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            if line.starts_with(b"{\"ended\"") {
-                return Ok(serde_json::from_slice(line).ok());
-            }
-            print(&[line, b"\n"].concat())?;
-        }
-        rest.drain(..=end);
-    }
-    Ok(None)
 }
