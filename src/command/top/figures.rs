@@ -34,7 +34,8 @@ impl Figures {
 
     /// The sum of the series that have these labels.
     pub(super) fn sum(&self, name: &str, with: &[(&str, &str)]) -> f64 {
-        self.of(name, with).sum()
+        // Of nothing the sum of floats is -0.
+        self.of(name, with).fold(0.0, |sum, value| sum + value)
     }
 
     /// The largest of them; none where there is none.
