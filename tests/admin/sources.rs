@@ -41,7 +41,7 @@ fn the_page_shows_providers_budgets_and_the_last_refused_file_as_they_are() {
     let databases = Databases::write(home.path());
     let mut settings = settings(brokers, "page-sources");
     settings.databases = Some(databases.clone());
-    settings.want = "geo, as, privacy";
+    settings.want = "geo, as, threat";
     settings.more = format!(
         "providers: {{ipgeolocation: {{token: t, plan: paid, base_url: 'http://127.0.0.1:{provider}', \
          budget: {{day: 1000000}}}}}}\nledger: {{topic: page-sources-ledger}}\ndatabase_watch: 200ms\n"
@@ -52,7 +52,10 @@ fn the_page_shows_providers_budgets_and_the_last_refused_file_as_they_are() {
     browser.open(&format!("http://127.0.0.1:{}/", worker.admin));
     let text = |id: &str| format!("document.getElementById('{id}').innerText");
     browser.until(&format!(r"/ipgeolocation\s+closed\s/.test({})", text("providers")));
-    browser.until(&format!(r"/provider ipgeolocation\s.*%/.test({})", text("sources")));
+    browser.until(&format!(
+        r"/provider ipgeolocation\s[^\n]*\s[1-9][0-9.]* %/.test({})",
+        text("sources")
+    ));
     browser.until(&format!(
         r"/ipgeolocation\s+day\s+[1-9][^\n]* of [^\n]*\slasts/.test({})",
         text("budgets")
