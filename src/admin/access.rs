@@ -56,6 +56,16 @@ impl Access {
     }
 }
 
+impl Access {
+    /// For what shows the records themselves: without a token nobody sees them, wherever he sits.
+    pub(super) fn check_for_records(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        match self {
+            Self::Token(_) => self.check(headers),
+            Self::Here | Self::Closed => Err(Refusal::NoTokenIsSet),
+        }
+    }
+}
+
 /// Whether the header `Host` names this machine and no name that somebody else gives out.
 fn is_this_machine(host: &str) -> bool {
     if let Ok(address) = host.parse::<SocketAddr>() {
@@ -83,6 +93,10 @@ mod tests {
         for wrong in ["Bearer a-token-of-lengti", "Bearer a-token", "Bearer "] {
             assert_eq!(sent(wrong), Err(Refusal::WrongToken), "{wrong}");
         }
+        let right = asked(header::AUTHORIZATION, "Bearer a-token-of-length");
+        assert_eq!(access.check_for_records(&right), Ok(()));
+        let none = access.check_for_records(&asked(header::HOST, "localhost"));
+        assert_eq!(none, Err(Refusal::NoToken));
         assert_eq!(sent("Basic YTpi"), Err(Refusal::NoToken));
         assert_eq!(access.check(&asked(header::HOST, "localhost")), Err(Refusal::NoToken));
     }
@@ -97,6 +111,8 @@ mod tests {
         for foreign in ["evil.example:9464", "localhost.evil.example", "10.0.0.1:9464", ""] {
             assert_eq!(host(foreign), Err(Refusal::ForeignHost), "{foreign}");
         }
+        let records = here.check_for_records(&asked(header::HOST, "localhost"));
+        assert_eq!(records, Err(Refusal::NoTokenIsSet));
         let open = Access::new(None, "0.0.0.0:9464".parse().unwrap());
         assert_eq!(open.check(&asked(header::HOST, "localhost")), Err(Refusal::Closed));
     }

@@ -70,7 +70,8 @@ pub(super) async fn config(
 }
 
 pub(super) async fn unknown() -> (StatusCode, &'static str) {
-    let here = "not here; there are / /livez /readyz?verbose /startupz /metrics /version /config\n";
+    let here =
+        "not here; there are / /livez /readyz?verbose /startupz /metrics /version /config /tap\n";
     (StatusCode::NOT_FOUND, here)
 }
 

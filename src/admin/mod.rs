@@ -7,6 +7,7 @@ mod events;
 mod page;
 mod refusal;
 mod server;
+mod tapping;
 mod trying;
 
 use std::net::SocketAddr;
@@ -16,12 +17,13 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use crate::record::Secret;
-use crate::telemetry::{Health, Metrics, Troubles};
+use crate::telemetry::{Health, Metrics, Taps, Troubles};
 
 pub use trying::{Tried, Trying};
 
 use access::Access;
 use events::Watchers;
+use tapping::Seats;
 use trying::Bench;
 
 /// What the port shows.
@@ -38,6 +40,8 @@ pub struct Shown {
     pub token: Option<Secret>,
     /// What becomes of an event that is tried, as soon as the databases are open.
     pub trying: Arc<OnceLock<Trying>>,
+    /// What runs through, for who has the token.
+    pub taps: Arc<Taps>,
 }
 
 /// Listens at `address` and answers there until the process ends. The error is about that: in use, or
@@ -52,13 +56,15 @@ struct Port {
     access: Access,
     watchers: events::Watchers,
     bench: trying::Bench,
+    seats: tapping::Seats,
 }
 
 type SharedPort = Arc<Port>;
 
 fn routes(address: SocketAddr, shown: Shown) -> Router {
     let access = Access::new(shown.token.clone(), address);
-    let port = Port { shown, access, watchers: Watchers::default(), bench: Bench::default() };
+    let (bench, seats) = (Bench::default(), Seats::default());
+    let port = Port { shown, access, watchers: Watchers::default(), bench, seats };
     Router::new()
         .route("/", get(page::page))
         .route("/livez", get(answers::livez))
@@ -69,6 +75,7 @@ fn routes(address: SocketAddr, shown: Shown) -> Router {
         .route("/version", get(answers::version))
         .route("/config", get(answers::config))
         .route("/events", get(events::events))
+        .route("/tap", get(tapping::tap))
         .route("/try", post(trying::try_out))
         .fallback(answers::unknown)
         .layer(axum::middleware::map_response(answers::plainly))

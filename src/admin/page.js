@@ -201,8 +201,10 @@ function sources(told) {
   };
   const rows = keys(told, ["ipstamp_database_lookups_total"], ["database", "tenant"]).map((key) =>
     row("database " + named(key), "ipstamp_database_lookups_total", key));
-  if (told.metrics.has("ipstamp_cache_lookups_total"))
-    rows.push(row("cache (" + count(sum(told, "ipstamp_cache_entries")) + " addresses, " + bytes(sum(told, "ipstamp_cache_bytes")) + ")", "ipstamp_cache_lookups_total", {}));
+  const cache = "ipstamp_cache_lookups_total", said = "ipstamp_provider_answers_total";
+  if (told.metrics.has(cache))
+    rows.push(row("cache (" + count(sum(told, "ipstamp_cache_entries")) + " addresses, " + bytes(sum(told, "ipstamp_cache_bytes")) + ")", cache, {}));
+  for (const key of keys(told, [said], ["provider", "tenant"])) rows.push(row("provider " + named(key), said, key));
   table("sources", ["Source", "Asked", "Since the start", "Hits", "Known to be unknown", "Stale"], rows, "Nothing has been asked yet.");
 }
 

@@ -11,6 +11,12 @@ pub(super) enum Refusal {
          admin.listen be 127.0.0.1"
     )]
     Closed,
+    #[error(
+        "records are shown only to who has the token: set admin.token in the configuration and restart"
+    )]
+    NoTokenIsSet,
+    #[error("expected /tap?stage=in&limit=100: the stage is in, out or dead, the limit 1 to {0}")]
+    NotTapped(u64),
     #[error("send the header `Authorization: Bearer …` with what admin.token is")]
     NoToken,
     #[error("that is not what admin.token is")]
@@ -38,12 +44,12 @@ pub(super) enum Refusal {
 impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
-            Self::Closed | Self::ForeignHost => StatusCode::FORBIDDEN,
+            Self::Closed | Self::ForeignHost | Self::NoTokenIsSet => StatusCode::FORBIDDEN,
             Self::NoToken | Self::WrongToken => StatusCode::UNAUTHORIZED,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLong(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::NotTried(_) => StatusCode::BAD_REQUEST,
+            Self::NotTried(_) | Self::NotTapped(_) => StatusCode::BAD_REQUEST,
             Self::CannotBeTried(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooEarly | Self::Crowded => StatusCode::SERVICE_UNAVAILABLE,
             Self::Broken => StatusCode::INTERNAL_SERVER_ERROR,

@@ -106,7 +106,9 @@ pub(super) fn open_store(config: &StoreConfig) -> Result<Store, Failure> {
 pub(super) fn store_failure(error: &StoreError) -> Failure {
     let exit = match error {
         StoreError::WritableByOthers { .. } => Exit::NoPermission,
-        StoreError::System { .. } | StoreError::Spoilt { .. } => Exit::Unavailable,
+        StoreError::System { .. } | StoreError::Spoilt { .. } | StoreError::Newer { .. } => {
+            Exit::Unavailable
+        }
         StoreError::NothingKept { .. }
         | StoreError::NoOther { .. }
         | StoreError::TooEarly { .. } => Exit::Findings,

@@ -2,6 +2,7 @@
 
 mod account;
 mod addresses;
+mod admin_port;
 mod apart;
 mod cache;
 mod calling;
@@ -35,9 +36,11 @@ mod schemas;
 mod shell;
 mod status;
 mod systems;
+mod tap;
 mod tenants;
 mod test;
 mod told;
+mod top;
 mod trying;
 mod topic;
 mod traces;
@@ -118,6 +121,10 @@ enum Command {
     Config(config::ConfigArgs),
     /// Ask a running ipstamp whether it is well
     Healthcheck(healthcheck::HealthcheckArgs),
+    /// Show records of a running ipstamp as they pass
+    Tap(tap::TapArgs),
+    /// Show once a second how a running ipstamp does
+    Top(top::TopArgs),
     /// Print completions for a shell
     Completions(shell::CompletionsArgs),
     /// Print the manual page
@@ -200,6 +207,8 @@ pub fn execute(cli: Cli) -> Result<Exit, Failure> {
         Command::Profiles(args) => profiles::profiles(&args),
         Command::Config(args) => config::config(&config, &args),
         Command::Healthcheck(args) => healthcheck::healthcheck(&config, &args),
+        Command::Tap(args) => tap::tap(&config, &args),
+        Command::Top(args) => top::top(&config, &args),
         Command::Completions(args) => shell::completions(&args),
         Command::Man => shell::man(),
     }

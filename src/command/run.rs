@@ -35,7 +35,7 @@ use crate::record::{FactGroup, GroupSet};
 use crate::resolve::budget::Budget;
 use crate::resolve::desk::Desk;
 use crate::resolve::{CacheScope, Database, DatabaseSet, Wants, asked_for};
-use crate::telemetry::{Health, Metrics, init_logging};
+use crate::telemetry::{Health, Metrics, Taps, init_logging};
 
 /// How long the last calls to providers, and what is given back after them, may take.
 pub(super) const LAST_CALLS: Duration = Duration::from_secs(2);
@@ -82,7 +82,7 @@ pub fn run(file: File, path: &Path, args: &RunArgs) -> Result<Exit, Failure> {
     let signals = listen_for_signals(&runtime)?;
     let workers = config.pipeline.workers.unwrap_or_else(workers_by_default);
     let (health, metrics) = (Arc::new(Health::new(workers)), Arc::new(Metrics::new()));
-    let tried = Arc::new(OnceLock::new());
+    let (tried, taps) = (Arc::new(OnceLock::new()), Arc::new(Taps::default()));
     if let Some(address) = config.admin {
         let shown = admin::Shown {
             health: Arc::clone(&health),
@@ -91,6 +91,7 @@ pub fn run(file: File, path: &Path, args: &RunArgs) -> Result<Exit, Failure> {
             config: in_force,
             token: config.admin_token.clone(),
             trying: Arc::clone(&tried),
+            taps: Arc::clone(&taps),
         };
         start_admin(address, shown)?;
     }
@@ -157,6 +158,7 @@ pub fn run(file: File, path: &Path, args: &RunArgs) -> Result<Exit, Failure> {
     let schemas = schemas::start(&config, runtime.handle(), &metrics)?;
     let traces = traces::start(&config, &runtime)?;
     let settings = RunSettings {
+        taps,
         tracer: traces.as_ref().map(|traces| traces.tracer(&config.consume.group)),
         stamp,
         client: config.kafka.client(),

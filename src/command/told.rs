@@ -80,7 +80,8 @@ impl Witness for Told {
             | Seen::Breaker(_)
             | Seen::Accepted
             | Seen::Modules(_)
-            | Seen::Quota(_) => {}
+            | Seen::Quota(_)
+            | Seen::Answered { .. } => {}
         }
     }
 

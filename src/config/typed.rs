@@ -103,7 +103,12 @@ impl serde::de::Error for ReadError {
     fn unknown_field(field: &str, known: &'static [&'static str]) -> Self {
         match nearest(field, known.iter().copied()) {
             near @ Some(_) => Self::custom(format_args!("unknown key{}", DidYouMean(near))),
-            None => Self::custom(format_args!("unknown key; known here: {}", one_of(known))),
+            // It may be one of a version to come.
+            None => Self::custom(format_args!(
+                "unknown key; known here: {} (this is ipstamp {})",
+                one_of(known),
+                env!("CARGO_PKG_VERSION")
+            )),
         }
     }
 

@@ -16,13 +16,15 @@ mod section;
 mod store;
 mod tell;
 mod vendor;
+mod versioned;
 mod watch;
 
 pub use build::{BuildError, Built, build};
 pub use diff::{Changes, Diff, Difference, Extent, Kind, Moves, diff};
 pub use fetch::{
-    FetchError, Fetcher, MANIFEST, Manifest, Mirrored, Origin, Outcome, Progress, Reread, Schedule,
-    Standing as FetchStanding, UnpackError, Wanted, Watched, Ways, When, mmdb_instead_of,
+    FetchError, Fetcher, MANIFEST, Manifest, ManifestError, Mirrored, Origin, Outcome, Progress,
+    Reread, Schedule, Standing as FetchStanding, UnpackError, Wanted, Watched, Ways, When,
+    mmdb_instead_of,
 };
 pub use generation::Generation;
 pub use open::{AsOfError, OpenError, open, open_all, open_as_of, open_networks, verify};

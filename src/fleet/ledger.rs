@@ -154,6 +154,8 @@ struct Keeper<'a> {
     /// What is wrong with the topic, and with reading and writing it.
     of_topic: Option<String>,
     of_log: Option<String>,
+    /// Somebody writes what is not understood here.
+    of_version: Option<String>,
     /// The trouble that was said last.
     said: Option<&'static str>,
     /// Since when something waits for its acknowledgement.
@@ -183,6 +185,7 @@ impl<'a> Keeper<'a> {
             reading: Reading::Not,
             of_topic: None,
             of_log: None,
+            of_version: None,
             said: None,
             unsettled_since: None,
         }
@@ -214,7 +217,7 @@ impl<'a> Keeper<'a> {
     /// Shows whether it can be used, to whoever asks, in readiness and as a metric.
     fn show(&self) {
         let LedgerSettings { topic, metrics, health, .. } = &self.settings;
-        let problem = self.of_topic.as_ref().or(self.of_log.as_ref());
+        let problem = self.of_version.as_ref().or(self.of_topic.as_ref()).or(self.of_log.as_ref());
         let problem = problem.map(|problem| format!("the ledger topic {topic}: {problem}"));
         let mut shown = self.shared.problem.lock().unwrap_or_else(PoisonError::into_inner);
         if *shown == problem {
@@ -226,7 +229,7 @@ impl<'a> Keeper<'a> {
             Some(problem) => {
                 let text = format!(
                     "{problem}; until that is mended nothing is bought with a licence \
-                     that has a limit, and records go out as partial with the reason `ledger`; \
+                     that has a limit, and records go out as partial with the reason `ledger` or `budget`; \
                      `ipstamp check` prints what to do"
                 );
                 health.report(Problem::Ledger, text);
@@ -308,9 +311,15 @@ impl<'a> Keeper<'a> {
                 }
                 Line::Unreadable(offset, why, at) => {
                     self.first(offset, at, now);
-                    tracing::warn!(topic = self.settings.topic, offset, "the ledger: {why}");
-                    if why == Unreadable::Newer {
-                        self.shared.books().read_newer();
+                    match why {
+                        Unreadable::Foreign => {
+                            tracing::warn!(
+                                topic = self.settings.topic,
+                                offset,
+                                "the ledger: {why}"
+                            );
+                        }
+                        Unreadable::Newer => self.read_newer(offset),
                     }
                 }
                 Line::End(offset) => {
@@ -340,6 +349,20 @@ impl<'a> Keeper<'a> {
         }
     }
 
+    /// What it spends is not known, so all counts as spent, in this process and until it ends.
+    fn read_newer(&mut self, offset: i64) {
+        self.shared.books().read_newer();
+        if self.of_version.is_some() {
+            return;
+        }
+        let problem = format!(
+            "a newer version of ipstamp has written to it (offset {offset}), and what that spends is not \
+             known here; bring this process to that version"
+        );
+        tracing::error!(topic = self.settings.topic, "the ledger topic: {problem}");
+        self.of_version = Some(problem);
+    }
+
     /// With the first that is read it is known where the log begins.
     fn first(&mut self, offset: i64, at: SystemTime, now: SystemTime) {
         let Reading::Begun { replaced } = self.reading else { return };
@@ -349,6 +372,7 @@ impl<'a> Keeper<'a> {
             (false, _) => Replay::cut(at),
         };
         self.shared.books().begin(replay);
+        self.of_version = None;
         self.reading = Reading::Behind;
     }
 

@@ -76,11 +76,6 @@ fn answer_all(asking: &Asking, inbox: &Inbox, questions: &Receiver<Question>) {
         match question {
             Question::Record { position, who } => {
                 let value = reader.as_ref().and_then(|reader| reader.value_at(&position));
-                if value.is_none() {
-                    tracing::warn!(topic = %position.topic, partition = %position.partition,
-                        offset = %position.offset,
-                        "a refused record could not be read again; it goes on as it was stamped");
-                }
                 inbox.post(Letter::Recalled { who, value });
             }
             Question::Left { topic, partition, from, who } => {

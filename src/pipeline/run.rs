@@ -29,7 +29,7 @@ use crate::publish::{
 use crate::record::{DeadLetterClass, NextOffset, Outcome, Partition, Reason, Topic};
 use crate::resolve::DatabaseSet;
 use crate::resolve::desk::Desk;
-use crate::telemetry::{Health, Metrics, Tracer};
+use crate::telemetry::{Health, Metrics, Taps, Tracer};
 
 /// How often the foreman looks round.
 const ROUND: Duration = Duration::from_millis(50);
@@ -72,6 +72,8 @@ pub struct RunSettings {
     pub runtime: tokio::runtime::Handle,
     /// Says that the process is to end: once to drain, twice to end at once.
     pub signals: Receiver<()>,
+    /// Shows what runs through to whoever looks on.
+    pub taps: Arc<Taps>,
     /// Makes spans of what runs through, where traces are wanted.
     pub tracer: Option<Tracer>,
     /// What `/livez` and `/readyz` say.
@@ -428,6 +430,7 @@ fn worker_settings(
         tenancy: settings.tenancy.clone(),
         schemas: settings.schemas.clone(),
         tracer: settings.tracer.clone(),
+        taps: Arc::clone(&settings.taps),
         health: Arc::clone(&settings.health),
         metrics: Arc::clone(&settings.metrics),
         ends: ends.cloned(),

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::record::Reason;
 use crate::resolve::desk::{BreakerState, Called, Seen, Witness};
-use crate::telemetry::{Metrics, ProviderCodeLabels, ProviderLabels, ReasonLabels, TenantLabel};
+use crate::telemetry::{
+    Metrics, ProviderCodeLabels, ProviderLabels, ProviderResultLabels, ReasonLabels, TenantLabel,
+};
 use crate::tenant::TenantName;
 
 /// Counts and writes down what the desk tells.
@@ -127,6 +129,13 @@ impl Witness for DeskWitness {
             }
             Seen::Rejected(why) => {
                 tracing::warn!(licence, "the provider will not answer such a request: {why}");
+            }
+            Seen::Answered { hits, unknown } => {
+                for (result, count) in [("hit", *hits), ("unknown", *unknown)] {
+                    let ProviderLabels { provider, tenant } = labels.clone();
+                    let labels = ProviderResultLabels { provider, result, tenant };
+                    self.metrics.provider_answers.get_or_create(&labels).inc_by(count);
+                }
             }
             Seen::Quota(quota) => {
                 if let (Some(left), Some(metrics)) = (quota.remaining, gauges) {

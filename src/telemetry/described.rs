@@ -110,7 +110,7 @@ pub const METRICS: &[Described] = &[
     ),
     (
         "ipstamp_answers_total",
-        "Records of the answers topic, by result: read, known (here already), foreign (another scope), cleared, damaged, written, lost.",
+        "Records of the answers topic, by result: read, known (here already), foreign (another scope), cleared, damaged, version (of a form that is not known here), written, lost.",
     ),
     (
         "ipstamp_late_total",
@@ -122,6 +122,10 @@ pub const METRICS: &[Described] = &[
     ),
     ("ipstamp_provider_request_duration_seconds", "From sending to the last byte of the reply."),
     ("ipstamp_provider_addresses_total", "Addresses asked for. Each is paid for."),
+    (
+        "ipstamp_provider_answers_total",
+        "Addresses of which a provider's reply said something, by result: hit, unknown (nothing of what was asked).",
+    ),
     (
         "ipstamp_provider_batch_size",
         "Addresses per request. Under load it ought to be hundreds, where the plan has bulk.",

@@ -176,6 +176,18 @@ pub struct ProviderCodeLabels {
     pub tenant: TenantLabel,
 }
 
+/// What a provider's reply said of an address.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct ProviderResultLabels {
+    /// Its configured name.
+    pub provider: String,
+    /// `hit`, or `unknown`: nothing of what was asked.
+    pub result: &'static str,
+    /// Whose licence it is.
+    #[prometheus(flatten)]
+    pub tenant: TenantLabel,
+}
+
 /// Why something was not done.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct ReasonLabels {

@@ -16,8 +16,9 @@ use prometheus_client::registry::Registry;
 use super::described::METRICS;
 use super::labels::{
     BudgetLabels, CodeLabels, DatabaseLabels, FetchLabels, GenerationLabels, KindLabels,
-    LookupLabels, OutcomeLabels, PartitionLabels, ProviderCodeLabels, ProviderLabels, ReasonLabels,
-    RefusalLabels, ResultLabels, RoleLabels, TenantRecordLabels,
+    LookupLabels, OutcomeLabels, PartitionLabels, ProviderCodeLabels, ProviderLabels,
+    ProviderResultLabels, ReasonLabels, RefusalLabels, ResultLabels, RoleLabels,
+    TenantRecordLabels,
 };
 use super::tenant_labels::TenantLabels;
 
@@ -119,6 +120,8 @@ pub struct Metrics {
     /// See [`METRICS`].
     pub provider_addresses: Family<ProviderLabels, Counter>,
     /// See [`METRICS`].
+    pub provider_answers: Family<ProviderResultLabels, Counter>,
+    /// See [`METRICS`].
     pub provider_batch_size: Family<ProviderLabels, Histogram>,
     /// See [`METRICS`].
     pub provider_batch_wait: Family<ProviderLabels, Histogram>,
@@ -210,6 +213,7 @@ impl Metrics {
             provider_requests: Family::default(),
             provider_seconds: Family::new_with_constructor(seconds),
             provider_addresses: Family::default(),
+            provider_answers: Family::default(),
             provider_batch_size: Family::new_with_constructor(sizes),
             provider_batch_wait: Family::new_with_constructor(seconds),
             provider_quota: Family::default(),
@@ -347,6 +351,8 @@ impl Metrics {
             total("ipstamp_provider_addresses"),
             self.provider_addresses.clone(),
         );
+        let name = "ipstamp_provider_answers";
+        registry.register(name, total(name), self.provider_answers.clone());
         registry.register(
             "ipstamp_provider_batch_size",
             help("ipstamp_provider_batch_size"),
@@ -447,6 +453,9 @@ mod tests {
         let code = ProviderCodeLabels { provider: "ipinfo".into(), code: "200", tenant };
         metrics.provider_requests.get_or_create(&code).inc();
         metrics.provider_addresses.get_or_create(&labels).inc();
+        let (provider, tenant) = ("ipinfo".into(), TenantLabel::default());
+        let result = ProviderResultLabels { provider, result: "hit", tenant };
+        metrics.provider_answers.get_or_create(&result).inc();
         metrics.provider_seconds.get_or_create(&labels).observe(0.1);
         metrics.provider_batch_size.get_or_create(&labels).observe(1.0);
         metrics.provider_batch_wait.get_or_create(&labels).observe(0.1);

@@ -7,6 +7,7 @@ mod labels;
 mod logging;
 mod metrics;
 mod repeats;
+mod taps;
 mod tenant_labels;
 mod troubles;
 mod traces;
@@ -16,11 +17,15 @@ pub use described::METRICS;
 pub use health::{Check, Health, Problem, WorkerCounts};
 pub use labels::{
     BudgetLabels, CodeLabels, DatabaseLabels, FetchLabels, GenerationLabels, KindLabels,
-    LookupLabels, OutcomeLabels, PartitionLabels, ProviderCodeLabels, ProviderLabels, ReasonLabels,
-    RefusalLabels, ResultLabels, RoleLabels, TenantRecordLabels, TopicLabel,
+    LookupLabels, OutcomeLabels, PartitionLabels, ProviderCodeLabels, ProviderLabels,
+    ProviderResultLabels, ReasonLabels, RefusalLabels, ResultLabels, RoleLabels,
+    TenantRecordLabels, TopicLabel,
 };
 pub use logging::{LogFormat, LogLevel, init_logging};
 pub use metrics::Metrics;
+pub use taps::{Tap, TapStage, Tapped, TappedRecord, Taps};
 pub use tenant_labels::{TenantLabel, TenantLabels};
-pub use traces::{Batch, Decision, RecordSpan, Tracer, Traces, TracesError, TracesSettings};
+pub use traces::{
+    Batch, Decision, RecordSpan, TraceIds, Tracer, Traces, TracesError, TracesSettings,
+};
 pub use troubles::{Trouble, Troubles};

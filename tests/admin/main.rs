@@ -6,6 +6,9 @@
 mod browser;
 mod ill;
 mod page;
+mod sources;
+mod tap;
+mod top;
 mod who;
 
 #[expect(dead_code, reason = "shared with other test binaries")]

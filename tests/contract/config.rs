@@ -141,6 +141,8 @@ fn what_is_wrong_is_said_with_its_place_its_key_and_a_remedy() {
         ("wants: [geo]", "4:1 wants: unknown key; did you mean `want`?"),
         ("input: {topics: [a], grop: b}", "3:22 input.grop: unknown key; did you mean `group`?"),
         ("colour: red", "4:1 colour: unknown key; known here: kafka, input, output, want"),
+        // It may be a key of a version to come.
+        ("colour: red", concat!("(this is ipstamp ", env!("CARGO_PKG_VERSION"), ")")),
         ("input: {topics: [a]}", "3:8 input.group: is missing"),
         ("kafka: {brokers: [a:1], brokers: [b:1]}", "3:25 brokers: the key stands twice"),
         // Types.

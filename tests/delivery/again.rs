@@ -184,3 +184,46 @@ fn dead_letters_go_back_as_they_came() {
     }
     assert_eq!(client.count("letters-dead"), 3, "they stay among the dead letters");
 }
+
+/// Scenario: two events that cannot be read are too large for the dead-letter topic, which so has them by
+/// their place only; of one the input is deleted.
+/// Guarantees: P1: `show` says where the value is, `replay` takes it from there and writes it as it came; of
+/// the one that is gone it says so, and ends with findings.
+#[test]
+fn a_dead_letter_that_only_says_where_its_value_stands_goes_back_with_it() {
+    let _turn = turn::together();
+    let Some(brokers) = broker::shared() else { return };
+    let client = Client::new(brokers);
+    client.create_topic("place-in", 1, &[]);
+    client.create_topic("place-out", 1, &[]);
+    client.create_topic("place-dead", 1, &[("max.message.bytes", "2000")]);
+    let broken = |number: u64, letter: &str| Outgoing {
+        partition: 0,
+        value: Some(format!("{{broken {}", letter.repeat(5000)).into_bytes()),
+        ..minutely(number)
+    };
+    client.write("place-in", [broken(0, "a"), broken(1, "b")]);
+    let mut settings = Settings::new(brokers, "place-in", "place-out");
+    settings.dead_letter = Some("place-dead".to_owned());
+    settings.on_unparsable = "dead_letter";
+    let mut worker = Worker::start_with(&settings, &["--until", "end"]);
+    assert_eq!(worker.ends_within(seconds(60)), Some(0), "{}", worker.log());
+    let dead = client.read("place-dead");
+    assert_eq!(dead.len(), 2);
+    for letter in &dead {
+        assert_eq!(letter.value, None);
+        assert_eq!(letter.header("ipstamp-error-value-bytes").as_deref(), Some("5008"));
+    }
+    let shown = command(&settings, &["dlq", "show", "place-dead-0-1"]);
+    assert!(shown.out.contains("at its origin only"), "{}", shown.out);
+
+    client.delete_records("place-in", 0, 1);
+    let back = command(&settings, &["dlq", "replay"]);
+    assert_eq!(back.code, Some(1), "{}", back.err);
+    assert!(back.out.contains("place-dead-0-0 stays: its value stood at its origin only"));
+    assert!(back.err.contains("1 letter went back, 1 left out"), "{}", back.err);
+    let inputs = client.read("place-in");
+    let [came, returned] = &inputs[..] else { panic!("{inputs:?}") };
+    assert_eq!((&returned.value, &returned.key), (&came.value, &came.key));
+    assert_eq!((returned.timestamp, &returned.headers), (came.timestamp, &came.headers));
+}

@@ -251,6 +251,13 @@ fn what_is_no_entry_is_passed_over_and_what_is_newer_stops_the_spending() {
     until("nothing more is spent", seconds(60), || {
         matches!(budget.reserve(BUDGET / 2, SystemTime::now()), Reserve::Spent { .. })
     });
+    let problem = fixture.ledger.problem().unwrap_or_default();
+    assert!(problem.contains("a newer version of ipstamp has written to it"), "{problem}");
+    // Nor by a process that begins behind it.
+    let another = Fixture::start(brokers, "foreign-ledger");
+    let budget = another.ledger.open(LICENCE, monthly(BUDGET));
+    until("it is said there, too", seconds(60), || another.ledger.problem().is_some());
+    assert!(!matches!(budget.reserve(1, SystemTime::now()), Reserve::Granted(..)));
 }
 
 /// A ledger with what it runs on.

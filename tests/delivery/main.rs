@@ -17,6 +17,7 @@ mod standin;
 
 mod again;
 mod answers;
+mod asked;
 mod bomb;
 mod broker_faults;
 mod budget;

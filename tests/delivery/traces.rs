@@ -127,6 +127,38 @@ fn what_the_sampler_refuses_costs_no_span_and_changes_no_header() {
     }
 }
 
+/// Scenario: a sampled record is too large for the output topic, and there is no dead-letter topic.
+/// Guarantees: the line of the log that says that its partition is halted has its trace and its span.
+#[test]
+fn a_line_of_the_log_about_a_record_with_a_span_has_its_trace() {
+    let _turn = turn::together();
+    let Some(brokers) = broker::shared() else { return };
+    let client = Client::new(brokers);
+    client.create_topic("traced-line-in", 1, &[]);
+    client.create_topic("traced-line-out", 1, &[("max.message.bytes", "2000")]);
+    let sampled = format!("00-{TRACE}-{PARENT}-01");
+    let large = Outgoing {
+        value: Some(events::padded(0, 5000).into_bytes()),
+        ..with(0, &[("traceparent", &sampled)])
+    };
+    client.write("traced-line-in", [large]);
+    let collector = Collector::start();
+    let mut settings = Settings::new(brokers, "traced-line-in", "traced-line-out");
+    settings.environment = vec![("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url())];
+    let worker = Worker::start(&settings);
+    let is_said = || worker.whole_log().contains("the partition is halted");
+    until("the log says that it is halted", seconds(60), is_said);
+    let log = worker.whole_log();
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let about = |line: &serde_json::Value| {
+        line["message"].as_str().is_some_and(|it| it.contains("is halted"))
+    };
+    let line = lines.into_iter().find(about).unwrap();
+    assert_eq!(line["trace_id"], TRACE, "{line}");
+    let span = line["span_id"].as_str().unwrap();
+    assert!(span.len() == 16 && span != PARENT, "{line}");
+}
+
 /// Scenario: nobody listens where the collector should be.
 /// Guarantees: no record waits for it; the log says it once, without the URL; the stop is a stop.
 #[test]

@@ -168,6 +168,11 @@ const ROWS: &[(&str, &[Panel])] = &[
                 &[("ipstamp_provider_addresses_total", Rate("provider"))],
             ),
             (
+                "Provider hits",
+                "percentunit",
+                &[("ipstamp_provider_answers_total", Share(r#"result="hit""#, "provider"))],
+            ),
+            (
                 "Addresses in a request",
                 "short",
                 &[("ipstamp_provider_batch_size", Spread("provider"))],

@@ -15,6 +15,7 @@ mod expressions;
 mod image;
 mod scrape;
 mod tools;
+mod traces;
 mod values;
 mod yaml;
 
@@ -23,6 +24,11 @@ mod yaml;
 mod support;
 
 use std::path::{Path, PathBuf};
+
+/// A port of this machine at which nobody listens.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
 
 /// A file of the project.
 fn root(path: &str) -> PathBuf {

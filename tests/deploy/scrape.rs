@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -18,14 +18,10 @@ use super::support::patience::{seconds, until, wait_for};
 use super::support::small_databases::Databases;
 use super::support::worker::{Settings, Worker};
 use super::tools::tool;
-use super::{alerts, dashboard, root};
+use super::{alerts, dashboard, free_port, root};
 
 const INPUT: &str = "deploy-in";
 const OUTPUT: &str = "deploy-out";
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
 
 /// The stand-ins of the providers, in a process of their own.
 fn stand_ins(port: u16) -> Leashed {

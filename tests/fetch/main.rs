@@ -13,6 +13,7 @@ mod packed;
 mod refused;
 mod running;
 mod tenants;
+mod upgrade;
 mod vendor;
 
 use std::path::{Path, PathBuf};

@@ -142,6 +142,7 @@ impl Line {
             drain: setup.drain,
             bounds: None,
             tracer: None,
+            taps: Arc::default(),
             desk,
             leavers: None,
             tenancy: None,

@@ -163,10 +163,15 @@ pub(crate) struct Ended {
 
 /// Runs another command with a worker's configuration, to its end.
 pub(crate) fn command(settings: &Settings, arguments: &[&str]) -> Ended {
+    command_beside(settings, None, arguments)
+}
+
+/// The same beside a worker, whose admin port is in the configuration.
+pub(crate) fn command_beside(settings: &Settings, admin: Option<u16>, arguments: &[&str]) -> Ended {
     let home = Folder::new(Path::new(env!("CARGO_TARGET_TMPDIR")), "command-");
     let databases = settings.databases.clone().unwrap_or_else(|| Databases::write(home.path()));
     let config = home.path().join("ipstamp.yaml");
-    fs::write(&config, settings.yaml(&databases, None)).unwrap();
+    fs::write(&config, settings.yaml(&databases, admin)).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_ipstamp"));
     command.args(arguments).arg("--config").arg(&config).stdin(Stdio::null());
     command.envs(settings.environment.iter().map(|(name, value)| (name, value)));

@@ -11,7 +11,9 @@ use std::path::Path;
 use super::fetch::List;
 use crate::command::databases::failure;
 use crate::command::{Exit, Failure};
-use crate::database::{Generation, MANIFEST, Manifest, Mirrored, OpenError, notice, verify};
+use crate::database::{
+    Generation, MANIFEST, Manifest, ManifestError, Mirrored, OpenError, notice, verify,
+};
 use crate::record::Day;
 use crate::resolve::Database;
 
@@ -25,8 +27,13 @@ pub(super) fn mirror(lists: &[List], names: &[String], dir: &Path) -> Result<(),
     };
     fs::create_dir_all(dir).map_err(cannot)?;
     let before = fs::read(dir.join(MANIFEST)).ok();
-    let before = before.and_then(|bytes| serde_json::from_slice::<Manifest>(&bytes).ok());
-    let before = before.unwrap_or_default();
+    let before = before.map(|bytes| Manifest::read(&bytes));
+    if let Some(Err(newer @ ManifestError::Newer)) = before {
+        // It names files that are not to be taken away.
+        let text = format_args!("{}: manifest.json {newer}", dir.display());
+        return Err(Failure::new(Exit::Unavailable, text));
+    }
+    let before = before.and_then(Result::ok).unwrap_or_default();
     let mut list = before.clone();
     // One at a time is in memory. What is written before one that is not sound is named by no list.
     for of in lists {
@@ -49,8 +56,7 @@ pub(super) fn mirror(lists: &[List], names: &[String], dir: &Path) -> Result<(),
         }
     }
     // The list comes last, so that it never names what is not there yet.
-    let text = serde_json::to_vec_pretty(&list).unwrap_or_default();
-    write(dir, MANIFEST, &text).map_err(cannot)?;
+    write(dir, MANIFEST, &list.write()).map_err(cannot)?;
     let named = [&before, &list].map(|list| list.databases.values().map(|one| one.file.clone()));
     take_away_all_but(dir, &named.into_iter().flatten().collect());
     Ok(())

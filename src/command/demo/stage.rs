@@ -88,6 +88,7 @@ impl Stage {
             drain: config.drain,
             bounds: None,
             tracer: None,
+            taps: Arc::default(),
             desk: desk.clone(),
             leavers: None,
             tenancy: None,

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use super::manifest::ManifestError;
 use super::unpack::UnpackError;
 use crate::database::{OpenError, StoreError};
 use crate::resolve::desk::{HttpConfigError, Trouble};
@@ -91,7 +92,17 @@ pub enum FetchError {
     NoChecksum,
     /// The mirror's list cannot be read, or has no such database.
     #[error("the mirror's manifest.json {0}")]
-    Manifest(&'static str),
+    Manifest(#[from] ManifestError),
+    /// What is remembered of it is of a newer version.
+    #[error(
+        "{}: written by a newer version of ipstamp, so that it is not known how much was downloaded; \
+         nothing is fetched until that version runs, or this one has a store of its own",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+    },
     /// It cannot be unpacked.
     #[error(transparent)]
     Unpack(#[from] UnpackError),

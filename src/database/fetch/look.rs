@@ -20,6 +20,7 @@ use super::{Fetcher, MANIFEST, Origin, Outcome, Progress, Wanted, manifest};
 use crate::database::generation::Generation;
 use crate::database::open::Verified;
 use crate::database::put::{Readers, put};
+use crate::database::versioned;
 use crate::record::Day;
 use crate::resolve::DatabaseSet;
 
@@ -260,7 +261,7 @@ impl Look<'_, '_> {
     /// Remembers what is known.
     pub(super) fn save(&self) -> Result<(), FetchError> {
         let path = self.fetcher.file(self.wanted, "json");
-        let text = serde_json::to_vec_pretty(&self.state).unwrap_or_default();
+        let text = versioned::write(&self.state);
         put(&path, &text, Readers::Owner).map_err(system(&path))
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::checksum::Checksum;
-use super::error::FetchError;
+use crate::database::versioned::{self, Unread};
 
 /// Its file in the folder.
 pub const MANIFEST: &str = "manifest.json";
@@ -15,6 +15,38 @@ pub const MANIFEST: &str = "manifest.json";
 pub struct Manifest {
     /// By the database's name.
     pub databases: BTreeMap<String, Mirrored>,
+}
+
+/// Why a list cannot be read: what there is to say of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// A newer version has written it.
+    #[error("is of a newer version of ipstamp; use that one")]
+    Newer,
+    /// It is no list.
+    #[error("cannot be read")]
+    Spoilt,
+    /// It has no such database.
+    #[error("has no database of this name")]
+    NoDatabase,
+    /// What it has is not to be fetched.
+    #[error("names no file that can be fetched")]
+    NoFile,
+}
+
+impl Manifest {
+    /// Reads what [`Manifest::write`] wrote.
+    pub fn read(bytes: &[u8]) -> Result<Self, ManifestError> {
+        versioned::read(bytes).map_err(|why| match why {
+            Unread::Newer => ManifestError::Newer,
+            Unread::Spoilt => ManifestError::Spoilt,
+        })
+    }
+
+    /// As it stands in the folder.
+    pub fn write(&self) -> Vec<u8> {
+        versioned::write(self)
+    }
 }
 
 /// One database of a mirror.
@@ -40,17 +72,19 @@ pub struct Mirrored {
 }
 
 /// What is to be fetched, and its checksum.
-pub(super) fn expected(manifest: &[u8], database: &str) -> Result<(String, Checksum), FetchError> {
-    let manifest: Manifest =
-        serde_json::from_slice(manifest).map_err(|_| FetchError::Manifest("cannot be read"))?;
+pub(super) fn expected(
+    manifest: &[u8],
+    database: &str,
+) -> Result<(String, Checksum), ManifestError> {
+    let manifest = Manifest::read(manifest)?;
     let found = manifest.databases.get(database);
-    let found = found.ok_or(FetchError::Manifest("has no database of this name"))?;
+    let found = found.ok_or(ManifestError::NoDatabase)?;
     // It stands in the folder, wherever a list that somebody else wrote points to.
     let is_plain = !found.file.is_empty()
         && !found.file.starts_with('.')
         && found.file.chars().all(|char| char.is_ascii_alphanumeric() || "._-".contains(char));
     let checksum = Checksum::new(&found.sha256).filter(|_| is_plain);
-    let checksum = checksum.ok_or(FetchError::Manifest("names no file that can be fetched"))?;
+    let checksum = checksum.ok_or(ManifestError::NoFile)?;
     Ok((found.file.clone(), checksum))
 }
 
@@ -71,7 +105,7 @@ mod tests {
                 attribution: None,
             };
             let databases = BTreeMap::from([("city".to_owned(), mirrored)]);
-            serde_json::to_vec(&Manifest { databases }).unwrap()
+            Manifest { databases }.write()
         };
         let hash = "a".repeat(64);
         assert_eq!(expected(&of("city.mmdb", &hash), "city").unwrap().0, "city.mmdb");
@@ -86,8 +120,15 @@ mod tests {
             ("city.mmdb", &hash, "asn"),
         ] {
             let refused = expected(&of(file, sha256), name);
-            assert!(matches!(refused, Err(FetchError::Manifest(_))), "{file} {name}");
+            let missing =
+                if name == "city" { ManifestError::NoFile } else { ManifestError::NoDatabase };
+            assert_eq!(refused.unwrap_err(), missing, "{file} {name}");
         }
         assert!(expected(b"<html>", "city").is_err());
+        let newer = expected(br#"{"v":2,"databases":{}}"#, "city").unwrap_err().to_string();
+        assert!(newer.contains("newer version of ipstamp"), "{newer}");
+        let sound = String::from_utf8(of("city.mmdb", &hash)).unwrap();
+        let older = sound.replace("\"v\": 1,", "");
+        assert!(older != sound && expected(older.as_bytes(), "city").is_ok());
     }
 }

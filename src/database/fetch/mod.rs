@@ -27,7 +27,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 pub use self::error::FetchError;
 pub use self::lease::Watched;
-pub use self::manifest::{MANIFEST, Manifest, Mirrored};
+pub use self::manifest::{MANIFEST, Manifest, ManifestError, Mirrored};
 pub use self::origin::{Origin, mmdb_instead_of};
 pub use self::schedule::{Reread, Schedule, Standing};
 pub use self::unpack::UnpackError;
@@ -41,7 +41,11 @@ use self::state::State;
 use super::generation::Generation;
 use super::open::Source;
 use super::store::Store;
+use super::versioned::{self, Unread};
 use crate::resolve::{DatabaseConfig, DatabaseSet, OnMissing, TooFew};
+
+/// When what is remembered cannot be read, which does not pass by itself.
+const LOOK_AGAIN: Duration = Duration::from_secs(60 * 60);
 
 /// A database that is fetched.
 #[derive(Clone, Debug)]
@@ -168,12 +172,12 @@ impl Fetcher {
         watched: &mut Watched,
         progress: &mut Progress<'_>,
     ) -> Result<Outcome, FetchError> {
-        if let Some(next) = early(wanted, &self.state(wanted), when)? {
+        if let Some(next) = early(wanted, &self.state(wanted)?, when)? {
             return Ok(next);
         }
         let lease = Lease::take(&self.file(wanted, "lease"), watched, Instant::now())?;
         // Whoever held it before may have looked.
-        let state = self.state(wanted);
+        let state = self.state(wanted)?;
         if let Some(next) = early(wanted, &state, when)? {
             return Ok(next);
         }
@@ -203,28 +207,37 @@ impl Fetcher {
 
     /// Whether there is anything to do about it.
     fn is_due(&self, wanted: &Wanted, when: When) -> bool {
-        matches!(early(wanted, &self.state(wanted), when), Ok(None))
+        match self.state(wanted) {
+            Ok(state) => matches!(early(wanted, &state, when), Ok(None)),
+            // A look says what is wrong.
+            Err(_) => true,
+        }
     }
 
     /// When it was last known to be the newest, if nothing has failed since.
     fn current_since(&self, wanted: &Wanted) -> Option<SystemTime> {
-        self.state(wanted).current_since()
+        self.state(wanted).ok()?.current_since()
     }
 
     /// When the next look is due.
     pub fn next(&self, wanted: &Wanted) -> SystemTime {
-        self.state(wanted).next()
+        self.state(wanted).map_or_else(|_| SystemTime::now() + LOOK_AGAIN, |state| state.next())
     }
 
     fn file(&self, wanted: &Wanted, what: &str) -> PathBuf {
         self.dir.join(format!("{}.{what}", wanted.name))
     }
 
-    /// What is remembered. What cannot be read is nothing: it costs a download.
-    fn state(&self, wanted: &Wanted) -> State {
-        let state = fs::read(self.file(wanted, "json")).ok();
-        let state = state.and_then(|bytes| serde_json::from_slice::<State>(&bytes).ok());
-        state.unwrap_or_default().of(&wanted.origin.identity())
+    /// What is remembered. What cannot be read is nothing, which costs a download; what a newer version
+    /// remembers is not touched, for it says how many downloads there were.
+    fn state(&self, wanted: &Wanted) -> Result<State, FetchError> {
+        let path = self.file(wanted, "json");
+        let state = match fs::read(&path).map(|bytes| versioned::read::<State>(&bytes)) {
+            Ok(Err(Unread::Newer)) => return Err(FetchError::Newer { path }),
+            Ok(Ok(state)) => state,
+            Ok(Err(Unread::Spoilt)) | Err(_) => State::default(),
+        };
+        Ok(state.of(&wanted.origin.identity()))
     }
 }
 

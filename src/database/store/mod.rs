@@ -24,6 +24,7 @@ use self::index::{Index, NoTarget, seconds};
 use super::file::Standing;
 use super::generation::Generation;
 use super::put::{Readers, put};
+use super::versioned::{self, Unread};
 use crate::resolve::Database;
 
 /// What is refused goes after so long, where nothing else is said.
@@ -237,7 +238,10 @@ impl Store {
     fn index(&self) -> Result<Index, StoreError> {
         let path = self.index_path();
         match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| StoreError::Spoilt { path }),
+            Ok(bytes) => versioned::read(&bytes).map_err(|why| match why {
+                Unread::Newer => StoreError::Newer { path },
+                Unread::Spoilt => StoreError::Spoilt { path },
+            }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Index::default()),
             Err(error) => Err(system(&path, error)),
         }
@@ -257,7 +261,7 @@ impl Store {
         let mut index = before.clone();
         let done = change(&mut index)?;
         if index != before {
-            let text = serde_json::to_vec_pretty(&index).unwrap_or_default();
+            let text = versioned::write(&index);
             let path = self.index_path();
             put(&path, &text, Readers::Owner).map_err(|error| system(&path, error))?;
             let gone = before.generations.iter().map(|kept| kept.generation);
@@ -377,6 +381,16 @@ pub enum StoreError {
     /// A file is not what was put there.
     #[error("{}: not what was put there; remove it", path.display())]
     Spoilt {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A newer version has written it.
+    #[error(
+        "{}: written by a newer version of ipstamp; it is left as it is. Run that version, or give this \
+         one a store of its own (`database_store.dir`)",
+        path.display()
+    )]
+    Newer {
         /// The file.
         path: PathBuf,
     },

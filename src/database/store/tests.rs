@@ -110,6 +110,47 @@ fn what_a_killed_process_left_goes_and_what_somebody_is_at_stays() {
     assert!(!left.iter().any(|path| path.exists()) && store.path(kept).exists());
 }
 
+/// Somebody has gone back to an older version: this one.
+#[test]
+fn a_store_of_a_newer_version_is_said_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), 1);
+    let generation = put(&store, 10);
+    let newer = r#"{"v":2,"by_database":{"city":["in a form that nobody knows yet"]}}"#;
+    fs::write(store.index_path(), newer).unwrap();
+    let long_after = SystemTime::now() + Duration::from_secs(90 * 86_400);
+    let file = city(20);
+    for refused in [
+        store.list().map(drop),
+        store.usable("city", MOST).map(drop),
+        store.put(&file, Generation::of(file.bytes()), file.bytes(), at(20)).map(drop),
+        store.prune(long_after).map(drop),
+        store.roll_back("city", None, long_after).map(drop),
+    ] {
+        let error = refused.unwrap_err();
+        assert!(matches!(error, StoreError::Newer { .. }), "{error}");
+        assert!(error.to_string().contains("newer version of ipstamp"), "{error}");
+    }
+    assert_eq!(fs::read_to_string(store.index_path()).unwrap(), newer);
+    assert!(store.path(generation).exists(), "what that version keeps is not taken away");
+}
+
+/// What the first releases wrote had no version.
+#[test]
+fn a_store_of_an_older_version_is_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), 3);
+    let first = put(&store, 10);
+    let text = fs::read_to_string(store.index_path()).unwrap();
+    let older: serde_json::Map<_, _> = serde_json::from_str(&text).unwrap();
+    let older: serde_json::Map<_, _> = older.into_iter().filter(|(name, _)| name != "v").collect();
+    fs::write(store.index_path(), serde_json::to_vec(&older).unwrap()).unwrap();
+    assert_eq!(store.usable("city", MOST).unwrap().unwrap().0.generation, first);
+    put(&store, 20);
+    assert_eq!(store.list().unwrap().len(), 2);
+    assert!(fs::read_to_string(store.index_path()).unwrap().contains("\"v\": 1"));
+}
+
 #[test]
 fn a_copy_is_mapped_and_kept_by_its_hash_or_goes() {
     let folder = tempfile::tempdir().unwrap();

@@ -12,7 +12,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::{ClientContext, Offset};
 
 use super::passed::{Passed, Places};
-use super::wire::{self, Damaged};
+use super::wire::{self, Unread};
 use super::{AnswersSettings, NAME};
 use crate::kafka::is_end;
 use crate::kafka::onlooking;
@@ -56,7 +56,7 @@ pub(super) fn follow(
     stopping: &AtomicBool,
 ) {
     let stops = || stopping.load(Ordering::Acquire);
-    let (mut said, mut behind) = (false, BTreeSet::new());
+    let (mut said, mut said_version, mut behind) = (false, false, BTreeSet::new());
     let mut next_look = Instant::now();
     let start = Instant::now();
     let mut adopted: u64 = 0;
@@ -92,7 +92,16 @@ pub(super) fn follow(
                 if let Ok(Taken { foreign: Some(scope), .. }) = taken {
                     passed.note(scope, message.partition(), message.offset());
                 }
-                let result = taken.map_or("damaged", |taken| taken.result);
+                let result = match taken {
+                    Ok(taken) => taken.result,
+                    Err(Unread::Damaged) => "damaged",
+                    Err(Unread::Version) => {
+                        if !std::mem::replace(&mut said_version, true) {
+                            say_version(&settings.topic);
+                        }
+                        "version"
+                    }
+                };
                 adopted += u64::from(result == "read");
                 settings.metrics.answers.get_or_create(&ResultLabels { result }).inc();
             }
@@ -110,6 +119,15 @@ pub(super) fn follow(
             Some(Err(_)) | None => {}
         }
     }
+}
+
+fn say_version(topic: &str) {
+    tracing::warn!(
+        topic,
+        "another version of ipstamp writes the answers topic in a form that is not known here; what it \
+         has written is left alone, and asked for again where it is needed. Bring all processes to one \
+         version"
+    );
 }
 
 fn far_away() -> Instant {
@@ -180,7 +198,7 @@ fn clear<'a>(
     settings: &AnswersSettings,
     scope: &'a str,
     value: Option<&[u8]>,
-) -> Result<Taken<'a>, Damaged> {
+) -> Result<Taken<'a>, Unread> {
     let Some(value) = value else { return Ok(Taken::KNOWN) };
     let at = wire::read_cleared(value)?;
     let Some(known) = settings.cache.known_scope(scope) else { return Ok(Taken::foreign(scope)) };
@@ -196,8 +214,8 @@ fn take<'a>(
     settings: &AnswersSettings,
     key: Option<&'a [u8]>,
     value: Option<&[u8]>,
-) -> Result<Taken<'a>, Damaged> {
-    let key = key.ok_or(Damaged)?;
+) -> Result<Taken<'a>, Unread> {
+    let key = key.ok_or(Unread::Damaged)?;
     if let Some(scope) = wire::read_cleared_key(key) {
         return clear(settings, scope, value);
     }

@@ -52,16 +52,36 @@ pub(super) struct Word {
 
 impl Word {
     /// The facts; an error when they are not those of the group.
-    pub(super) fn facts(&self, group: FactGroup) -> Result<Option<Enrichment>, Damaged> {
+    pub(super) fn facts(&self, group: FactGroup) -> Result<Option<Enrichment>, Unread> {
         let Some(fields) = &self.facts else { return Ok(None) };
         let whole = serde_json::json!({ member(group): fields });
-        serde_json::from_value(whole).map(Some).map_err(|_| Damaged)
+        serde_json::from_value(whole).map(Some).map_err(|_| Unread::Damaged)
     }
 }
 
 /// It cannot be read; who needs the answer asks for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Damaged;
+pub(super) enum Unread {
+    /// It is no answer, or not a whole one.
+    Damaged,
+    /// Another version of ipstamp has written it, in a form that is not known here.
+    Version,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    v: u32,
+}
+
+/// Reads a value of the form that is known here.
+fn read<'a, T: Deserialize<'a>>(value: &'a [u8]) -> Result<T, Unread> {
+    let damaged = |_| Unread::Damaged;
+    let Version { v } = serde_json::from_slice(value).map_err(damaged)?;
+    if v != VERSION {
+        return Err(Unread::Version);
+    }
+    serde_json::from_slice(value).map_err(damaged)
+}
 
 /// The key of an answer.
 pub(super) fn key(scope: &str, address: IpAddr, group: FactGroup) -> String {
@@ -93,17 +113,16 @@ pub(super) fn read_cleared_key(key: &[u8]) -> Option<&str> {
 }
 
 /// When a scope was cleared.
-pub(super) fn read_cleared(value: &[u8]) -> Result<Moment, Damaged> {
-    let read: Cleared = serde_json::from_slice(value).map_err(|_| Damaged)?;
-    if read.v == VERSION { Ok(read.cleared) } else { Err(Damaged) }
+pub(super) fn read_cleared(value: &[u8]) -> Result<Moment, Unread> {
+    read(value).map(|read: Cleared| read.cleared)
 }
 
 /// Reads a key.
-pub(super) fn read_key(key: &[u8]) -> Result<(&str, IpAddr, FactGroup), Damaged> {
-    let mut parts = std::str::from_utf8(key).map_err(|_| Damaged)?.rsplitn(3, '/');
-    let group = parts.next().and_then(FactGroup::by_name).ok_or(Damaged)?;
-    let address = parts.next().and_then(|text| text.parse().ok()).ok_or(Damaged)?;
-    Ok((parts.next().ok_or(Damaged)?, address, group))
+pub(super) fn read_key(key: &[u8]) -> Result<(&str, IpAddr, FactGroup), Unread> {
+    let mut parts = std::str::from_utf8(key).map_err(|_| Unread::Damaged)?.rsplitn(3, '/');
+    let group = parts.next().and_then(FactGroup::by_name).ok_or(Unread::Damaged)?;
+    let address = parts.next().and_then(|text| text.parse().ok()).ok_or(Unread::Damaged)?;
+    Ok((parts.next().ok_or(Unread::Damaged)?, address, group))
 }
 
 /// The value for what still holds of a group; None when nothing does. `name` says what a source is
@@ -127,9 +146,8 @@ pub(super) fn value<'a>(
 }
 
 /// Reads a value.
-pub(super) fn read_value(value: &[u8]) -> Result<Vec<Word>, Damaged> {
-    let shared: Shared = serde_json::from_slice(value).map_err(|_| Damaged)?;
-    if shared.v == VERSION { Ok(shared.told) } else { Err(Damaged) }
+pub(super) fn read_value(value: &[u8]) -> Result<Vec<Word>, Unread> {
+    read(value).map(|shared: Shared| shared.told)
 }
 
 /// The fields of a group that are known.
@@ -198,9 +216,9 @@ mod tests {
     fn a_clearing_is_read_as_it_was_written_and_is_no_answer() {
         let key = cleared_key("tenant/acme");
         assert_eq!(read_cleared_key(key.as_bytes()), Some("tenant/acme"));
-        assert_eq!(read_key(key.as_bytes()), Err(Damaged), "to whoever knows answers only");
+        assert_eq!(read_key(key.as_bytes()), Err(Unread::Damaged), "to whoever knows answers only");
         assert_eq!(read_cleared(&cleared_value(Moment(7))), Ok(Moment(7)));
-        assert_eq!(read_cleared(b"{\"v\":2,\"cleared\":7}"), Err(Damaged));
+        assert_eq!(read_cleared(b"{\"v\":2,\"cleared\":7}"), Err(Unread::Version));
         assert_eq!(read_cleared_key(b"shared/9.9.9.9/privacy"), None);
     }
 
@@ -218,7 +236,7 @@ mod tests {
             assert_eq!(read_key(key.as_bytes()), Ok((scope, address, FactGroup::Privacy)));
         }
         for damaged in ["", "shared", "9.9.9.9/geo", "shared/9.9.9/geo", "shared/9.9.9.9/goe"] {
-            assert_eq!(read_key(damaged.as_bytes()), Err(Damaged), "{damaged}");
+            assert_eq!(read_key(damaged.as_bytes()), Err(Unread::Damaged), "{damaged}");
         }
     }
 
@@ -226,14 +244,27 @@ mod tests {
     fn what_is_damaged_or_of_another_version_is_no_answer() {
         let sound = String::from_utf8(written(FactGroup::Privacy).unwrap()).unwrap();
         for end in 0..sound.len() {
-            assert_eq!(read_value(&sound.as_bytes()[..end]), Err(Damaged));
+            assert_eq!(read_value(&sound.as_bytes()[..end]), Err(Unread::Damaged));
         }
-        for (from, to) in [("\"v\":1", "\"v\":2"), ("\"told\":[", "\"told\":[7,"), ("1000", "-1")] {
-            assert_eq!(read_value(sound.replace(from, to).as_bytes()), Err(Damaged), "{to}");
+        for (from, to) in
+            [("\"v\":1", "\"v\":\"1\""), ("\"told\":[", "\"told\":[7,"), ("1000", "-1")]
+        {
+            assert_eq!(
+                read_value(sound.replace(from, to).as_bytes()),
+                Err(Unread::Damaged),
+                "{to}"
+            );
+        }
+        for (from, to) in [("\"v\":1", "\"v\":2"), ("\"v\":1,\"told\":[", "\"v\":0,\"said\":[")] {
+            assert_eq!(
+                read_value(sound.replace(from, to).as_bytes()),
+                Err(Unread::Version),
+                "{to}"
+            );
         }
         let wrong = sound.replace("{\"vpn\":true}", "{\"vpn\":\"yes\"}");
         let words = read_value(wrong.as_bytes()).unwrap();
-        assert_eq!(words[0].facts(FactGroup::Privacy), Err(Damaged));
+        assert_eq!(words[0].facts(FactGroup::Privacy), Err(Unread::Damaged));
         let newer = sound.replace("{\"vpn\":true}", "{\"vpn\":true,\"new\":1}");
         let words = read_value(newer.as_bytes()).unwrap();
         assert!(words[0].facts(FactGroup::Privacy).unwrap().is_some(), "a further field");

@@ -239,6 +239,7 @@ impl Worker {
         }
         self.tally.consumed += 1;
         self.tally.bytes_consumed += fetched.payload().map_or(0, <[u8]>::len) as u64;
+        self.show_coming(&fetched);
         let mut headers = self.headers_for(id, &mut fetched, offset);
         if let Some(spans) = &mut self.spans {
             spans.begin((id, sequence), &self.lanes[usize::from(id.0)], offset, &mut headers);

@@ -6,14 +6,15 @@ use std::borrow::Cow;
 
 use super::super::ticket::{LaneId, Ticket};
 use super::clock::{clamp, now_ms};
+use super::tapping::Leaving;
 use super::{Failure, Worker};
 use crate::commit::Sequence;
 use crate::kafka::{Buffer, Headers, Outgoing};
 use crate::publish::{
     self, OnUndeliverable, OutputId, RecordFault, Refused, add_dead_letter_headers, alone_bytes,
 };
-use crate::record::{DeadLetterClass, Outcome, Partition, Reason};
-use crate::telemetry::Problem;
+use crate::record::{DeadLetterClass, Outcome, Partition, Position, Reason};
+use crate::telemetry::{Problem, TapStage, TraceIds};
 
 /// A record that cannot go out as it is.
 pub(super) struct Refusal {
@@ -39,6 +40,11 @@ pub(super) struct DeadLetter {
 }
 
 impl Worker {
+    /// For log lines about a record.
+    fn trace_ids(&self, who: (LaneId, Sequence)) -> TraceIds {
+        self.spans.as_ref().map(|spans| spans.ids_of(who)).unwrap_or_default()
+    }
+
     /// Takes a record one step down the ladder.
     pub(super) fn step_down(&mut self, id: LaneId, sequence: Sequence, refusal: Refusal) {
         if refusal.stamped {
@@ -58,6 +64,14 @@ impl Worker {
         let (id, sequence) = who;
         if !self.lane(id).tracker.is_under_way(sequence) {
             return;
+        }
+        if value.is_none()
+            && let Some(offset) = self.lane(id).tracker.offset(sequence)
+        {
+            let Position { topic, partition, offset } = self.lane(id).position(offset);
+            let TraceIds { trace_id, span_id } = self.trace_ids(who);
+            tracing::warn!(%topic, %partition, %offset, trace_id, span_id,
+                "a refused record could not be read again; it goes on as it was stamped");
         }
         let original = value.map(|value| self.pool.copy(&value));
         self.go_without_stamp(id, sequence, refusal, original);
@@ -94,6 +108,16 @@ impl Worker {
         let limits = self.outlet.limits(output);
         let timestamp = timestamp.map(|time| clamp(time, limits, self.now_ms, &mut headers));
         let outcome = Outcome::Unchanged(Some(reason));
+        let leaving = Leaving {
+            output,
+            partition: Some(partition),
+            key: key.as_deref(),
+            headers: &headers,
+            value: Some(original.as_slice()),
+            timestamp,
+            outcome,
+        };
+        self.show_leaving(TapStage::Out, &leaving);
         let ticket = Ticket { lane: id, sequence, outcome }.to_bits();
         let record = Outgoing { value: Some(original), headers: Some(headers), timestamp, ticket };
         match self.outlet.route(output, partition, key.as_deref(), self.unkeyed) {
@@ -125,8 +149,18 @@ impl Worker {
             value = None;
         }
         let timestamp = timestamp.map(|time| clamp(time, limits, self.now_ms, &mut headers));
-        let input = lane.partition;
-        let ticket = Ticket { lane: id, sequence, outcome: Outcome::DeadLettered(class) }.to_bits();
+        let (input, outcome) = (lane.partition, Outcome::DeadLettered(class));
+        let leaving = Leaving {
+            output: dead_letter,
+            partition: None,
+            key: key.as_deref(),
+            headers: &headers,
+            value: value.as_ref().map(Buffer::as_slice),
+            timestamp,
+            outcome,
+        };
+        self.show_leaving(TapStage::Dead, &leaving);
+        let ticket = Ticket { lane: id, sequence, outcome }.to_bits();
         let record = Outgoing { value, headers: Some(headers), timestamp, ticket };
         self.outlet.send_when_possible(dead_letter, input, key, record);
     }
@@ -144,7 +178,7 @@ impl Worker {
                 self.end_here(id, sequence, Outcome::Dropped(reason));
             }
             OnUndeliverable::Halt => {
-                let trace_id = self.spans.as_ref().and_then(|spans| spans.trace_id((id, sequence)));
+                let TraceIds { trace_id, span_id } = self.trace_ids((id, sequence));
                 let lane = self.lane_mut(id);
                 let name = lane.name();
                 if lane.halted.is_none() {
@@ -152,7 +186,7 @@ impl Worker {
                         "{words}; the partition is halted. Configure output.dead_letter, or set \
                          output.on_undeliverable to drop, or mend the topic, and restart"
                     );
-                    tracing::error!(partition = name, trace_id, "{text}");
+                    tracing::error!(partition = name, trace_id, span_id, "{text}");
                     lane.halted = Some(text.clone());
                     if self.ends.is_some() {
                         // A run that is to end by itself would wait for ever.

@@ -11,6 +11,7 @@ mod parking;
 mod schemas;
 mod setbacks;
 mod spans;
+mod tapping;
 mod upkeep;
 
 use std::collections::VecDeque;
@@ -37,7 +38,7 @@ use crate::kafka::{
 use crate::publish::{Catalog, MakeProducer, OnUndeliverable, Outlet, TopicTemplate, UnderWay};
 use crate::record::{NextOffset, Outcome, Partition, Topic};
 use crate::resolve::desk::Desk;
-use crate::telemetry::{Health, Metrics, Tracer};
+use crate::telemetry::{Health, Metrics, Tapped, Taps, Tracer};
 
 use benches::Benches;
 use ladder::Refusal;
@@ -73,6 +74,7 @@ pub(super) struct WorkerSettings {
     pub(super) tenancy: Option<Arc<Tenancy>>,
     pub(super) schemas: Option<Schemas>,
     pub(super) tracer: Option<Tracer>,
+    pub(super) taps: Arc<Taps>,
     pub(super) health: Arc<Health>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) ends: Option<Arc<super::ends::Ends>>,
@@ -185,6 +187,9 @@ pub(super) struct Worker {
     now_ms: i64,
     tally: Tally,
     spans: Option<Spans>,
+    taps: Arc<Taps>,
+    /// Which stages are looked at, asked once per round and not once per record.
+    tapped: Tapped,
     next_tick: Instant,
     next_look: Instant,
     /// A right or a credential is missing, or a broker does not speak as we do.
@@ -279,6 +284,8 @@ impl Worker {
             now_ms: clock::now_ms(),
             tally: Tally::default(),
             spans: settings.tracer.map(Spans::new),
+            taps: settings.taps,
+            tapped: Tapped::default(),
             next_tick: now,
             next_look: now,
             refused: None,
@@ -302,6 +309,7 @@ impl Worker {
             let now = Instant::now();
             self.health.round(self.number);
             self.now_ms = clock::now_ms();
+            self.tapped = self.taps.wanted();
             let mut busy = self.serve_deliveries(now);
             self.read_inbox(now);
             self.expire(now);

@@ -7,10 +7,12 @@ use super::super::ticket::{LaneId, Ticket};
 use super::Worker;
 use super::clock::clamp;
 use super::ladder::{DeadLetter, Refusal};
+use super::tapping::Leaving;
 use crate::commit::Sequence;
 use crate::kafka::{Buffer, Headers, Outgoing};
 use crate::publish::alone_bytes;
 use crate::record::{DeadLetterClass, Outcome, Partition};
+use crate::telemetry::TapStage;
 
 impl Worker {
     /// Sends a record that is ready, after bringing it within what the topic takes. `original`: the
@@ -72,6 +74,16 @@ impl Worker {
         let now = self.now_ms;
         let timestamp = record.timestamp.map(|time| clamp(time, limits, now, &mut headers));
         self.tally.bytes_published += value.as_ref().map_or(0, |v| v.as_slice().len()) as u64;
+        let leaving = Leaving {
+            output,
+            partition: Some(partition),
+            key,
+            headers: &headers,
+            value: value.as_ref().map(Buffer::as_slice),
+            timestamp,
+            outcome,
+        };
+        self.show_leaving(TapStage::Out, &leaving);
         let ticket = Ticket { lane: id, sequence: record.sequence, outcome }.to_bits();
         let outgoing = Outgoing { value, headers: Some(headers), timestamp, ticket };
         self.outlet.send(output, partition, key, outgoing);

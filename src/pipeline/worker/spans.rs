@@ -7,7 +7,7 @@ use super::super::ticket::LaneId;
 use crate::commit::Sequence;
 use crate::kafka::Headers;
 use crate::record::{Offset, Outcome};
-use crate::telemetry::{Batch, RecordSpan, Tracer};
+use crate::telemetry::{Batch, RecordSpan, TraceIds, Tracer};
 
 /// Spans that have begun. A worker that is not to trace has none of this.
 pub(super) struct Spans {
@@ -76,8 +76,8 @@ impl Spans {
         self.open.retain(|(lane, _), _| *lane != id);
     }
 
-    /// The trace of a record, where it has a span.
-    pub(super) fn trace_id(&self, who: (LaneId, Sequence)) -> Option<String> {
-        self.open.get(&who).map(RecordSpan::trace_id)
+    /// The ids of a record's span, where it has one.
+    pub(super) fn ids_of(&self, who: (LaneId, Sequence)) -> TraceIds {
+        self.open.get(&who).map(RecordSpan::ids).unwrap_or_default()
     }
 }

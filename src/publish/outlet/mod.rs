@@ -146,6 +146,11 @@ impl Outlet {
         self.outputs.iter().enumerate().map(|(id, output)| (OutputId(id), &output.topic))
     }
 
+    /// The topic of an output.
+    pub fn topic(&self, id: OutputId) -> &Topic {
+        &self.outputs[id.0].topic
+    }
+
     /// What the catalog now knows of a topic.
     pub fn learn(&mut self, id: OutputId, state: TopicState, smallest_limit: Option<u32>) {
         let output = &mut self.outputs[id.0];

@@ -247,6 +247,15 @@ impl Batch {
     }
 }
 
+/// What a log line about a record says of its span; nothing where it has none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TraceIds {
+    /// The trace.
+    pub trace_id: Option<String>,
+    /// The span in it.
+    pub span_id: Option<String>,
+}
+
 /// The span of one record, from its being taken in to its end. One that is dropped ends without an
 /// outcome: its partition went to another member.
 #[derive(Debug)]
@@ -259,9 +268,13 @@ impl RecordSpan {
         format!("00-{}-{}-01", context.trace_id(), context.span_id())
     }
 
-    /// The trace, for log lines.
-    pub fn trace_id(&self) -> String {
-        self.0.span_context().trace_id().to_string()
+    /// For log lines.
+    pub fn ids(&self) -> TraceIds {
+        let context = self.0.span_context();
+        TraceIds {
+            trace_id: Some(context.trace_id().to_string()),
+            span_id: Some(context.span_id().to_string()),
+        }
     }
 
     /// Ends it with what became of the record.
@@ -320,7 +333,9 @@ mod tests {
         let (before, after) = (&PARENT[..35], &passed_on[..35]);
         assert_eq!(before, after);
         assert_ne!(PARENT[36..52], passed_on[36..52]);
-        assert_eq!(span.trace_id(), PARENT[3..35]);
+        let TraceIds { trace_id, span_id } = span.ids();
+        assert_eq!(trace_id.as_deref(), Some(&PARENT[3..35]));
+        assert_eq!(span_id.as_deref(), Some(&passed_on[36..52]));
         let again = tracer.context(passed_on.as_bytes(), None).unwrap();
         assert!(again.is_sampled());
     }

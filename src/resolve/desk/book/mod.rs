@@ -102,6 +102,13 @@ pub enum Seen {
     Rejected(String),
     /// What is left of the provider's own limits.
     Quota(Quota),
+    /// A reply has come: of so many addresses it knows something that was asked, of so many nothing.
+    Answered {
+        /// Something.
+        hits: u64,
+        /// Nothing.
+        unknown: u64,
+    },
 }
 
 /// What came of a step.

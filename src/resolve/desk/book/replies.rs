@@ -109,20 +109,30 @@ impl Book {
         }
         let shown = answered.modules.unwrap_or(batch.modules);
         let asked = batch.groups.and(self.licence(id).settings.api.covers(shown));
-        let mut failed = Vec::new();
+        let (mut hits, mut failed) = (0, Vec::new());
         let told = answered.told.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
         for (key, told) in batch.keys.iter().zip(told) {
             match told.unwrap_or(Err(ItemError::NotInReply)) {
-                Ok(facts) => self.learn(id, *key, (batch.groups, asked), facts.as_ref()),
+                Ok(facts) => {
+                    hits += u64::from(facts.as_ref().is_some_and(|facts| self.says(facts, asked)));
+                    self.learn(id, *key, (batch.groups, asked), facts.as_ref());
+                }
                 Err(_) => failed.push(*key),
             }
         }
+        let unknown = (batch.keys.len() - failed.len()) as u64 - hits;
+        self.out.seen.push(Seen::Answered { hits, unknown });
         if !failed.is_empty() {
             let (without, all) = (failed.len(), batch.keys.len());
             let why = format!("its reply has no answer for {without} of {all} addresses");
             self.out.seen.push(Seen::Failed(why));
             self.failed_items(id, Batch { keys: failed, probe: false, ..batch.clone() });
         }
+    }
+
+    /// Whether these facts answer something of these groups.
+    fn says(&self, facts: &Enrichment, groups: GroupSet) -> bool {
+        self.wants.judge(facts).answers.and(groups) != GroupSet::EMPTY
     }
 
     /// A provider whose limit is used up is left alone until it is whole again.

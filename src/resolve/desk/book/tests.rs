@@ -23,6 +23,8 @@ pub(super) struct Desk {
     clock: Clock,
     landed: Vec<Landed>,
     seen: Vec<Seen>,
+    /// Of each reply, of how many addresses it knows something and of how many nothing.
+    answered: Vec<(u64, u64)>,
 }
 
 impl Desk {
@@ -38,6 +40,7 @@ impl Desk {
             clock: Clock { now: Instant::now(), wall },
             landed: Vec::new(),
             seen: Vec::new(),
+            answered: Vec::new(),
         }
     }
 
@@ -52,7 +55,12 @@ impl Desk {
 
     fn take(&mut self, outcome: Outcome) {
         self.landed.extend(outcome.landed);
-        self.seen.extend(outcome.seen);
+        for seen in outcome.seen {
+            match seen {
+                Seen::Answered { hits, unknown } => self.answered.push((hits, unknown)),
+                other => self.seen.push(other),
+            }
+        }
     }
 
     fn ask_for(&mut self, number: u16, groups: GroupSet) -> Asked {
@@ -155,6 +163,7 @@ fn of_a_reply_only_what_is_wanted_is_kept() {
     let told = Enrichment { company: Some(company), ..facts(address(1), BOTH) };
     let reply = Answered { told: vec![Ok(Some(told))], ..Answered::default() };
     desk.replies(FIRST, batch, Verdict::Answered(reply));
+    assert_eq!(desk.answered, [(1, 0)]);
     let entry = desk.book.cache.get(CacheScope::SHARED, address(1)).unwrap();
     assert_eq!(entry.iter().map(|told| told.has).collect::<Vec<_>>(), [BOTH]);
 }
@@ -302,6 +311,7 @@ fn an_address_that_a_reply_left_out_is_asked_once_more_and_alone() {
     let batch = desk.sends(FIRST);
     let told = vec![Err(ItemError::NotInReply), Ok(None)];
     desk.replies(FIRST, batch, Verdict::Answered(Answered { told, ..Answered::default() }));
+    assert_eq!(desk.answered.last(), Some(&(0, 1)), "of the other it has said nothing");
     assert_eq!(desk.told(), [(101, None)]);
     let again = desk.sends(FIRST);
     assert_eq!(numbers(&again), [key(100)]);
