@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
+use super::asking::LOOK;
 use super::{Exit, Failure};
-use crate::config::Config;
-use crate::encode::{OutputSchema, Profile, output_schema};
+use crate::config::{Config, ProcessEnvironment, load};
+use crate::encode::{AddressPrivacy, OutputSchema, Profile, output_schema};
+use crate::extract;
 use crate::pipeline::{AvroSchema, EventFormat, Known, Schemas};
 use crate::registry::Registry;
 use crate::telemetry::Metrics;
@@ -18,7 +20,7 @@ pub(super) fn event_format(config: &Config) -> Result<EventFormat, Failure> {
     let plain = match &config.schema {
         None => None,
         Some(path) => {
-            let schema = AvroSchema::plain(&read(path)?, &config.extract, is_beside(config))
+            let schema = AvroSchema::plain(&read(path)?, &addresses(config), is_beside(config))
                 .map_err(|error| {
                     Failure::new(Exit::Config, format!("input.schema: {}: {error}", path.display()))
                 })?;
@@ -36,9 +38,28 @@ pub(super) fn start(
 ) -> Result<Option<Schemas>, Failure> {
     let Some(registry) = &config.registry else { return Ok(None) };
     let registry = Registry::new(registry).map_err(|error| Failure::new(Exit::Config, error))?;
-    let (addresses, metrics) = (config.extract.clone(), Arc::clone(metrics));
+    let (addresses, metrics) = (addresses(config), Arc::clone(metrics));
     let runtime = runtime.clone();
     Ok(Some(Schemas::new(registry, addresses, is_beside(config), runtime, metrics)))
+}
+
+/// Takes up the credentials of the registry when they have changed, in the configuration's file or where
+/// that takes them from. What cannot be read or used changes nothing.
+pub(super) fn follow_credentials(schemas: &Schemas, path: &Path, runtime: &Handle) {
+    let (schemas, path) = (schemas.clone(), path.to_owned());
+    runtime.spawn(async move {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let path = path.clone();
+            let read = move || load(&path, &ProcessEnvironment).ok()?.schema_registry;
+            let Ok(Some(config)) = tokio::task::spawn_blocking(read).await else { continue };
+            match schemas.authorize(&config) {
+                Ok(true) => tracing::info!("the schema registry is asked with other credentials"),
+                Ok(false) => {}
+                Err(error) => tracing::warn!(%error, "the credentials stay as they were"),
+            }
+        }
+    });
 }
 
 /// The schema that events of the one in a file are written by.
@@ -55,6 +76,12 @@ pub(super) fn written_by(path: &Path) -> Result<String, Failure> {
             Err(Failure::new(Exit::Findings, text))
         }
     }
+}
+
+/// Where addresses stand. One that is hidden is, wherever it stands.
+fn addresses(config: &Config) -> extract::Config {
+    let hides = config.encode.address != AddressPrivacy::Keep && !is_beside(config);
+    extract::Config { every_place: hides, ..config.extract.clone() }
 }
 
 /// Whether facts go into a header in any case.

@@ -5,10 +5,11 @@ use memchr::memmem;
 
 use super::beside::write_rest;
 use super::encoder::{Draft, Event};
+use super::path::append_path;
 use super::privacy::Hiding;
 use super::profile::{Each, Layout, List, Piece, Spot};
 use super::writing::Tags;
-use crate::record::{Answer, Facts, Outcome, Reason, Role, Sighting};
+use crate::record::{Address, Answer, Facts, Outcome, Outline, Reason, Role, Sighting};
 
 /// A sighting whose facts may have something for a list.
 #[derive(Clone, Copy, Debug)]
@@ -41,11 +42,31 @@ pub(super) fn plan(
             insert(draft, event, spot);
         }
     }
+    if let Some(client) = event.outline.forwarded {
+        forwarded(draft, layout, event, client, dotted);
+    }
+}
+
+/// Writes the client of a chain where the profile has a place for it, and the event nothing.
+#[cold]
+fn forwarded(draft: &mut Draft, layout: &Layout, event: Event<'_>, client: Address, dotted: bool) {
+    let Draft { splice, hiding, .. } = draft;
+    let target = layout.forwarded.as_ref().filter(|_| !hiding.drops());
+    let Some((target, spot)) = target.and_then(|it| Some((it, it.spot(event, dotted)?))) else {
+        return;
+    };
+    splice.write(|out| {
+        target.open(spot, out);
+        hiding.append(out, client.ip());
+        out.extend_from_slice(target.close(spot));
+    });
+    insert(draft, event, spot);
 }
 
 /// Writes what an item says of its address alone: neither facts nor where they come from.
 fn name_address(
     pieces: &[Piece],
+    outline: &Outline,
     sighting: &Sighting,
     paths: &[Vec<u8>],
     hiding: &Hiding,
@@ -55,10 +76,7 @@ fn name_address(
         match piece {
             Piece::Text(text) => out.extend_from_slice(text),
             Piece::Ip => hiding.append(out, sighting.address.ip()),
-            Piece::Path => {
-                let path = paths.get(usize::from(sighting.path));
-                out.extend_from_slice(path.map_or(b"\"\"", |path| path));
-            }
+            Piece::Path => append_path(paths, outline, sighting, out),
             // Of facts; not every address has some.
             Piece::Rest(_) | Piece::Slice(_) => {}
         }
@@ -90,7 +108,7 @@ fn addresses(draft: &mut Draft, event: Event<'_>, list: &List, spot: Spot) -> bo
                 out.push(b',');
             }
             let text = out.len();
-            name_address(&list.item, sighting, paths, hiding, out);
+            name_address(&list.item, event.outline, sighting, paths, hiding, out);
             if !present.is_empty() && memmem::find(present, &out[text..]).is_some() {
                 out.truncate(before_this);
             } else {
@@ -139,7 +157,7 @@ fn rests(
                 list.target.open(spot, out);
             }
             let item = out.len();
-            name_address(head, sighting, paths, hiding, out);
+            name_address(head, event.outline, sighting, paths, hiding, out);
             if !present.is_empty() && memmem::find(present, &out[item..]).is_some() {
                 out.truncate(start);
                 is_there = true;
@@ -242,6 +260,7 @@ fn is_failure(reason: Reason) -> bool {
         Reason::NotFound
         | Reason::Unparsable
         | Reason::Schema
+        | Reason::Opaque
         | Reason::TooDeep
         | Reason::TooLarge
         | Reason::OutputLimit

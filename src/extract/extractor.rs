@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use super::catalog::{Catalog, KindId, Route};
 use super::chain::Trust;
-use super::config::{AddressPath, Config, Discover, Format, ReadAs};
+use super::config::{AddressPath, Config, Discover, Format};
 use super::line::{self, note};
-use super::parse::Decode;
 use super::paths::{ExtractConfigError, Signs};
+use super::place::PlaceWalk;
 use super::scan::{Limits, Shape, Workshop};
 use super::text;
 use super::tokens::{Stop, Tokens, Trouble};
@@ -48,6 +48,7 @@ pub struct Extractor {
     kind: KindId,
     workshop: Workshop,
     elements: Vec<Span>,
+    place: PlaceWalk,
 }
 
 /// What was found in an event. Made once per worker; it keeps its memory.
@@ -122,18 +123,12 @@ impl Extractor {
             return Err(ExtractConfigError::TwoTrusts);
         }
         let catalog = Catalog::of(config, needs)?;
-        let limits = Limits {
-            addresses: usize::from(config.limit),
-            depth: config.max_depth,
-            decode: Decode::of(&config.decode),
-            every_place: config.every_place,
-        };
         Ok(Self {
             route: catalog.main,
-            limits,
+            limits: Limits::of(config),
             discover: config.discover(),
             format: config.format,
-            trust: Trust { proxies: config.trusted_proxies.clone(), hops: config.trusted_hops },
+            trust: Trust::of(config),
             topic: String::new(),
             guesses: [catalog.discover; BEGINNINGS],
             // No event has all signs, and none has no names that anybody remembers.
@@ -141,6 +136,7 @@ impl Extractor {
             kind: catalog.discover,
             workshop: Workshop::default(),
             elements: Vec::new(),
+            place: PlaceWalk::default(),
             catalog,
         })
     }
@@ -167,10 +163,7 @@ impl Extractor {
 
     /// Which topics' events are read as now: changes when those before are to be read anew.
     pub(crate) fn way(&self) -> u32 {
-        match self.route {
-            Route::Auto => u32::MAX,
-            Route::Kind(kind) => u32::from(kind),
-        }
+        self.route.way()
     }
 
     /// The name of the preset by which a part was read.
@@ -279,7 +272,8 @@ impl Extractor {
     ) -> Result<Shape, Stop> {
         self.workshop.begin(event)?;
         let beginning = beginning(event);
-        let mut kind = match self.route {
+        let route = if inner { self.catalog.within(self.route) } else { self.route };
+        let mut kind = match route {
             Route::Auto => self.guesses[beginning],
             Route::Kind(kind) => kind,
         };
@@ -290,7 +284,7 @@ impl Extractor {
             if shape == Shape::Other {
                 return Ok(shape);
             }
-            let decided = match self.route {
+            let decided = match route {
                 Route::Auto => self.decide(signs),
                 Route::Kind(kind) => kind,
             };
@@ -314,7 +308,7 @@ impl Extractor {
         self.kind = kind;
         let kind = &self.catalog.kinds[usize::from(kind)];
         if kind.settles {
-            self.settle(event, outline);
+            kind.settle(&self.workshop.chains, &self.trust, event, outline);
         }
         let discovers = match self.discover {
             Discover::Never => false,
@@ -370,35 +364,11 @@ impl Extractor {
         walk.is_ok_and(|found| found)
     }
 
-    /// What depends on several addresses.
-    #[inline(never)]
-    fn settle(&self, event: &[u8], outline: &mut Outline) {
-        let kind = &self.catalog.kinds[usize::from(self.kind)];
-        let peer_of = |path| kind.path(path)?.peer.as_deref().and_then(|peer| kind.number(peer));
-        self.workshop.chains.settle(&self.trust, outline, peer_of);
-        for (number, path) in &kind.paths {
-            if path.read == ReadAs::Last {
-                let mut all = outline.sightings.iter_mut().rev().filter(|s| s.path == *number);
-                all.next();
-                all.for_each(|sighting| sighting.role = Role::Proxy);
-            }
-            if path.zero_is_none {
-                outline.sightings.retain(|sighting| {
-                    let Span { start, end } = sighting.text;
-                    sighting.path != *number || &event[start as usize..end as usize] != b"0.0.0.0"
-                });
-            }
-            if let Some(other) = path.instead_of.as_deref().and_then(|other| kind.number(other))
-                && outline.sightings.iter().any(|sighting| sighting.path == *number)
-            {
-                outline.sightings.retain(|sighting| sighting.path != other);
-            }
-        }
-    }
-
     /// Notes the addresses in all texts of an event.
     #[inline(never)]
-    fn discover(&self, event: &[u8], outline: &mut Outline) {
+    fn discover(&mut self, event: &[u8], outline: &mut Outline) {
+        let place = &mut self.place;
+        place.begin();
         let words = &self.catalog.kinds[usize::from(self.catalog.any_line)];
         let root = outline.root.open;
         let known = outline.homes.iter().position(|home| home.open == root);
@@ -410,7 +380,9 @@ impl Extractor {
             let keyed =
                 if is_value { None } else { words.keyed(text::key_before(event, found.start)) };
             let role = keyed.map_or(Role::Unknown, |(_, role)| role);
-            let path = self.catalog.anywhere();
+            place.advance(event, found.start);
+            let nth = outline.places.add(|out| place.append(event, out));
+            let path = self.catalog.anywhere().saturating_add(nth as u16);
             let text = Span { start: found.start as u32, end: found.end as u32 };
             let address = Address::new(self.limits.decode.meant(found.ip));
             note(outline, Sighting { role, path, address, text, name_steps: 1, home }, self.limits);

@@ -15,12 +15,14 @@ mod fact_group;
 mod moment;
 mod outcome;
 mod outline;
+mod places;
 mod position;
 mod schema_id;
 mod scope;
 mod secret;
 mod topic_pattern;
 mod url_text;
+mod yaml;
 
 pub use address::Address;
 pub use answer::{Answer, Facts, FactsId, Part, Retrieval, Source};
@@ -33,10 +35,12 @@ pub use enrichment::{
 pub use fact_group::{FactGroup, GroupSet};
 pub use moment::Moment;
 pub use outcome::{DeadLetterClass, Outcome, Reason};
-pub use outline::{Home, Outline, Role, Sighting, Span, WritingNeeds};
+pub use outline::{Home, Length, Outline, Role, Sighting, Span, WritingNeeds};
+pub use places::Places;
 pub use position::{NextOffset, Offset, Partition, Position, Topic};
 pub use schema_id::{Framed, IdPlace, SchemaId, VALUE_SCHEMA_HEADER};
 pub use scope::{REGISTRY_DATE, Scope};
 pub use secret::Secret;
 pub use topic_pattern::{TopicPattern, TopicPatterns};
 pub use url_text::UrlText;
+pub use yaml::yaml_value;

@@ -3,14 +3,20 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod avro;
+mod avro_events;
 mod broken_files;
+#[expect(dead_code, reason = "what brokers want of certificates is tried elsewhere")]
+#[path = "../support/certificates.rs"]
+mod certificates;
 mod client_settings;
 mod compatibility;
 mod config;
 #[path = "../support/databases.rs"]
 mod databases;
 mod demo_databases;
+mod ecs;
 mod examples;
+mod golden;
 mod ipbot;
 mod mapping;
 mod ocsf;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::ProfileError;
+use super::fields::field;
 use super::file::{Each, ListRule, MemberRule, Placing, ProfileFile, Switch};
 use super::target::{Landmarks, Target};
 use crate::encode::facts::{FIELDS, Field};
@@ -46,6 +47,8 @@ pub(in crate::encode) struct Layout {
     pub(in crate::encode) raw: Option<Vec<u8>>,
     /// The lists.
     pub(in crate::encode) lists: Vec<List>,
+    /// Where the client of a chain goes.
+    pub(in crate::encode) forwarded: Option<Target>,
     /// Where tags go.
     pub(in crate::encode) tags: Option<Target>,
     /// What is rendered.
@@ -220,6 +223,7 @@ impl Layout {
                 lists.push(List::new(target, rule, &in_list, file)?);
             }
         }
+        let forwarded = file.forwarded.as_ref().map(|path| landmarks.single(path)).transpose()?;
         let tags = file.tags.as_ref().map(|path| landmarks.target(path)).transpose()?;
         let stamp = landmarks.stamp(file.stamp.as_deref().unwrap_or("ipstamp"))?;
         let roles = Role::ALL.map(|role| file.roles.get(&role).cloned());
@@ -244,6 +248,7 @@ impl Layout {
             variants,
             raw: file.raw.as_ref().map(|name| [b",", &*quoted(name), b":\""].concat()),
             lists,
+            forwarded,
             tags,
             rendering: Arc::new(Rendering { slices: draft.slices, prefixes }),
             landmarks: landmarks.names,
@@ -269,23 +274,6 @@ pub(in crate::encode) fn native(choice: &Choice<'_>) -> Rendering {
     let mut slices: [Vec<Rule>; Slice::COUNT] = Default::default();
     slices[Slice::LAST] = draft.native();
     Rendering { slices, prefixes: vec![Box::default()] }
-}
-
-/// Whether each entry names a field or a group, as `output.fields` wants it.
-pub fn check_fields(fields: &[String]) -> Result<(), ProfileError> {
-    for entry in fields {
-        if !FIELDS.iter().any(|field| !field.is_derived() && field.is_named_by(entry)) {
-            return Err(unknown_field(entry));
-        }
-    }
-    Ok(())
-}
-
-fn unknown_field(name: &str) -> ProfileError {
-    let paths = FIELDS.iter().map(Field::path);
-    let near = paths.min_by_key(|path| strsim::damerau_levenshtein(path, name));
-    let is_near = |path: &String| strsim::damerau_levenshtein(path, name) <= 3;
-    ProfileError::UnknownField { name: name.to_owned(), near: near.filter(is_near) }
 }
 
 impl Draft<'_> {
@@ -419,10 +407,6 @@ impl Draft<'_> {
         rest.push((Slice::LAST, Gate::Always));
         Ok(())
     }
-}
-
-fn field(path: &str) -> Result<&'static Field, ProfileError> {
-    Field::by_path(path).ok_or_else(|| unknown_field(path))
 }
 
 impl Member {

@@ -105,11 +105,12 @@ impl Stamper {
             }
             Opened::Avro { nth, from, .. } => self.formats.avro(nth).map(|schema| {
                 let outline = read.findings.begin(event.len() - from);
-                let walked = schema.plan.walk(&event[from..], outline);
+                let way = Some(self.extractor.way());
+                let walked = self.avro_reader.read_of(&schema.plan, way, &event[from..], outline);
                 read.last_field = walked.map_err(NotAvro::reason)?.last_field;
                 Ok(Shape::Object)
             }),
-            Opened::Other => Some(Ok(Shape::Other)),
+            Opened::Other => Some(Err(Reason::Opaque)),
             Opened::Refused(reason) => Some(Err(reason)),
             Opened::Unread(_) => None,
         };
