@@ -5,12 +5,14 @@ mod error;
 mod fields;
 mod file;
 mod layout;
+mod list;
 mod target;
 
 pub use error::ProfileError;
 pub use fields::check_fields;
 pub(super) use file::{Each, Placing, ProfileFile};
-pub(super) use layout::{Choice, Layout, List, Member, Piece, native, opening};
+pub(super) use layout::{Choice, Layout, Member, native, opening};
+pub(super) use list::{List, Piece};
 pub(super) use target::Spot;
 
 use super::Profile;
