@@ -106,6 +106,7 @@ pub fn run(file: File, path: &Path, args: &RunArgs) -> Result<Exit, Failure> {
         },
         None => None,
     };
+    let reading = runtime.spawn(is_reading(Arc::clone(&health)));
     let files = open_files(&config)?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -139,6 +140,7 @@ pub fn run(file: File, path: &Path, args: &RunArgs) -> Result<Exit, Failure> {
         metrics: Arc::clone(&metrics),
         ways,
     })?;
+    reading.abort();
     // Behind the tenants, so that theirs are read with the others.
     let answers = share_answers(&config, &stamp, &metrics)?;
     let desk = asking::open(
@@ -249,6 +251,14 @@ pub(super) fn stamp_settings(
         writing: Writing::new(&config.encode).map_err(|error| refused(&error))?,
         memory_limit_bytes: MEMORY_LIMIT_BYTES,
     })
+}
+
+/// Large files take longer to read than a worker may be silent: meanwhile nothing is stuck.
+async fn is_reading(health: Arc<Health>) {
+    loop {
+        health.waits();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
 }
 
 /// Closes desks at the same time, and waits for their last calls.
