@@ -15,10 +15,10 @@ use super::typed::one_of;
 use super::writing;
 use crate::extract::TextAt;
 use crate::record::{DidYouMean, FactGroup, TopicPattern};
-use crate::resolve::{ResolveConfigError, Want, Wants};
+use crate::resolve::{ResolveConfigError, Ttl, Want, Wants};
 use crate::tenant::{Selector, Unknown};
 
-/// Of a life of no second.
+/// Of a life shorter than [`Ttl::SHORTEST`].
 pub(super) const TOO_SHORT_A_LIFE: &str =
     "every sighting would be asked for anew; write a time such as 1h";
 
@@ -194,7 +194,7 @@ fn cache(file: &File, problems: &mut Vec<Problem>) {
     for group in cache.ttl.too_short() {
         say(&[&["ttl"], group.map(FactGroup::name).as_slice()].concat(), TOO_SHORT_A_LIFE.into());
     }
-    if cache.unknown_ttl.as_secs() == 0 {
+    if cache.unknown_ttl < Ttl::SHORTEST {
         say(&["unknown_ttl"], TOO_SHORT_A_LIFE.into());
     }
     if let Some(topic) = &cache.topic {

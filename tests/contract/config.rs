@@ -193,7 +193,7 @@ fn what_is_wrong_is_said_with_its_place_its_key_and_a_remedy() {
         ),
         ("cache: {ttl: {geo: 0s}}", "cache.ttl.geo: every sighting would be asked for anew"),
         ("cache: {ttl: {goe: 1h}}", "goe"),
-        ("cache: {ttl: 0s}", "cache.ttl: every sighting would be asked for anew"),
+        ("cache: {ttl: 4s}", "cache.ttl: every sighting would be asked for anew"),
         (
             "cache: {ttl: [1h]}",
             "cache.ttl: expected a time such as 24h, or one for each fact group",

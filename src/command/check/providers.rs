@@ -75,8 +75,7 @@ fn one(
     let subject = format!("provider {prefix}{}", licence.name);
     let modules = licence.api.first_modules();
     let has = joined(licence.api.covers(modules));
-    let most = licence.api.most_per_call(modules);
-    let configured = format!("has {has}; up to {most} addresses a call");
+    let configured = format!("has {has}; {}", per_call(licence.api.most_per_call(modules)));
     let told = match offline {
         true if is_off(licence) => Told::Off,
         true => Told::NoCall,
@@ -108,6 +107,13 @@ fn one(
     }
 }
 
+fn per_call(most: usize) -> String {
+    match most {
+        1 => "no bulk: one address a call".into(),
+        most => format!("up to {most} addresses a call"),
+    }
+}
+
 fn in_words(licence: &Licence<'_>, status: &Status) -> String {
     let mut words = Vec::new();
     if let Some(plan) = &status.plan {
@@ -116,10 +122,7 @@ fn in_words(licence: &Licence<'_>, status: &Status) -> String {
         words.push("the token is accepted".into());
     }
     words.push(format!("has {}", joined(licence.api.covers(status.modules))));
-    words.push(match licence.api.most_per_call(status.modules) {
-        1 => "no bulk: one address a call".into(),
-        most => format!("up to {most} addresses a call"),
-    });
+    words.push(per_call(licence.api.most_per_call(status.modules)));
     if let Some(remaining) = status.quota.and_then(|quota| quota.remaining) {
         words.push(format!("{remaining} left"));
     }

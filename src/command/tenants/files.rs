@@ -23,14 +23,14 @@ pub(in crate::command) fn tenant_file(config: &Config, name: &str) -> Result<Pat
     })
 }
 
-/// The tenant of this name, with what his file says.
+/// The tenant of this name, with what his file says. Of two that clash it is the first, as in a run.
 pub(in crate::command) fn load_named_tenant(
     config: &Config,
     name: &str,
 ) -> Result<(TenantName, TenantFile), Failure> {
     let path = tenant_file(config, name)?;
     let name = TenantName::new(name).map_err(|words| Failure::new(Exit::Usage, words))?;
-    let limited = limited_of_all(config);
+    let limited = tenants_budgets(config);
     let beside = Beside { limited: &limited, ..Beside::main(config) };
     let file = load_tenant(&name, &path, &ProcessEnvironment, beside)?;
     Ok((name, file))

@@ -38,6 +38,10 @@ impl Default for Ttl {
 }
 
 impl Ttl {
+    /// A shorter life could be over before the record that was waited for is stamped: ends are made
+    /// earlier by chance and are of whole seconds.
+    pub const SHORTEST: Duration = Duration::from_secs(5);
+
     /// Whether nothing is said.
     pub fn is_empty(&self) -> bool {
         matches!(self, Self::Each(lives) if lives.is_empty())
@@ -54,7 +58,7 @@ impl Ttl {
     /// Where a life stands that is too short for anything to be found again: the group, or nothing
     /// where one is for all.
     pub fn too_short(&self) -> Vec<Option<FactGroup>> {
-        let is_short = |life: &Life| life.0.as_secs() == 0;
+        let is_short = |life: &Life| life.0 < Self::SHORTEST;
         match self {
             Self::All(life) => is_short(life).then_some(None).into_iter().collect(),
             Self::Each(lives) => {

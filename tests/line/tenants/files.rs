@@ -286,4 +286,10 @@ fn a_budget_of_two_vendors_is_refused_in_the_second_file() {
     let Ended { code, out, .. } =
         command(&stage.settings, &["check", "--offline", "--tenant", "globex"]);
     assert!(code == Some(1) && out.contains(other), "{code:?} {out}");
+    // A start takes the first of them, and so do commands.
+    for (name, expected) in [("acme", Some(0)), ("globex", Some(78))] {
+        let Ended { code, err, .. } =
+            command(&stage.settings, &["config", "show", "--tenant", name]);
+        assert_eq!(code, expected, "{name}: {err}");
+    }
 }

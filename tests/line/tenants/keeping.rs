@@ -146,7 +146,9 @@ fn a_tenants_budget_is_his_own() {
     let labels = "licence=\"acme/intel\",period=\"day\",tenant=\"acme\"";
     assert_eq!(worker.metric("ipstamp_budget_limit_units", labels), Some(5.0));
     assert_eq!(worker.metric("ipstamp_budget_mark_ratio", labels), Some(1.0));
-    assert!(worker.whole_log().contains("the budget is spent"), "{}", worker.whole_log());
+    let log = worker.whole_log();
+    assert!(log.contains("the budget is spent"), "{log}");
+    assert!(log.contains("80 % of the budget is used; gone at "), "{log}");
 
     stage.budgeted("acme", &acme, "{day: 8}", "");
     until_said(&worker, "has changed and is in force", "acme");
