@@ -73,9 +73,9 @@ impl<'e> OfAddress<'e> {
     /// `bytes`: what the sighting's places count in. `names`: those of the paths.
     pub(super) fn of(sighting: &Sighting, bytes: &'e [u8], names: &[String]) -> Self {
         let (start, end) = (sighting.text.start as usize, sighting.text.end as usize);
-        let name = names.get(usize::from(sighting.path)).map_or("", String::as_str);
         // What was found at no path stands somewhere all the same.
-        let path = if name == "*" { place_at(bytes, start) } else { name.to_owned() };
+        let name = names.get(usize::from(sighting.path));
+        let path = name.map_or_else(|| place_at(bytes, start), String::clone);
         Self {
             ip: sighting.address.ip().to_string(),
             role: sighting.role.name(),

@@ -25,7 +25,8 @@ enum What {
         #[arg(short, long, value_enum, default_value_t)]
         format: Format,
     },
-    /// Print one as it stands in a configuration, under `input.addresses.presets`
+    /// Print one as it stands in a configuration, under `input.addresses.presets`, or in a file of
+    /// its own, under `input.addresses.preset_files`
     #[command(after_help = "Example:\n  ipstamp presets show cloudtrail")]
     Show {
         /// Its name
@@ -44,8 +45,12 @@ struct Listed<'p> {
 
 /// Prints what was asked for. With a configuration, its own presets as well.
 pub(super) fn presets(source: &Source, args: &PresetsArgs) -> Result<Exit, Failure> {
-    let own =
-        if source.is_named() { source.load()?.input.addresses.presets } else { BTreeMap::new() };
+    let own = if source.is_named() {
+        let own = source.load()?.input.addresses.own_presets();
+        own.map_err(|error| Failure::new(Exit::Config, error))?
+    } else {
+        BTreeMap::new()
+    };
     let all = Preset::all(&own);
     match &args.what {
         What::Ls { format } => {

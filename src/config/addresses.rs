@@ -1,5 +1,7 @@
 //! Checks of the section `input.addresses`: paths, presets, topics, and whom to trust.
 
+use std::path::PathBuf;
+
 use super::error::Problem;
 use super::typed::one_of;
 use crate::extract::{
@@ -39,7 +41,8 @@ fn presets(error: &ExtractConfigError, addresses: &Addresses, problems: &mut Vec
     };
     match error {
         ExtractConfigError::UnknownPreset { name } => {
-            let all = Preset::all(&addresses.presets);
+            // That they can be read was seen before the name was looked for.
+            let all = Preset::all(&addresses.own_presets().unwrap_or_default());
             let names = all.iter().map(|(name, _)| name.as_str());
             let names: Vec<_> =
                 [Addresses::AUTO, Addresses::NO_PRESET].into_iter().chain(names).collect();
@@ -55,6 +58,11 @@ fn presets(error: &ExtractConfigError, addresses: &Addresses, problems: &mut Vec
             say(&["topics", &at.to_string(), "topic"], message.clone());
         }
         ExtractConfigError::Preset { name, message } => say(&["presets", name], message.clone()),
+        ExtractConfigError::PresetFile { path, message } => {
+            let of_file = |named: &PathBuf| path.starts_with(named);
+            let at = addresses.preset_files.iter().position(of_file).unwrap_or(0);
+            say(&["preset_files", &at.to_string()], format!("{}: {message}", path.display()));
+        }
         ExtractConfigError::TwoTrusts => say(
             &["trusted_hops"],
             "counts the proxies that trusted_proxies names; keep one of the two".into(),

@@ -3,6 +3,7 @@
 
 use super::beside::write_facts;
 use super::encoder::{Draft, Event};
+use super::path::append_path;
 use super::profile::{Layout, Placing};
 use super::{Existing, stamp};
 use crate::record::Facts;
@@ -29,7 +30,7 @@ pub(super) fn stamp(
         let sighting = &event.outline.sightings[*nth];
         let found = draft.fragments.of(&event.answers[*nth], facts, 0);
         let Draft { splice, hiding, paths, .. } = &mut *draft;
-        splice.text(paths.get(usize::from(sighting.path)).map_or(b"\"\"", |path| path));
+        splice.write(|out| append_path(paths, event.outline, sighting, out));
         if !hiding.drops() {
             splice.write(|out| {
                 out.extend_from_slice(b",\"ip\":");

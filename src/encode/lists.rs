@@ -5,10 +5,11 @@ use memchr::memmem;
 
 use super::beside::write_rest;
 use super::encoder::{Draft, Event};
+use super::path::append_path;
 use super::privacy::Hiding;
 use super::profile::{Each, Layout, List, Piece, Spot};
 use super::writing::Tags;
-use crate::record::{Answer, Facts, Outcome, Reason, Role, Sighting};
+use crate::record::{Answer, Facts, Outcome, Outline, Reason, Role, Sighting};
 
 /// A sighting whose facts may have something for a list.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +47,7 @@ pub(super) fn plan(
 /// Writes what an item says of its address alone: neither facts nor where they come from.
 fn name_address(
     pieces: &[Piece],
+    outline: &Outline,
     sighting: &Sighting,
     paths: &[Vec<u8>],
     hiding: &Hiding,
@@ -55,10 +57,7 @@ fn name_address(
         match piece {
             Piece::Text(text) => out.extend_from_slice(text),
             Piece::Ip => hiding.append(out, sighting.address.ip()),
-            Piece::Path => {
-                let path = paths.get(usize::from(sighting.path));
-                out.extend_from_slice(path.map_or(b"\"\"", |path| path));
-            }
+            Piece::Path => append_path(paths, outline, sighting, out),
             // Of facts; not every address has some.
             Piece::Rest(_) | Piece::Slice(_) => {}
         }
@@ -90,7 +89,7 @@ fn addresses(draft: &mut Draft, event: Event<'_>, list: &List, spot: Spot) -> bo
                 out.push(b',');
             }
             let text = out.len();
-            name_address(&list.item, sighting, paths, hiding, out);
+            name_address(&list.item, event.outline, sighting, paths, hiding, out);
             if !present.is_empty() && memmem::find(present, &out[text..]).is_some() {
                 out.truncate(before_this);
             } else {
@@ -139,7 +138,7 @@ fn rests(
                 list.target.open(spot, out);
             }
             let item = out.len();
-            name_address(head, sighting, paths, hiding, out);
+            name_address(head, event.outline, sighting, paths, hiding, out);
             if !present.is_empty() && memmem::find(present, &out[item..]).is_some() {
                 out.truncate(start);
                 is_there = true;

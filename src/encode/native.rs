@@ -3,6 +3,7 @@
 use super::encoder::{Draft, Event};
 use super::fragments::Slice;
 use super::json::append_address;
+use super::path::append_path;
 use super::stamp::{Seat, StampPlace};
 use super::{Existing, stamp};
 use crate::record::{Answer, Facts, WritingNeeds};
@@ -72,12 +73,11 @@ fn items(draft: &mut Draft, event: Event<'_>, facts: &mut dyn Facts) {
             continue;
         }
         let Draft { splice, hiding, paths, .. } = &mut *draft;
-        let path: &[u8] = paths.get(usize::from(sighting.path)).map_or(b"\"\"", |path| path);
         let shown = hiding.shown(sighting.address.ip());
         splice.write(|out| {
             out.extend_from_slice(comma);
             out.extend_from_slice(b"{\"path\":");
-            out.extend_from_slice(path);
+            append_path(paths, event.outline, sighting, out);
             out.extend_from_slice(b",\"role\":\"");
             out.extend_from_slice(sighting.role.name().as_bytes());
             if let Some(ip) = shown {

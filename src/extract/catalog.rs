@@ -47,7 +47,7 @@ struct Signature {
 pub(super) struct Catalog {
     needs: WritingNeeds,
     pub(super) kinds: Vec<Kind>,
-    /// The names of all paths. The last two are for what is found at none.
+    /// The names of all paths. The last one is for what is found at none in a line.
     pub(super) names: Vec<String>,
     signs: Vec<String>,
     /// In the order in which an event is tried.
@@ -59,9 +59,8 @@ pub(super) struct Catalog {
     pub(super) any_line: KindId,
 }
 
-/// What stands at no path: in a line that has become a `message`, and anywhere else.
+/// What stands at no path in a line that has become a `message`.
 const MESSAGE: &str = "message";
-const ANYWHERE: &str = "*";
 
 impl Catalog {
     /// The catalog of this configuration, made if nobody has it yet.
@@ -83,7 +82,8 @@ impl Catalog {
     }
 
     fn make(config: &Config, needs: &WritingNeeds) -> Result<Self, ExtractConfigError> {
-        let presets = Preset::all(&config.presets);
+        let of_ones_own = config.own_presets()?;
+        let presets = Preset::all(&of_ones_own);
         let mut catalog = Self {
             needs: needs.clone(),
             kinds: Vec::new(),
@@ -108,7 +108,7 @@ impl Catalog {
         let nothing =
             Preset { line: Some(Line { keys: true, ..Line::default() }), ..Preset::default() };
         catalog.add(Config::NO_PRESET.to_owned(), nothing, &own)?;
-        catalog.names.extend([MESSAGE.to_owned(), ANYWHERE.to_owned()]);
+        catalog.names.push(MESSAGE.to_owned());
         catalog.discover = catalog.kind(Preset::DISCOVER)?;
         catalog.any_line = catalog.kind(Preset::ANY_LINE)?;
         catalog.main = catalog.route(config.preset())?;
@@ -121,7 +121,7 @@ impl Catalog {
         }
         // What is wrong with the configured paths is said now, and not at the first event.
         catalog.paths(catalog.kind(Config::NO_PRESET)?)?;
-        for name in config.presets.keys() {
+        for name in of_ones_own.keys() {
             let kind = catalog.kind(name)?;
             catalog.paths(kind).map_err(|error| ExtractConfigError::Preset {
                 name: name.clone(),
@@ -210,6 +210,14 @@ impl Catalog {
         if name == Config::AUTO { Ok(Route::Auto) } else { self.kind(name).map(Route::Kind) }
     }
 
+    /// How the events within an envelope are read: which kinds are in it, it does not say.
+    pub(super) fn within(&self, route: Route) -> Route {
+        match route {
+            Route::Kind(kind) if self.kinds[usize::from(kind)].elements.is_none() => route,
+            _ => Route::Auto,
+        }
+    }
+
     /// The paths of a kind, compiled when they are first wanted.
     pub(super) fn paths(&self, kind: KindId) -> Result<&Paths, ExtractConfigError> {
         let kind = &self.kinds[usize::from(kind)];
@@ -217,8 +225,8 @@ impl Catalog {
             return Ok(paths);
         }
         // Nobody asks for signs where nothing is to be recognised.
-        let is_auto =
-            self.main == Route::Auto || self.topics.iter().any(|(_, route)| *route == Route::Auto);
+        let mut routes = self.topics.iter().map(|(_, route)| *route).chain([self.main]);
+        let is_auto = routes.any(|route| self.within(route) == Route::Auto);
         let signs = if is_auto { &self.signs[..] } else { &[] };
         let paths = Paths::compile(&kind.paths, &self.needs, signs)?;
         Ok(kind.compiled.get_or_init(|| paths))
@@ -235,13 +243,14 @@ impl Catalog {
         found.map_or(self.discover, |(kind, _)| *kind)
     }
 
-    /// The number of what stands at no path of a line, and of an event.
+    /// The number of what stands at no path of a line.
     pub(super) fn message(&self) -> u16 {
-        (self.names.len() - 2) as u16
+        (self.names.len() - 1) as u16
     }
 
+    /// The first number of what stands at no path of an event.
     pub(super) fn anywhere(&self) -> u16 {
-        (self.names.len() - 1) as u16
+        self.names.len() as u16
     }
 
     /// How many landmarks the profile has.

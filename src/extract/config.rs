@@ -1,6 +1,7 @@
 //! Where the addresses stand: the `input.addresses` section of the configuration.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,10 @@ pub struct Config {
     pub topics: Vec<TopicPreset>,
     /// Presets of one's own, by name. One that is named like one of ipstamp's takes its place.
     pub presets: BTreeMap<String, Preset>,
+    /// Files with one such preset each, in YAML or JSON as `ipstamp presets show` prints them, or
+    /// folders of such files. A preset is named like its file: `door.yaml` has `door`. Read at the
+    /// start.
+    pub preset_files: Vec<PathBuf>,
     /// Further paths to look at, beside those of the preset.
     pub paths: Vec<AddressPath>,
     /// When the texts of an event are searched for addresses that stand at no path: `never`,
@@ -80,6 +85,7 @@ impl Default for Config {
             preset: None,
             topics: Vec::new(),
             presets: BTreeMap::new(),
+            preset_files: Vec::new(),
             paths: Vec::new(),
             discover: None,
             trusted_proxies: Proxies::default(),

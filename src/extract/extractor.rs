@@ -13,6 +13,7 @@ use super::config::{AddressPath, Config, Discover, Format, ReadAs};
 use super::line::{self, note};
 use super::parse::Decode;
 use super::paths::{ExtractConfigError, Signs};
+use super::place::PlaceWalk;
 use super::scan::{Limits, Shape, Workshop};
 use super::text;
 use super::tokens::{Stop, Tokens, Trouble};
@@ -48,6 +49,7 @@ pub struct Extractor {
     kind: KindId,
     workshop: Workshop,
     elements: Vec<Span>,
+    place: PlaceWalk,
 }
 
 /// What was found in an event. Made once per worker; it keeps its memory.
@@ -141,6 +143,7 @@ impl Extractor {
             kind: catalog.discover,
             workshop: Workshop::default(),
             elements: Vec::new(),
+            place: PlaceWalk::default(),
             catalog,
         })
     }
@@ -279,7 +282,8 @@ impl Extractor {
     ) -> Result<Shape, Stop> {
         self.workshop.begin(event)?;
         let beginning = beginning(event);
-        let mut kind = match self.route {
+        let route = if inner { self.catalog.within(self.route) } else { self.route };
+        let mut kind = match route {
             Route::Auto => self.guesses[beginning],
             Route::Kind(kind) => kind,
         };
@@ -290,7 +294,7 @@ impl Extractor {
             if shape == Shape::Other {
                 return Ok(shape);
             }
-            let decided = match self.route {
+            let decided = match route {
                 Route::Auto => self.decide(signs),
                 Route::Kind(kind) => kind,
             };
@@ -398,7 +402,9 @@ impl Extractor {
 
     /// Notes the addresses in all texts of an event.
     #[inline(never)]
-    fn discover(&self, event: &[u8], outline: &mut Outline) {
+    fn discover(&mut self, event: &[u8], outline: &mut Outline) {
+        let place = &mut self.place;
+        place.begin();
         let words = &self.catalog.kinds[usize::from(self.catalog.any_line)];
         let root = outline.root.open;
         let known = outline.homes.iter().position(|home| home.open == root);
@@ -410,7 +416,9 @@ impl Extractor {
             let keyed =
                 if is_value { None } else { words.keyed(text::key_before(event, found.start)) };
             let role = keyed.map_or(Role::Unknown, |(_, role)| role);
-            let path = self.catalog.anywhere();
+            place.advance(event, found.start);
+            let nth = outline.places.add(|out| place.append(event, out));
+            let path = self.catalog.anywhere().saturating_add(nth as u16);
             let text = Span { start: found.start as u32, end: found.end as u32 };
             let address = Address::new(self.limits.decode.meant(found.ip));
             note(outline, Sighting { role, path, address, text, name_steps: 1, home }, self.limits);

@@ -10,6 +10,7 @@ use wide::u8x16;
 
 use super::config::Embedded;
 use super::sentinel::is_absent;
+use super::text;
 use super::tokens::{LONGEST, Text, unescape};
 use crate::record::Address;
 
@@ -181,6 +182,9 @@ fn undress(text: &str) -> Option<IpAddr> {
         return Some(ip);
     }
     // A colon behind an IPv6 address could be one of its own; behind IPv4 it cannot.
+    if let Some(ip) = text::of_host(text) {
+        return Some(IpAddr::V6(ip));
+    }
     let (address, port) = text.split_once(':')?;
     is_port(port).then(|| plain_v4(address.as_bytes()).map(IpAddr::V4)).flatten()
 }
@@ -266,6 +270,8 @@ mod tests {
             ("64:ff9b::a00:1", "10.0.0.1"),
             ("64:ff9b:1::1.2.3.4", "64:ff9b:1::102:304"),
             ("2002:102:304::1", "2002:102:304::1"),
+            ("2001-db8--1.ipv6-literal.net", "2001:db8::1"),
+            ("fe80--1s4.ipv6-literal.net", "fe80::1"),
             ("2001:0:102:304::1", "2001:0:102:304::1"),
         ] {
             assert_eq!(address(text).as_deref(), Some(expected), "{text}");

@@ -8,6 +8,8 @@
 
 #![expect(clippy::inline_always, reason = "asked for each member of an event")]
 
+use std::path::PathBuf;
+
 use crate::record::{Home, Role, WritingNeeds};
 
 use super::config::{AddressPath, ReadAs};
@@ -83,6 +85,14 @@ pub enum ExtractConfigError {
     Preset {
         /// Its name.
         name: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// A file of presets that cannot be used.
+    #[error("input.addresses.preset_files: {}: {message}", path.display())]
+    PresetFile {
+        /// The file, or the folder.
+        path: PathBuf,
         /// What is wrong.
         message: String,
     },

@@ -1,6 +1,6 @@
 //! What one pass over an event's bytes notes: the addresses, and where something may be written.
 
-use super::Address;
+use super::{Address, Places};
 
 /// A piece of the event, in bytes from its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -76,8 +76,8 @@ impl Role {
 pub struct Sighting {
     /// The part it plays.
     pub role: Role,
-    /// Which path found it: its place in the list of paths, which has those of all presets and ends
-    /// with one for what was found at no path at all (`*`).
+    /// Which path found it: its place in the list of paths, which has those of all presets. What was
+    /// found at no path at all has numbers from there on, in the order of [`Outline::places`].
     pub path: u16,
     /// The address, canonical and classified.
     pub address: Address,
@@ -142,6 +142,8 @@ pub struct Outline {
     /// under a name with dots in it (`geo.name`, `source.geo`), or nested while the address is named
     /// with dots. Rare; whoever writes then has to look for it.
     pub scattered: bool,
+    /// Where those stand that were found at no path.
+    pub places: Places,
     /// Values at configured paths that are no address.
     pub unreadable: u32,
     /// Addresses beyond the limit per record.
@@ -157,6 +159,7 @@ impl Outline {
         self.landmarks.clear();
         self.dotted = false;
         self.scattered = false;
+        self.places.clear();
         self.unreadable = 0;
         self.left_out = 0;
     }

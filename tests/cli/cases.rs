@@ -82,23 +82,44 @@ fn a_file_that_is_no_file_of_cases_says_what_is_wrong() {
 /// Guarantees: whatever is chosen, the first case holds at once, and the configuration is sound.
 #[test]
 fn what_init_writes_holds_for_every_preset_and_profile() {
-    let presets = ["ecs", "ocsf", "cloudtrail", "okta", "zeek", "suricata", "cloudflare"];
-    let profiles = ["ecs", "ocsf", "splunk", "otel", "flat", "native", "headers"];
-    for preset in presets {
-        for profile in profiles {
-            let folder = tempfile::tempdir().unwrap();
-            let dir = folder.path().to_str().unwrap();
-            let arguments = ["init", "--preset", preset, "--profile", profile, "--dir", dir];
-            let ended = ipstamp(&arguments, b"");
+    let listed = ipstamp(&["presets", "ls", "--format", "json"], b"").out;
+    let presets = listed.lines().map(|line| serde_json::from_str(line).unwrap());
+    let presets: Vec<serde_json::Value> = presets.collect();
+    assert!(presets.len() >= 35, "{}", presets.len());
+    for preset in presets.iter().map(|preset| preset["name"].as_str().unwrap()) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut all = vec!["test".to_owned()];
+        for profile in ["ecs", "ocsf", "splunk", "otel", "flat", "native", "headers"] {
+            let dir = folder.path().join(profile);
+            std::fs::create_dir(&dir).unwrap();
+            let dir = dir.to_str().unwrap();
+            let ended =
+                ipstamp(&["init", "--preset", preset, "--profile", profile, "--dir", dir], b"");
             assert_eq!(ended.code, 0, "{preset}, {profile}: {}", ended.err);
-            let cases = format!("{dir}/cases.yaml");
-            let ended = ipstamp(&["test", &cases], b"");
-            assert_eq!(ended.code, 0, "{preset}, {profile}: {}{}", ended.out, ended.err);
-            let again = ipstamp(&arguments, b"");
-            assert_eq!(again.code, 64, "{}", again.err);
-            assert!(again.err.contains("is there already"), "{}", again.err);
+            all.push(format!("{dir}/cases.yaml"));
+            let text = std::fs::read_to_string(&all[all.len() - 1]).unwrap();
+            let (_, expected) = text.split_once("expect_at:\n").unwrap();
+            let country = expected.contains(": GB") || expected.contains(": United Kingdom");
+            assert!(country && expected.contains(": 20712"), "{preset}, {profile}: {text}");
+            assert!(expected.contains("outcome: "), "{preset}, {profile}: {text}");
         }
+        let all: Vec<_> = all.iter().map(String::as_str).collect();
+        let ended = ipstamp(&all, b"");
+        assert_eq!(ended.code, 0, "{preset}: {}{}", ended.out, ended.err);
+        assert_eq!(ended.out.matches("ok ").count(), 7, "{preset}: {}", ended.out);
     }
+}
+
+/// Guarantees: what a person has written is not overwritten.
+#[test]
+fn init_overwrites_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().to_str().unwrap();
+    let arguments = ["init", "--preset", "zeek", "--dir", dir];
+    assert_eq!(ipstamp(&arguments, b"").code, 0);
+    let again = ipstamp(&arguments, b"");
+    assert_eq!(again.code, 64, "{}", again.err);
+    assert!(again.err.contains("is there already"), "{}", again.err);
 }
 
 #[test]

@@ -9,7 +9,9 @@ mod config;
 #[path = "../support/databases.rs"]
 mod databases;
 mod demo_databases;
+mod ecs;
 mod examples;
+mod golden;
 mod ipbot;
 mod mapping;
 mod ocsf;

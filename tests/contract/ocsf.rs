@@ -37,6 +37,7 @@ fn class(name: &str) -> Class {
                 ("activity_id", Integer),
                 ("activity_name", Text),
                 ("category_uid", Integer),
+                ("class_name", Text),
                 ("class_uid", Integer),
                 ("connection_info", Object("json")),
                 ("count", Integer),
@@ -190,6 +191,43 @@ pub(crate) fn faults(event: &Value) -> Vec<String> {
     let mut faults = Vec::new();
     object(event, "event", "event", &mut faults);
     faults
+}
+
+/// What in an event of another schema, to which things have been added, OCSF 1.8 does not have so: each
+/// added member is one of the event's, or of an endpoint's where it stands in an object of the event.
+pub(crate) fn faults_of_added(event: &Value, stamped: &Value) -> Vec<String> {
+    let mut faults = Vec::new();
+    added(Some(event), stamped, "event", "event", &mut faults);
+    faults
+}
+
+fn added(before: Option<&Value>, after: &Value, name: &str, at: &str, faults: &mut Vec<String>) {
+    let Some(members) = after.as_object() else { return };
+    let class = class(name);
+    for (member, value) in members {
+        let before = before.and_then(|before| before.get(member));
+        let at = format!("{at}.{member}");
+        let known = class.attributes.iter().find(|(attribute, _)| attribute == member);
+        match (before, known) {
+            (None, Some((_, is))) if member == "metadata" => drop((is, value["labels"].as_array())),
+            (None, Some((_, is))) => attribute(value, *is, &at, faults),
+            (None, None) => faults.push(format!("{at} is not in the schema")),
+            // An object of the event, of whichever kind.
+            (Some(before), _) if before.is_object() => {
+                added(Some(before), value, "network_endpoint", &at, faults);
+            }
+            (Some(Value::Array(before)), _) => {
+                let items = value.as_array().into_iter().flatten();
+                for (before, item) in before.iter().zip(items) {
+                    added(Some(before), item, "network_endpoint", &at, faults);
+                }
+            }
+            (Some(before), _) if before != value => {
+                faults.push(format!("{at} was changed"));
+            }
+            _ => {}
+        }
+    }
 }
 
 fn object(value: &Value, name: &str, at: &str, faults: &mut Vec<String>) {

@@ -1,9 +1,8 @@
 //! `init`: a configuration with comments, and a first case that `test` runs.
 
-mod presets;
+mod first_case;
 mod sources;
 
-use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -11,11 +10,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 
-use self::presets::{PRESETS, Preset};
 use self::sources::{SOURCES, StartingSource};
 use super::output::say;
 use super::{Exit, Failure};
 use crate::encode::Profile;
+use crate::extract::Preset;
 
 /// Write a configuration with comments, and a first case for `test`
 #[derive(Debug, Args)]
@@ -28,7 +27,7 @@ Example:
   ipstamp check --config ipstamp.yaml")]
 pub(super) struct InitArgs {
     /// What the events are
-    #[arg(long, value_name = "NAME", default_value = "ecs", value_parser = PossibleValuesParser::new(PRESETS.map(|preset| preset.name)))]
+    #[arg(long, value_name = "NAME", default_value = "ecs", value_parser = PossibleValuesParser::new(Preset::names()))]
     preset: String,
     /// How facts are written
     #[arg(long, value_name = "NAME", default_value = "ecs", value_parser = PossibleValuesParser::new(Profile::NAMED.map(|profile| profile.name())))]
@@ -44,10 +43,14 @@ pub(super) struct InitArgs {
 /// Writes `ipstamp.yaml` and `cases.yaml`; overwrites nothing.
 pub(super) fn init(args: &InitArgs) -> Result<Exit, Failure> {
     let unknown = || Failure::new(Exit::Usage, "no such preset, profile or source");
-    let preset = PRESETS.iter().find(|preset| preset.name == args.preset).ok_or_else(unknown)?;
+    let all = Preset::built_in();
+    let named = all.iter().find(|(name, _)| *name == args.preset);
+    let (name, preset) = named.ok_or_else(unknown)?;
     let source = SOURCES.iter().find(|source| source.name == args.source).ok_or_else(unknown)?;
     let profile = Profile::by_name(&args.profile).ok_or_else(unknown)?;
-    let (config, cases) = (configuration(preset, &profile, source), cases(preset, &profile));
+    let config = configuration(name, preset, &profile, source);
+    let cases = first_case::of(preset, &config)
+        .map_err(|message| Failure::new(Exit::Internal, format_args!("{name}: {message}")))?;
     let paths = [args.dir.join("ipstamp.yaml"), args.dir.join("cases.yaml")];
     if let Some(there) = paths.iter().find(|path| path.exists()) {
         return Err(is_there(there));
@@ -83,10 +86,20 @@ fn is_there(path: &Path) -> Failure {
     )
 }
 
-fn configuration(preset: &Preset, profile: &Profile, source: &StartingSource) -> String {
-    let (topic, about) = (preset.name, preset.about);
+fn configuration(
+    topic: &str,
+    preset: &Preset,
+    profile: &Profile,
+    source: &StartingSource,
+) -> String {
+    let (about, profile) = (&preset.about, profile.name());
     let (databases, want) = (source.databases, source.want);
-    let profile = profile.name();
+    let format = match preset.example {
+        Some(serde_json::Value::String(_)) => {
+            "  # A record is a line; the line becomes the `message` of a JSON object.\n  format: text\n"
+        }
+        _ => "",
+    };
     format!(
         "\
 # Made by ipstamp init. `ipstamp config schema` describes every key, `ipstamp config show` says what is
@@ -100,7 +113,7 @@ input:
   # Names, or regular expressions that begin with ^.
   topics: [{topic}]
   group: ipstamp
-  addresses:
+{format}  addresses:
     # {about}
     preset: {topic}
 output:
@@ -114,31 +127,5 @@ output:
 # The groups of facts to find out. They alone decide what is asked, and what it costs.
 want: {want}
 {databases}"
-    )
-}
-
-/// The facts that a case's address has, in the names of `want`.
-const FACTS: &str = "{geo.country_iso_code: GB, geo.country_name: United Kingdom, geo.city_name: London, as.number: 20712, as.organization: Example Networks}";
-
-fn cases(preset: &Preset, profile: &Profile) -> String {
-    let (event, ip) = (preset.event, preset.address);
-    let mut expected = String::new();
-    for (path, value) in preset.expected(profile) {
-        // Writing into memory does not fail.
-        let _ = writeln!(expected, "      {path}: {value}");
-    }
-    format!(
-        "\
-# What comes out of an event: `ipstamp test cases.yaml` runs these. Facts are given here, so that no
-# database is opened; copy a case and put an event of your own in.
-config: ipstamp.yaml
-facts:
-  {ip}: {FACTS}
-cases:
-  - name: the first address is stamped
-    event: '{event}'
-    outcome: enriched
-    expect_at:
-{expected}"
     )
 }

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::encode::{Profile, yaml_value};
+use crate::encode::Profile;
 use crate::extract;
+use crate::record::yaml_value;
 use crate::resolve::Want;
 
 /// The file.

@@ -105,7 +105,7 @@ fn as_json(path: &Path, case: &Case, found: &[Difference]) -> String {
 }
 
 /// What all cases of a file have in common.
-struct Base {
+pub(super) struct Base {
     addresses: extract::Config,
     want: Vec<Want>,
     encode: encode::Config,
@@ -148,13 +148,7 @@ impl Base {
             };
             let bytes = std::fs::read(&config)
                 .map_err(|error| refused(format!("cannot be read: {error}")))?;
-            let read = parse(&bytes, &Indifferent).map_err(|problems| {
-                let all: Vec<_> = problems.iter().map(ToString::to_string).collect();
-                refused(all.join("\n"))
-            })?;
-            base.encode = read.output.encode();
-            base.addresses = read.input.addresses;
-            base.want = read.want;
+            base = Self { facts: base.facts, ..Self::of_config(&bytes).map_err(refused)? };
         }
         if let Some(profile) = &file.profile {
             base.encode.profile = profile.clone();
@@ -163,7 +157,8 @@ impl Base {
             *file = beside.join(&*file);
         }
         if let Some(addresses) = &file.addresses {
-            base.addresses = addresses.clone();
+            let format = base.addresses.format;
+            base.addresses = extract::Config { format, ..addresses.clone() };
         }
         if let Some(want) = &file.want {
             base.want.clone_from(want);
@@ -171,9 +166,28 @@ impl Base {
         Ok(base)
     }
 
+    /// From the text of a configuration.
+    pub(super) fn of_config(text: &[u8]) -> Result<Self, String> {
+        let read = parse(text, &Indifferent).map_err(|problems| {
+            let all: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            all.join("\n")
+        })?;
+        let (addresses, encode) = (read.addresses(), read.output.encode());
+        Ok(Self { addresses, want: read.want, encode, facts: Map::new() })
+    }
+
+    /// Where the addresses stand.
+    pub(super) fn addresses(&self) -> &extract::Config {
+        &self.addresses
+    }
+
     /// What is not as expected.
     fn run(&self, case: &Case) -> Result<Vec<Difference>, String> {
-        let (outcome, written) = self.stamp(case)?;
+        let event = match &case.event {
+            Event::Text(text) => text.clone(),
+            Event::Value(value) => value.to_string(),
+        };
+        let (outcome, written) = self.stamp(&case.facts, event)?;
         let mut found = Vec::new();
         if let Some(expected) = &case.outcome
             && *expected != outcome
@@ -193,10 +207,14 @@ impl Base {
         Ok(found)
     }
 
-    /// How the record ends, and what is written of it.
-    fn stamp(&self, case: &Case) -> Result<(String, Value), String> {
+    /// How an event's record ends, and what is written of it.
+    pub(super) fn stamp(
+        &self,
+        more: &Map<String, Value>,
+        event: String,
+    ) -> Result<(String, Value), String> {
         let mut facts = self.facts.clone();
-        facts.extend(case.facts.clone());
+        facts.extend(more.clone());
         let mut databases = Vec::new();
         if !facts.is_empty() {
             let table = Value::Object(facts).to_string().into_bytes();
@@ -215,10 +233,6 @@ impl Base {
             memory_limit_bytes: 1 << 20,
         };
         let mut stamper = Stamper::new(&settings).map_err(|error| error.to_string())?;
-        let event = match &case.event {
-            Event::Text(text) => text.clone(),
-            Event::Value(value) => value.to_string(),
-        };
         let mut nobody = |_: &mut _| Ask::nobody(Reason::NotFound);
         let (outcome, bytes) = match stamper.stamp(event.as_bytes(), &mut nobody) {
             Stamp::Written { len, outcome } => {

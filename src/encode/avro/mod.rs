@@ -20,6 +20,7 @@ pub use schema::{NoPlace, OutputSchema, output_schema};
 use super::distinct::Distinct;
 use super::fragments::{Fragment, Fragments, Rendered, Slice};
 use super::json::append_address;
+use super::path::place;
 use super::stamp::{Contributed, retrieval};
 use super::time::{append_day, append_minute};
 use crate::record::{Answer, FactGroup, Facts, FactsId, Moment, Outcome, Outline, Source, Span};
@@ -189,7 +190,7 @@ impl AvroEncoder {
             let field = &mut self.field;
             match self.paths.get(usize::from(sighting.path)) {
                 Some(path) => field.extend_from_slice(path),
-                None => append_text(field, b""),
+                None => append_text(field, place(outline, self.paths.len(), sighting)),
             }
             append_text(field, sighting.role.name().as_bytes());
             append_sized(field, |out| append_address(out, sighting.address.ip()));

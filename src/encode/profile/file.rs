@@ -3,12 +3,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::ProfileError;
-use crate::record::Role;
+use crate::record::{Role, yaml_value};
 
 /// A profile, read and not yet compiled.
 #[derive(Clone, Debug, Deserialize)]
@@ -145,33 +144,4 @@ impl ProfileFile {
         };
         self.members.iter().map(|member| Ok((member.0.as_str(), read(member)?))).collect()
     }
-}
-
-/// The value that a YAML document stands for, or what is wrong with it.
-pub fn yaml_value(text: &str) -> Result<Value, String> {
-    let documents = Yaml::load_from_str(text).map_err(|error| error.to_string())?;
-    let [document] = &documents[..] else {
-        return Err("it has not one document".to_owned());
-    };
-    json(document).ok_or_else(|| "it has keys that are no text, or tags".to_owned())
-}
-
-fn json(yaml: &Yaml<'_>) -> Option<Value> {
-    Some(match yaml {
-        Yaml::Value(Scalar::Null) => Value::Null,
-        Yaml::Value(Scalar::Boolean(truth)) => Value::Bool(*truth),
-        Yaml::Value(Scalar::Integer(number)) => (*number).into(),
-        Yaml::Value(Scalar::FloatingPoint(number)) => number.into_inner().into(),
-        Yaml::Value(Scalar::String(text)) => Value::String(text.to_string()),
-        Yaml::Sequence(items) => Value::Array(items.iter().map(json).collect::<Option<_>>()?),
-        Yaml::Mapping(entries) => {
-            let entry = |(key, value): (&Yaml<'_>, &Yaml<'_>)| {
-                Some((key.as_str()?.to_owned(), json(value)?))
-            };
-            Value::Object(entries.iter().map(entry).collect::<Option<_>>()?)
-        }
-        Yaml::Tagged(..) | Yaml::Representation(..) | Yaml::Alias(_) | Yaml::BadValue => {
-            return None;
-        }
-    })
 }

@@ -7,7 +7,6 @@ mod layout;
 mod target;
 
 pub use error::ProfileError;
-pub use file::yaml_value;
 pub(super) use file::{Each, Placing, ProfileFile};
 pub use layout::check_fields;
 pub(super) use layout::{Choice, Layout, List, Member, Piece, native, opening};

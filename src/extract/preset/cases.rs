@@ -28,7 +28,10 @@ fn found(extractor: &mut Extractor, event: &str) -> (String, String) {
     for part in findings.parts() {
         kinds.insert(extractor.preset(part).to_owned());
         let sightings = part.outline.sightings.iter().map(|sighting| {
-            let path = &names[usize::from(sighting.path)];
+            let path = usize::from(sighting.path);
+            let place = path.checked_sub(names.len()).and_then(|nth| part.outline.places.get(nth));
+            let place = place.map(|place| std::str::from_utf8(place).unwrap());
+            let path = names.get(path).map(String::as_str).or(place).unwrap();
             format!("{} {path} {}", sighting.role.name(), sighting.address.ip())
         });
         let all: Vec<_> = sightings.collect();

@@ -5,11 +5,13 @@
 
 #[cfg(test)]
 mod cases;
+mod files;
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::config::AddressPath;
 
@@ -36,6 +38,9 @@ pub struct Preset {
     /// Where addresses stand.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<AddressPath>,
+    /// An event of this kind, or a line as text: for people, and for the first case of `init`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub example: Option<Value>,
 }
 
 /// Names of members of the outermost object.
@@ -163,6 +168,19 @@ impl Preset {
     /// What becomes of a line of no known kind.
     pub const ANY_LINE: &str = "syslog";
 
+    /// The names of those that are compiled in, in the order in which an event is tried.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        BUILT_IN.into_iter().map(|(name, _)| name)
+    }
+
+    /// The example as it would come: a line as it is, anything else as JSON.
+    pub fn example(&self) -> Option<String> {
+        self.example.as_ref().map(|example| match example {
+            Value::String(line) => line.clone(),
+            event => event.to_string(),
+        })
+    }
+
     /// Those that are compiled in, in the order in which an event is tried.
     pub fn built_in() -> Vec<(String, Self)> {
         let read = |(name, text): (&str, &str)| {
@@ -204,6 +222,7 @@ mod tests {
             assert!(!preset.about.is_empty(), "{name}");
             let finds = !preset.paths.is_empty() || preset.elements.is_some() || preset.discover;
             assert!(finds, "{name} finds nothing");
+            assert!(preset.example.is_some(), "{name} has no example");
             let paths: BTreeSet<_> = preset.paths.iter().map(|path| &path.path).collect();
             for path in &preset.paths {
                 for other in path.instead_of.iter().chain(&path.peer) {

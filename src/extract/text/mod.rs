@@ -9,6 +9,7 @@
 mod candidates;
 mod context;
 mod defanged;
+mod literal;
 mod v4;
 mod v6;
 
@@ -19,6 +20,7 @@ use std::net::IpAddr;
 
 use candidates::{Candidates, Kind};
 pub(super) use context::key_before;
+pub(super) use literal::of_host;
 
 /// An address in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +48,14 @@ enum Look {
 pub fn find(text: &[u8], mut each: impl FnMut(Found)) {
     let mut candidates = Candidates::new(text);
     let (mut resume, mut last, mut version) = (0, usize::MAX, usize::MAX);
-    while let Some((at, kind)) = candidates.next(resume) {
+    let mut named = literal::next(text, 0);
+    loop {
+        let candidate = candidates.next(resume);
+        while let Some(found) = named.filter(|it| candidate.is_none_or(|(at, _)| it.start < at)) {
+            each(found);
+            named = literal::next(text, found.end + 1);
+        }
+        let Some((at, kind)) = candidate else { return };
         let look = match kind {
             Kind::Dots => v4::look(text, at, resume, last, version),
             Kind::Colons => v6::look(text, at, resume),

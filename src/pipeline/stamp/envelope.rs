@@ -1,7 +1,7 @@
 //! Envelopes: several events in one record, each stamped by itself.
 
 use super::{Copied, Stamp, Stamper, is_touched, outcome};
-use crate::record::{Outcome, Reason};
+use crate::record::{Outcome, Reason, Sighting};
 
 impl Stamper {
     /// Stamps each event of an envelope by itself. What is not stamped stays as it is.
@@ -49,7 +49,15 @@ impl Stamper {
         outline.clear();
         answers.clear();
         for (part, of_part) in self.read[nth].answered() {
-            outline.sightings.extend_from_slice(&part.sightings);
+            let before = outline.places.len() as u16;
+            outline.places.append(&part.places);
+            outline.sightings.extend(part.sightings.iter().map(|sighting| {
+                // Those that were found at no path have a number in their own event.
+                let is_path = usize::from(sighting.path) < self.paths;
+                let path =
+                    if is_path { sighting.path } else { sighting.path.saturating_add(before) };
+                Sighting { path, ..*sighting }
+            }));
             outline.left_out += part.left_out;
             answers.extend_from_slice(of_part);
         }

@@ -113,6 +113,8 @@ pub struct Stamper {
     missing: Missing,
     found: Found,
     cache: (Arc<Cache>, CacheScope),
+    /// How many paths there are.
+    paths: usize,
     /// Whether no event with an address goes out as it came.
     hides: bool,
     is_beside: bool,
@@ -175,6 +177,7 @@ impl Stamper {
             missing: Vec::new(),
             found: Found::default(),
             cache: settings.cache.clone(),
+            paths: paths.len(),
             hides,
             is_beside: settings.writing.is_beside_the_event(),
             copy: Copied::Planned,
