@@ -9,10 +9,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use apache_avro::Schema;
+use apache_avro::types::Value;
+use apache_avro::writer::datum::GenericDatumWriter;
 use ipstamp::commit::Tracker;
 use ipstamp::encode::{self, Profile, Writing};
 use ipstamp::kafka::{Buffer, Headers, Outgoing, Pool, Producer, Wake};
-use ipstamp::pipeline::{Ask, Stamp, StampSettings, Stamper};
+use ipstamp::pipeline::{Ask, AvroSchema, EventFormat, Known, Stamp, StampSettings, Stamper};
 use ipstamp::publish::{
     Compression, Config, Limits, OnUndeliverable, Outlet, Partitioning, TopicState, UnderWay,
     producer_settings,
@@ -86,21 +89,26 @@ fn events(from: u64) -> Vec<Vec<u8>> {
     (from..from + EVENTS).map(|n| support::events::padded(n, 500).into_bytes()).collect()
 }
 
-fn stamper(profile: Profile, folder: &Path) -> Stamper {
+fn settings(folder: &Path) -> StampSettings {
     let files = Databases::write(folder);
     let configs = [DatabaseConfig::of(&files.city), DatabaseConfig::of(&files.asn)];
     let databases = database::open_all(None, &configs, None).unwrap();
     let wants = [Want("geo".into()), Want("as".into())];
-    let settings = StampSettings {
-        format: ipstamp::pipeline::EventFormat::default(),
+    StampSettings {
+        format: EventFormat::default(),
         addresses: extract::Config::default(),
         wants: Arc::new(Wants::new(&wants).unwrap()),
         databases: Arc::new(DatabaseSet::new(databases).unwrap()),
         cache: Default::default(),
-        writing: Writing::new(&encode::Config { profile, ..encode::Config::default() }).unwrap(),
+        writing: Writing::new(&encode::Config::default()).unwrap(),
         memory_limit_bytes: 16 << 20,
-    };
-    Stamper::new(&settings).unwrap()
+    }
+}
+
+fn stamper(profile: Profile, folder: &Path) -> Stamper {
+    let writing = encode::Config { profile, ..encode::Config::default() };
+    let writing = Writing::new(&writing).unwrap();
+    Stamper::new(&StampSettings { writing, ..settings(folder) }).unwrap()
 }
 
 /// An event's way into a pooled buffer, as a worker takes it.
@@ -152,6 +160,68 @@ fn stamping_and_tracking_allocate_nothing() {
         run(&known);
         assert_eq!(allocations(|| run(&known)), 0, "{name}, addresses seen before");
         assert_eq!(allocations(|| run(&new)), 0, "{name}, new addresses");
+    }
+}
+
+/// An event in Avro: both ends, as in the events in JSON, and something beside them.
+const AVRO: &str = r#"{"type":"record","name":"Event","fields":[
+    {"name":"id","type":"long"},
+    {"name":"source","type":{"type":"record","name":"Side","fields":[
+        {"name":"ip","type":["null","string"]},{"name":"port","type":"int"}]}},
+    {"name":"destination","type":["null","Side"]},{"name":"message","type":"string"}]}"#;
+
+fn avro_events(from: u64) -> Vec<Vec<u8>> {
+    let schema = Schema::parse_str(AVRO).unwrap();
+    let writer = GenericDatumWriter::builder(&schema).build().unwrap();
+    let side = |n, salt| {
+        let (network, ..) = support::events::network(n, salt);
+        let ip = Value::Union(1, Box::new(Value::String(network.to_string())));
+        Value::Record(vec![("ip".into(), ip), ("port".into(), Value::Int(443))])
+    };
+    let event = |n: u64| {
+        let fields = vec![
+            ("id".into(), Value::Long(n as i64)),
+            ("source".into(), side(n, 0)),
+            ("destination".into(), Value::Union(1, Box::new(side(n, 1)))),
+            ("message".into(), Value::String(format!("message {n}"))),
+        ];
+        writer.write_value_to_vec(Value::Record(fields)).unwrap()
+    };
+    (from..from + EVENTS).map(event).collect()
+}
+
+/// Guarantees: the same for Avro, also where its texts are searched and its addresses are cut.
+#[test]
+fn stamping_avro_allocates_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    for (address, discover) in [
+        (encode::AddressPrivacy::Keep, extract::Discover::Fallback),
+        (encode::AddressPrivacy::Truncate, extract::Discover::Always),
+    ] {
+        let writing = encode::Config { address, ..encode::Config::default() };
+        let writing = Writing::new(&writing).unwrap();
+        let addresses = extract::Config {
+            every_place: writing.hides_addresses(),
+            discover: Some(discover),
+            ..extract::Config::default()
+        };
+        let plain = AvroSchema::plain(AVRO, &addresses, false).unwrap();
+        let plain = Some(Arc::new(Known::Avro(plain)));
+        let format = EventFormat { format: extract::Format::Avro, plain };
+        let mut stamper =
+            Stamper::new(&StampSettings { format, addresses, writing, ..settings(folder.path()) })
+                .unwrap();
+        let mut pool = Pool::new();
+        let mut run = |events: &[Vec<u8>]| {
+            for event in events {
+                drop(std::hint::black_box(stamped(&mut stamper, &mut pool, event)));
+            }
+            std::hint::black_box(stamper.take_found());
+        };
+        let (known, new) = (avro_events(0), avro_events(EVENTS));
+        run(&known);
+        assert_eq!(allocations(|| run(&known)), 0, "{address:?}, addresses seen before");
+        assert_eq!(allocations(|| run(&new)), 0, "{address:?}, new addresses");
     }
 }
 

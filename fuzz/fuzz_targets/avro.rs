@@ -9,7 +9,7 @@ use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value;
 use ipstamp::encode::{AvroEncoder, OutputSchema, output_schema};
-use ipstamp::extract::{AddressPath, AvroPlan, Config};
+use ipstamp::extract::{AddressPath, AvroPlan, AvroReader, Config};
 use ipstamp::record::{Outline, Role};
 use libfuzzer_sys::fuzz_target;
 
@@ -36,7 +36,7 @@ static OUTPUT: LazyLock<Schema> = LazyLock::new(|| match output_schema(SCHEMA) {
 
 fuzz_target!(|event: &[u8]| {
     let mut outline = Outline::default();
-    let Ok(_) = PLAN.walk(event, &mut outline) else {
+    let Ok(_) = AvroReader::default().read(&PLAN, event, &mut outline) else {
         assert!(outline.sightings.is_empty());
         return;
     };

@@ -8,7 +8,8 @@ use tokio::runtime::Handle;
 
 use super::{Exit, Failure};
 use crate::config::Config;
-use crate::encode::{OutputSchema, Profile, output_schema};
+use crate::encode::{AddressPrivacy, OutputSchema, Profile, output_schema};
+use crate::extract;
 use crate::pipeline::{AvroSchema, EventFormat, Known, Schemas};
 use crate::registry::Registry;
 use crate::telemetry::Metrics;
@@ -18,7 +19,7 @@ pub(super) fn event_format(config: &Config) -> Result<EventFormat, Failure> {
     let plain = match &config.schema {
         None => None,
         Some(path) => {
-            let schema = AvroSchema::plain(&read(path)?, &config.extract, is_beside(config))
+            let schema = AvroSchema::plain(&read(path)?, &addresses(config), is_beside(config))
                 .map_err(|error| {
                     Failure::new(Exit::Config, format!("input.schema: {}: {error}", path.display()))
                 })?;
@@ -36,7 +37,7 @@ pub(super) fn start(
 ) -> Result<Option<Schemas>, Failure> {
     let Some(registry) = &config.registry else { return Ok(None) };
     let registry = Registry::new(registry).map_err(|error| Failure::new(Exit::Config, error))?;
-    let (addresses, metrics) = (config.extract.clone(), Arc::clone(metrics));
+    let (addresses, metrics) = (addresses(config), Arc::clone(metrics));
     let runtime = runtime.clone();
     Ok(Some(Schemas::new(registry, addresses, is_beside(config), runtime, metrics)))
 }
@@ -55,6 +56,12 @@ pub(super) fn written_by(path: &Path) -> Result<String, Failure> {
             Err(Failure::new(Exit::Findings, text))
         }
     }
+}
+
+/// Where addresses stand. One that is hidden is, wherever it stands.
+fn addresses(config: &Config) -> extract::Config {
+    let hides = config.encode.address != AddressPrivacy::Keep && !is_beside(config);
+    extract::Config { every_place: hides, ..config.extract.clone() }
 }
 
 /// Whether facts go into a header in any case.

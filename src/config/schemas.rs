@@ -37,17 +37,17 @@ pub(super) fn schemas(file: &File, problems: &mut Vec<Problem>) {
         Format::Auto => registry.is_none(),
         Format::Avro | Format::Protobuf => false,
     };
-    if !json && output.address != AddressPrivacy::Keep {
+    if !json && input.format != Format::Avro && output.address != AddressPrivacy::Keep {
         say(
             &["output", "address"],
-            "stands for addresses in JSON only; events of this input.format would keep theirs",
+            "stands for addresses in JSON and Avro only; Protobuf, which may come with this \
+             input.format, would keep its own",
         );
     }
-    if !json && !output.fields.is_empty() {
+    if input.format == Format::Protobuf && !output.fields.is_empty() {
         say(
             &["output", "fields"],
-            "chooses what is written into JSON only; events of this input.format have all that \
-             `want` names",
+            "chooses what is written; nothing is written into events of this input.format",
         );
     }
     if let Some(tenants) = &file.tenants

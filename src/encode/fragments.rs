@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::avro;
+use super::avro::{self, Masks};
 use super::render::Rendering;
 use crate::record::{Answer, Enrichment, Facts, FactsId, GroupSet, Part, Span};
 
@@ -89,15 +89,15 @@ impl Fragment {
 pub(super) enum Rendered {
     /// As JSON, by the names of a profile.
     Json(Arc<Rendering>),
-    /// As Avro, all in the last slice.
-    Avro,
+    /// As Avro, all in the last slice; only these fields.
+    Avro(Box<Masks>),
 }
 
 impl Rendered {
     fn variants(&self) -> usize {
         match self {
             Self::Json(rendering) => rendering.prefixes.len(),
-            Self::Avro => 1,
+            Self::Avro(_) => 1,
         }
     }
 
@@ -110,7 +110,7 @@ impl Rendered {
     ) -> [usize; Slice::COUNT] {
         match self {
             Self::Json(rendering) => rendering.render(known, groups, variant, out),
-            Self::Avro => avro::render(known, groups, out),
+            Self::Avro(masks) => avro::render(known, groups, masks, out),
         }
     }
 }

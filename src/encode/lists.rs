@@ -9,7 +9,7 @@ use super::path::append_path;
 use super::privacy::Hiding;
 use super::profile::{Each, Layout, List, Piece, Spot};
 use super::writing::Tags;
-use crate::record::{Answer, Facts, Outcome, Outline, Reason, Role, Sighting};
+use crate::record::{Address, Answer, Facts, Outcome, Outline, Reason, Role, Sighting};
 
 /// A sighting whose facts may have something for a list.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +42,25 @@ pub(super) fn plan(
             insert(draft, event, spot);
         }
     }
+    if let Some(client) = event.outline.forwarded {
+        forwarded(draft, layout, event, client, dotted);
+    }
+}
+
+/// Writes the client of a chain where the profile has a place for it, and the event nothing.
+#[cold]
+fn forwarded(draft: &mut Draft, layout: &Layout, event: Event<'_>, client: Address, dotted: bool) {
+    let Draft { splice, hiding, .. } = draft;
+    let target = layout.forwarded.as_ref().filter(|_| !hiding.drops());
+    let Some((target, spot)) = target.and_then(|it| Some((it, it.spot(event, dotted)?))) else {
+        return;
+    };
+    splice.write(|out| {
+        target.open(spot, out);
+        hiding.append(out, client.ip());
+        out.extend_from_slice(target.close(spot));
+    });
+    insert(draft, event, spot);
 }
 
 /// Writes what an item says of its address alone: neither facts nor where they come from.

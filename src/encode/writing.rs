@@ -110,7 +110,8 @@ impl Writing {
         match &self.names {
             Names::Headers(_) => self.clone(),
             Names::Mapped(_) | Names::Native(_) => {
-                let names = Names::Headers(Arc::new(profile::native(&Choice::default())));
+                let choice = Choice { fields: &self.fields, observables: false };
+                let names = Names::Headers(Arc::new(profile::native(&choice)));
                 Self { names, ..self.clone() }
             }
         }
@@ -132,6 +133,11 @@ impl Writing {
             Names::Mapped(layout) => layout.needs(),
             Names::Native(_) | Names::Headers(_) => native::needs(),
         }
+    }
+
+    /// The allow-list; all fields where it is empty.
+    pub(super) fn fields(&self) -> &[String] {
+        &self.fields
     }
 
     pub(super) fn names(&self) -> &Names {

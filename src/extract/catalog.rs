@@ -20,6 +20,16 @@ pub(super) enum Route {
     Kind(KindId),
 }
 
+impl Route {
+    /// A number for it.
+    pub(super) fn way(self) -> u32 {
+        match self {
+            Self::Auto => u32::MAX,
+            Self::Kind(kind) => u32::from(kind),
+        }
+    }
+}
+
 /// A kind of log, with the configured paths and those of its preset.
 #[derive(Debug)]
 pub(super) struct Kind {
@@ -241,6 +251,13 @@ impl Catalog {
         };
         let found = self.signatures.iter().find(|(_, signature)| fits(signature));
         found.map_or(self.discover, |(kind, _)| *kind)
+    }
+
+    /// The kind of events whose outermost members have these names.
+    pub(super) fn decide_by_names<'n>(&self, names: impl Iterator<Item = &'n str>) -> KindId {
+        let sign = |name: &str| self.signs.iter().position(|sign| sign == name);
+        let known = names.filter_map(sign).filter(|at| *at < Signs::BITS as usize);
+        self.decide(known.fold(0, |signs, at| signs | 1 << at))
     }
 
     /// The number of what stands at no path of a line.

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::config::Config;
 use super::parse::{Decode, Reading, read_with};
 use crate::record::Span;
 
@@ -75,6 +76,11 @@ pub struct Trust {
 }
 
 impl Trust {
+    /// As configured.
+    pub(super) fn of(config: &Config) -> Self {
+        Self { proxies: config.trusted_proxies.clone(), hops: config.trusted_hops }
+    }
+
     /// Which of the hops is the client; the last one is the nearest. `peer` is who handed the chain
     /// over, where that is known. None where nobody trusted says so:
     ///

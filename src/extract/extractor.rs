@@ -9,9 +9,8 @@ use std::sync::Arc;
 
 use super::catalog::{Catalog, KindId, Route};
 use super::chain::Trust;
-use super::config::{AddressPath, Config, Discover, Format, ReadAs};
+use super::config::{AddressPath, Config, Discover, Format};
 use super::line::{self, note};
-use super::parse::Decode;
 use super::paths::{ExtractConfigError, Signs};
 use super::place::PlaceWalk;
 use super::scan::{Limits, Shape, Workshop};
@@ -124,18 +123,12 @@ impl Extractor {
             return Err(ExtractConfigError::TwoTrusts);
         }
         let catalog = Catalog::of(config, needs)?;
-        let limits = Limits {
-            addresses: usize::from(config.limit),
-            depth: config.max_depth,
-            decode: Decode::of(&config.decode),
-            every_place: config.every_place,
-        };
         Ok(Self {
             route: catalog.main,
-            limits,
+            limits: Limits::of(config),
             discover: config.discover(),
             format: config.format,
-            trust: Trust { proxies: config.trusted_proxies.clone(), hops: config.trusted_hops },
+            trust: Trust::of(config),
             topic: String::new(),
             guesses: [catalog.discover; BEGINNINGS],
             // No event has all signs, and none has no names that anybody remembers.
@@ -170,10 +163,7 @@ impl Extractor {
 
     /// Which topics' events are read as now: changes when those before are to be read anew.
     pub(crate) fn way(&self) -> u32 {
-        match self.route {
-            Route::Auto => u32::MAX,
-            Route::Kind(kind) => u32::from(kind),
-        }
+        self.route.way()
     }
 
     /// The name of the preset by which a part was read.
@@ -318,7 +308,7 @@ impl Extractor {
         self.kind = kind;
         let kind = &self.catalog.kinds[usize::from(kind)];
         if kind.settles {
-            self.settle(event, outline);
+            kind.settle(&self.workshop.chains, &self.trust, event, outline);
         }
         let discovers = match self.discover {
             Discover::Never => false,
@@ -372,32 +362,6 @@ impl Extractor {
             &mut self.elements,
         );
         walk.is_ok_and(|found| found)
-    }
-
-    /// What depends on several addresses.
-    #[inline(never)]
-    fn settle(&self, event: &[u8], outline: &mut Outline) {
-        let kind = &self.catalog.kinds[usize::from(self.kind)];
-        let peer_of = |path| kind.path(path)?.peer.as_deref().and_then(|peer| kind.number(peer));
-        self.workshop.chains.settle(&self.trust, outline, peer_of);
-        for (number, path) in &kind.paths {
-            if path.read == ReadAs::Last {
-                let mut all = outline.sightings.iter_mut().rev().filter(|s| s.path == *number);
-                all.next();
-                all.for_each(|sighting| sighting.role = Role::Proxy);
-            }
-            if path.zero_is_none {
-                outline.sightings.retain(|sighting| {
-                    let Span { start, end } = sighting.text;
-                    sighting.path != *number || &event[start as usize..end as usize] != b"0.0.0.0"
-                });
-            }
-            if let Some(other) = path.instead_of.as_deref().and_then(|other| kind.number(other))
-                && outline.sightings.iter().any(|sighting| sighting.path == *number)
-            {
-                outline.sightings.retain(|sighting| sighting.path != other);
-            }
-        }
     }
 
     /// Notes the addresses in all texts of an event.

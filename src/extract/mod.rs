@@ -15,6 +15,7 @@ mod paths;
 mod preset;
 mod scan;
 mod sentinel;
+mod settle;
 mod several;
 mod place;
 mod stops;
@@ -25,7 +26,7 @@ mod unreadable;
 #[cfg(test)]
 mod tests;
 
-pub use avro::{AvroEvent, AvroPlan, AvroPlanError, NotAvro};
+pub use avro::{AvroEvent, AvroPlan, AvroPlanError, AvroReader, NotAvro};
 pub use chain::{Hop, Proxies, Trust, forwarded, x_forwarded_for};
 pub use config::{AddressPath, Config, Discover, Embedded, Format, ReadAs, TopicPreset};
 pub use extractor::{Extractor, Findings, FoundPart, path_names};

@@ -7,7 +7,7 @@
 
 #![expect(clippy::inline_always, reason = "asked for each address of an event")]
 
-use super::config::ReadAs;
+use super::config::{Config, ReadAs};
 use super::parse::{Decode, Reading, read_json};
 use super::paths::{End, Paths, PlaceId, Signs};
 use super::several::Chains;
@@ -46,6 +46,18 @@ pub(super) struct Limits {
     pub(super) decode: Decode,
     /// Equal addresses of a text are all noted.
     pub(super) every_place: bool,
+}
+
+impl Limits {
+    /// As configured.
+    pub(super) fn of(config: &Config) -> Self {
+        Self {
+            addresses: usize::from(config.limit),
+            depth: config.max_depth,
+            decode: Decode::of(&config.decode),
+            every_place: config.every_place,
+        }
+    }
 }
 
 impl Workshop {

@@ -147,6 +147,7 @@ impl Chains {
                 && sighting.path == chain.path
             {
                 sighting.role = Role::Client;
+                outline.forwarded.get_or_insert(sighting.address);
             }
         }
     }

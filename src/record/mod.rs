@@ -35,7 +35,7 @@ pub use enrichment::{
 pub use fact_group::{FactGroup, GroupSet};
 pub use moment::Moment;
 pub use outcome::{DeadLetterClass, Outcome, Reason};
-pub use outline::{Home, Outline, Role, Sighting, Span, WritingNeeds};
+pub use outline::{Home, Length, Outline, Role, Sighting, Span, WritingNeeds};
 pub use places::Places;
 pub use position::{NextOffset, Offset, Partition, Position, Topic};
 pub use schema_id::{Framed, IdPlace, SchemaId, VALUE_SCHEMA_HEADER};

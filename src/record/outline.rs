@@ -123,6 +123,15 @@ pub struct WritingNeeds {
     pub landmarks: Vec<String>,
 }
 
+/// A number in an event that is no text: it says how many of the bytes behind it belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Length {
+    /// The number itself.
+    pub number: Span,
+    /// Where what it counts ends.
+    pub end: u32,
+}
+
 /// What one pass over an event noted. Made once per worker and cleared for each event, so that a
 /// scan allocates nothing in steady state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -142,6 +151,11 @@ pub struct Outline {
     /// under a name with dots in it (`geo.name`, `source.geo`), or nested while the address is named
     /// with dots. Rare; whoever writes then has to look for it.
     pub scattered: bool,
+    /// Who came through proxies: the client of a chain that they wrote.
+    pub forwarded: Option<Address>,
+    /// The lengths of what holds an address, the inner before the outer; only where something may
+    /// stand for it, so that they change.
+    pub lengths: Vec<Length>,
     /// Where those stand that were found at no path.
     pub places: Places,
     /// Values at configured paths that are no address.
@@ -159,6 +173,8 @@ impl Outline {
         self.landmarks.clear();
         self.dotted = false;
         self.scattered = false;
+        self.forwarded = None;
+        self.lengths.clear();
         self.places.clear();
         self.unreadable = 0;
         self.left_out = 0;

@@ -5,10 +5,12 @@ use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value;
 use apache_avro::writer::datum::GenericDatumWriter;
-use ipstamp::encode::{AvroEncoder, NoPlace, OutputSchema, output_schema};
-use ipstamp::extract::{self, AddressPath, AvroPlan, Reading};
+use ipstamp::encode::{
+    AddressPrivacy, AvroEncoder, Config, NoPlace, OutputSchema, Writing, output_schema,
+};
+use ipstamp::extract::{self, AddressPath, AvroPlan, AvroReader, Reading};
 use ipstamp::record::{
-    Answer, Enrichment, Facts, FactsId, Moment, Outcome, Outline, Retrieval, Role, Source,
+    Answer, Enrichment, Facts, FactsId, Moment, Outcome, Outline, Retrieval, Role, Secret, Source,
 };
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
@@ -175,6 +177,112 @@ fn path_of(names: &[String], number: u16) -> usize {
     PATHS.iter().position(|path| *path == names[usize::from(number)]).unwrap()
 }
 
+fn as_is() -> Writing {
+    Writing::new(&Config::default()).unwrap()
+}
+
+fn hiding(address: AddressPrivacy) -> Writing {
+    let address_key = Some(Secret::new("0123456789abcdef"));
+    Writing::new(&Config { address, address_key, ..Config::default() }).unwrap()
+}
+
+/// All leaves of a value, in their order; a map says nothing of its own.
+fn leaves(value: &Value, to: &mut Vec<String>) {
+    match value {
+        Value::Union(branch, inner) => {
+            to.push(format!("{branch}"));
+            leaves(inner, to);
+        }
+        Value::Array(items) => items.iter().for_each(|item| leaves(item, to)),
+        Value::Record(fields) => fields.iter().for_each(|(_, value)| leaves(value, to)),
+        Value::Map(entries) => {
+            let mut names: Vec<_> = entries.keys().collect();
+            names.sort();
+            for name in names {
+                to.push(name.clone());
+                leaves(&entries[name], to);
+            }
+        }
+        leaf => to.push(format!("{leaf:?}")),
+    }
+}
+
+/// Blocks of arrays may say how many bytes they have; what is longer or shorter in them changes that.
+#[test]
+fn lengths_around_a_hidden_address_are_those_of_what_stands_there_then() {
+    let schema = r#"{"type":"record","name":"R","fields":[
+        {"name":"ips","type":{"type":"array","items":{"type":"array","items":"string"}}},
+        {"name":"text","type":"string"},{"name":"raw","type":"bytes"},
+        {"name":"four","type":{"type":"fixed","name":"F","size":4}},
+        {"name":"six","type":{"type":"fixed","name":"S","size":16}}]}"#;
+    let mut event = Vec::new();
+    // One block of one item in 23 bytes, which is one block of two items in 20 bytes and its end.
+    event.extend(b"\x01\x2e\x03\x28\x0e9.9.9.9\x16203.0.113.7\x00\x00");
+    event.extend(b"\x26from 8.8.8.8 to 8.8");
+    event.extend(b"\x08\x05\x06\x07\x08\x01\x02\x03\x04");
+    event.extend("2001:db8:1:2:3:4:5:6".parse::<std::net::Ipv6Addr>().unwrap().octets());
+    let paths = ["ips", "text", "raw", "four", "six"];
+    let mut all = paths.map(|path| AddressPath::new(path, Role::Unknown));
+    all[1].read = extract::ReadAs::Text;
+    let config = extract::Config { every_place: true, ..extract::Config::of_paths(all.to_vec()) };
+    let plan = AvroPlan::new(schema, &[], &config).unwrap();
+    let mut outline = Outline::default();
+    AvroReader::default().read(&plan, &event, &mut outline).unwrap();
+    let found: Vec<_> = outline.sightings.iter().map(|it| it.address.ip().to_string()).collect();
+    let expected =
+        ["9.9.9.9", "203.0.113.7", "8.8.8.8", "5.6.7.8", "1.2.3.4", "2001:db8:1:2:3:4:5:6"];
+    assert_eq!(found, expected);
+    for (how, shown) in [
+        (
+            AddressPrivacy::Truncate,
+            r#"[["9.9.9.0","203.0.113.0"]] "from 8.8.8.0 to 8.8" [5, 6, 7, 0] [1, 2, 3, 0] [32, 1, 13, 184, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]"#,
+        ),
+        (
+            AddressPrivacy::Drop,
+            r#"[["",""]] "from - to 8.8" [0, 0, 0, 0] [0, 0, 0, 0] [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]"#,
+        ),
+    ] {
+        let mut encoder = AvroEncoder::new(&hiding(how), &paths.map(String::from), 1 << 16);
+        encoder.hide(&event, &outline);
+        assert_eq!(read_back(schema, encoder.shown(&event)), shown, "{how:?}");
+    }
+    let mut encoder =
+        AvroEncoder::new(&hiding(AddressPrivacy::Hmac), &paths.map(String::from), 1 << 16);
+    encoder.hide(&event, &outline);
+    let shown = read_back(schema, encoder.shown(&event));
+    assert!(shown.starts_with("[[\"fd") && shown.contains("from fd"), "{shown}");
+    assert!(shown.contains(" [0, 0, 0, 0] [253, "), "of four bytes there is no room: {shown}");
+    assert!(expected.iter().all(|ip| !shown.contains(ip)), "{shown}");
+}
+
+fn read_back(schema: &str, event: &[u8]) -> String {
+    let schema = Schema::parse_str(schema).unwrap();
+    let reader = GenericDatumReader::builder(&schema).build().unwrap();
+    let mut rest = event;
+    let value = reader.read_value(&mut rest).unwrap();
+    assert!(rest.is_empty(), "{} bytes are left", rest.len());
+    let Value::Record(fields) = value else { panic!("{value:?}") };
+    let plain = |(_, value): &(String, Value)| match value {
+        Value::Bytes(bytes) | Value::Fixed(_, bytes) => format!("{bytes:?}"),
+        Value::String(text) => format!("{text:?}"),
+        Value::Array(lists) => {
+            let list = |list: &Value| match list {
+                Value::Array(items) => {
+                    let item = |item: &Value| match item {
+                        Value::String(text) => format!("{text:?}"),
+                        other => panic!("{other:?}"),
+                    };
+                    format!("[{}]", items.iter().map(item).collect::<Vec<_>>().join(","))
+                }
+                other => panic!("{other:?}"),
+            };
+            format!("[{}]", lists.iter().map(list).collect::<Vec<_>>().join(","))
+        }
+        other => panic!("{other:?}"),
+    };
+    fields.iter().map(plain).collect::<Vec<_>>().join(" ")
+}
+
 /// Nothing is known of anything.
 struct Nobody;
 
@@ -217,7 +325,7 @@ proptest! {
         let names = extract::path_names(&config).unwrap();
         let plan = AvroPlan::new(&schema.to_string(), &[], &config).unwrap();
         let mut outline = Outline::default();
-        let walked = plan.walk(&event, &mut outline).unwrap();
+        let walked = AvroReader::default().read(&plan, &event, &mut outline).unwrap();
         let mut found: Vec<_> = outline.sightings.iter()
             .map(|sighting| (path_of(&names, sighting.path), sighting.address.ip().to_string()))
             .collect();
@@ -233,7 +341,7 @@ proptest! {
             OutputSchema::Nowhere(NoPlace::Recursive) => return Ok(()),
             other => panic!("{other:?}"),
         };
-        let mut encoder = AvroEncoder::new(&PATHS.map(String::from), 1 << 16);
+        let mut encoder = AvroEncoder::new(&as_is(), &PATHS.map(String::from), 1 << 16);
         let answers = vec![Answer::default(); outline.sightings.len()];
         let field = encoder.write(&outline, &answers, &mut Nobody, Outcome::Enriched);
         for field in [field, &AvroEncoder::NOTHING] {
@@ -248,10 +356,47 @@ proptest! {
             prop_assert_eq!(&Value::Record(fields), &value);
             // By its own schema it is the event and a field that makes way: the event again.
             let again = AvroPlan::new(&output, &[], &config).unwrap();
-            let last = again.walk(&stamped, &mut outline).unwrap().last_field;
+            let last = AvroReader::default().read(&again, &stamped, &mut outline).unwrap().last_field;
             prop_assert_eq!(&stamped[..last], &event[..]);
         }
         prop_assert!(walked.last_field <= event.len());
+    }
+
+    #[test]
+    fn events_of_any_schema_are_read_back_with_something_else_for_each_address(seed: u64, how in 0..3_usize) {
+        let mut dice = Dice(seed);
+        let schema = dice.record(3, &mut Vec::new());
+        let parsed = Schema::parse(&schema).unwrap();
+        let value = dice.value(&parsed, &schema, 0);
+        let writer = GenericDatumWriter::builder(&parsed).build().unwrap();
+        let event = writer.write_value_to_vec(value.clone()).unwrap();
+        let paths = PATHS.map(|path| AddressPath::new(path, Role::Unknown));
+        let config = extract::Config {
+            limit: 1000,
+            every_place: true,
+            discover: Some(extract::Discover::Always),
+            ..extract::Config::of_paths(paths.into())
+        };
+        let plan = AvroPlan::new(&schema.to_string(), &[], &config).unwrap();
+        let mut outline = Outline::default();
+        AvroReader::default().read(&plan, &event, &mut outline).unwrap();
+        let how = [AddressPrivacy::Drop, AddressPrivacy::Truncate, AddressPrivacy::Hmac][how];
+        let mut encoder = AvroEncoder::new(&hiding(how), &PATHS.map(String::from), 1 << 16);
+        encoder.hide(&event, &outline);
+        let hidden = encoder.shown(&event).to_vec();
+        let reader = GenericDatumReader::builder(&parsed).build().unwrap();
+        let mut rest = &hidden[..];
+        let read = reader.read_value(&mut rest).unwrap();
+        prop_assert!(rest.is_empty());
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        leaves(&value, &mut before);
+        leaves(&read, &mut after);
+        prop_assert_eq!(before.len(), after.len());
+        let changed = before.iter().zip(&after).filter(|(before, after)| before != after).count();
+        prop_assert!(changed <= outline.sightings.len());
+        for text in ["9.9.9.9", "2001:db8::1", "10.0.0.1"] {
+            prop_assert!(!after.iter().any(|leaf| leaf.contains(&format!("\"{text}"))), "{:?}", after);
+        }
     }
 
     #[test]
@@ -259,7 +404,7 @@ proptest! {
         let schema = Dice(seed).record(3, &mut Vec::new());
         let plan = AvroPlan::new(&schema.to_string(), &[], &extract::Config::default()).unwrap();
         let mut outline = Outline::default();
-        if plan.walk(&event, &mut outline).is_err() {
+        if AvroReader::default().read(&plan, &event, &mut outline).is_err() {
             prop_assert!(outline.sightings.is_empty());
         }
     }

@@ -33,7 +33,7 @@ fn is_of(field: &str, value: &Value) -> bool {
         | "as.organization.name"
         | "address" => value.is_string(),
         "as.number" => value.is_u64(),
-        "ip" | "related.ip" => each(&is_ip),
+        "ip" | "related.ip" | "forwarded_ip" | "network.forwarded_ip" => each(&is_ip),
         "tags" => each(&Value::is_string),
         _ => false,
     }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod avro;
+mod avro_events;
 mod broken_files;
 mod compatibility;
 mod config;

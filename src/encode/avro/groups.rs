@@ -1,6 +1,7 @@
 //! The fact groups as Avro: each as an optional field of an address, in the order of
 //! `schemas/enrichment.avsc`.
 
+use super::super::facts::{FIELDS, Field};
 use super::super::fragments::Slice;
 use super::write::{Fields, append_optional, append_record, append_text};
 use crate::record::{Enrichment, FactGroup, GroupSet};
@@ -8,17 +9,56 @@ use crate::record::{Enrichment, FactGroup, GroupSet};
 /// Before what is rendered stands where each group ends.
 const ENDS: usize = FactGroup::ALL.len() * size_of::<u32>();
 
+/// Which fields of each group may be written: a bit for each, in the order of the schema.
+#[derive(Clone, Debug)]
+pub(in crate::encode) struct Masks([u32; FactGroup::ALL.len()]);
+
+impl Masks {
+    /// Those that an allow-list names; all where it names none.
+    pub(in crate::encode) fn of(allowed: &[String]) -> Self {
+        Self(FactGroup::ALL.map(|group| {
+            if allowed.is_empty() {
+                return u32::MAX;
+            }
+            let bit = |(nth, name): (usize, &str)| {
+                let mut fields = of_group(group).filter(|field| outer(field) == name);
+                let is_allowed =
+                    fields.any(|field| allowed.iter().any(|entry| field.is_named_by(entry)));
+                u32::from(is_allowed) << nth
+            };
+            names(group).into_iter().enumerate().map(bit).sum()
+        }))
+    }
+}
+
+fn of_group(group: FactGroup) -> impl Iterator<Item = &'static Field> {
+    FIELDS.iter().filter(move |field| field.group == group && !field.is_derived())
+}
+
+/// The name that stands in the group's own record.
+fn outer(field: &Field) -> &'static str {
+    field.native.split('.').next().unwrap_or(field.native)
+}
+
+/// The names of the fields of a group, in the order of the schema.
+fn names(group: FactGroup) -> Vec<&'static str> {
+    let mut names: Vec<_> = of_group(group).map(outer).collect();
+    names.dedup();
+    names
+}
+
 /// Renders groups one by one as the last slice; nothing where none has anything to say.
 pub(in crate::encode) fn render(
     known: &Enrichment,
     groups: GroupSet,
+    masks: &Masks,
     out: &mut Vec<u8>,
 ) -> [usize; Slice::COUNT] {
     let start = out.len();
     out.resize(start + ENDS, 0);
     for (nth, group) in FactGroup::ALL.into_iter().enumerate() {
         if groups.contains(group) {
-            append_optional(out, |fields| write(known, group, fields));
+            append_optional(out, masks.0[nth], |fields| write(known, group, fields));
         }
         let end = (out.len() - start) as u32;
         let place = start + nth * size_of::<u32>();
@@ -187,4 +227,31 @@ fn write_threat(known: &Enrichment, to: &mut Fields<'_>) {
             to.text(signal.confidence.as_ref());
         });
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Guarantees: a bit of a mask stands for the field that is written in its turn.
+    #[test]
+    fn the_fields_of_each_group_stand_in_the_order_of_the_schema() {
+        let schema: Value =
+            serde_json::from_str(include_str!("../../../schemas/enrichment.avsc")).unwrap();
+        let fields = |record: &Value| record["fields"].as_array().unwrap().clone();
+        let addresses = fields(&schema).into_iter().find(|field| field["name"] == "addresses");
+        let items = fields(&addresses.unwrap()["type"]["items"]);
+        for group in FactGroup::ALL {
+            let field = items.iter().find(|field| field["name"] == group.name()).unwrap();
+            let written: Vec<_> =
+                fields(&field["type"][1]).iter().map(|it| it["name"].clone()).collect();
+            assert_eq!(written, names(group), "{group}");
+        }
+        let masks = Masks::of(&["geo.location".into(), "as".into()]);
+        assert_eq!(masks.0[FactGroup::Geo as usize].count_ones(), 1);
+        assert_eq!(masks.0[FactGroup::As as usize], (1 << names(FactGroup::As).len()) - 1);
+        assert_eq!(masks.0[FactGroup::Privacy as usize], 0);
+    }
 }

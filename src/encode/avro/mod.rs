@@ -9,21 +9,25 @@
 //! [`OutputSchema::Nowhere`].
 
 mod groups;
+mod hide;
 mod schema;
 #[cfg(test)]
 mod tests;
 mod write;
 
-pub(super) use groups::render;
+pub(super) use groups::{Masks, render};
 pub use schema::{NoPlace, OutputSchema, output_schema};
 
+use super::Writing;
 use super::distinct::Distinct;
 use super::fragments::{Fragment, Fragments, Rendered, Slice};
 use super::json::append_address;
 use super::path::place;
+use super::privacy::Hiding;
 use super::stamp::{Contributed, retrieval};
 use super::time::{append_day, append_minute};
 use crate::record::{Answer, FactGroup, Facts, FactsId, Moment, Outcome, Outline, Source, Span};
+use hide::Hidden;
 use write::{ABSENT, PRESENT, append_count, append_text};
 
 /// Writes the field `ipstamp` of events. One per worker: it keeps what it rendered and its working
@@ -37,6 +41,8 @@ pub struct AvroEncoder {
     epoch: Option<u64>,
     sources: Vec<Source>,
     field: Vec<u8>,
+    hiding: Hiding,
+    hidden: Hidden,
 }
 
 impl AvroEncoder {
@@ -45,7 +51,7 @@ impl AvroEncoder {
 
     /// `paths` are the configured paths in the order that [`crate::record::Sighting::path`] counts.
     /// About `memory_limit_bytes` are used at most to keep what was rendered.
-    pub fn new(paths: &[String], memory_limit_bytes: usize) -> Self {
+    pub fn new(writing: &Writing, paths: &[String], memory_limit_bytes: usize) -> Self {
         let written = paths.iter().map(|path| {
             let mut out = Vec::new();
             append_text(&mut out, path.as_bytes());
@@ -53,12 +59,30 @@ impl AvroEncoder {
         });
         Self {
             paths: written.collect(),
-            fragments: Fragments::new(Rendered::Avro, memory_limit_bytes),
+            fragments: Fragments::new(
+                Rendered::Avro(Box::new(Masks::of(writing.fields()))),
+                memory_limit_bytes,
+            ),
             distinct: Distinct::default(),
             epoch: None,
             sources: Vec::new(),
             field: Vec::new(),
+            hiding: writing.hiding().clone(),
+            hidden: Hidden::default(),
         }
+    }
+
+    /// Writes an event with something else for each of its addresses, where that is configured;
+    /// `event` may be the beginning of what the outline is of.
+    pub fn hide(&mut self, event: &[u8], outline: &Outline) {
+        if !self.hiding.keeps() {
+            self.hidden.write(event, outline, &self.hiding);
+        }
+    }
+
+    /// What goes before the field: the event, or what [`AvroEncoder::hide`] has made of it.
+    pub fn shown<'a>(&'a self, event: &'a [u8]) -> &'a [u8] {
+        if self.hiding.keeps() { event } else { self.hidden.event() }
     }
 
     /// Writes the field of an event that is stamped. `answers` has one for each of the outline's
@@ -193,7 +217,8 @@ impl AvroEncoder {
                 None => append_text(field, place(outline, self.paths.len(), sighting)),
             }
             append_text(field, sighting.role.name().as_bytes());
-            append_sized(field, |out| append_address(out, sighting.address.ip()));
+            let shown = self.hiding.shown(sighting.address.ip());
+            append_sized(field, |out| shown.into_iter().for_each(|ip| append_address(out, ip)));
             append_text(field, sighting.address.scope().name().as_bytes());
             let bytes = self.fragments.bytes();
             for group in FactGroup::ALL {

@@ -12,6 +12,10 @@ use crate::record::{Address, GroupSet, Home, Part, Reason, Role, Sighting};
 
 const PATHS: [&str; 2] = ["source.ip", "destination.ip"];
 
+fn writing() -> Writing {
+    Writing::new(&Config::default()).unwrap()
+}
+
 fn sighting(ip: &str, path: u16) -> Sighting {
     let (role, address) = (Role::Source, Address::new(ip.parse().unwrap()));
     Sighting { role, path, address, text: Span::default(), name_steps: 1, home: 0 }
@@ -49,7 +53,7 @@ fn plain(value: Value) -> Option<Json> {
 }
 
 fn by_avro(outline: &Outline, answers: &[Answer], outcome: Outcome) -> Json {
-    let mut encoder = AvroEncoder::new(&PATHS.map(String::from), 1 << 20);
+    let mut encoder = AvroEncoder::new(&writing(), &PATHS.map(String::from), 1 << 20);
     let field = encoder.write(outline, answers, &mut Book, outcome).to_vec();
     let kept: Json =
         serde_json::from_str(include_str!("../../../schemas/enrichment.avsc")).unwrap();
@@ -110,7 +114,7 @@ fn the_field_says_what_native_says_and_another_reader_reads_it() {
 fn what_was_rendered_once_is_used_again() {
     let outline = Outline { sightings: vec![sighting("9.9.9.9", 0)], ..Outline::default() };
     let answers = [answer(&[(0, &[FactGroup::Geo])])];
-    let mut encoder = AvroEncoder::new(&PATHS.map(String::from), 1 << 20);
+    let mut encoder = AvroEncoder::new(&writing(), &PATHS.map(String::from), 1 << 20);
     let first = encoder.write(&outline, &answers, &mut Book, Outcome::Enriched).to_vec();
     assert_eq!(encoder.write(&outline, &answers, &mut Book, Outcome::Enriched), first);
     assert!(!encoder.kept(FactsId(0)).is_empty());

@@ -25,6 +25,8 @@ pub(super) fn append_text(out: &mut Vec<u8>, text: &[u8]) {
 /// Writes the fields of a record, each of which may be absent, in the order of the schema.
 pub(super) struct Fields<'a> {
     out: &'a mut Vec<u8>,
+    /// Those that may be written, the next one in the lowest bit.
+    mask: u32,
     /// Whether any was there.
     any: bool,
 }
@@ -76,6 +78,8 @@ impl Fields<'_> {
     }
 
     fn present<T>(&mut self, value: Option<T>) -> Option<T> {
+        let value = value.filter(|_| self.mask & 1 == 1);
+        self.mask >>= 1;
         self.out.push(if value.is_some() { PRESENT } else { ABSENT });
         self.any |= value.is_some();
         value
@@ -83,18 +87,18 @@ impl Fields<'_> {
 }
 
 /// Appends a record as the second branch of an optional field; nothing at all when none of its fields
-/// is there.
-pub(super) fn append_optional(out: &mut Vec<u8>, write: impl FnOnce(&mut Fields<'_>)) {
+/// is there. `mask`: a bit for each that may be.
+pub(super) fn append_optional(out: &mut Vec<u8>, mask: u32, write: impl FnOnce(&mut Fields<'_>)) {
     let before = out.len();
     out.push(PRESENT);
-    if !append_record(out, write) {
+    let mut fields = Fields { out: &mut *out, mask, any: false };
+    write(&mut fields);
+    if !fields.any {
         out.truncate(before);
     }
 }
 
-/// Appends a record. Says whether any of its fields is there.
-pub(super) fn append_record(out: &mut Vec<u8>, write: impl FnOnce(&mut Fields<'_>)) -> bool {
-    let mut fields = Fields { out, any: false };
-    write(&mut fields);
-    fields.any
+/// Appends a record of which all fields may be there.
+pub(super) fn append_record(out: &mut Vec<u8>, write: impl FnOnce(&mut Fields<'_>)) {
+    write(&mut Fields { out, mask: u32::MAX, any: false });
 }

@@ -32,6 +32,9 @@ pub(in crate::encode) struct ProfileFile {
     /// Lists of the whole event, by their place in it.
     #[serde(default)]
     pub(in crate::encode) lists: BTreeMap<String, ListRule>,
+    /// Where the address stands of who came through proxies: the client of a chain that they wrote.
+    #[serde(default)]
+    pub(in crate::encode) forwarded: Option<String>,
     /// Where the stamp stands. Default: `ipstamp`.
     #[serde(default)]
     pub(in crate::encode) stamp: Option<String>,

@@ -46,6 +46,8 @@ pub(in crate::encode) struct Layout {
     pub(in crate::encode) raw: Option<Vec<u8>>,
     /// The lists.
     pub(in crate::encode) lists: Vec<List>,
+    /// Where the client of a chain goes.
+    pub(in crate::encode) forwarded: Option<Target>,
     /// Where tags go.
     pub(in crate::encode) tags: Option<Target>,
     /// What is rendered.
@@ -220,6 +222,7 @@ impl Layout {
                 lists.push(List::new(target, rule, &in_list, file)?);
             }
         }
+        let forwarded = file.forwarded.as_ref().map(|path| landmarks.single(path)).transpose()?;
         let tags = file.tags.as_ref().map(|path| landmarks.target(path)).transpose()?;
         let stamp = landmarks.stamp(file.stamp.as_deref().unwrap_or("ipstamp"))?;
         let roles = Role::ALL.map(|role| file.roles.get(&role).cloned());
@@ -244,6 +247,7 @@ impl Layout {
             variants,
             raw: file.raw.as_ref().map(|name| [b",", &*quoted(name), b":\""].concat()),
             lists,
+            forwarded,
             tags,
             rendering: Arc::new(Rendering { slices: draft.slices, prefixes }),
             landmarks: landmarks.names,

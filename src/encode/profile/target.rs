@@ -33,14 +33,24 @@ impl Landmarks {
 
     /// A list at a path.
     pub(in crate::encode) fn target(&mut self, path: &str) -> Result<Target, ProfileError> {
+        self.place(path, true)
+    }
+
+    /// A single value at a path.
+    pub(in crate::encode) fn single(&mut self, path: &str) -> Result<Target, ProfileError> {
+        self.place(path, false)
+    }
+
+    fn place(&mut self, path: &str, is_list: bool) -> Result<Target, ProfileError> {
         let (outer, name) = steps(path)?;
-        let name = [&*quoted(name), b":["].concat();
+        let name = [&*quoted(name), if is_list { &b":["[..] } else { b":" }].concat();
         Ok(Target {
             in_outer: outer.map(|outer| [&*quoted(outer), b":{"].concat()),
             outer: outer.map(|outer| self.note(outer)),
             list: self.note(path),
             dotted: outer.map(|_| quoted(path)),
             name,
+            is_list,
         })
     }
 }
@@ -55,13 +65,15 @@ fn steps(path: &str) -> Result<(Option<&str>, &str), ProfileError> {
     }
 }
 
-/// The place of a list.
+/// The place of a list, or of a single value.
 #[derive(Debug)]
 pub(in crate::encode) struct Target {
     /// The landmark of the object that it stands in, unless that is the outermost one.
     outer: Option<usize>,
     /// `"related":{`
     in_outer: Option<Vec<u8>>,
+    /// It is no single value.
+    is_list: bool,
     /// The landmark of the list itself.
     list: usize,
     /// `"ip":[`
@@ -91,7 +103,7 @@ impl Target {
     pub(in crate::encode) fn spot(&self, event: Event<'_>, dotted: bool) -> Option<Spot> {
         let first_byte = |value: Span| event.bytes.get(value.start as usize).copied();
         let array = |value: Span| match first_byte(value) {
-            Some(b'[') => Some(Spot::Array(value)),
+            Some(b'[') if self.is_list => Some(Spot::Array(value)),
             Some(b'n') => Some(Spot::Null(value)),
             _ => None,
         };
@@ -124,7 +136,8 @@ impl Target {
         let outer: &[u8] = self.in_outer.as_deref().unwrap_or_default();
         let pieces: [&[u8]; 3] = match spot {
             Spot::Array(_) => [b",", b"", b""],
-            Spot::Null(_) => [b"[", b"", b""],
+            Spot::Null(_) if self.is_list => [b"[", b"", b""],
+            Spot::Null(_) => [b"", b"", b""],
             Spot::Object(_) => [b",", &self.name, b""],
             Spot::NullObject(_) => [b"{", &self.name, b""],
             Spot::Root => [b",", outer, &self.name],
@@ -136,6 +149,13 @@ impl Target {
 
     /// What stands behind the last item.
     pub(in crate::encode) fn close(&self, spot: Spot) -> &'static [u8] {
+        if !self.is_list {
+            return match spot {
+                Spot::NullObject(_) => b"}",
+                Spot::Root if self.outer.is_some() => b"}",
+                _ => b"",
+            };
+        }
         match spot {
             Spot::Array(_) => b"",
             Spot::NullObject(_) => b"]}",

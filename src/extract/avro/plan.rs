@@ -6,12 +6,20 @@
 //! is one step further with each name, so that even a recursive schema has few nodes.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use apache_avro::Schema;
-use apache_avro::schema::{InnerDecimalSchema, Name, NamesRef, ResolvedSchema, UuidSchema};
+use apache_avro::schema::{
+    InnerDecimalSchema, Name, NamesRef, RecordSchema, ResolvedSchema, UuidSchema,
+};
 
-use crate::extract::{Config, path_names};
-use crate::record::Role;
+use crate::extract::catalog::{Catalog, Kind, KindId, Route};
+use crate::extract::chain::Trust;
+use crate::extract::paths::End;
+use crate::extract::scan::Limits;
+use crate::extract::text::is_version_word;
+use crate::extract::{Config, Discover, ExtractConfigError};
+use crate::record::WritingNeeds;
 
 /// A node's number.
 pub(super) type NodeId = u32;
@@ -25,16 +33,18 @@ pub(super) enum Node {
     Number,
     /// Bytes with their count before them.
     Sized,
-    /// The same where an address may stand.
-    Address { path: u16, role: Role },
+    /// The same where an address may stand; bytes may be those of which it consists.
+    Text { end: End, is_bytes: bool },
     /// An address as the bytes of which it consists.
-    Octets { path: u16, role: Role, len: usize },
+    Octets { end: End, len: usize },
+    /// A text that is searched; its place, and whether its name says that it is a version.
+    Search { place: u32, is_version: bool },
     /// One of these, by its number.
     Union(Box<[NodeId]>),
     /// Items of a kind, in blocks.
     Array { item: NodeId, least: usize, wanted: bool },
     /// Names and values, in blocks. Under some names an address may stand.
-    Map { value: NodeId, least: usize, named: Box<[(Box<[u8]>, NodeId)]> },
+    Map { value: NodeId, least: usize, wanted: bool, named: Box<[(Box<[u8]>, NodeId)]> },
     /// One after the other.
     Record(Box<[NodeId]>),
 }
@@ -51,23 +61,42 @@ pub enum AvroPlanError {
     /// It has too many types.
     #[error("the schema has too many types for these paths (more than {})", AvroPlan::MOST_NODES)]
     TooLarge,
+    /// What is configured of paths and presets makes no sense.
+    #[error(transparent)]
+    Addresses(#[from] ExtractConfigError),
 }
 
 /// How events of one schema are walked. Shared by all who read such.
 #[derive(Debug)]
 pub struct AvroPlan {
+    pub(super) catalog: Arc<Catalog>,
     pub(super) nodes: Vec<Node>,
-    pub(super) root: NodeId,
-    pub(super) limit: usize,
+    /// Where the texts stand that are searched.
+    pub(super) places: Vec<Box<str>>,
+    pub(super) limits: Limits,
+    pub(super) trust: Trust,
     pub(super) deepest: usize,
+    /// By [`Route::way`]; the first is that of topics of no preset of their own.
+    trees: Vec<(u32, Tree)>,
     record: Option<String>,
+}
+
+/// How events are walked that are read as one kind.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tree {
+    pub(super) kind: KindId,
+    pub(super) root: NodeId,
+    /// Where the second walk begins, which searches texts.
+    pub(super) texts: Option<NodeId>,
+    /// That one is made of every event, not only where the first one found nothing.
+    pub(super) always: bool,
 }
 
 /// How far the paths have got to.
 #[derive(Default)]
 struct Step {
     next: Vec<(String, usize)>,
-    end: Option<(u16, Role)>,
+    end: Option<End>,
 }
 
 /// A step of the paths; none where no path leads on.
@@ -79,10 +108,15 @@ struct Compiler<'a> {
     nodes: Vec<Node>,
     records: HashMap<(&'a Name, State), NodeId>,
     depth: usize,
+    /// While texts are looked for: the names that lead to here, and the records around it.
+    texts: Option<(Vec<&'a str>, Vec<&'a Name>)>,
+    places: Vec<Box<str>>,
 }
 
 impl AvroPlan {
     const MOST_NODES: usize = 1 << 16;
+    /// Up to so many a record has nodes of its own at each place at which texts are searched in it.
+    const MANY_NODES: usize = 1 << 12;
     /// Each level costs some of the thread's stack.
     const DEEPEST: usize = 512;
 
@@ -98,25 +132,46 @@ impl AvroPlan {
         // What is referred to stands before what refers to it.
         let all = others.iter().chain([&schema]).collect();
         let resolved = ResolvedSchema::new_with_schemata(all).map_err(no_schema)?;
+        let catalog = Catalog::of(config, &WritingNeeds::default())?;
         let mut compiler = Compiler {
             names: resolved.get_names().clone(),
             depth: 0,
-            steps: steps(config),
+            steps: Vec::new(),
             nodes: Vec::new(),
             records: HashMap::new(),
+            texts: None,
+            places: Vec::new(),
         };
-        let root = compiler.node(&schema, Some(0))?;
+        let mut trees: Vec<(u32, Tree)> = Vec::new();
+        let routes = std::iter::once(catalog.main).chain(catalog.topics.iter().map(|(_, it)| *it));
+        for route in routes {
+            if trees.iter().all(|(known, _)| *known != route.way()) {
+                let tree = compiler.tree(&schema, route, &catalog, config.discover())?;
+                trees.push((route.way(), tree));
+            }
+        }
         let record = match &schema {
             Schema::Record(record) => Some(record.name.to_string()),
             _ => None,
         };
         Ok(Self {
             nodes: compiler.nodes,
-            root,
-            limit: usize::from(config.limit),
+            places: compiler.places,
+            limits: Limits::of(config),
+            trust: Trust::of(config),
             deepest: usize::from(config.max_depth).min(Self::DEEPEST),
+            trees,
             record,
+            catalog,
         })
+    }
+
+    /// How events are walked that are read in this way.
+    #[inline]
+    pub(super) fn tree(&self, way: Option<u32>) -> Tree {
+        let of_way = self.trees.iter().find(|(known, _)| Some(*known) == way);
+        // There is one at least: that of the main route.
+        of_way.unwrap_or(&self.trees[0]).1
     }
 
     /// The full name of the outermost record; none where there is another type.
@@ -125,25 +180,12 @@ impl AvroPlan {
     }
 }
 
-/// Where addresses stand in records of which no path is named: as the Elastic Common Schema has them.
-const ECS: [(&str, Role); 6] = [
-    ("source.ip", Role::Source),
-    ("destination.ip", Role::Destination),
-    ("client.ip", Role::Client),
-    ("server.ip", Role::Server),
-    ("host.ip", Role::Host),
-    ("observer.ip", Role::Observer),
-];
-
-/// The configured paths as a tree; they have been checked. They are numbered as all paths are.
-fn steps(config: &Config) -> Vec<Step> {
+/// The paths of a kind as a tree; `within`: the member from which they lead on.
+fn steps(kind: &Kind, within: Option<&str>) -> Vec<Step> {
     let mut steps = vec![Step::default()];
-    let names = path_names(config).unwrap_or_default();
-    let own = config.paths.iter().map(|path| (path.path.as_str(), path.role));
-    let ecs = ECS.into_iter().filter(|_| config.paths.is_empty());
-    for (path, role) in own.chain(ecs) {
-        let Some(number) = names.iter().position(|name| name == path) else { continue };
-        let end = path.split('.').fold(0, |at, name| {
+    for (number, path) in &kind.paths {
+        let names = within.into_iter().chain(path.path.split('.'));
+        let end = names.fold(0, |at, name| {
             let known = steps[at].next.iter().find(|(known, _)| known == name);
             if let Some((_, to)) = known {
                 return *to;
@@ -153,12 +195,98 @@ fn steps(config: &Config) -> Vec<Step> {
             steps.push(Step::default());
             to
         });
-        steps[end].end = Some((number as u16, role));
+        let (path, role, read, optional) = (*number, path.role, path.read, path.optional);
+        steps[end].end = Some(End { path, role, read, optional });
     }
     steps
 }
 
 impl<'a> Compiler<'a> {
+    /// The walks through events of one kind, which the names of the schema decide where the route leaves
+    /// it open.
+    fn tree(
+        &mut self,
+        schema: &'a Schema,
+        route: Route,
+        catalog: &Catalog,
+        discover: Discover,
+    ) -> Result<Tree, AvroPlanError> {
+        let decide = |record: Option<&'a RecordSchema>| {
+            let fields = record.map(|record| record.fields.as_slice()).unwrap_or_default();
+            catalog.decide_by_names(fields.iter().map(|field| field.name.as_str()))
+        };
+        let outer = self.record(schema);
+        let mut kind = match route {
+            Route::Auto => decide(outer),
+            Route::Kind(kind) => kind,
+        };
+        let mut within = None;
+        let member = catalog.kinds[usize::from(kind)].elements.as_deref();
+        if let Some(member) = member {
+            let field = outer.and_then(|record| record.fields.iter().find(|it| it.name == member));
+            let inner = field.and_then(|field| self.record(&field.schema));
+            kind = decide(inner);
+            within = inner.map(|_| member);
+            // An envelope within another, or around nothing.
+            if within.is_none() || catalog.kinds[usize::from(kind)].elements.is_some() {
+                kind = catalog.discover;
+            }
+        }
+        let of_kind = &catalog.kinds[usize::from(kind)];
+        self.steps = steps(of_kind, within);
+        self.records.clear();
+        let root = self.node(schema, Some(0))?;
+        let always = discover == Discover::Always;
+        let searches = always || discover == Discover::Fallback && of_kind.discover;
+        let texts = if searches {
+            self.records.clear();
+            self.texts = Some(Default::default());
+            let texts = self.node(schema, None);
+            self.texts = None;
+            Some(texts?)
+        } else {
+            None
+        };
+        Ok(Tree { kind, root, texts, always })
+    }
+
+    /// The record that values of a type are, be it that there may be none, or several.
+    fn record(&self, schema: &'a Schema) -> Option<&'a RecordSchema> {
+        match self.resolved(schema).ok()? {
+            Schema::Record(record) => Some(record),
+            Schema::Array(array) => self.record(&array.items),
+            Schema::Union(union) => {
+                let mut all = union.variants().iter().filter_map(|branch| self.record(branch));
+                all.next().filter(|_| all.next().is_none())
+            }
+            _ => None,
+        }
+    }
+
+    /// A text that is searched.
+    fn search(&mut self) -> Option<Node> {
+        let (names, _) = self.texts.as_ref()?;
+        let place = names.join(".").into_boxed_str();
+        let known = self.places.iter().position(|known| *known == place);
+        let place = known.unwrap_or_else(|| {
+            self.places.push(place);
+            self.places.len() - 1
+        });
+        let name = names.last().copied().unwrap_or_default();
+        let is_version = is_version_word(name.as_bytes());
+        Some(Node::Search { place: place as u32, is_version })
+    }
+
+    /// The node of a record that has one already, where it is good for this place too.
+    fn known_record(&self, name: &'a Name, state: State) -> Option<NodeId> {
+        let known = self.records.get(&(name, state)).copied();
+        known.filter(|_| {
+            self.texts.as_ref().is_none_or(|(_, around)| {
+                around.contains(&name) || self.nodes.len() > AvroPlan::MANY_NODES
+            })
+        })
+    }
+
     fn add(&mut self, node: Node) -> Result<NodeId, AvroPlanError> {
         if self.nodes.len() >= AvroPlan::MOST_NODES {
             return Err(AvroPlanError::TooLarge);
@@ -197,8 +325,8 @@ impl<'a> Compiler<'a> {
             | Schema::LocalTimestampMicros
             | Schema::LocalTimestampNanos => Node::Number,
             Schema::Bytes | Schema::String => match end {
-                Some((path, role)) => Node::Address { path, role },
-                None => Node::Sized,
+                Some(end) => Node::Text { end, is_bytes: matches!(schema, Schema::Bytes) },
+                None => self.search().unwrap_or(Node::Sized),
             },
             Schema::BigDecimal | Schema::Uuid(UuidSchema::Bytes | UuidSchema::String) => {
                 Node::Sized
@@ -211,15 +339,13 @@ impl<'a> Compiler<'a> {
                 Node::Fixed(fixed.size)
             }
             Schema::Fixed(fixed) => match end {
-                Some((path, role)) if matches!(fixed.size, 4 | 16) => {
-                    Node::Octets { path, role, len: fixed.size }
-                }
+                Some(end) if matches!(fixed.size, 4 | 16) => Node::Octets { end, len: fixed.size },
                 _ => Node::Fixed(fixed.size),
             },
             Schema::Array(array) => {
                 let item = self.node(&array.items, state)?;
                 let least = self.least(&array.items, &mut Vec::new());
-                Node::Array { item, least, wanted: state.is_some() }
+                Node::Array { item, least, wanted: state.is_some() || self.texts.is_some() }
             }
             Schema::Map(map) => self.map(&map.types, state)?,
             Schema::Union(union) => {
@@ -229,17 +355,30 @@ impl<'a> Compiler<'a> {
                 Node::Union(branches?)
             }
             Schema::Record(record) => {
-                if let Some(known) = self.records.get(&(&record.name, state)) {
-                    return Ok(*known);
+                if let Some(known) = self.known_record(&record.name, state) {
+                    return Ok(known);
                 }
                 // Its number first: a record may stand in itself.
                 let id = self.add(Node::Record([].into()))?;
                 self.records.insert((&record.name, state), id);
+                if let Some((_, around)) = &mut self.texts {
+                    around.push(&record.name);
+                }
                 let fields = record.fields.iter().map(|field| {
                     let state = state.and_then(|state| self.next(state, &field.name));
-                    self.node(&field.schema, state)
+                    if let Some((names, _)) = &mut self.texts {
+                        names.push(&field.name);
+                    }
+                    let node = self.node(&field.schema, state);
+                    if let Some((names, _)) = &mut self.texts {
+                        names.pop();
+                    }
+                    node
                 });
                 let fields: Result<Box<[_]>, _> = fields.collect();
+                if let Some((_, around)) = &mut self.texts {
+                    around.pop();
+                }
                 self.nodes[id as usize] = Node::Record(fields?);
                 return Ok(id);
             }
@@ -262,7 +401,8 @@ impl<'a> Compiler<'a> {
             open.extend(further.map(|(step, to)| (format!("{name}.{step}"), *to)));
             named.push((name.into_bytes().into(), node));
         }
-        Ok(Node::Map { value, least, named: named.into() })
+        let wanted = !named.is_empty() || self.texts.is_some();
+        Ok(Node::Map { value, least, wanted, named: named.into() })
     }
 
     fn next(&self, state: usize, name: &str) -> State {

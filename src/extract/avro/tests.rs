@@ -5,7 +5,7 @@ use apache_avro::types::Value;
 use apache_avro::writer::datum::GenericDatumWriter;
 
 use super::*;
-use crate::extract::{AddressPath, Config};
+use crate::extract::{AddressPath, Config, Discover, path_names};
 use crate::record::{Outline, Role};
 
 fn config(paths: &[&str]) -> Config {
@@ -24,7 +24,7 @@ fn written(schema: &str, value: Value) -> Vec<u8> {
 
 fn found(plan: &AvroPlan, event: &[u8]) -> Result<Vec<String>, NotAvro> {
     let mut outline = Outline::default();
-    plan.walk(event, &mut outline)?;
+    AvroReader::default().read(plan, event, &mut outline)?;
     Ok(outline.sightings.iter().map(|sighting| sighting.address.ip().to_string()).collect())
 }
 
@@ -106,7 +106,7 @@ fn addresses_are_found_through_unions_arrays_maps_named_and_recursive_types() {
         );
     }
     let mut outline = Outline::default();
-    plan(EVENT, &["source.ip"]).walk(&event, &mut outline).unwrap();
+    AvroReader::default().read(&plan(EVENT, &["source.ip"]), &event, &mut outline).unwrap();
     let text = outline.sightings[0].text;
     assert_eq!(&event[text.start as usize..text.end as usize], b"192.0.2.1");
     assert_eq!(outline.unreadable, 1);
@@ -116,7 +116,8 @@ fn addresses_are_found_through_unions_arrays_maps_named_and_recursive_types() {
 fn the_last_field_begins_where_it_begins() {
     let event = event();
     let mut outline = Outline::default();
-    let walked = plan(EVENT, &["source.ip"]).walk(&event, &mut outline).unwrap();
+    let walked =
+        AvroReader::default().read(&plan(EVENT, &["source.ip"]), &event, &mut outline).unwrap();
     assert_eq!(walked.last_field, event.len() - 1);
 }
 
@@ -130,7 +131,10 @@ fn an_event_that_is_cut_off_or_goes_on_is_refused_wherever() {
     let longer = [&event[..], b"x"].concat();
     assert_eq!(found(&plan, &longer), Err(NotAvro::Trailing { at: event.len() }));
     let mut outline = Outline::default();
-    assert!(plan.walk(&longer, &mut outline).is_err() && outline.sightings.is_empty());
+    assert!(
+        AvroReader::default().read(&plan, &longer, &mut outline).is_err()
+            && outline.sightings.is_empty()
+    );
 }
 
 #[test]
@@ -196,6 +200,134 @@ fn no_more_addresses_than_the_limit() {
         format!(r#"{{"type":"record","name":"R","fields":[{{"name":"a","type":{schema}}}]}}"#);
     let plan = AvroPlan::new(&schema, &[], &config).unwrap();
     let mut outline = Outline::default();
-    plan.walk(b"\x06\x0e9.9.9.9\x0e8.8.8.8\x0e7.7.7.7\x00", &mut outline).unwrap();
+    AvroReader::default()
+        .read(&plan, b"\x06\x0e9.9.9.9\x0e8.8.8.8\x0e7.7.7.7\x00", &mut outline)
+        .unwrap();
     assert_eq!((outline.sightings.len(), outline.left_out), (2, 1));
+}
+
+fn auto(schema: &str, config: &Config, value: Value) -> (Vec<String>, Outline) {
+    let plan = AvroPlan::new(schema, &[], config).unwrap();
+    let names = path_names(config).unwrap();
+    let mut outline = Outline::default();
+    AvroReader::default().read(&plan, &written(schema, value), &mut outline).unwrap();
+    let found = outline.sightings.iter().map(|sighting| {
+        let path = usize::from(sighting.path);
+        let place = path.checked_sub(names.len()).and_then(|nth| outline.places.get(nth));
+        let place = place.map(|place| std::str::from_utf8(place).unwrap());
+        let path = names.get(path).map(String::as_str).or(place).unwrap();
+        format!("{} {path} {}", sighting.role.name(), sighting.address.ip())
+    });
+    (found.collect(), outline)
+}
+
+fn text(text: &str) -> Value {
+    Value::String(text.into())
+}
+
+#[test]
+fn the_kind_of_log_is_told_by_the_names_in_the_schema() {
+    let trail = r#"{"type":"record","name":"Trail","fields":[
+        {"name":"eventSource","type":"string"},{"name":"eventName","type":"string"},
+        {"name":"sourceIPAddress","type":["null","string"]},{"name":"awsRegion","type":"string"},
+        {"name":"note","type":"string"}]}"#;
+    let event = |ip: &str| {
+        record(&[
+            ("eventSource", text("s3.amazonaws.com")),
+            ("eventName", text("GetObject")),
+            ("sourceIPAddress", some(text(ip))),
+            ("awsRegion", text("eu-west-1")),
+            ("note", text("seen 8.8.8.8")),
+        ])
+    };
+    let (found, _) = auto(trail, &Config::default(), event("9.9.9.9"));
+    assert_eq!(found, ["source sourceIPAddress 9.9.9.9"]);
+    let (found, outline) = auto(trail, &Config::default(), event("ec2.amazonaws.com"));
+    assert_eq!((found.len(), outline.unreadable), (0, 0));
+    // By name, and by nobody.
+    let zeek = Config { preset: Some("zeek".into()), ..Config::default() };
+    assert_eq!(auto(trail, &zeek, event("9.9.9.9")).0, [""; 0]);
+    let paths = vec![AddressPath::new("note", Role::Host)];
+    let none = Config::of_paths(paths);
+    assert_eq!(auto(trail, &none, event("9.9.9.9")).0, ["host note 8.8.8.8"]);
+    // Within an envelope.
+    let envelope = format!(
+        r#"{{"type":"record","name":"Envelope","fields":[
+            {{"name":"Records","type":{{"type":"array","items":{trail}}}}}]}}"#
+    );
+    let events = vec![event("9.9.9.9"), event("1.1.1.1")];
+    let (found, _) =
+        auto(&envelope, &Config::default(), record(&[("Records", Value::Array(events))]));
+    assert_eq!(found, ["source sourceIPAddress 9.9.9.9", "source sourceIPAddress 1.1.1.1"]);
+}
+
+#[test]
+fn texts_of_an_event_of_no_known_kind_are_searched_and_named_by_their_places() {
+    let schema = r#"{"type":"record","name":"E","fields":[
+        {"name":"n","type":"int"},
+        {"name":"inner","type":{"type":"record","name":"I","fields":[
+            {"name":"text","type":["null","string"]},{"name":"more","type":["null","I"]}]}},
+        {"name":"again","type":"I"},
+        {"name":"labels","type":{"type":"map","values":"string"}},
+        {"name":"payload","type":"bytes"}]}"#;
+    let inner = |at: &str, more: Option<Value>| {
+        let more = more.map_or(Value::Union(0, Box::new(Value::Null)), some);
+        record(&[("text", some(text(at))), ("more", more)])
+    };
+    let event = record(&[
+        ("n", Value::Int(7)),
+        ("inner", inner("login from 9.9.9.9 port 22", Some(inner("8.8.8.8", None)))),
+        ("again", inner("version 1.2.3.4", None)),
+        ("labels", Value::Map([("x".to_owned(), text("2001:db8::1"))].into())),
+        ("payload", Value::Bytes(b"dst=7.7.7.7".to_vec())),
+    ]);
+    let (found, _) = auto(schema, &Config::default(), event.clone());
+    let expected = [
+        "source inner.text 9.9.9.9",
+        "unknown inner.text 8.8.8.8",
+        "unknown labels 2001:db8::1",
+        "destination payload 7.7.7.7",
+    ];
+    assert_eq!(found, expected);
+    let again = inner("6.6.6.6", None);
+    let Value::Record(mut fields) = event.clone() else { unreachable!() };
+    fields[2].1 = again;
+    let (found, _) = auto(schema, &Config::default(), Value::Record(fields));
+    assert_eq!(found[2], "unknown again.text 6.6.6.6", "of a record that stands in two places");
+    let never = Config { discover: Some(Discover::Never), ..Config::default() };
+    assert_eq!(auto(schema, &never, event).0, [""; 0]);
+}
+
+#[test]
+fn chains_and_lists_are_read_in_avro_too() {
+    let schema = r#"{"type":"record","name":"E","fields":[
+        {"name":"remote_addr","type":"string"},{"name":"http_x_forwarded_for","type":"string"},
+        {"name":"upstream_addr","type":"string"}]}"#;
+    let event = record(&[
+        ("remote_addr", text("10.0.0.2")),
+        ("http_x_forwarded_for", text("1.2.3.4, 9.9.9.9")),
+        ("upstream_addr", text("10.0.0.8:80, 10.0.0.9:80")),
+    ]);
+    let trusted_proxies = vec!["10.0.0.0/8".to_owned()].try_into().unwrap();
+    let config = Config { trusted_proxies, ..Config::default() };
+    let expected = [
+        "client remote_addr 10.0.0.2",
+        "proxy http_x_forwarded_for 1.2.3.4",
+        "client http_x_forwarded_for 9.9.9.9",
+        "server upstream_addr 10.0.0.8",
+        "server upstream_addr 10.0.0.9",
+    ];
+    assert_eq!(auto(schema, &config, event).0, expected);
+}
+
+/// Guarantees: sixteen letters of a host's name are no address.
+#[test]
+fn only_bytes_are_taken_for_the_octets_of_an_address() {
+    let name = "server1.example.";
+    for (kind, count) in [("string", 0), ("bytes", 1)] {
+        let schema =
+            format!(r#"{{"type":"record","name":"R","fields":[{{"name":"a","type":"{kind}"}}]}}"#);
+        let event = [&[2 * name.len() as u8], name.as_bytes()].concat();
+        assert_eq!(found(&plan(&schema, &["a"]), &event).unwrap().len(), count, "{kind}");
+    }
 }

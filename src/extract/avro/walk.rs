@@ -3,8 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::plan::{AvroPlan, Node, NodeId};
-use crate::extract::{Reading, read};
-use crate::record::{Address, Outline, Reason, Role, Sighting, Span};
+use crate::extract::line::note;
+use crate::extract::parse::read_with;
+use crate::extract::paths::End;
+use crate::extract::several::Chains;
+use crate::extract::text::{find, key_before};
+use crate::extract::{ReadAs, Reading};
+use crate::record::{Address, Length, Outline, Reason, Role, Sighting, Span};
 
 /// What an event was found to be, beside its addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,18 +66,51 @@ impl NotAvro {
     }
 }
 
-impl AvroPlan {
+/// Reads events. One per worker: it keeps its memory from event to event.
+#[derive(Debug, Default)]
+pub struct AvroReader {
+    chains: Chains,
+}
+
+impl AvroReader {
     /// Reads `event` whole and notes in `outline`, which is cleared first, what it found. After an
     /// error the outline is empty.
-    pub fn walk(&self, event: &[u8], outline: &mut Outline) -> Result<AvroEvent, NotAvro> {
+    pub fn read(
+        &mut self,
+        plan: &AvroPlan,
+        event: &[u8],
+        outline: &mut Outline,
+    ) -> Result<AvroEvent, NotAvro> {
+        self.read_of(plan, None, event, outline)
+    }
+
+    /// The same for an event of a topic, of which the number is that of [`crate::extract::Extractor`].
+    pub(crate) fn read_of(
+        &mut self,
+        plan: &AvroPlan,
+        way: Option<u32>,
+        event: &[u8],
+        outline: &mut Outline,
+    ) -> Result<AvroEvent, NotAvro> {
         outline.clear();
         if u32::try_from(event.len()).is_err() {
             return Err(NotAvro::TooLarge { size: event.len() });
         }
-        let mut walk = Walk { plan: self, event, at: 0, outline };
-        let walked = walk.event();
+        self.chains.clear();
+        let tree = plan.tree(way);
+        let mut walk = Walk { plan, event, at: 0, chains: &mut self.chains, outline };
+        let walked = walk.event(tree.root);
         if walked.is_err() {
             outline.clear();
+            return walked;
+        }
+        let kind = &plan.catalog.kinds[usize::from(tree.kind)];
+        if kind.settles {
+            kind.settle(&self.chains, &plan.trust, event, outline);
+        }
+        if let Some(texts) = tree.texts.filter(|_| tree.always || outline.sightings.is_empty()) {
+            // It was read whole before.
+            Walk { plan, event, at: 0, chains: &mut self.chains, outline }.event(texts)?;
         }
         walked
     }
@@ -82,21 +120,31 @@ struct Walk<'a> {
     plan: &'a AvroPlan,
     event: &'a [u8],
     at: usize,
+    chains: &'a mut Chains,
     outline: &'a mut Outline,
 }
 
+/// A block of items that are to be read.
+struct Block {
+    count: u64,
+    /// Where it says how long it is, if it does.
+    length: Option<Span>,
+    /// How many addresses there were before it.
+    before: usize,
+}
+
 impl Walk<'_> {
-    fn event(&mut self) -> Result<AvroEvent, NotAvro> {
+    fn event(&mut self, root: NodeId) -> Result<AvroEvent, NotAvro> {
         let plan = self.plan;
         let mut last_field = None;
-        match &plan.nodes[plan.root as usize] {
+        match &plan.nodes[root as usize] {
             Node::Record(fields) => {
                 for field in fields {
                     last_field = Some(self.at);
                     self.value(*field, 1)?;
                 }
             }
-            _ => self.value(plan.root, 0)?,
+            _ => self.value(root, 0)?,
         }
         if self.at < self.event.len() {
             return Err(NotAvro::Trailing { at: self.at });
@@ -113,15 +161,16 @@ impl Walk<'_> {
                 let len = self.length()?;
                 self.skip(len)
             }
-            Node::Address { path, role } => self.address(*path, *role),
-            Node::Octets { path, role, len } => {
+            Node::Text { end, is_bytes } => self.text(*end, *is_bytes),
+            Node::Octets { end, len } => {
                 let start = self.at;
                 self.skip(*len)?;
                 if let Some(ip) = octets(&self.event[start..self.at]) {
-                    self.sight(*path, *role, Address::new(ip), start);
+                    self.sight(*end, Address::new(ip), self.span(start));
                 }
                 Ok(())
             }
+            Node::Search { place, is_version } => self.search(*place, *is_version),
             Node::Union(branches) => {
                 let (at, branch) = (self.at, self.number()?);
                 let branch = usize::try_from(branch).ok().and_then(|nth| branches.get(nth));
@@ -133,17 +182,18 @@ impl Walk<'_> {
             }
             Node::Array { item, least, wanted } => {
                 let depth = self.deeper(depth)?;
-                while let Some(count) = self.block(*least, !wanted)? {
-                    for _ in 0..count {
+                while let Some(block) = self.block(*least, !wanted)? {
+                    for _ in 0..block.count {
                         self.value(*item, depth)?;
                     }
+                    self.note_length(block.length, block.before);
                 }
                 Ok(())
             }
-            Node::Map { value, least, named } => {
+            Node::Map { value, least, wanted, named } => {
                 let depth = self.deeper(depth)?;
-                while let Some(count) = self.block(*least, named.is_empty())? {
-                    for _ in 0..count {
+                while let Some(block) = self.block(*least, !wanted)? {
+                    for _ in 0..block.count {
                         let len = self.length()?;
                         let start = self.at;
                         self.skip(len)?;
@@ -151,6 +201,7 @@ impl Walk<'_> {
                         let to = named.iter().find(|(known, _)| **known == *name);
                         self.value(to.map_or(*value, |(_, to)| *to), depth)?;
                     }
+                    self.note_length(block.length, block.before);
                 }
                 Ok(())
             }
@@ -165,18 +216,21 @@ impl Walk<'_> {
     /// Begins a block of an array or a map: how many items are to be read now; none at the end. Blocks
     /// that say how long they are, and hold nothing `idle`, are passed over, and so are any number of
     /// items that have no bytes.
-    fn block(&mut self, least: usize, idle: bool) -> Result<Option<u64>, NotAvro> {
+    fn block(&mut self, least: usize, idle: bool) -> Result<Option<Block>, NotAvro> {
         loop {
             let (at, count) = (self.at, self.number()?);
             if count == 0 {
                 return Ok(None);
             }
+            let mut length = None;
             if count < 0 {
+                let number = self.at;
                 let len = self.length()?;
                 if idle {
                     self.skip(len)?;
                     continue;
                 }
+                length = Some(self.span(number));
             }
             let count = count.unsigned_abs();
             let left = (self.event.len() - self.at) as u64;
@@ -184,7 +238,7 @@ impl Walk<'_> {
                 return Err(NotAvro::Value { at });
             }
             if least > 0 {
-                return Ok(Some(count));
+                return Ok(Some(Block { count, length, before: self.outline.sightings.len() }));
             }
         }
     }
@@ -242,27 +296,99 @@ impl Walk<'_> {
         }
     }
 
-    fn address(&mut self, path: u16, role: Role) -> Result<(), NotAvro> {
+    fn text(&mut self, end: End, is_bytes: bool) -> Result<(), NotAvro> {
+        let number = self.at;
         let len = self.length()?;
-        let start = self.at;
+        let (length, start) = (self.span(number), self.at);
         self.skip(len)?;
-        let bytes = &self.event[start..self.at];
-        let reading = std::str::from_utf8(bytes).map_or(Reading::Unreadable, read);
-        match (reading, octets(bytes)) {
-            (Reading::Address(address), _) => self.sight(path, role, address, start),
-            (Reading::Absent, _) => {}
-            (Reading::Unreadable, Some(ip)) => self.sight(path, role, Address::new(ip), start),
-            (Reading::Unreadable, None) => self.outline.unreadable += 1,
-        }
+        let before = self.outline.sightings.len();
+        self.text_at(end, is_bytes, start);
+        self.note_length(Some(length), before);
         Ok(())
     }
 
-    fn sight(&mut self, path: u16, role: Role, address: Address, start: usize) {
-        if self.outline.sightings.len() >= self.plan.limit {
+    /// Notes the addresses of a text that ends here.
+    fn text_at(&mut self, end: End, is_bytes: bool, start: usize) {
+        let (span, bytes) = (self.span(start), &self.event[start..self.at]);
+        if matches!(end.read, ReadAs::Address | ReadAs::Last) {
+            match read_with(bytes, self.plan.limits.decode) {
+                Reading::Address(address) => return self.sight(end, address, span),
+                Reading::Absent => return,
+                Reading::Unreadable => {}
+            }
+            if let Some(ip) = octets(bytes).filter(|_| is_bytes) {
+                return self.sight(end, Address::new(ip), span);
+            }
+        }
+        self.text_otherwise(end, span);
+    }
+
+    /// Notes the addresses of a text that is none by itself.
+    #[inline(never)]
+    fn text_otherwise(&mut self, end: End, span: Span) {
+        let noted = |outline: &Outline| outline.sightings.len() + outline.left_out as usize;
+        let (event, limits) = (self.event, self.plan.limits);
+        let (before, count) = (noted(self.outline), self.outline.sightings.len());
+        let mut chains = std::mem::take(self.chains);
+        let add = |address, span| self.sight(end, address, span);
+        let is_fine = chains.read(event, span, end, limits, count, add);
+        *self.chains = chains;
+        let found = noted(self.outline) > before;
+        if !is_fine && !found && !end.optional && end.read != ReadAs::Text {
+            self.outline.unreadable += 1;
+        }
+    }
+
+    /// Notes the addresses anywhere in a text.
+    fn search(&mut self, place: u32, is_version: bool) -> Result<(), NotAvro> {
+        let number = self.at;
+        let len = self.length()?;
+        let (length, start) = (self.span(number), self.at);
+        self.skip(len)?;
+        let before = self.outline.sightings.len();
+        let Self { plan, event, outline, .. } = self;
+        let text = &event[start..start + len];
+        let words = &plan.catalog.kinds[usize::from(plan.catalog.any_line)];
+        find(text, |found| {
+            if is_version && found.start == 0 && found.ip.is_ipv4() {
+                return;
+            }
+            // A whole value says nothing of its role.
+            let keyed = (found.start > 0).then(|| words.keyed(key_before(text, found.start)));
+            let role = keyed.flatten().map_or(Role::Unknown, |(_, role)| role);
+            let place = plan.places[place as usize].as_bytes();
+            let nth = outline.places.add(|out| out.extend_from_slice(place));
+            let path = plan.catalog.anywhere().saturating_add(nth as u16);
+            let address = Address::new(plan.limits.decode.meant(found.ip));
+            let (from, to) = ((start + found.start) as u32, (start + found.end) as u32);
+            let text = Span { start: from, end: to };
+            let sighting = Sighting { role, path, address, text, name_steps: 1, home: 0 };
+            note(outline, sighting, plan.limits);
+        });
+        self.note_length(Some(length), before);
+        Ok(())
+    }
+
+    /// From there to here.
+    fn span(&self, start: usize) -> Span {
+        Span { start: start as u32, end: self.at as u32 }
+    }
+
+    /// What a length counts ends here. It is noted where addresses in it were, and may be written
+    /// otherwise.
+    fn note_length(&mut self, number: Option<Span>, before: usize) {
+        let holds = self.plan.limits.every_place && self.outline.sightings.len() > before;
+        if let Some(number) = number.filter(|_| holds) {
+            self.outline.lengths.push(Length { number, end: self.at as u32 });
+        }
+    }
+
+    fn sight(&mut self, end: End, address: Address, text: Span) {
+        if self.outline.sightings.len() >= self.plan.limits.addresses {
             self.outline.left_out += 1;
             return;
         }
-        let text = Span { start: start as u32, end: self.at as u32 };
+        let End { path, role, .. } = end;
         let sighting = Sighting { role, path, address, text, name_steps: 1, home: 0 };
         self.outline.sightings.push(sighting);
     }

@@ -34,6 +34,11 @@ pub(super) fn escape_before(text: &[u8], at: usize) -> Option<u8> {
 /// Whether the word before a place says that a version, an object identifier or the like follows:
 /// `version 1.2.3.4`, `"agent_version":"1.2.3.4"`.
 pub(super) fn is_version_before(text: &[u8], start: usize) -> bool {
+    word_before(text, start).is_some_and(is_version_word)
+}
+
+/// Whether what is called so is a version or the like.
+pub(in crate::extract) fn is_version_word(word: &[u8]) -> bool {
     const WORDS: [&str; 30] = [
         "v", "ver", "vers", "version", "versions", "release", "rel", "build", "firmware",
         "revision", "rev", "oid", "dsn", "sw", "patch", "chrome", "chromium", "firefox", "edge",
@@ -42,7 +47,6 @@ pub(super) fn is_version_before(text: &[u8], start: usize) -> bool {
     ];
     const ENDS: [&str; 8] =
         ["version", "_ver", "-ver", "release", "_build", "firmware", "_oid", "revision"];
-    let Some(word) = word_before(text, start) else { return false };
     let is = |known: &&str| word.eq_ignore_ascii_case(known.as_bytes());
     let ends = |end: &&str| {
         word.len()

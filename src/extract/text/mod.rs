@@ -19,7 +19,7 @@ mod corpus;
 use std::net::IpAddr;
 
 use candidates::{Candidates, Kind};
-pub(super) use context::key_before;
+pub(super) use context::{is_version_word, key_before};
 pub(super) use literal::of_host;
 
 /// An address in a text.

@@ -105,7 +105,8 @@ impl Stamper {
             }
             Opened::Avro { nth, from, .. } => self.formats.avro(nth).map(|schema| {
                 let outline = read.findings.begin(event.len() - from);
-                let walked = schema.plan.walk(&event[from..], outline);
+                let way = Some(self.extractor.way());
+                let walked = self.avro_reader.read_of(&schema.plan, way, &event[from..], outline);
                 read.last_field = walked.map_err(NotAvro::reason)?.last_field;
                 Ok(Shape::Object)
             }),

@@ -12,7 +12,7 @@ use ahead::Read;
 use super::formats::{EventFormat, Formats, Opened, Origin};
 use super::schemas::{Known, Written};
 use crate::encode::{AvroEncoder, Encoder, Writing};
-use crate::extract::{self, Extractor, Shape};
+use crate::extract::{self, AvroReader, Extractor, Shape};
 use crate::record::{
     Address, Answer, GroupSet, IdPlace, Moment, Outcome, Outline, Reason, Role, SchemaId, Sighting,
 };
@@ -99,6 +99,7 @@ pub struct Stamper {
     encoder: Encoder,
     formats: Formats,
     avro: AvroEncoder,
+    avro_reader: AvroReader,
     /// Writes what goes into a header, of what has no place for it.
     beside: Encoder,
     /// What the events that come are taken to be of: where the last one went, and by no header.
@@ -168,7 +169,8 @@ impl Stamper {
             resolver,
             encoder,
             formats: Formats::new(settings.format.clone()),
-            avro: AvroEncoder::new(&paths, for_encoder),
+            avro: AvroEncoder::new(&settings.writing, &paths, for_encoder),
+            avro_reader: AvroReader::default(),
             beside,
             origin_ahead: Origin::default(),
             read: Default::default(),
@@ -234,6 +236,9 @@ impl Stamper {
             Some(Err(reason)) => return Stamp::Unchanged(Some(reason)),
             _ => return Stamp::Unchanged(None),
         }
+        if self.hides && self.keeps_addresses(nth) {
+            return Stamp::Unchanged(Some(Reason::Schema));
+        }
         self.resolve(nth);
         self.read[nth].outlines().for_each(|outline| self.found.count(outline));
         if !self.judge(nth) {
@@ -269,8 +274,10 @@ impl Stamper {
         let len = match read.opened {
             Opened::Avro { nth, from, place } => {
                 let written = self.formats.avro(nth).map(|schema| &schema.written);
-                if let Some(Written::Field { .. }) = written {
+                if let Some(Written::Field { replaces, .. }) = written {
                     self.copy = Copied::Field;
+                    let end = if *replaces { from + read.last_field } else { event.len() };
+                    self.avro.hide(&event[from..end], outline);
                     let field = self.avro.write(outline, answers, facts, outcome).len();
                     self.around_field(event, from, place) + field
                 } else {
@@ -321,10 +328,22 @@ impl Stamper {
             Some(Written::Field { replaces, number, .. }) => {
                 let end = if *replaces { from + read.last_field } else { event.len() };
                 let id = if place == IdPlace::Prefix { &number[..] } else { &[] };
-                (id, &event[from..end])
+                let kept = &event[from..end];
+                // Where nothing is written nothing was found either.
+                let is_shown = self.copy == Copied::Field;
+                (id, if is_shown { self.avro.shown(kept) } else { kept })
             }
             _ => (&[], event),
         }
+    }
+
+    /// Whether an event's addresses would stay, although they are to be hidden: its schema has no
+    /// place for facts, so that it would go out as it came.
+    fn keeps_addresses(&self, nth: usize) -> bool {
+        let Opened::Avro { nth: schema, .. } = self.read[nth].opened else { return false };
+        let has_any = self.read[nth].outlines().any(|outline| !outline.sightings.is_empty());
+        let written = self.formats.avro(schema).map(|schema| &schema.written);
+        has_any && !matches!(written, Some(Written::Field { .. }))
     }
 
     /// Takes in a schema that was asked for.
