@@ -28,7 +28,7 @@ use crate::resolve::{Cache, CacheConfig, CacheScope, OnMiss, Order};
 use crate::tenant::TenantName;
 
 /// How often it is looked whether a token has changed.
-const LOOK: Duration = Duration::from_secs(2);
+pub(super) const LOOK: Duration = Duration::from_secs(2);
 /// How long the end of a command waits for what is being said.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long a deadline is passed by a command that has nothing else to do.

@@ -155,6 +155,9 @@ pub fn run(file: File, path: &Path, args: &RunArgs) -> Result<Exit, Failure> {
     }
     let late = publish_late_answers(&config, &stamp, desk.as_ref(), &metrics)?;
     let schemas = schemas::start(&config, runtime.handle(), &metrics)?;
+    if let Some(schemas) = &schemas {
+        schemas::follow_credentials(schemas, path, runtime.handle());
+    }
     let traces = traces::start(&config, &runtime)?;
     let settings = RunSettings {
         tracer: traces.as_ref().map(|traces| traces.tracer(&config.consume.group)),

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
+use super::asking::LOOK;
 use super::{Exit, Failure};
-use crate::config::Config;
+use crate::config::{Config, ProcessEnvironment, load};
 use crate::encode::{AddressPrivacy, OutputSchema, Profile, output_schema};
 use crate::extract;
 use crate::pipeline::{AvroSchema, EventFormat, Known, Schemas};
@@ -40,6 +41,25 @@ pub(super) fn start(
     let (addresses, metrics) = (addresses(config), Arc::clone(metrics));
     let runtime = runtime.clone();
     Ok(Some(Schemas::new(registry, addresses, is_beside(config), runtime, metrics)))
+}
+
+/// Takes up the credentials of the registry when they have changed, in the configuration's file or where
+/// that takes them from. What cannot be read or used changes nothing.
+pub(super) fn follow_credentials(schemas: &Schemas, path: &Path, runtime: &Handle) {
+    let (schemas, path) = (schemas.clone(), path.to_owned());
+    runtime.spawn(async move {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let path = path.clone();
+            let read = move || load(&path, &ProcessEnvironment).ok()?.schema_registry;
+            let Ok(Some(config)) = tokio::task::spawn_blocking(read).await else { continue };
+            match schemas.authorize(&config) {
+                Ok(true) => tracing::info!("the schema registry is asked with other credentials"),
+                Ok(false) => {}
+                Err(error) => tracing::warn!(%error, "the credentials stay as they were"),
+            }
+        }
+    });
 }
 
 /// The schema that events of the one in a file are written by.

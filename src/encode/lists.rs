@@ -260,6 +260,7 @@ fn is_failure(reason: Reason) -> bool {
         Reason::NotFound
         | Reason::Unparsable
         | Reason::Schema
+        | Reason::Opaque
         | Reason::TooDeep
         | Reason::TooLarge
         | Reason::OutputLimit

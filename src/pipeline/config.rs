@@ -6,6 +6,8 @@ use bytesize::ByteSize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::record::Reason;
+
 /// How the line runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -64,4 +66,11 @@ pub enum OnUnparsable {
     DeadLetter,
     /// Drop it and count it.
     Drop,
+}
+
+impl OnUnparsable {
+    /// What to do for this reason. What is not looked into is not broken: it goes on.
+    pub(super) fn of(self, reason: Reason) -> Self {
+        if reason == Reason::Opaque { Self::Pass } else { self }
+    }
 }

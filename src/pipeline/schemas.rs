@@ -11,13 +11,15 @@ use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use super::asking::{Inbox, Letter};
 use crate::encode::{OutputSchema, output_schema};
 use crate::extract::{self, AvroPlan, AvroPlanError};
 use crate::record::{SchemaId, Topic};
-use crate::registry::{Output, Registry, RegistryError, Schema, SchemaKind};
+use crate::registry::{
+    Output, Registry, RegistryConfig, RegistryConfigError, RegistryError, Schema, SchemaKind,
+};
 use crate::telemetry::{Metrics, ResultLabels};
 
 /// So many schemas are asked for at the same time.
@@ -55,7 +57,7 @@ pub enum Known {
 #[derive(Debug)]
 pub struct AvroSchema {
     /// How they are walked.
-    pub plan: AvroPlan,
+    pub plan: Box<AvroPlan>,
     /// How they are written.
     pub written: Written,
 }
@@ -107,6 +109,8 @@ struct Inner {
     metrics: Arc<Metrics>,
     state: Mutex<State>,
     version: AtomicU64,
+    /// Told when the registry is asked with other credentials.
+    renewed: Notify,
 }
 
 #[derive(Default)]
@@ -127,7 +131,7 @@ impl AvroSchema {
         addresses: &extract::Config,
         is_beside: bool,
     ) -> Result<Self, AvroPlanError> {
-        let plan = AvroPlan::new(text, &[], addresses)?;
+        let plan = Box::new(AvroPlan::new(text, &[], addresses)?);
         let written = match output_schema(text) {
             _ if is_beside => Written::Beside,
             OutputSchema::Nowhere(_) => Written::Beside,
@@ -161,6 +165,7 @@ impl Schemas {
             metrics,
             state,
             version,
+            renewed: Notify::new(),
         }))
     }
 
@@ -187,6 +192,16 @@ impl Schemas {
         state.open.insert(key.clone(), vec![Arc::clone(inbox)]);
         self.start(key);
         Asked::Waits
+    }
+
+    /// The registry is asked with the credentials of this configuration from now on; whether they are
+    /// others than before.
+    pub fn authorize(&self, config: &RegistryConfig) -> Result<bool, RegistryConfigError> {
+        let is_new = self.0.registry.authorize(config)?;
+        if is_new {
+            self.0.renewed.notify_waiters();
+        }
+        Ok(is_new)
     }
 
     /// Changes when something that was known is known better.
@@ -230,8 +245,9 @@ impl Inner {
                 }
                 Err(error) => self.say_silent(Some(error)),
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(AGAIN.1);
+            // With other credentials it may answer at once.
+            let renewed = tokio::time::timeout(pause, self.renewed.notified()).await;
+            pause = if renewed.is_ok() { AGAIN.0 } else { (pause * 2).min(AGAIN.1) };
         };
         self.say_silent(None);
         let is_settled = found.as_ref().is_none_or(|found| found.is_settled);
@@ -297,7 +313,7 @@ impl Inner {
             SchemaKind::Avro => {}
         }
         let plan = match AvroPlan::new(&schema.text, &schema.referenced, &self.addresses) {
-            Ok(plan) => plan,
+            Ok(plan) => Box::new(plan),
             Err(error) => {
                 tracing::warn!(schema = %key.id, %error, "events of this schema cannot be read");
                 return settled(Known::Unusable);

@@ -83,13 +83,15 @@ pub enum Reason {
     UnknownTenant,
     /// The schema that the record is written by cannot be had, or cannot be used.
     Schema,
+    /// The event is in a format that nothing is looked for in: Protobuf.
+    Opaque,
     /// A fault of ipstamp itself on this record.
     Internal,
 }
 
 impl Reason {
     /// All reasons, for metrics that are declared once.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::NotFound,
         Self::Deadline,
         Self::Pace,
@@ -107,6 +109,7 @@ impl Reason {
         Self::AddressLimit,
         Self::UnknownTenant,
         Self::Schema,
+        Self::Opaque,
         Self::Internal,
     ];
 
@@ -130,6 +133,7 @@ impl Reason {
             Self::AddressLimit => "address_limit",
             Self::UnknownTenant => "unknown_tenant",
             Self::Schema => "schema",
+            Self::Opaque => "opaque",
             Self::Internal => "internal",
         }
     }

@@ -1,8 +1,10 @@
 //! Calls of a registry, one after the other, each within its time.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use arc_swap::ArcSwap;
 use http::{HeaderMap, HeaderValue, Method, header};
 use native_tls::{Certificate, Identity, Protocol, TlsConnector};
 use openssl::base64::encode_block;
@@ -40,7 +42,7 @@ pub struct Registry {
     bases: Vec<(Url, Client)>,
     /// Which of them answered last.
     last: AtomicUsize,
-    headers: HeaderMap,
+    headers: ArcSwap<HeaderMap>,
     config: RegistryConfig,
 }
 
@@ -70,8 +72,18 @@ impl Registry {
         if bases.is_empty() {
             return Err(RegistryConfigError::NoUrl);
         }
-        let (last, headers) = (AtomicUsize::new(0), headers(config)?);
+        let (last, headers) = (AtomicUsize::new(0), ArcSwap::from_pointee(headers(config)?));
         Ok(Self { bases, last, headers, config: config.clone() })
+    }
+
+    /// Asks with the credentials of this configuration from now on; whether they are others than before.
+    pub fn authorize(&self, config: &RegistryConfig) -> Result<bool, RegistryConfigError> {
+        let headers = headers(config)?;
+        let is_new = **self.headers.load() != headers;
+        if is_new {
+            self.headers.store(Arc::new(headers));
+        }
+        Ok(is_new)
     }
 
     /// The schema with this id, with all that it takes types from.
@@ -203,7 +215,7 @@ impl Registry {
             url.path_segments_mut().map_err(|()| Trouble::Unwritable)?.pop_if_empty().extend(path);
             url.set_query(Some(query).filter(|query| !query.is_empty()));
             let mut request = Request::new(method.clone(), url);
-            *request.headers_mut() = self.headers.clone();
+            *request.headers_mut() = HeaderMap::clone(&self.headers.load());
             *request.body_mut() = body.clone().map(Into::into);
             match exchange(client, request).await {
                 Ok(body) => {

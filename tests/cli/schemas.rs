@@ -45,3 +45,29 @@ fn check_reads_the_schema_and_says_that_a_registry_does_not_answer() {
     let expected = "missing  schema registry: the schema registry cannot be reached: no connection";
     assert!(ended.out.contains(expected), "{}{}", ended.out, ended.err);
 }
+
+/// Guarantees: what can be done to addresses and fields in Avro is accepted, and of Protobuf it is said
+/// that nothing can.
+#[test]
+fn addresses_and_fields_are_chosen_in_avro_and_not_in_protobuf() {
+    let folder = Folder::new();
+    let file = folder.path().join("event.avsc");
+    std::fs::write(&file, SCHEMA).unwrap();
+    let checked = |input: &str| {
+        let config = folder.config("a:1", "logs", "");
+        let text = std::fs::read_to_string(&config).unwrap();
+        let text = text
+            .replace("group: ", &format!("{input}, group: "))
+            .replace("output: {", "output: {address: truncate, fields: [geo], ");
+        std::fs::write(&config, text).unwrap();
+        ipstamp(&["config", "show", "-c", &config], b"")
+    };
+    let ended = checked(&format!("format: avro, schema: '{}'", file.display()));
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    assert!(ended.out.contains("address: truncate"), "{}", ended.out);
+    let ended = checked("format: protobuf");
+    assert_eq!(ended.code, 78, "{}", ended.out);
+    for said in ["output.address: stands for addresses in JSON and Avro only", "output.fields: "] {
+        assert!(ended.err.contains(said), "{}", ended.err);
+    }
+}

@@ -222,7 +222,7 @@ fn an_event_that_would_keep_its_addresses_is_called_unreadable() {
     let plain = AvroSchema::plain(&schema, &extract::Config::default(), false).unwrap();
     assert_eq!(plain.written, Written::Beside);
     let hiding = Config { address: AddressPrivacy::Truncate, ..Config::default() };
-    let mut stamper_of = |config: &Config| {
+    let stamper_of = |config: &Config| {
         let mut stamper = stamper(&schema, config, extract::Config::default());
         stamper.stamp(&login(), &mut |_| Ask::nobody(Reason::NotFound))
     };

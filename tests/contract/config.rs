@@ -188,6 +188,10 @@ fn what_is_wrong_is_said_with_its_place_its_key_and_a_remedy() {
             "input: {topics: [a], group: g, addresses: {paths: [{path: a}, {path: a}]}}",
             "3:64 input.addresses.paths[1].path: stands there twice",
         ),
+        (
+            "input: {topics: [a], group: g, addresses: {preset_files: [/no/such.yaml]}}",
+            "input.addresses.preset_files[0]: /no/such.yaml: cannot be read",
+        ),
         ("cache: {ttl: {geo: 0s}}", "cache.ttl.geo: every sighting would be asked for anew"),
         ("cache: {ttl: {goe: 1h}}", "goe"),
         ("cache: {ttl: 0s}", "cache.ttl: every sighting would be asked for anew"),

@@ -5,6 +5,9 @@
 mod avro;
 mod avro_events;
 mod broken_files;
+#[expect(dead_code, reason = "what brokers want of certificates is tried elsewhere")]
+#[path = "../support/certificates.rs"]
+mod certificates;
 mod compatibility;
 mod config;
 #[path = "../support/databases.rs"]

@@ -8,6 +8,7 @@ use ipstamp::registry::{
     Output, Registry, RegistryConfig, RegistryConfigError, RegistryError, SchemaKind, SubjectNames,
 };
 
+use crate::certificates::Certificates;
 use crate::registry_double::{RegistryDouble, guid};
 
 fn config(url: &str) -> RegistryConfig {
@@ -83,6 +84,47 @@ fn who_asks_is_said_and_an_answer_is_waited_for_no_longer_than_it_may_take() {
     let said = run(Registry::new(&hasty).unwrap().greet()).unwrap_err();
     assert!(said.is_passing(), "{said}");
     assert!(!said.to_string().contains("127.0.0.1"), "{said}");
+}
+
+/// Guarantees: a registry with a certificate of an authority of one's own is trusted where that is
+/// named, and nowhere else; another authority's is not.
+#[test]
+fn a_registry_is_called_by_an_authority_of_ones_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = Certificates::of_authority(folder.path(), "ours");
+    let others = Certificates::of_authority(folder.path(), "others");
+    ours.sign("registry", "IP:127.0.0.1", 30);
+    ours.sign("elsewhere", "DNS:registry.example", 30);
+    let double =
+        RegistryDouble::start_with_tls(&ours.certificate("registry"), &ours.key("registry"));
+    let greet = |url: &str, ca: Option<String>| {
+        let config = RegistryConfig { ca: ca.map(PathBuf::from), ..config(url) };
+        run(Registry::new(&config).unwrap().greet())
+    };
+    assert_eq!(greet(&double.url, Some(ours.authority())), Ok(()));
+    for ca in [None, Some(others.authority())] {
+        let said = greet(&double.url, ca).unwrap_err();
+        assert!(matches!(said, RegistryError::Trouble(_)), "{said}");
+    }
+    let named_otherwise =
+        RegistryDouble::start_with_tls(&ours.certificate("elsewhere"), &ours.key("elsewhere"));
+    assert!(greet(&named_otherwise.url, Some(ours.authority())).is_err());
+    assert_eq!(double.asked("/schemas/types"), 1);
+}
+
+#[test]
+fn a_new_token_is_asked_with_from_then_on() {
+    let double = RegistryDouble::start();
+    double.ask_for("Bearer new");
+    let with =
+        |token: &str| RegistryConfig { token: Some(Secret::new(token)), ..config(&double.url) };
+    let registry = Registry::new(&with("old")).unwrap();
+    assert_eq!(run(registry.greet()), Err(RegistryError::Refused { status: 401 }));
+    assert_eq!(registry.authorize(&with("old")), Ok(false));
+    assert_eq!(registry.authorize(&with("new")), Ok(true));
+    assert_eq!(run(registry.greet()), Ok(()));
+    assert!(registry.authorize(&with("no\nheader")).is_err());
+    assert_eq!(run(registry.greet()), Ok(()), "what cannot be used changes nothing");
 }
 
 #[test]

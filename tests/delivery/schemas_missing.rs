@@ -98,6 +98,45 @@ fn a_silent_registry_holds_up_nothing_but_what_it_is_asked_for() {
     worker.stop();
 }
 
+/// Scenario: the registry does not know the token; then the token's file has another one.
+/// Guarantees: P3: an event waits for its deadline and goes out with the reason; with the new token the
+/// next one is stamped, without a restart.
+#[test]
+fn a_new_token_of_the_registry_is_taken_up_without_a_restart() {
+    let _turn = turn::together();
+    let Some(brokers) = broker::shared() else { return };
+    let registry = RegistryDouble::start();
+    registry.ask_for("Bearer another");
+    let id = registry.add("AVRO", SCHEMA);
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, "refused\n").unwrap();
+    let client = Client::new(brokers);
+    topics(&client, "token", 1);
+    let more = format!(
+        "schema_registry: {{urls: ['{}'], timeout: 1s, token: '${{file:{}}}'}}\ndeadline: 3s",
+        registry.url,
+        token.display()
+    );
+    let settings =
+        Settings { format: "avro", more, ..Settings::new(brokers, "token-in", "token-out") };
+    let worker = Worker::start(&settings);
+    client.write("token-in", [record(0, framed(id, &body()))]);
+    client.until_committed(&settings.group, "token-in", seconds(60), || worker.log());
+    std::fs::write(&token, "another\n").unwrap();
+    until("the new token is taken up", seconds(30), || {
+        worker.whole_log().contains("asked with other credentials")
+    });
+    client.write("token-in", [record(0, framed(id, &body()))]);
+    client.until_committed(&settings.group, "token-in", seconds(60), || worker.log());
+    let outputs = client.read("token-out");
+    assert_eq!(outputs[0].header("ipstamp-reason").as_deref(), Some("schema"));
+    assert_eq!(outputs[1].header("ipstamp-reason"), None);
+    assert!(outputs[1].value.as_ref().unwrap().len() > 50, "{}", worker.log());
+    assert!(!worker.whole_log().contains("refused\n") && !worker.whole_log().contains("Bearer"));
+    worker.stop();
+}
+
 /// Scenario: the id stands in the header, as a GUID and as a number, and one event is too large for the
 /// output topic with its field.
 /// Guarantees: P7: the new id stands in the header in the place of the old one, and the value begins
@@ -194,7 +233,7 @@ fn what_cannot_have_the_field_has_its_facts_elsewhere_or_goes_out_as_it_came() {
     let event: serde_json::Value = serde_json::from_slice(&stamped[5..]).unwrap();
     assert!(event["source"]["geo"].is_object() && outputs[1].text().contains("1.10"), "{event}");
     assert_eq!(outputs[2].value.as_ref(), Some(&values[2]));
-    assert_eq!(outputs[2].header("ipstamp-reason"), None);
+    assert_eq!(outputs[2].header("ipstamp-reason").as_deref(), Some("opaque"));
     let dead = client.read("elsewhere-dead");
     let dead: Vec<_> = dead
         .iter()

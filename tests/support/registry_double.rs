@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::{Value, json};
@@ -37,7 +37,30 @@ impl RegistryDouble {
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let state = Arc::clone(&shared);
-                std::thread::spawn(move || serve(&stream.unwrap(), &state));
+                std::thread::spawn(move || serve(stream.unwrap(), &state));
+            }
+        });
+        Self { url, state }
+    }
+
+    /// The same behind TLS, with this certificate and key, as PEM.
+    pub(crate) fn start_with_tls(certificate: &str, key: &str) -> Self {
+        let read = |path: &str| std::fs::read(path).unwrap();
+        let identity = native_tls::Identity::from_pkcs8(&read(certificate), &read(key)).unwrap();
+        let acceptor = native_tls::TlsAcceptor::new(identity).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}", listener.local_addr().unwrap());
+        let state = Arc::new(Mutex::new(State::default()));
+        let shared = Arc::clone(&state);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (state, acceptor) = (Arc::clone(&shared), acceptor.clone());
+                std::thread::spawn(move || {
+                    // Whoever does not trust the certificate hangs up.
+                    if let Ok(stream) = acceptor.accept(stream.unwrap()) {
+                        serve(stream, &state);
+                    }
+                });
             }
         });
         Self { url, state }
@@ -97,7 +120,7 @@ fn shown(guid: [u8; 16]) -> String {
     uuid::Uuid::from_bytes(guid).to_string()
 }
 
-fn serve(stream: &TcpStream, state: &Mutex<State>) {
+fn serve(stream: impl Read + Write, state: &Mutex<State>) {
     let mut reader = BufReader::new(stream);
     loop {
         let mut head = Vec::new();
@@ -129,7 +152,7 @@ fn serve(stream: &TcpStream, state: &Mutex<State>) {
         };
         let reply = reply.to_string();
         let text = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\n\r\n{reply}", reply.len());
-        if (&*stream).write_all(text.as_bytes()).is_err() {
+        if reader.get_mut().write_all(text.as_bytes()).is_err() {
             return;
         }
     }

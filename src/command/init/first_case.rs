@@ -27,15 +27,14 @@ pub(super) fn of(preset: &Preset, config: &str) -> Result<String, String> {
     let before = serde_json::from_str(&example).unwrap_or_else(|_| json!({"message": example}));
     additions("", Some(&before), &written, &mut added);
     let mut expected = String::new();
-    let country = |value: &Value| value == "GB" || value == "United Kingdom";
-    let signs: [&dyn Fn(&str, &Value) -> bool; 3] =
-        [&|_, value| country(value), &|_, value| *value == 20712, &|path, _| {
-            path == "outcome" || path.ends_with(".outcome")
-        }];
-    for sign in signs {
-        let Some((path, value)) = added.iter().find(|(path, value)| sign(path, value)) else {
-            continue;
-        };
+    let is_country = |value: &Value| value == "GB" || value == "United Kingdom";
+    let is_outcome = |path: &str| path == "outcome" || path.ends_with(".outcome");
+    let signs = [
+        added.iter().find(|(_, value)| is_country(value)),
+        added.iter().find(|(_, value)| *value == 20712),
+        added.iter().find(|(path, _)| is_outcome(path)),
+    ];
+    for (path, value) in signs.into_iter().flatten() {
         let plain = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         // Writing into memory does not fail.
         let _ = writeln!(expected, "      {path}: {plain}");

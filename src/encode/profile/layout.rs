@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::ProfileError;
+use super::fields::field;
 use super::file::{Each, ListRule, MemberRule, Placing, ProfileFile, Switch};
 use super::target::{Landmarks, Target};
 use crate::encode::facts::{FIELDS, Field};
@@ -275,23 +276,6 @@ pub(in crate::encode) fn native(choice: &Choice<'_>) -> Rendering {
     Rendering { slices, prefixes: vec![Box::default()] }
 }
 
-/// Whether each entry names a field or a group, as `output.fields` wants it.
-pub fn check_fields(fields: &[String]) -> Result<(), ProfileError> {
-    for entry in fields {
-        if !FIELDS.iter().any(|field| !field.is_derived() && field.is_named_by(entry)) {
-            return Err(unknown_field(entry));
-        }
-    }
-    Ok(())
-}
-
-fn unknown_field(name: &str) -> ProfileError {
-    let paths = FIELDS.iter().map(Field::path);
-    let near = paths.min_by_key(|path| strsim::damerau_levenshtein(path, name));
-    let is_near = |path: &String| strsim::damerau_levenshtein(path, name) <= 3;
-    ProfileError::UnknownField { name: name.to_owned(), near: near.filter(is_near) }
-}
-
 impl Draft<'_> {
     fn allows(&self, field: &Field) -> bool {
         let fields = self.choice.fields;
@@ -423,10 +407,6 @@ impl Draft<'_> {
         rest.push((Slice::LAST, Gate::Always));
         Ok(())
     }
-}
-
-fn field(path: &str) -> Result<&'static Field, ProfileError> {
-    Field::by_path(path).ok_or_else(|| unknown_field(path))
 }
 
 impl Member {

@@ -2,13 +2,14 @@
 //! those that ipstamp knows by name are compiled in.
 
 mod error;
+mod fields;
 mod file;
 mod layout;
 mod target;
 
 pub use error::ProfileError;
+pub use fields::check_fields;
 pub(super) use file::{Each, Placing, ProfileFile};
-pub use layout::check_fields;
 pub(super) use layout::{Choice, Layout, List, Member, Piece, native, opening};
 pub(super) use target::Spot;
 

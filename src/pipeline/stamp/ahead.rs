@@ -110,7 +110,7 @@ impl Stamper {
                 read.last_field = walked.map_err(NotAvro::reason)?.last_field;
                 Ok(Shape::Object)
             }),
-            Opened::Other => Some(Ok(Shape::Other)),
+            Opened::Other => Some(Err(Reason::Opaque)),
             Opened::Refused(reason) => Some(Err(reason)),
             Opened::Unread(_) => None,
         };

@@ -311,7 +311,7 @@ impl Worker {
             }
         };
         if let Outcome::Unchanged(Some(reason)) = made.outcome {
-            match self.config.on_unparsable {
+            match self.config.on_unparsable.of(reason) {
                 OnUnparsable::Pass => headers.set(publish::REASON, reason.name().as_bytes()),
                 OnUnparsable::Drop => {
                     self.end_here(id, sequence, Outcome::Dropped(reason));

@@ -126,7 +126,7 @@ impl Worker {
         if let Some(headers) = self.lane_mut(id).headers_of_mut(sequence) {
             headers.set(publish::REASON, reason.name().as_bytes());
         }
-        match self.config.on_unparsable {
+        match self.config.on_unparsable.of(reason) {
             OnUnparsable::Pass => self.lane_mut(id).set_ready(sequence, made.value, made.outcome),
             OnUnparsable::Drop => {
                 drop(self.lane_mut(id).withdraw(sequence));
