@@ -12,7 +12,10 @@ const PATHS: [&str; 6] = ["source.ip", "source.nat.ip", "host.ip", "id.orig_h", 
 fuzz_target!(|event: &[u8]| {
     let paths = PATHS.map(|path| AddressPath::new(path, Role::Unknown));
     let config = Config { paths: paths.into(), limit: 8, ..Config::default() };
-    let needs = WritingNeeds { members: vec!["geo", "as"], landmarks: vec!["related.ip"] };
+    let needs = WritingNeeds {
+        members: vec!["geo".into(), "as".into()],
+        landmarks: vec!["related.ip".into()],
+    };
     let mut extractor = Extractor::new(&config, &needs).expect("the paths are good");
     let mut outline = Outline::default();
     let shape = extractor.scan(event, &mut outline);
