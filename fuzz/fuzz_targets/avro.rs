@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value;
-use ipstamp::encode::{AvroEncoder, OutputSchema, output_schema};
+use ipstamp::encode::{AddressPrivacy, AvroEncoder, Config as Encoding, OutputSchema, Writing, output_schema};
 use ipstamp::extract::{AddressPath, AvroPlan, AvroReader, Config};
 use ipstamp::record::{Outline, Role};
 use libfuzzer_sys::fuzz_target;
@@ -26,7 +26,7 @@ const PATHS: [&str; 4] = ["source.ip", "source.via.ip", "tags.a.ip", "raw"];
 
 static PLAN: LazyLock<AvroPlan> = LazyLock::new(|| {
     let paths = PATHS.map(|path| AddressPath::new(path, Role::Unknown));
-    let config = Config { limit: 8, ..Config::of_paths(paths.into()) };
+    let config = Config { limit: 8, every_place: true, ..Config::of_paths(paths.into()) };
     AvroPlan::new(SCHEMA, &[], &config).expect("the schema is good")
 });
 static OUTPUT: LazyLock<Schema> = LazyLock::new(|| match output_schema(SCHEMA) {
@@ -43,6 +43,15 @@ fuzz_target!(|event: &[u8]| {
     for sighting in &outline.sightings {
         assert!(sighting.text.start <= sighting.text.end && sighting.text.end as usize <= event.len());
     }
+    // With something else for each address it is an event of the same schema.
+    let hiding = Encoding { address: AddressPrivacy::Truncate, ..Encoding::default() };
+    let writing = Writing::new(&hiding).expect("nothing else is configured");
+    let mut encoder = AvroEncoder::new(&writing, &PATHS.map(String::from), 1 << 16);
+    encoder.hide(event, &outline);
+    let mut hidden = Outline::default();
+    let read = AvroReader::default().read(&PLAN, encoder.shown(event), &mut hidden);
+    assert!(read.is_ok(), "{read:?}");
+    assert_eq!(hidden.sightings.len(), outline.sightings.len());
     // Another reader wants texts to be UTF-8 and gives arrays of nothing memory; what it reads is this.
     let stamped = [event, &AvroEncoder::NOTHING].concat();
     let reader = GenericDatumReader::builder(&OUTPUT).build().expect("the schema is good");

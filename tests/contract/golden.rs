@@ -160,6 +160,29 @@ fn each_preset_comes_out_in_each_profile_as_it_is_kept_and_as_its_schema_wants()
     }
 }
 
+#[test]
+fn the_client_of_a_chain_is_named_where_ecs_has_a_field_for_it_and_the_event_nothing() {
+    let mut stamper = stamper(Profile::Ecs, "auto");
+    for (network, expected) in [
+        (r#"{"protocol":"http"}"#, r#"{"protocol":"http","forwarded_ip":"81.2.69.142"}"#),
+        (r#"{"forwarded_ip":"9.9.9.9"}"#, r#"{"forwarded_ip":"9.9.9.9"}"#),
+        (r#"{"forwarded_ip":null,"x":1}"#, r#"{"forwarded_ip":"81.2.69.142","x":1}"#),
+        ("{}", r#"{"forwarded_ip":"81.2.69.142"}"#),
+        ("null", r#"{"forwarded_ip":"81.2.69.142"}"#),
+        ("\"lan\"", "\"lan\""),
+    ] {
+        let event = format!(
+            r#"{{"remote_addr":"10.0.0.1","http_x_forwarded_for":"1.1.1.1, 81.2.69.142","network":{network}}}"#
+        );
+        let out: Value = serde_json::from_str(&stamped(&mut stamper, &event)).unwrap();
+        assert_eq!(out["network"].to_string(), expected, "{out:#}");
+    }
+    // Nobody is trusted to say it, so nobody is named.
+    let event = r#"{"remote_addr":"9.9.9.9","http_x_forwarded_for":"81.2.69.142"}"#;
+    let out: Value = serde_json::from_str(&stamped(&mut stamper, event)).unwrap();
+    assert!(out["network"].is_null(), "{out:#}");
+}
+
 /// Guarantees: what is expected above is of the preset that it says.
 #[test]
 fn each_example_is_told_by_its_shape() {

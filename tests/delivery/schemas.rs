@@ -181,3 +181,49 @@ fn events_in_avro_come_out_as_they_were_with_one_field_more() {
         assert!(old.iter().all(|event| event.get("ipstamp").is_none() && event["id"].is_u64()));
     }
 }
+
+/// Scenario: protocol buffers by a schema of the registry, where formats are told by it, and the same
+/// where nothing else comes.
+/// Guarantees: P7: the record goes out as it came, with key, headers and bytes, and one header more
+/// that says why it has no facts; it is no dead letter.
+#[test]
+fn protocol_buffers_go_out_as_they_came_and_say_why() {
+    let _turn = turn::together();
+    let Some(brokers) = broker::shared() else { return };
+    let Some(registry) = RealRegistry::start() else { return };
+    let text = "syntax = \"proto3\"; message Event { string ip = 1; }";
+    let schema = json!({"schema": text, "type": "PROTOBUF", "references": []});
+    let id = registry.register("protobuf-auto-in-value", &schema);
+    let client = Client::new(brokers);
+    let body = b"\x00\x0a\x0b81.2.69.142";
+    let value = [&[0][..], &id.to_be_bytes(), body].concat();
+    for format in ["auto", "protobuf"] {
+        let [input, output, dead] =
+            ["in", "out", "dead"].map(|end| format!("protobuf-{format}-{end}"));
+        for topic in [&input, &output, &dead] {
+            client.create_topic(topic, 1, &[]);
+        }
+        let record = Outgoing { value: Some(value.clone()), ..events::record(7, 0) };
+        client.write(&input, [record.clone()]);
+        let more = match format {
+            "auto" => format!("schema_registry: {{urls: ['{}']}}", registry.url),
+            _ => String::new(),
+        };
+        let settings = Settings {
+            format,
+            more,
+            on_unparsable: "dead_letter",
+            dead_letter: Some(dead.clone()),
+            ..Settings::new(brokers, &input, &output)
+        };
+        let worker = Worker::start(&settings);
+        client.until_committed(&settings.group, &input, seconds(60), || worker.log());
+        worker.stop();
+        let outputs = client.read(&output);
+        assert_eq!((outputs.len(), client.read(&dead).len()), (1, 0), "{format}");
+        let output = &outputs[0];
+        assert_eq!((&output.value, &output.key), (&record.value, &record.key), "{format}");
+        assert_eq!(output.headers[..record.headers.len()], record.headers, "{format}");
+        assert_eq!(output.header("ipstamp-reason").as_deref(), Some("opaque"), "{format}");
+    }
+}
