@@ -42,9 +42,9 @@ pub(super) enum Node {
     /// One of these, by its number.
     Union(Box<[NodeId]>),
     /// Items of a kind, in blocks.
-    Array { item: NodeId, least: usize, wanted: bool },
+    Array { item: NodeId, least: usize },
     /// Names and values, in blocks. Under some names an address may stand.
-    Map { value: NodeId, least: usize, wanted: bool, named: Box<[(Box<[u8]>, NodeId)]> },
+    Map { value: NodeId, least: usize, named: Box<[(Box<[u8]>, NodeId)]> },
     /// One after the other.
     Record(Box<[NodeId]>),
 }
@@ -345,7 +345,7 @@ impl<'a> Compiler<'a> {
             Schema::Array(array) => {
                 let item = self.node(&array.items, state)?;
                 let least = self.least(&array.items, &mut Vec::new());
-                Node::Array { item, least, wanted: state.is_some() || self.texts.is_some() }
+                Node::Array { item, least }
             }
             Schema::Map(map) => self.map(&map.types, state)?,
             Schema::Union(union) => {
@@ -401,8 +401,7 @@ impl<'a> Compiler<'a> {
             open.extend(further.map(|(step, to)| (format!("{name}.{step}"), *to)));
             named.push((name.into_bytes().into(), node));
         }
-        let wanted = !named.is_empty() || self.texts.is_some();
-        Ok(Node::Map { value, least, wanted, named: named.into() })
+        Ok(Node::Map { value, least, named: named.into() })
     }
 
     fn next(&self, state: usize, name: &str) -> State {

@@ -162,7 +162,7 @@ fn bombs_cost_no_time_and_no_stack() {
 }
 
 #[test]
-fn blocks_that_say_their_length_are_passed_over_and_walked_where_something_is_wanted() {
+fn a_block_may_say_its_length_and_has_to_be_as_long() {
     let schema = r#"{"type":"record","name":"R","fields":[
         {"name":"ips","type":{"type":"array","items":"string"}},{"name":"n","type":"int"}]}"#;
     // One block of two items in 16 bytes, one of one item, the end.
@@ -172,6 +172,14 @@ fn blocks_that_say_their_length_are_passed_over_and_walked_where_something_is_wa
         Ok(["9.9.9.9", "8.8.8.8", "7.7.7.7"].map(String::from).into())
     );
     assert_eq!(found(&plan(schema, &["other"]), event), Ok(vec![]));
+    // Whoever skips 17 bytes and whoever reads two items see another end, and so another stamp.
+    let lies = b"\x03\x22\x0e9.9.9.9\x0e8.8.8.8\x02\x0e7.7.7.7\x00\x02";
+    let nothing = r#"{"type":"array","items":"null"}"#;
+    for path in ["ips", "other"] {
+        assert!(found(&plan(schema, &[path]), lies).is_err());
+        assert!(found(&plan(nothing, &[path]), b"\x0d\x02\x00\x80\x00").is_err());
+        assert!(found(&plan(nothing, &[path]), b"\x0d\x00\x00").is_ok());
+    }
 }
 
 #[test]

@@ -127,8 +127,8 @@ struct Walk<'a> {
 /// A block of items that are to be read.
 struct Block {
     count: u64,
-    /// Where it says how long it is, if it does.
-    length: Option<Span>,
+    /// Where it says how long it is, if it does, and where it ends by that.
+    length: Option<(Span, usize)>,
     /// How many addresses there were before it.
     before: usize,
 }
@@ -180,19 +180,19 @@ impl Walk<'_> {
                 let depth = self.deeper(depth)?;
                 fields.iter().try_for_each(|field| self.value(*field, depth))
             }
-            Node::Array { item, least, wanted } => {
+            Node::Array { item, least } => {
                 let depth = self.deeper(depth)?;
-                while let Some(block) = self.block(*least, !wanted)? {
+                while let Some(block) = self.block(*least)? {
                     for _ in 0..block.count {
                         self.value(*item, depth)?;
                     }
-                    self.note_length(block.length, block.before);
+                    self.end_of(&block)?;
                 }
                 Ok(())
             }
-            Node::Map { value, least, wanted, named } => {
+            Node::Map { value, least, named } => {
                 let depth = self.deeper(depth)?;
-                while let Some(block) = self.block(*least, !wanted)? {
+                while let Some(block) = self.block(*least)? {
                     for _ in 0..block.count {
                         let len = self.length()?;
                         let start = self.at;
@@ -201,7 +201,7 @@ impl Walk<'_> {
                         let to = named.iter().find(|(known, _)| **known == *name);
                         self.value(to.map_or(*value, |(_, to)| *to), depth)?;
                     }
-                    self.note_length(block.length, block.before);
+                    self.end_of(&block)?;
                 }
                 Ok(())
             }
@@ -213,10 +213,12 @@ impl Walk<'_> {
         if depth < limit { Ok(depth + 1) } else { Err(NotAvro::TooDeep { at: self.at, limit }) }
     }
 
-    /// Begins a block of an array or a map: how many items are to be read now; none at the end. Blocks
-    /// that say how long they are, and hold nothing `idle`, are passed over, and so are any number of
-    /// items that have no bytes.
-    fn block(&mut self, least: usize, idle: bool) -> Result<Option<Block>, NotAvro> {
+    /// Begins a block of an array or a map: how many items are to be read now; none at the end. Any
+    /// number of items that have no bytes are passed over.
+    ///
+    /// A block that says how long it is could be passed over, too, if that were true: who believes it
+    /// and who reads the items would then find the end of the event, and so the stamp, at two places.
+    fn block(&mut self, least: usize) -> Result<Option<Block>, NotAvro> {
         loop {
             let (at, count) = (self.at, self.number()?);
             if count == 0 {
@@ -226,20 +228,18 @@ impl Walk<'_> {
             if count < 0 {
                 let number = self.at;
                 let len = self.length()?;
-                if idle {
-                    self.skip(len)?;
-                    continue;
-                }
-                length = Some(self.span(number));
+                length = Some((self.span(number), self.at.saturating_add(len)));
             }
             let count = count.unsigned_abs();
             let left = (self.event.len() - self.at) as u64;
             if count.saturating_mul(least as u64) > left {
                 return Err(NotAvro::Value { at });
             }
+            let block = Block { count, length, before: self.outline.sightings.len() };
             if least > 0 {
-                return Ok(Some(Block { count, length, before: self.outline.sightings.len() }));
+                return Ok(Some(block));
             }
+            self.end_of(&block)?;
         }
     }
 
@@ -372,6 +372,16 @@ impl Walk<'_> {
     /// From there to here.
     fn span(&self, start: usize) -> Span {
         Span { start: start as u32, end: self.at as u32 }
+    }
+
+    /// The items of a block end here, and it must have said so.
+    fn end_of(&mut self, block: &Block) -> Result<(), NotAvro> {
+        let Some((number, end)) = block.length else { return Ok(()) };
+        if end != self.at {
+            return Err(NotAvro::Value { at: number.start as usize });
+        }
+        self.note_length(Some(number), block.before);
+        Ok(())
     }
 
     /// What a length counts ends here. It is noted where addresses in it were, and may be written
