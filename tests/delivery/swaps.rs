@@ -126,7 +126,9 @@ fn each_record_is_stamped_by_one_generation_however_fast_mapped_files_follow_eac
     let (begin, mut last) = (Instant::now(), 0);
     for round in 0..rounds {
         if round % 2 == 0 {
-            stage.damage(&damages[round / 2 % damages.len()], last.max(1));
+            let damage = &damages[round / 2 % damages.len()];
+            // The last one may not be in force yet; older than the second is older than all by then.
+            stage.damage(damage, if matches!(damage, Damage::Older) { 1 } else { last.max(1) });
         } else {
             last += 1;
             stage.put(round, &city(last, &town(last)));
