@@ -29,7 +29,7 @@ use workload::Skew;
 
 const PARTITIONS: i32 = 6;
 /// Networks of 256 addresses; each has a place of its own.
-const NETWORKS: u32 = 320_000;
+const NETWORKS: u32 = 540_000;
 const SWAPPED_EVERY: Duration = Duration::from_secs(4);
 const SECOND: Duration = Duration::from_secs(1);
 /// Of the median.

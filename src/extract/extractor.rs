@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::catalog::{Catalog, KindId, Route};
 use super::chain::Trust;
 use super::config::{AddressPath, Config, Discover, Format};
-use super::line::{self, note};
+use super::line::{self, note_anywhere};
 use super::paths::{ExtractConfigError, Signs};
 use super::place::PlaceWalk;
 use super::scan::{Limits, Shape, Workshop};
@@ -381,11 +381,11 @@ impl Extractor {
                 if is_value { None } else { words.keyed(text::key_before(event, found.start)) };
             let role = keyed.map_or(Role::Unknown, |(_, role)| role);
             place.advance(event, found.start);
-            let nth = outline.places.add(|out| place.append(event, out));
-            let path = self.catalog.anywhere().saturating_add(nth as u16);
+            let path = self.catalog.anywhere();
             let text = Span { start: found.start as u32, end: found.end as u32 };
             let address = Address::new(self.limits.decode.meant(found.ip));
-            note(outline, Sighting { role, path, address, text, name_steps: 1, home }, self.limits);
+            let sighting = Sighting { role, path, address, text, name_steps: 1, home };
+            note_anywhere(outline, sighting, self.limits, |out| place.append(event, out));
         });
         if known.is_none() && outline.sightings.iter().any(|sighting| sighting.home == home) {
             outline.homes.push(outline.root);

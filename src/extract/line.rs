@@ -200,6 +200,26 @@ pub(super) fn scan(
     });
 }
 
+/// The same of what was found at no path; `place` appends where. That is noted only where the address
+/// is: how many there are is the sender's choice. `sighting.path` is the number of the first place.
+pub(super) fn note_anywhere(
+    outline: &mut Outline,
+    sighting: Sighting,
+    limits: Limits,
+    place: impl FnOnce(&mut Vec<u8>),
+) {
+    let ip = sighting.address.ip();
+    let known = outline.sightings.iter().find(|known| known.address.ip() == ip);
+    let is_noted = match known.filter(|_| !limits.every_place) {
+        Some(known) => known.role == Role::Unknown && sighting.role != Role::Unknown,
+        None => outline.sightings.len() < limits.addresses,
+    };
+    let nth = if is_noted { outline.places.add(place) } else { None };
+    // No place has the last number.
+    let path = nth.and_then(|nth| sighting.path.checked_add(nth)).unwrap_or(u16::MAX);
+    note(outline, Sighting { path, ..sighting }, limits);
+}
+
 /// Notes what was found in a text, each address once.
 pub(super) fn note(outline: &mut Outline, sighting: Sighting, limits: Limits) {
     let ip = sighting.address.ip();

@@ -13,6 +13,8 @@ pub(super) struct PlaceWalk {
     names: Vec<Option<Span>>,
     /// The text that was passed last, which may be a name.
     text: Span,
+    /// Where the text ends that it stands before, once it was met.
+    within_to: usize,
 }
 
 impl PlaceWalk {
@@ -21,10 +23,15 @@ impl PlaceWalk {
         self.at = 0;
         self.names.clear();
         self.text = Span::default();
+        self.within_to = 0;
     }
 
     /// Goes on to the value that a byte stands in.
     pub(super) fn advance(&mut self, event: &[u8], to: usize) {
+        // There may be thousands in one text, which is passed but once.
+        if to <= self.within_to {
+            return;
+        }
         while self.at < event.len().min(to) {
             match event[self.at] {
                 b'{' | b'[' => self.names.push(None),
@@ -34,6 +41,7 @@ impl PlaceWalk {
                 b'"' => {
                     let end = end_of_text(event, self.at + 1);
                     if end >= to {
+                        self.within_to = end;
                         return;
                     }
                     self.text = Span { start: self.at as u32 + 1, end: end as u32 };

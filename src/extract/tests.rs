@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde::de::IgnoredAny;
 
-use super::{AddressPath, Config, Extractor, Flaw, Shape, Unreadable};
+use super::{AddressPath, Config, Discover, Extractor, Flaw, Shape, Unreadable};
 use crate::record::{Outline, Role, Span, WritingNeeds};
 
 fn needs() -> WritingNeeds {
@@ -696,4 +696,28 @@ fn it_is_noted_how_a_name_is_spelt_and_where_its_object_opens() {
         assert_eq!(outline.homes[0].open, open, "{event}");
         assert_eq!(outline.root.open as usize, event.len() - event.trim_start().len());
     }
+}
+
+/// Scenario: thousands of addresses in one record, under a name of half its size.
+/// Guarantees: what is kept of their places is bounded, whatever a sender writes.
+#[test]
+fn places_of_a_flood_of_addresses_take_little_memory() {
+    let config = Config { discover: Some(Discover::Always), limit: 64, ..paths(&["a.ip"]) };
+    let members = |name: &str| {
+        let all: Vec<String> =
+            (0..5000).map(|nth| format!(r#""{nth}":"9.9.{}.{}""#, nth / 250, nth % 250)).collect();
+        format!(r#"{{"{name}":{{{}}}}}"#, all.join(","))
+    };
+    let outline = scan_with(&config, &members("short")).unwrap();
+    assert_eq!((outline.sightings.len(), outline.left_out), (64, 4936));
+    assert_eq!(outline.places.len(), 64);
+    assert_eq!(outline.places.get(63), Some(&b"short.63"[..]));
+    let outline = scan_with(&config, &members(&"x".repeat(500_000))).unwrap();
+    assert_eq!((outline.sightings.len(), outline.places.len()), (64, 0));
+    assert!(outline.sightings.iter().all(|sighting| sighting.path == u16::MAX));
+    // Many in one text, of which only the first ones are kept.
+    let text: Vec<String> =
+        (0..20_000).map(|nth| format!("9.{}.{}.1\\n", nth / 250, nth % 250)).collect();
+    let outline = scan_with(&config, &format!(r#"{{"m":"{}"}}"#, text.join(" "))).unwrap();
+    assert_eq!((outline.sightings.len(), outline.places.len()), (64, 1));
 }

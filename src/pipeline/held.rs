@@ -66,7 +66,7 @@ impl Held {
     }
 }
 
-/// A record is given back with its headers taken, so that they are not counted.
+/// Of its value and key.
 fn size(fetched: &Fetched) -> usize {
-    fetched.payload().map_or(0, <[u8]>::len)
+    fetched.payload().map_or(0, <[u8]>::len) + fetched.key().map_or(0, <[u8]>::len)
 }

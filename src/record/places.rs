@@ -9,6 +9,9 @@ pub struct Places {
 }
 
 impl Places {
+    /// A longer one is not kept.
+    pub const LONGEST_BYTES: usize = 1024;
+
     /// Forgets the last event and keeps the memory.
     pub fn clear(&mut self) {
         self.texts.clear();
@@ -31,18 +34,20 @@ impl Places {
         self.texts.get(start..*self.ends.get(nth)?)
     }
 
-    /// The number of the place that `write` appends.
-    pub fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> usize {
+    /// The number of the place that `write` appends; none where it is too long, or has no number.
+    pub fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Option<u16> {
         let start = self.texts.len();
         write(&mut self.texts);
         let added = &self.texts[start..];
+        let number = u16::try_from(self.ends.len()).ok();
+        let number = number.filter(|_| added.len() <= Self::LONGEST_BYTES);
         let known = (0..self.ends.len()).find(|nth| self.get(*nth) == Some(added));
-        if let Some(known) = known {
+        if known.is_some() || number.is_none() {
             self.texts.truncate(start);
-            return known;
+            return known.and_then(|known| u16::try_from(known).ok());
         }
         self.ends.push(self.texts.len());
-        self.ends.len() - 1
+        number
     }
 
     /// Adds those of another event behind its own, double or not.
@@ -61,8 +66,11 @@ mod tests {
     fn a_place_has_one_number_and_its_text() {
         let mut places = Places::default();
         let add = |places: &mut Places, text: &[u8]| places.add(|out| out.extend_from_slice(text));
-        assert_eq!([&b"a.b"[..], b"", b"c"].map(|text| add(&mut places, text)), [0, 1, 2]);
-        assert_eq!([&b"c"[..], b"a.b", b""].map(|text| add(&mut places, text)), [2, 0, 1]);
+        let numbers = |numbers: [u16; 3]| numbers.map(Some);
+        assert_eq!([&b"a.b"[..], b"", b"c"].map(|text| add(&mut places, text)), numbers([0, 1, 2]));
+        assert_eq!([&b"c"[..], b"a.b", b""].map(|text| add(&mut places, text)), numbers([2, 0, 1]));
+        assert_eq!(add(&mut places, &[b'x'; Places::LONGEST_BYTES + 1]), None);
+        assert_eq!(places.len(), 3, "nothing of it is kept");
         assert_eq!(places.get(0), Some(&b"a.b"[..]));
         assert_eq!((places.get(1), places.get(2)), (Some(&b""[..]), Some(&b"c"[..])));
         let others = places.clone();

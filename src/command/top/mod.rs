@@ -41,12 +41,21 @@ pub(super) fn top(source: &Source, args: &TopArgs) -> Result<Exit, Failure> {
     let runtime = start_runtime()?;
     // The port ends each connection in time; whoever does not answer any more ends this.
     loop {
+        let mut any = false;
         let told = async {
             let reply = admin_port::ask(&admin, "/events", None).await?;
-            admin_port::lines(reply, |told| show(told, &mut before, &mut left, is_screen)).await
+            let each = |told: &[u8]| {
+                any |= told.starts_with(b"data: {");
+                show(told, &mut before, &mut left, is_screen)
+            };
+            admin_port::lines(reply, each).await
         };
         if runtime.block_on(told)? {
             return Ok(Exit::Done);
+        }
+        if !any {
+            let words = "what answers at /events says nothing of a running ipstamp; is it another program's port?";
+            return Err(Failure::new(Exit::Unavailable, words));
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::state::wait_after;
-use super::{FetchError, Fetcher, Outcome, Wanted, Watched, When};
+use super::{FetchError, Fetcher, LOOK_AGAIN, Outcome, Wanted, Watched, When};
 use crate::database::tell::Teller;
 use crate::resolve::DatabaseSet;
 
@@ -189,8 +189,11 @@ impl Run {
                 shared.teller.not_fetched(self.wanted.name(), error);
                 // What is written down says when the next look is, for all who share the folder.
                 let is_written_down = self.left() > SHORTEST;
-                let alone = Instant::now() + wait_after(self.failures) / 2;
-                self.not_before = (!is_written_down).then_some(alone);
+                let alone = match error {
+                    FetchError::Newer { .. } => Some(LOOK_AGAIN),
+                    _ => (!is_written_down).then(|| wait_after(self.failures) / 2),
+                };
+                self.not_before = alone.map(|wait| Instant::now() + wait);
                 self.failures = self.failures.saturating_add(1);
             }
         }

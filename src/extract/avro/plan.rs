@@ -90,6 +90,8 @@ pub(super) struct Tree {
     pub(super) texts: Option<NodeId>,
     /// That one is made of every event, not only where the first one found nothing.
     pub(super) always: bool,
+    /// It holds several events.
+    pub(super) is_envelope: bool,
 }
 
 /// How far the paths have got to.
@@ -247,7 +249,7 @@ impl<'a> Compiler<'a> {
         } else {
             None
         };
-        Ok(Tree { kind, root, texts, always })
+        Ok(Tree { kind, root, texts, always, is_envelope: within.is_some() })
     }
 
     /// The record that values of a type are, be it that there may be none, or several.

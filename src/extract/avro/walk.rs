@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::plan::{AvroPlan, Node, NodeId};
-use crate::extract::line::note;
+use crate::extract::line::note_anywhere;
 use crate::extract::parse::read_with;
 use crate::extract::paths::End;
 use crate::extract::several::Chains;
@@ -105,7 +105,8 @@ impl AvroReader {
             return walked;
         }
         let kind = &plan.catalog.kinds[usize::from(tree.kind)];
-        if kind.settles {
+        // Of several events together nobody can say whose peer wrote which chain.
+        if kind.settles && !tree.is_envelope {
             kind.settle(&self.chains, &plan.trust, event, outline);
         }
         if let Some(texts) = tree.texts.filter(|_| tree.always || outline.sightings.is_empty()) {
@@ -357,13 +358,12 @@ impl Walk<'_> {
             let keyed = (found.start > 0).then(|| words.keyed(key_before(text, found.start)));
             let role = keyed.flatten().map_or(Role::Unknown, |(_, role)| role);
             let place = plan.places[place as usize].as_bytes();
-            let nth = outline.places.add(|out| out.extend_from_slice(place));
-            let path = plan.catalog.anywhere().saturating_add(nth as u16);
+            let path = plan.catalog.anywhere();
             let address = Address::new(plan.limits.decode.meant(found.ip));
             let (from, to) = ((start + found.start) as u32, (start + found.end) as u32);
             let text = Span { start: from, end: to };
             let sighting = Sighting { role, path, address, text, name_steps: 1, home: 0 };
-            note(outline, sighting, plan.limits);
+            note_anywhere(outline, sighting, plan.limits, |out| out.extend_from_slice(place));
         });
         self.note_length(Some(length), before);
         Ok(())

@@ -219,7 +219,14 @@ fn take<'a>(
     if let Some(scope) = wire::read_cleared_key(key) {
         return clear(settings, scope, value);
     }
-    let (name, address, group) = wire::read_key(key)?;
+    let (name, address, group) = match wire::read_key(key) {
+        Ok(key) => key,
+        Err(unread) => {
+            // Another version may have keys of another form; its values say which version it is.
+            value.map_or(Ok(()), |value| wire::read_value(value).map(drop))?;
+            return Err(unread);
+        }
+    };
     // A tombstone: somebody has tidied up.
     let Some(value) = value else { return Ok(Taken::KNOWN) };
     let words = wire::read_value(value)?;

@@ -49,7 +49,7 @@ impl Stamper {
         outline.clear();
         answers.clear();
         for (part, of_part) in self.read[nth].answered() {
-            let before = outline.places.len() as u16;
+            let before = u16::try_from(outline.places.len()).unwrap_or(u16::MAX);
             outline.places.append(&part.places);
             outline.sightings.extend(part.sightings.iter().map(|sighting| {
                 // Those that were found at no path have a number in their own event.

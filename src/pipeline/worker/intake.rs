@@ -101,7 +101,11 @@ impl Worker {
 
     fn admit_held(&mut self) -> bool {
         let mut busy = false;
-        for id in self.lane_ids() {
+        // Several may feed the same output partition: each is the first in its turn.
+        self.turn = self.turn.wrapping_add(1);
+        let (lanes, turn) = (self.lanes.len(), self.turn);
+        for nth in 0..lanes {
+            let id = LaneId(((nth + turn) % lanes) as u16);
             let lane = self.lane(id);
             let Some(first) = lane.held.get(0) else { continue };
             if lane.held.for_report && self.way_for(lane, first) == Err(NotNow::Enough) {
@@ -120,9 +124,12 @@ impl Worker {
                     break;
                 }
                 busy = true;
-                self.lane_mut(id).held.since = None;
             }
             self.benches.forget_ahead();
+            let held = &mut self.lane_mut(id).held;
+            if !held.stops_fetching() {
+                held.since = None;
+            }
         }
         busy
     }

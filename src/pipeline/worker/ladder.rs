@@ -11,7 +11,8 @@ use super::{Failure, Worker};
 use crate::commit::Sequence;
 use crate::kafka::{Buffer, Headers, Outgoing};
 use crate::publish::{
-    self, OnUndeliverable, OutputId, RecordFault, Refused, add_dead_letter_headers, alone_bytes,
+    self, NotNow, OnUndeliverable, OutputId, RecordFault, Refused, add_dead_letter_headers,
+    alone_bytes,
 };
 use crate::record::{DeadLetterClass, Outcome, Partition, Position, Reason};
 use crate::telemetry::{Problem, TapStage, TraceIds};
@@ -125,6 +126,8 @@ impl Worker {
             Ok(routed) if routed == partition => {
                 self.outlet.send(output, partition, key.as_deref(), record);
             }
+            // One more than the next batch takes is better than one out of turn.
+            Err(NotNow::Enough) => self.outlet.send(output, partition, key.as_deref(), record),
             _ => self.outlet.send_when_possible(output, partition, key, record),
         }
     }

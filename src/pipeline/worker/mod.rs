@@ -183,6 +183,8 @@ pub(super) struct Worker {
     catalog_version: u64,
     /// For records without a key: another number for each batch.
     unkeyed: u32,
+    /// Which lane comes first when room is given to those that hold records.
+    turn: usize,
     /// The time of day, asked once per round and not once per record.
     now_ms: i64,
     tally: Tally,
@@ -281,6 +283,7 @@ impl Worker {
             catalog: settings.catalog,
             catalog_version: 0,
             unkeyed: u32::from(settings.number),
+            turn: 0,
             now_ms: clock::now_ms(),
             tally: Tally::default(),
             spans: settings.tracer.map(Spans::new),
