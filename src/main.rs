@@ -2,10 +2,12 @@
 
 #[cfg(not(ipstamp_system_allocator))]
 use std::ffi::c_char;
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
 use ipstamp::command::{Cli, Exit, execute, say};
+use ipstamp::kafka::end_process;
 #[cfg(not(ipstamp_system_allocator))]
 use tikv_jemallocator::Jemalloc;
 
@@ -34,14 +36,15 @@ fn main() -> ExitCode {
         }
     };
     // The panic has said where; the shell is to see a fault of ours, not a code of its own.
-    let ended = std::panic::catch_unwind(|| execute(cli));
-    match ended.unwrap_or(Ok(Exit::Internal)) {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
-            if !failure.message.is_empty() {
-                say(&failure.message);
-            }
-            failure.exit.into()
+    let ended = std::panic::catch_unwind(|| execute(cli)).unwrap_or(Ok(Exit::Internal));
+    let exit = ended.unwrap_or_else(|failure| {
+        if !failure.message.is_empty() {
+            say(&failure.message);
         }
-    }
+        failure.exit
+    });
+    // There is nobody to tell when that fails: who prints has looked at it before.
+    drop(std::io::stdout().flush());
+    // A client that was turned away may be in the midst of a handshake still.
+    end_process(exit as u8)
 }
