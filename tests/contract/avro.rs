@@ -308,17 +308,23 @@ impl Facts for Nobody {
     }
 }
 
+/// A schema, a value of it, and the value as it is written.
+fn any_event(seed: u64) -> (serde_json::Value, Value, Vec<u8>) {
+    let mut dice = Dice(seed);
+    let schema = dice.record(3, &mut Vec::new());
+    let parsed = Schema::parse(&schema).unwrap();
+    let value = dice.value(&parsed, &schema, 0);
+    let writer = GenericDatumWriter::builder(&parsed).build().unwrap();
+    let event = writer.write_value_to_vec(value.clone()).unwrap();
+    (schema, value, event)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(600) })]
 
     #[test]
     fn events_of_any_schema_are_read_back_as_they_were_with_one_field_more(seed: u64) {
-        let mut dice = Dice(seed);
-        let schema = dice.record(3, &mut Vec::new());
-        let parsed = Schema::parse(&schema).unwrap();
-        let value = dice.value(&parsed, &schema, 0);
-        let writer = GenericDatumWriter::builder(&parsed).build().unwrap();
-        let event = writer.write_value_to_vec(value.clone()).unwrap();
+        let (schema, value, event) = any_event(seed);
 
         let paths = PATHS.map(|path| AddressPath::new(path, Role::Unknown));
         let config = extract::Config { limit: 1000, ..extract::Config::of_paths(paths.into()) };
@@ -364,12 +370,7 @@ proptest! {
 
     #[test]
     fn events_of_any_schema_are_read_back_with_something_else_for_each_address(seed: u64, how in 0..3_usize) {
-        let mut dice = Dice(seed);
-        let schema = dice.record(3, &mut Vec::new());
-        let parsed = Schema::parse(&schema).unwrap();
-        let value = dice.value(&parsed, &schema, 0);
-        let writer = GenericDatumWriter::builder(&parsed).build().unwrap();
-        let event = writer.write_value_to_vec(value.clone()).unwrap();
+        let (schema, value, event) = any_event(seed);
         let paths = PATHS.map(|path| AddressPath::new(path, Role::Unknown));
         let config = extract::Config {
             limit: 1000,
@@ -384,6 +385,7 @@ proptest! {
         let mut encoder = AvroEncoder::new(&hiding(how), &PATHS.map(String::from), 1 << 16);
         encoder.hide(&event, &outline);
         let hidden = encoder.shown(&event).to_vec();
+        let parsed = Schema::parse(&schema).unwrap();
         let reader = GenericDatumReader::builder(&parsed).build().unwrap();
         let mut rest = &hidden[..];
         let read = reader.read_value(&mut rest).unwrap();
