@@ -11,11 +11,15 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, yield_now};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-/// So many at a time. A further one takes the place of the oldest: who only asks how it goes gets in
-/// however many hold on to theirs.
+/// So many at a time. A further one takes the place of the oldest, if that has had its time: who only
+/// asks how it goes gets in however many hold on to theirs.
 const MOST: usize = 64;
+/// What anybody may count on: his request may be on its way when others come.
+const ITS_TIME: Duration = Duration::from_secs(1);
+/// So many at a time while none of them has had its time; then who comes waits for that.
+const AT_ONCE: usize = 384;
 /// For the head of a request, and between two of them.
 const HEAD: Duration = Duration::from_secs(10);
 /// For the head of a request.
@@ -41,24 +45,30 @@ async fn serve(listener: std::net::TcpListener, routes: Router) {
     };
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES);
-    let mut open: VecDeque<AbortHandle> = VecDeque::with_capacity(MOST);
+    let mut open: VecDeque<(Instant, AbortHandle)> = VecDeque::with_capacity(AT_ONCE);
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             sleep(PAUSE).await;
             continue;
         };
-        open.retain(|connection| !connection.is_finished());
-        if open.len() >= MOST
-            && let Some(oldest) = open.pop_front()
+        open.retain(|(_, connection)| !connection.is_finished());
+        while open.len() >= MOST
+            && let Some((since, oldest)) = open.front()
         {
+            let has_had_its_time = since.elapsed() >= ITS_TIME;
+            if !has_had_its_time && open.len() < AT_ONCE {
+                break;
+            }
+            sleep_until(*since + ITS_TIME).await;
             oldest.abort();
+            open.pop_front();
         }
         let service = TowerToHyperService::new(routes.clone());
         let connection = http.serve_connection(TokioIo::new(stream), service);
         // How it ends is the other side's affair.
         let served = async move { drop(timeout(LONGEST, connection).await) };
-        open.push_back(tokio::spawn(served).abort_handle());
-        // What has come is answered before others come: however many there are, none is put out unheard.
+        open.push_back((Instant::now(), tokio::spawn(served).abort_handle()));
+        // What has come is answered before others come.
         yield_now().await;
     }
 }
