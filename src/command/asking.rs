@@ -370,7 +370,7 @@ impl WaitingDesk {
                     waited.insert(address);
                     failed = failed.or(reason);
                 }
-                Asked::Refused(reason) => failed = failed.or(Some(reason)),
+                Asked::Refused(reason) | Asked::Crowded(reason) => failed = failed.or(Some(reason)),
                 Asked::Known => {}
             }
         }

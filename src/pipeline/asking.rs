@@ -98,6 +98,29 @@ struct Open {
     waiting: Vec<(LaneId, Sequence)>,
 }
 
+/// Of questions that the desk refuses because it is crowded, one of so many is put; the others could
+/// only take each other's places in a queue.
+const ONE_OF: u8 = 8;
+/// For so long what the desk said of one holds for others.
+const HOLDS: Duration = Duration::from_millis(2);
+
+/// The desk is crowded.
+#[derive(Debug)]
+struct Crowd {
+    reason: Reason,
+    until: Instant,
+    /// Questions that are not put before the next one is.
+    left: u8,
+}
+
+impl Crowd {
+    /// Why a question is not put now, if it is not.
+    fn turns_away(&mut self, now: Instant) -> Option<Reason> {
+        self.left = self.left.checked_sub(1)?;
+        (now < self.until).then_some(self.reason)
+    }
+}
+
 /// The questions of a worker's bench that are under way.
 pub(super) struct Asking {
     desk: Option<(Desk, AskerId)>,
@@ -105,6 +128,8 @@ pub(super) struct Asking {
     /// How long a record may wait.
     deadline: Duration,
     open: FxHashMap<IpAddr, Open>,
+    /// By what is wanted of an address: groups for which the desk is crowded, or was.
+    crowded: FxHashMap<GroupSet, Crowd>,
     last: Waits,
 }
 
@@ -120,7 +145,8 @@ impl Asking {
             let asker = desk.join(ear);
             (desk, asker)
         });
-        Self { desk, scope, deadline, open: FxHashMap::default(), last: Waits::default() }
+        let (open, crowded) = Default::default();
+        Self { desk, scope, deadline, open, crowded, last: Waits::default() }
     }
 
     /// Where in the cache its answers are kept.
@@ -134,7 +160,8 @@ impl Asking {
             return Ask::GoOn { reason: Reason::NotFound, look_again: false };
         };
         once_each(missing);
-        let deadline = Instant::now() + self.deadline;
+        let now = Instant::now();
+        let deadline = now + self.deadline;
         let mut waits = Waits::default();
         let mut look_again = false;
         for (address, groups) in missing.iter().copied() {
@@ -144,6 +171,12 @@ impl Asking {
                 open.waiting.push(who);
                 waits.open += 1;
                 waits.failed = waits.failed.or(open.failed);
+                continue;
+            }
+            let crowd = self.crowded.get_mut(&groups);
+            if let Some(reason) = crowd.and_then(|crowd| crowd.turns_away(now)) {
+                desk.not_asked(reason);
+                waits.failed = waits.failed.or(Some(reason));
                 continue;
             }
             let (scope, routes, asker) = (self.scope, RoutesId::default(), *asker);
@@ -157,6 +190,11 @@ impl Asking {
                     waits.failed = waits.failed.or(failed);
                 }
                 Asked::Refused(reason) => waits.failed = waits.failed.or(Some(reason)),
+                Asked::Crowded(reason) => {
+                    waits.failed = waits.failed.or(Some(reason));
+                    let crowd = Crowd { reason, until: now + HOLDS, left: ONE_OF - 1 };
+                    self.crowded.insert(groups, crowd);
+                }
                 Asked::Known => look_again = true,
             }
         }
@@ -194,6 +232,19 @@ fn once_each(missing: &mut Missing) {
 mod tests {
     use super::*;
     use crate::record::FactGroup;
+
+    /// Guarantees: what the desk said of one question holds for the seven after it and for two
+    /// milliseconds, whichever ends first.
+    #[test]
+    fn where_the_desk_is_crowded_one_question_of_eight_is_put() {
+        let now = Instant::now();
+        let crowd = || Crowd { reason: Reason::Breaker, until: now + HOLDS, left: ONE_OF - 1 };
+        let mut one = crowd();
+        let turned_away = (0..20).filter(|_| one.turns_away(now).is_some()).count();
+        assert_eq!(turned_away, 7);
+        assert_eq!(one.turns_away(now), None);
+        assert_eq!(crowd().turns_away(now + HOLDS), None);
+    }
 
     #[test]
     fn an_address_that_stands_twice_is_asked_once_for_all_that_is_missing() {

@@ -156,6 +156,13 @@ impl Licence {
         self.is_budget_unknown(now).then_some(Reason::Ledger)
     }
 
+    /// Whether nothing is queued or under way that a further record could wait for.
+    pub(super) fn has_nobody_waiting(&self, now: Instant) -> bool {
+        let is_left_alone =
+            matches!(self.unavailable(now), Some(Reason::Disabled | Reason::Breaker));
+        is_left_alone || !self.queue.has_waiting() && self.again.is_empty() && self.calls == 0
+    }
+
     /// Whether the budget has not known for so long that nobody is to wait for it.
     pub(super) fn is_budget_unknown(&self, now: Instant) -> bool {
         self.budget_unknown_since.is_some_and(|since| now >= since + BUDGET_PATIENCE)

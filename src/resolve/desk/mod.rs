@@ -205,11 +205,17 @@ impl Desk {
     pub fn ask(&self, question: &Question) -> Asked {
         self.recall_system(question);
         let (asked, outcome) = self.shared.book().ask(question, Clock::read());
-        if let Asked::Refused(reason) | Asked::Waits(Some(reason)) = asked {
+        if let Asked::Refused(reason) | Asked::Crowded(reason) | Asked::Waits(Some(reason)) = asked
+        {
             self.shared.witness.refused(reason);
         }
         self.shared.follow(outcome, None);
         asked
+    }
+
+    /// Counts a question that is not put because it would be refused.
+    pub fn not_asked(&self, reason: Reason) {
+        self.shared.witness.refused(reason);
     }
 
     /// Where nothing is wanted but what is said of a system by its number, and that was said of this

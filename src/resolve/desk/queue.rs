@@ -80,8 +80,12 @@ impl Queue {
         !self.for_cache.entries.is_empty()
     }
 
+    /// Whether a further address for the cache takes another's place.
+    pub(super) fn is_full_for_cache(&self) -> bool {
+        self.for_cache.entries.len() >= MOST_FOR_CACHE
+    }
+
     /// Whether addresses are queued whose records wait.
-    #[cfg(test)]
     pub(super) fn has_waiting(&self) -> bool {
         !self.buckets.is_empty()
     }

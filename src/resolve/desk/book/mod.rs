@@ -52,6 +52,10 @@ pub enum Asked {
     /// It would not be answered in time: the record goes out at once. The address may still be asked
     /// for the cache.
     Refused(Reason),
+    /// Refused, and so would be any other address of which these groups are wanted: nobody who knows
+    /// them may be waited for, and so many are queued for the cache that a further one takes another's
+    /// place. That holds for as long as a round of calls does, some milliseconds.
+    Crowded(Reason),
     /// The cache has the answer.
     Known,
 }
@@ -282,6 +286,7 @@ impl Book {
             return Asked::Waits(refused);
         }
         match refused {
+            Some(reason) if self.is_crowded(question) => Asked::Crowded(reason),
             Some(reason) => Asked::Refused(reason),
             None if known => Asked::Known,
             None => Asked::Refused(Reason::NotFound),
@@ -328,6 +333,22 @@ impl Book {
         (waits, under_way, refused)
     }
 
+    /// Whether any other address would be refused as well, and is not missed in the queue.
+    fn is_crowded(&self, question: &Question) -> bool {
+        let (routes, now) = (&self.routes[usize::from(question.routes.0)], self.clock.now);
+        question.groups.iter().all(|group| {
+            let order = routes.of(group).iter().map(|id| self.licence(*id));
+            let mut covering = order.filter(|licence| licence.covers().contains(group)).peekable();
+            let is_full = covering.peek().is_none_or(|first| first.queue.is_full_for_cache());
+            is_full
+                && covering.all(|licence| {
+                    let along = question.groups.and(licence.covers());
+                    let is_refused = licence.admit(along, question.deadline, now).is_err();
+                    is_refused && !licence.wants_probe(now) && licence.has_nobody_waiting(now)
+                })
+        })
+    }
+
     /// Whom to ask for a group.
     fn choose(&self, group: FactGroup, asking: &Asking<'_>) -> Choice {
         let order = self.routes[usize::from(asking.routes.0)].of(group);
@@ -347,10 +368,11 @@ impl Book {
             }
             let along = asking.along.and(licence.covers());
             if let Err(reason) = licence.admit(along, deadline, now) {
-                first = first.or(Some((id, reason)));
                 if licence.wants_probe(now) {
-                    break;
+                    // This address is its probe, whoever would be asked before it.
+                    return Choice::Refused(id, first.map_or(reason, |(_, reason)| reason));
                 }
+                first = first.or(Some((id, reason)));
             } else if asking
                 .entry
                 .is_some_and(|entry| entry.failed_by(source, moment).contains(group))
