@@ -179,6 +179,17 @@ impl Consumer {
         Fault::check(code)
     }
 
+    /// Resumes the fetching of these partitions at the places that the list gives, which are those
+    /// where they stopped.
+    ///
+    /// Of a mere resumption librdkafka tells nobody: the thread that fetches, if all that it has to
+    /// fetch was paused, sees it when it looks the next time, up to a second later. A seek wakes it.
+    pub fn resume_at(&self, list: &PartitionList) -> Result<(), Fault> {
+        self.set_paused(list, false)?;
+        // SAFETY: both are alive. Without a time to wait nobody answers, and the list is copied.
+        check_error(unsafe { sys::rd_kafka_seek_partitions(self.client.ptr(), list.as_ptr(), 0) })
+    }
+
     /// Begins these partitions of the present assignment again, at the places that the list gives.
     ///
     /// A partition whose offset could not be found has no running fetcher, and a seek needs one: so

@@ -175,6 +175,13 @@ impl Lane {
         held.or(self.tracker.last()).map(Offset::next)
     }
 
+    /// Where it goes on after a pause, as far as that is known here for certain: librdkafka may have
+    /// counted what it did not give.
+    pub(super) fn place_after_pause(&self) -> Option<NextOffset> {
+        let is_doubtful = self.faulted_at.is_some() || self.misplaced || self.unreadable.is_some();
+        self.read_on().filter(|_| self.ownership == Ownership::Owned && !is_doubtful)
+    }
+
     /// Nothing more is admitted; what was fetched and not admitted is the next owner's to read.
     pub(super) fn leave(&mut self) {
         self.ownership = Ownership::Leaving;

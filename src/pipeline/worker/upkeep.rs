@@ -133,6 +133,22 @@ impl Worker {
                 && !lane.is_closed()
                 && lane.is_half_empty(window);
             if resumable {
+                self.resume_lane(id);
+            }
+        }
+    }
+
+    fn resume_lane(&mut self, id: LaneId) {
+        let lane = &mut self.lanes[usize::from(id.0)];
+        let (Some(consumer), Some(place)) = (&self.consumer, lane.place_after_pause()) else {
+            return self.set_paused(id, false);
+        };
+        let mut list = PartitionList::new(1);
+        list.add(lane.topic.as_str(), lane.partition, Some(place));
+        match consumer.resume_at(&list) {
+            Ok(()) => lane.paused = false,
+            Err(fault) => {
+                tracing::debug!(error = %fault, "resuming a partition");
                 self.set_paused(id, false);
             }
         }
