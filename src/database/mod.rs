@@ -4,6 +4,7 @@
 //! No file that others may write to is mapped: who does so, or cuts it off, would change it under the
 //! readers or kill the process. Of a large one a copy of ours is mapped, which nobody writes to.
 
+mod background;
 mod build;
 mod diff;
 mod fetch;
@@ -19,6 +20,7 @@ mod vendor;
 mod versioned;
 mod watch;
 
+pub use background::stand_back;
 pub use build::{BuildError, Built, build};
 pub use diff::{Changes, Diff, Difference, Extent, Kind, Moves, diff};
 pub use fetch::{

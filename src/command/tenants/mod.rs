@@ -15,7 +15,7 @@ use super::asking::{self, OfTenant, Sources};
 use super::databases::{open_store, open_verified};
 use super::{Exit, Failure};
 use crate::config::{Config, TenantFile};
-use crate::database::{Follower, Teller, Ways};
+use crate::database::{Follower, Teller, Ways, stand_back};
 use crate::fleet::Ledger;
 use crate::pipeline::{DeskWitness, StampSettings, Tenancy, Tenant};
 use crate::record::Secret;
@@ -70,7 +70,11 @@ impl Tenants {
         let (stop, stops) = channel();
         let thread = std::thread::Builder::new()
             .name("tenants".into())
-            .spawn(move || keeper.follow(&stops))
+            .spawn(move || {
+                // It opens the tenants' databases.
+                stand_back();
+                keeper.follow(&stops)
+            })
             .map_err(|error| Failure::new(Exit::Internal, error))?;
         Ok(Some(Self { tenancy, thread, stop }))
     }

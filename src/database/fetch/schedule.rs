@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::state::wait_after;
 use super::{FetchError, Fetcher, LOOK_AGAIN, Outcome, Wanted, Watched, When};
+use crate::database::background::stand_back;
 use crate::database::tell::Teller;
 use crate::resolve::DatabaseSet;
 
@@ -68,6 +69,7 @@ impl Schedule {
             let (stop, stopped) = channel();
             let (end, mut run) = (end.clone(), Run::new(wanted, Arc::clone(&shared)));
             let work = move || {
+                stand_back();
                 run.until(&stopped);
                 drop(end);
             };

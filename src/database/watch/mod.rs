@@ -10,6 +10,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::background::stand_back;
 use super::file::Standing;
 use super::generation::Generation;
 use super::open::{Against, Content, OpenError, Source, Verified};
@@ -110,6 +111,7 @@ impl Files {
         follower.begin();
         let (stop, stopped) = channel();
         let thread = std::thread::Builder::new().name("databases".into()).spawn(move || {
+            stand_back();
             while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
                 follower.look();
             }
