@@ -1,6 +1,7 @@
 //! The desk's book: which addresses are asked of whom, who waits for them, and what follows from each
 //! reply. Pure: the clock and the dice are passed in, and whoever sends is told what to send.
 
+mod crowd;
 mod moving;
 mod replies;
 #[cfg(test)]
@@ -331,22 +332,6 @@ impl Book {
             }
         }
         (waits, under_way, refused)
-    }
-
-    /// Whether any other address would be refused as well, and is not missed in the queue.
-    fn is_crowded(&self, question: &Question) -> bool {
-        let (routes, now) = (&self.routes[usize::from(question.routes.0)], self.clock.now);
-        question.groups.iter().all(|group| {
-            let order = routes.of(group).iter().map(|id| self.licence(*id));
-            let mut covering = order.filter(|licence| licence.covers().contains(group)).peekable();
-            let is_full = covering.peek().is_none_or(|first| first.queue.is_full_for_cache());
-            is_full
-                && covering.all(|licence| {
-                    let along = question.groups.and(licence.covers());
-                    let is_refused = licence.admit(along, question.deadline, now).is_err();
-                    is_refused && !licence.wants_probe(now) && licence.has_nobody_waiting(now)
-                })
-        })
     }
 
     /// Whom to ask for a group.
