@@ -158,6 +158,11 @@ const ROWS: &[(&str, &[Panel])] = &[
         &[
             ("Requests", "reqps", &[("ipstamp_provider_requests_total", Rate("provider, code"))]),
             (
+                "Last request",
+                "s",
+                &[("ipstamp_provider_request_timestamp_seconds", Ago("provider, code, tenant"))],
+            ),
+            (
                 "Time of a request",
                 "s",
                 &[("ipstamp_provider_request_duration_seconds", Spread("provider"))],

@@ -31,8 +31,10 @@ fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Files that are made, and of what.
-const MADE: [(&str, fn() -> String); 3] = [
+/// A file that is made, and how.
+type Made = (&'static str, fn() -> String);
+
+const MADE: [Made; 3] = [
     (dashboard::DASHBOARD, dashboard::text),
     (values::SCHEMA, values::schema_text),
     (values::README, values::readme_text),

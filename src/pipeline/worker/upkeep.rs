@@ -228,9 +228,10 @@ impl Worker {
                     if self.note_obstacle(&text) {
                         continue;
                     }
+                    let text = format!("{text}; trying again (`ipstamp check` finds out why)");
                     if self.health.report(Problem::Brokers(self.number), text.clone()) {
                         tracing::warn!(worker = self.number, error = %fault,
-                            "trouble with the brokers: {text}; trying again (`ipstamp check` finds out why)");
+                            "trouble with the brokers: {text}");
                     }
                 }
                 Notice::HungUp { text } => {
