@@ -1,12 +1,12 @@
 //! A partition that has records to read and does not move, as the probes and the page show it.
 
 use super::browser::Browser;
-use super::get;
 use super::support::broker;
 use super::support::client::{Client, Outgoing};
 use super::support::events;
 use super::support::patience::{seconds, wait_for};
-use super::support::worker::{Settings, Worker};
+use super::support::worker::Settings;
+use super::{get, started};
 
 /// Scenario: of two partitions one stands before a record that nothing takes, for there is no topic for dead
 /// letters; more come behind it.
@@ -19,10 +19,10 @@ fn a_partition_that_does_not_move_for_a_minute_is_not_ready_and_the_page_says_wh
     let client = Client::new(brokers);
     client.create_topic("stalled-in", 2, &[]);
     client.create_topic("stalled-out", 2, &[("max.message.bytes", "4000")]);
+    let worker = started(&Settings::new(brokers, "stalled-in", "stalled-out"));
     let large = Some(events::padded(0, 6000).into_bytes());
     client.write("stalled-in", [Outgoing { value: large, ..events::record(0, 0) }]);
     client.write("stalled-in", (1..11).map(|number| events::record(number, number as i32 % 2)));
-    let worker = Worker::start(&Settings::new(brokers, "stalled-in", "stalled-out"));
     wait_for(
         "it is stalled",
         seconds(150),
@@ -31,8 +31,8 @@ fn a_partition_that_does_not_move_for_a_minute_is_not_ready_and_the_page_says_wh
     );
     let (status, _, body) = get(worker.admin, "/readyz?verbose", "Host: localhost\r\n");
     assert_eq!(status, 503, "{body}");
-    let said = "stalled partition stalled-in-0: 6 records to read and no progress for a minute";
-    assert!(body.contains(said), "{body}");
+    let said = "records to read and no progress for a minute; look at what the log says";
+    assert!(body.contains("stalled partition stalled-in-0: ") && body.contains(said), "{body}");
     assert!(!body.contains("stalled-in-1"), "{body}");
     assert_eq!(get(worker.admin, "/livez", "Host: localhost\r\n").0, 200);
     assert_eq!(client.count("stalled-out"), 5, "those of the other partition");
@@ -45,5 +45,6 @@ fn a_partition_that_does_not_move_for_a_minute_is_not_ready_and_the_page_says_wh
         browser.until(&format!("innerWidth === {width}"));
         browser.picture(&format!("stalled-{width}-{theme}.png"));
     }
-    worker.stop();
+    // Its record is under way for ever, so a drain would not end well.
+    worker.kill();
 }
