@@ -20,12 +20,13 @@ Examples:
   ipstamp tap --stage in --limit 10        what is read, at `admin.listen` of the configuration
   ipstamp tap --stage out | jq .value.source
   ipstamp tap --stage out --match 192.0.2.7 --limit 1     waits for a record with this text
-  ipstamp tap --stage out --outcome budget --every 100    each hundredth that has no answer for want of budget
+  ipstamp tap --stage out --outcome budget --every 100    each hundredth that the budget left out
   ipstamp tap --stage dead --admin http://127.0.0.1:9464 --token-file token
 
-A record is searched as its bytes stand there, in key and value, and what does not fit is not sent. The records
-show addresses: the port has to have a token (admin.token), and it is sent. The pipeline waits for nobody who
-looks on: what he is too slow for passes by, and is counted on stderr at the end.")]
+A record is searched as its bytes stand there, in key and value, and what does not fit is not
+sent. The records show addresses: the port has to have a token (admin.token), and it is sent.
+The pipeline waits for nobody who looks on: what he is too slow for passes by, and is counted
+on stderr at the end.")]
 pub(super) struct TapArgs {
     /// Where on their way: as they are read, as they go to the output, or to the dead letters
     #[arg(long, value_name = "STAGE", value_parser = PossibleValuesParser::new(["in", "out", "dead"]))]
