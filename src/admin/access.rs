@@ -1,5 +1,6 @@
-//! Who may try events and see the configuration: who has the token; where none is set, who sits at this
-//! machine, when the port listens there only.
+//! Who may what. Records are shown to who has the token and to nobody else. Events may be tried and the
+//! configuration seen by who has it, too; where none is set, by who sits at this machine, when the port
+//! listens there only.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -1,5 +1,6 @@
-//! The admin port: how the process is, for machines and for people. Read-only: nothing that is asked here
-//! changes what becomes of a record, and it is answered from what `telemetry` has, on a thread of its own.
+//! The admin port: how the process is, for machines and for people, and with the token what runs through.
+//! Read-only: nothing that is asked here changes what becomes of a record, and it is answered from what
+//! `telemetry` has, on a thread of its own.
 
 mod access;
 mod answers;
@@ -36,7 +37,7 @@ pub struct Shown {
     pub troubles: Arc<Troubles>,
     /// Of `/config`: what is in force, secrets left out.
     pub config: String,
-    /// Who may try events and see the configuration from another machine.
+    /// Who may see records pass, and try events and see the configuration from another machine.
     pub token: Option<Secret>,
     /// What becomes of an event that is tried, as soon as the databases are open.
     pub trying: Arc<OnceLock<Trying>>,
@@ -44,8 +45,8 @@ pub struct Shown {
     pub taps: Arc<Taps>,
 }
 
-/// Listens at `address` and answers there until the process ends. The error is about that: in use, or
-/// no right.
+/// Listens at `address` and answers there until the process ends. The error says why it cannot listen: the
+/// address is in use, or there is no right to it.
 pub fn start(address: SocketAddr, shown: Shown) -> std::io::Result<()> {
     server::start(address, routes(address, shown))
 }

@@ -115,6 +115,22 @@ function list(id, items) {
 
 // --- The parts of the page ---
 
+// What takes facts from records as long as it lasts, and keeps no process from being ready.
+function lacks(told) {
+  const now = (name, value) => (told.metrics.get(name) || []).filter((series) => series.value === value)
+    .map(({ labels }) => "provider " + named({ provider: labels.provider, tenant: labels.tenant }));
+  const spent = keys(told, ["ipstamp_budget_limit_units"], ["licence", "period", "tenant"])
+    .filter((key) => sum(told, "ipstamp_budget_used_units", key) >= sum(told, "ipstamp_budget_limit_units", key))
+    .map((key) => "licence " + named({ licence: key.licence, tenant: key.tenant }) + ": the budget of this " + key.period);
+  const breaker = "ipstamp_provider_breaker_state";
+  return [
+    ...now(breaker, 2).map((who) => who + " fails: records go out without its answers; it is probed until it answers again"),
+    ...now(breaker, 1).map((who) => who + " has failed, and is being probed: most records go out without its answers"),
+    ...now("ipstamp_provider_refused", 1).map((who) => who + " refuses the token: records go out without its answers until it is another one"),
+    ...spent.map((whose) => whose + " is spent: records go out without what it would buy until the next one begins"),
+  ].map((text) => [text, "warn"]);
+}
+
 function state(told) {
   const stopping = told.checks.some((check) => check.name === "running" && check.problem);
   const [text, name] = !told.is_live ? ["a worker hangs", "bad"]
@@ -126,8 +142,9 @@ function state(told) {
   put($("version"), told.version);
   document.title = "ipstamp: " + text;
   const wrong = told.checks.filter((check) => check.problem);
-  $("checks-section").hidden = !wrong.length;
-  list("checks", wrong.map((check) => [check.name + ": " + check.problem, check.passes ? "warn" : "bad"]));
+  const items = wrong.map((check) => [check.name + ": " + check.problem, check.passes ? "warn" : "bad"]).concat(lacks(told));
+  $("checks-section").hidden = !items.length;
+  list("checks", items);
 }
 
 function stations(told) {

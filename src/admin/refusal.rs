@@ -15,7 +15,11 @@ pub(super) enum Refusal {
         "records are shown only to who has the token: set admin.token in the configuration and restart"
     )]
     NoTokenIsSet,
-    #[error("expected /tap?stage=in&limit=100: the stage is in, out or dead, the limit 1 to {0}")]
+    #[error(
+        "expected /tap?stage=out&limit=100: the stage is in, out or dead, the limit 1 to {0}; beside them, \
+         where wanted, topic, match (a text), every (a number from 1 on), and outcome (such as partial or \
+         budget, and not of the stage in)"
+    )]
     NotTapped(u64),
     #[error("send the header `Authorization: Bearer …` with what admin.token is")]
     NoToken,

@@ -1,5 +1,6 @@
-//! `/tap`: records of a stage as they pass, a line of JSON each, for who has the token. It ends when there
-//! were as many as were asked for, after so many bytes, and when the other side leaves.
+//! `/tap`: records of a stage as they pass, all or those that fit, a line of JSON each, for who has the
+//! token. It ends when there were as many as were asked for, after so many bytes, and when the other side
+//! leaves.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,7 +18,8 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::SharedPort;
 use super::refusal::Refusal;
-use crate::telemetry::{Tap, TapStage, TappedRecord};
+use crate::record::Outcome;
+use crate::telemetry::{Tap, TapFilter, TapStage, TapText, TapWish, TappedRecord};
 
 /// So many may look on at a time.
 const MOST_TAPS: usize = 4;
@@ -59,6 +61,8 @@ struct Line<'r> {
     value_bytes: usize,
     #[serde(skip_serializing_if = "is_false")]
     is_cut: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    is_again: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
@@ -96,32 +100,48 @@ fn line(stage: TapStage, record: &TappedRecord) -> String {
         topic: &record.topic,
         partition: record.partition,
         offset: record.offset,
-        outcome: record.outcome.map(crate::record::Outcome::name),
-        reason: record.outcome.map_or("", crate::record::Outcome::why),
+        outcome: record.outcome.map(Outcome::name),
+        reason: record.outcome.map_or("", Outcome::why),
         timestamp_ms: record.timestamp,
         key: record.key.as_deref().map(text),
         headers: headers.map(|(name, value)| (text(name), value.as_deref().map(text))).collect(),
         value: record.value.as_deref().map(Shown::of),
         value_bytes: record.value_bytes,
         is_cut: record.value.as_ref().is_some_and(|value| value.len() < record.value_bytes),
+        is_again: record.is_again,
     };
     serde_json::to_string(&line).unwrap_or_default() + "\n"
 }
 
 /// What is asked for.
-fn asked(query: Option<&str>) -> Result<(TapStage, u64), Refusal> {
-    let (mut stage, mut limit) = (None, Some(USUAL_LIMIT));
-    for part in query.unwrap_or_default().split('&') {
-        match part.split_once('=') {
-            Some(("stage", name)) => {
-                stage = TapStage::ALL.into_iter().find(|stage| stage.name() == name);
+fn asked(query: Option<&str>) -> Result<TapWish, Refusal> {
+    wished(query.unwrap_or_default()).ok_or(Refusal::NotTapped(MOST_RECORDS))
+}
+
+fn wished(query: &str) -> Option<TapWish> {
+    let (mut stage, mut limit, mut every) = (None, USUAL_LIMIT, 1);
+    let mut filter = TapFilter::default();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if value.is_empty() {
+            return None;
+        }
+        match &*name {
+            "stage" => {
+                let all = TapStage::ALL.into_iter();
+                stage = Some(all.into_iter().find(|stage| stage.name() == value)?);
             }
-            Some(("limit", number)) => limit = number.parse().ok(),
-            _ => return Err(Refusal::NotTapped(MOST_RECORDS)),
+            "limit" => limit = value.parse().ok()?,
+            "every" => every = value.parse().ok()?,
+            "topic" => filter.topic = Some(value.into_owned()),
+            "match" => filter.text = Some(TapText::new(&value)),
+            "outcome" if Outcome::is_name(&value) => filter.outcome = Some(value.into_owned()),
+            _ => return None,
         }
     }
-    let limit = limit.filter(|limit| (1..=MOST_RECORDS).contains(limit));
-    stage.zip(limit).ok_or(Refusal::NotTapped(MOST_RECORDS))
+    let stage = stage?;
+    let ends_here = stage != TapStage::In || filter.outcome.is_none();
+    let is_meant = ends_here && every > 0 && (1..=MOST_RECORDS).contains(&limit);
+    is_meant.then_some(TapWish { stage, filter, every, limit })
 }
 
 /// One who looks on, and how much he has seen.
@@ -172,11 +192,12 @@ pub(super) async fn tap(
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Refusal> {
     port.access.check_for_records(&headers)?;
-    let (stage, limit) = asked(query.as_deref())?;
+    let wish = asked(query.as_deref())?;
+    let stage = wish.stage;
     let seat = Arc::clone(&port.seats.0).try_acquire_owned().map_err(|_| Refusal::Crowded)?;
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let tap = port.shown.taps.tap(stage, limit);
+    let tap = port.shown.taps.tap(wish);
     let onlooking =
         Onlooking { stage, tap, ticks, records: 0, bytes: 0, is_over: false, _seat: seat };
     let told = stream::unfold(onlooking, |mut onlooking| async {
@@ -189,10 +210,10 @@ pub(super) async fn tap(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Outcome, Reason};
+    use crate::record::Reason;
 
     fn record(value: Option<&[u8]>) -> TappedRecord {
-        let empty = TappedRecord {
+        TappedRecord {
             topic: "logs.enriched".into(),
             partition: Some(3),
             offset: None,
@@ -200,10 +221,10 @@ mod tests {
             outcome: Some(Outcome::Partial(Reason::Deadline)),
             key: Some(b"k".to_vec()),
             headers: vec![(b"a".to_vec(), None), (b"a".to_vec(), Some(b"\xff".to_vec()))],
-            value: None,
-            value_bytes: 0,
-        };
-        empty.with_value(value)
+            value: value.map(<[u8]>::to_vec),
+            value_bytes: value.map_or(0, <[u8]>::len),
+            is_again: false,
+        }
     }
 
     #[test]
@@ -219,14 +240,23 @@ mod tests {
         let broken = line(TapStage::Out, &record(Some(b"{\n\"")));
         assert!(broken.contains(r#""value":"{\n\"","#) && broken.matches('\n').count() == 1);
         assert!(line(TapStage::Out, &record(None)).contains(r#""value":null,"value_bytes":0"#));
-        let long = line(TapStage::Out, &record(Some(&vec![b' '; 1 << 20])));
-        assert!(long.contains(r#""value_bytes":1048576,"is_cut":true"#), "{}", &long[..200]);
+        let cut = TappedRecord { value_bytes: 1 << 20, is_again: true, ..record(Some(b"  ")) };
+        let long = line(TapStage::Out, &cut);
+        let end = r#""value_bytes":1048576,"is_cut":true,"is_again":true}"#;
+        assert!(long.trim_end().ends_with(end), "{long}");
     }
 
     #[test]
-    fn what_is_asked_for_is_a_stage_and_a_limit_within_bounds() {
-        assert_eq!(asked(Some("stage=in")), Ok((TapStage::In, USUAL_LIMIT)));
-        assert_eq!(asked(Some("limit=5&stage=dead")), Ok((TapStage::Dead, 5)));
+    fn what_is_asked_for_is_a_stage_a_limit_within_bounds_and_which_of_them() {
+        let plain = asked(Some("stage=in")).unwrap();
+        assert_eq!((plain.stage, plain.limit, plain.every), (TapStage::In, USUAL_LIMIT, 1));
+        let rich =
+            "limit=5&stage=dead&every=10&topic=dlq.logs&match=%22a+b%26%22&outcome=too_large";
+        let rich = asked(Some(rich)).unwrap();
+        assert_eq!((rich.stage, rich.limit, rich.every), (TapStage::Dead, 5, 10));
+        assert_eq!(rich.filter.topic.as_deref(), Some("dlq.logs"));
+        assert_eq!(rich.filter.outcome.as_deref(), Some("too_large"));
+        assert!(format!("{:?}", rich.filter.text).contains(&format!("{:?}", b"\"a b&\"")));
         for wrong in [
             None,
             Some(""),
@@ -235,9 +265,15 @@ mod tests {
             Some("stage=in&limit=0"),
             Some("stage=in&limit=100001"),
             Some("stage=in&limit=many"),
-            Some("stage=in&topic=logs"),
+            Some("stage=in&every=0"),
+            Some("stage=in&every=-1"),
+            Some("stage=in&match="),
+            Some("stage=in&match"),
+            Some("stage=in&outcome=partial"),
+            Some("stage=out&outcome=partially"),
+            Some("stage=in&partition=1"),
         ] {
-            assert_eq!(asked(wrong), Err(Refusal::NotTapped(MOST_RECORDS)), "{wrong:?}");
+            assert_eq!(asked(wrong).err(), Some(Refusal::NotTapped(MOST_RECORDS)), "{wrong:?}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `run`: from Kafka to Kafka, until told to stop.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
@@ -93,7 +94,7 @@ pub fn run(file: File, path: &Path, args: &RunArgs) -> Result<Exit, Failure> {
             trying: Arc::clone(&tried),
             taps: Arc::clone(&taps),
         };
-        start_admin(address, shown)?;
+        start_admin(address, shown, args.from.is_some())?;
     }
     let (shown, counted) = (Arc::clone(&health), Arc::clone(&metrics));
     let teller = Teller { health: shown, metrics: counted, tenant: None };
@@ -368,13 +369,22 @@ pub(super) fn listen_for_signals(runtime: &Runtime) -> Result<Receiver<()>, Fail
     Ok(receive)
 }
 
-fn start_admin(address: SocketAddr, shown: admin::Shown) -> Result<(), Failure> {
-    admin::start(address, shown).map_err(|error| {
-        let text = format!(
-            "cannot listen at {address}: {error}; set admin.listen to another port, or to off"
-        );
-        Failure::new(Exit::Unavailable, text)
-    })
+/// `apart`: for a stretch that is read again, mostly beside the process that has the port.
+fn start_admin(address: SocketAddr, shown: admin::Shown, apart: bool) -> Result<(), Failure> {
+    match admin::start(address, shown) {
+        Err(error) if apart && error.kind() == ErrorKind::AddrInUse => {
+            tracing::warn!(
+                "{address} (admin.listen) is another process's; this run goes on without a port"
+            );
+            Ok(())
+        }
+        started => started.map_err(|error| {
+            let text = format!(
+                "cannot listen at {address}: {error}; set admin.listen to another port, or to off"
+            );
+            Failure::new(Exit::Unavailable, text)
+        }),
+    }
 }
 
 fn conclude(end: RunEnd, consumed: u64) -> Result<Exit, Failure> {

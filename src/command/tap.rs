@@ -19,10 +19,14 @@ use crate::record::Secret;
 Examples:
   ipstamp tap --stage in --limit 10        what is read, at `admin.listen` of the configuration
   ipstamp tap --stage out | jq .value.source
+  ipstamp tap --stage out --match 192.0.2.7 --limit 1     waits for a record with this text
+  ipstamp tap --stage out --outcome budget --every 100    each hundredth that the budget left out
   ipstamp tap --stage dead --admin http://127.0.0.1:9464 --token-file token
 
-The records show addresses: the port has to have a token (admin.token), and it is sent. The pipeline waits for
-nobody who looks on: what he is too slow for passes by, and is counted on stderr at the end.")]
+A record is searched as its bytes stand there, in key and value, and what does not fit is not
+sent. The records show addresses: the port has to have a token (admin.token), and it is sent.
+The pipeline waits for nobody who looks on: what he is too slow for passes by, and is counted
+on stderr at the end.")]
 pub(super) struct TapArgs {
     /// Where on their way: as they are read, as they go to the output, or to the dead letters
     #[arg(long, value_name = "STAGE", value_parser = PossibleValuesParser::new(["in", "out", "dead"]))]
@@ -30,6 +34,18 @@ pub(super) struct TapArgs {
     /// So many, up to 100000
     #[arg(long, value_name = "N", default_value_t = 100)]
     limit: u64,
+    /// Only those with this text in their key or value, letter for letter
+    #[arg(long = "match", value_name = "TEXT")]
+    text: Option<String>,
+    /// Only those of this topic, or to it
+    #[arg(long, value_name = "NAME")]
+    topic: Option<String>,
+    /// Only those that end so: an outcome such as `partial`, a reason such as `budget`, or a class of dead letters
+    #[arg(long, value_name = "NAME")]
+    outcome: Option<String>,
+    /// Of those only each N-th
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    every: u64,
     /// Where its admin port is. Default: `admin.listen` of the configuration
     #[arg(long, value_name = "URL")]
     admin: Option<String>,
@@ -50,8 +66,21 @@ struct Ended {
 /// Asks, and prints what passes until there was enough.
 pub(super) fn tap(source: &Source, args: &TapArgs) -> Result<Exit, Failure> {
     let (admin, token) = whom(source, args)?;
-    let path = format!("/tap?stage={}&limit={}", args.stage, args.limit);
-    start_runtime()?.block_on(show(&admin, &path, &token))
+    start_runtime()?.block_on(show(&admin, &path(args), &token))
+}
+
+fn path(args: &TapArgs) -> String {
+    const PATH: &str = "/tap?";
+    let mut query = form_urlencoded::Serializer::for_suffix(PATH.to_owned(), PATH.len());
+    query.append_pair("stage", &args.stage).append_pair("limit", &args.limit.to_string());
+    query.append_pair("every", &args.every.to_string());
+    let named = [("match", &args.text), ("topic", &args.topic), ("outcome", &args.outcome)];
+    for (name, value) in named {
+        if let Some(value) = value {
+            query.append_pair(name, value);
+        }
+    }
+    query.finish()
 }
 
 /// Where to ask, and with which token.

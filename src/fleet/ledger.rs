@@ -349,7 +349,8 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// What it spends is not known, so all counts as spent, in this process and until it ends.
+    /// What it spends is not known, so all counts as spent, in this process and until the log is read from its
+    /// beginning again.
     fn read_newer(&mut self, offset: i64) {
         self.shared.books().read_newer();
         if self.of_version.is_some() {

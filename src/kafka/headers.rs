@@ -80,7 +80,7 @@ impl Headers {
     }
 
     /// The headers in order; a null value is None.
-    pub fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&[u8], Option<&[u8]>)> {
         (0..self.len()).filter_map(move |index| {
             let (mut name, mut value, mut size) = (std::ptr::null(), std::ptr::null(), 0usize);
             // SAFETY: the out-pointers are valid; what they are set to lives as long as the list.
@@ -107,7 +107,7 @@ impl Headers {
 
     /// The value of the last header of this name; None where there is none, or it is null.
     pub fn last(&self, name: &[u8]) -> Option<&[u8]> {
-        self.iter().filter(|(found, _)| *found == name).last()?.1
+        self.iter().rev().find(|(found, _)| *found == name)?.1
     }
 
     /// About how many bytes they take in a batch.

@@ -1,6 +1,7 @@
 //! What happens at the desk, as people read it and as it is counted.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::record::Reason;
 use crate::resolve::desk::{BreakerState, Called, Seen, Witness};
@@ -41,6 +42,8 @@ impl Witness for DeskWitness {
         let code = ProviderCodeLabels { provider, code: call.code, tenant };
         let metrics = &self.metrics;
         metrics.provider_requests.get_or_create(&code).inc();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        metrics.provider_requested.get_or_create(&code).set(now as i64);
         metrics.provider_seconds.get_or_create(&labels).observe(call.took.as_secs_f64());
         if call.addresses == 0 {
             return;

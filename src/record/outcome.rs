@@ -27,6 +27,14 @@ impl Outcome {
         }
     }
 
+    /// Whether this is what `name` or `why` says of some outcome.
+    pub fn is_name(word: &str) -> bool {
+        let names = ["enriched", "partial", "unchanged", "dead_lettered", "dropped"];
+        names.contains(&word)
+            || Reason::ALL.iter().any(|reason| reason.name() == word)
+            || DeadLetterClass::ALL.iter().any(|class| class.name() == word)
+    }
+
     /// Why, where there is a reason.
     pub const fn reason(self) -> Option<Reason> {
         match self {
@@ -168,5 +176,26 @@ impl DeadLetterClass {
             Self::Rejected => "rejected",
             Self::UnknownTenant => "unknown_tenant",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_outcome_says_of_itself_is_a_name_of_one() {
+        let reason = Reason::Budget;
+        for outcome in [
+            Outcome::Enriched,
+            Outcome::Partial(reason),
+            Outcome::Unchanged(None),
+            Outcome::DeadLettered(DeadLetterClass::NullKey),
+            Outcome::Dropped(reason),
+        ] {
+            assert!(Outcome::is_name(outcome.name()), "{outcome:?}");
+            assert!(outcome.why().is_empty() || Outcome::is_name(outcome.why()), "{outcome:?}");
+        }
+        assert!(!Outcome::is_name("") && !Outcome::is_name("budgets"));
     }
 }

@@ -120,6 +120,10 @@ pub const METRICS: &[Described] = &[
         "ipstamp_provider_requests_total",
         "Requests to each provider, by HTTP status or what failed.",
     ),
+    (
+        "ipstamp_provider_request_timestamp_seconds",
+        "When the last request to each provider ended, by HTTP status or what failed.",
+    ),
     ("ipstamp_provider_request_duration_seconds", "From sending to the last byte of the reply."),
     ("ipstamp_provider_addresses_total", "Addresses asked for. Each is paid for."),
     (

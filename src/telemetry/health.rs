@@ -182,6 +182,7 @@ impl Health {
 
     /// The process ends.
     pub fn drain(&self) {
+        self.has_started();
         self.draining.store(true, Ordering::Relaxed);
     }
 
@@ -202,6 +203,7 @@ impl Health {
 
     /// Says what is wrong and what to do; true when it was not known before.
     pub fn report(&self, problem: Problem, text: String) -> bool {
+        self.has_started();
         self.problems().insert(problem, text).is_none()
     }
 
@@ -276,7 +278,7 @@ impl Health {
         self.checks().iter().all(|check| check.problem.is_none() || check.passes)
     }
 
-    /// Whether it was ready at one of the times that it was asked.
+    /// Whether it was ever ready. Whatever ends that asks first, so that it does not depend on who has asked.
     pub fn has_started(&self) -> bool {
         let started = self.started.load(Ordering::Relaxed) || self.is_ready();
         self.started.store(started, Ordering::Relaxed);
@@ -316,11 +318,11 @@ mod tests {
         health.joined(0);
         assert!(!health.is_ready() && !health.has_started());
         health.joined(1);
-        assert!(health.is_ready() && health.has_started());
+        assert!(health.is_ready());
         let problem = Problem::Output("out".into());
         assert!(health.report(problem.clone(), "missing".into()));
         assert!(!health.report(problem.clone(), "missing".into()), "said twice");
-        assert!(!health.is_ready() && health.has_started(), "once is enough");
+        assert!(!health.is_ready() && health.has_started(), "once is enough, whoever asked");
         assert!(health.resolve(&problem));
         assert!(health.is_ready());
         health.note("database city".into(), "an older file is refused".into());

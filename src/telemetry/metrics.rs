@@ -116,6 +116,8 @@ pub struct Metrics {
     /// See [`METRICS`].
     pub provider_requests: Family<ProviderCodeLabels, Counter>,
     /// See [`METRICS`].
+    pub provider_requested: Family<ProviderCodeLabels, Gauge>,
+    /// See [`METRICS`].
     pub provider_seconds: Family<ProviderLabels, Histogram>,
     /// See [`METRICS`].
     pub provider_addresses: Family<ProviderLabels, Counter>,
@@ -211,6 +213,7 @@ impl Metrics {
             answers: Family::default(),
             late: Family::default(),
             provider_requests: Family::default(),
+            provider_requested: Family::default(),
             provider_seconds: Family::new_with_constructor(seconds),
             provider_addresses: Family::default(),
             provider_answers: Family::default(),
@@ -341,6 +344,8 @@ impl Metrics {
             total("ipstamp_provider_requests"),
             self.provider_requests.clone(),
         );
+        let name = "ipstamp_provider_request_timestamp_seconds";
+        registry.register(name, help(name), self.provider_requested.clone());
         registry.register(
             "ipstamp_provider_request_duration_seconds",
             help("ipstamp_provider_request_duration_seconds"),
@@ -452,6 +457,7 @@ mod tests {
         let tenant = TenantLabel::default();
         let code = ProviderCodeLabels { provider: "ipinfo".into(), code: "200", tenant };
         metrics.provider_requests.get_or_create(&code).inc();
+        metrics.provider_requested.get_or_create(&code).set(1);
         metrics.provider_addresses.get_or_create(&labels).inc();
         let (provider, tenant) = ("ipinfo".into(), TenantLabel::default());
         let result = ProviderResultLabels { provider, result: "hit", tenant };

@@ -7,6 +7,7 @@ mod labels;
 mod logging;
 mod metrics;
 mod repeats;
+mod tap_filter;
 mod taps;
 mod tenant_labels;
 mod troubles;
@@ -23,7 +24,8 @@ pub use labels::{
 };
 pub use logging::{LogFormat, LogLevel, init_logging};
 pub use metrics::Metrics;
-pub use taps::{Tap, TapStage, Tapped, TappedRecord, Taps};
+pub use tap_filter::{TapFilter, TapText};
+pub use taps::{PassingRecord, Tap, TapStage, TapWish, Tapped, TappedHeaders, TappedRecord, Taps};
 pub use tenant_labels::{TenantLabel, TenantLabels};
 pub use traces::{
     Batch, Decision, RecordSpan, TraceIds, Tracer, Traces, TracesError, TracesSettings,

@@ -1,11 +1,14 @@
-//! What runs through, for whoever asks to see it. A worker looks once a round whether anybody does, and
-//! copies records only then; nothing waits for who looks on: what he is too slow for is counted.
+//! What runs through, for whoever asks to see it. A worker looks once a round who does, and copies records
+//! only then; nothing waits for who looks on: what he is too slow for is counted.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{
+    AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use super::tap_filter::TapFilter;
 use crate::record::Outcome;
 
 /// So many records wait for one who looks on.
@@ -48,16 +51,29 @@ impl TapStage {
     }
 }
 
-/// Which stages somebody looks at.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Tapped(u8);
-
-impl Tapped {
-    /// Whether somebody looks at this one.
-    pub fn has(self, stage: TapStage) -> bool {
-        self.0 & stage.bit() != 0
-    }
+/// A record that passes, before anybody has wanted a copy.
+#[derive(Clone, Copy, Debug)]
+pub struct PassingRecord<'r> {
+    /// The topic where it was read, or to which it goes.
+    pub topic: &'r str,
+    /// The partition there, where that is known.
+    pub partition: Option<i32>,
+    /// The offset, where it was read.
+    pub offset: Option<i64>,
+    /// Milliseconds since 1970.
+    pub timestamp: Option<i64>,
+    /// How it ends, if it was not read just now.
+    pub outcome: Option<Outcome>,
+    /// Its key.
+    pub key: Option<&'r [u8]>,
+    /// Its value.
+    pub value: Option<&'r [u8]>,
+    /// Whether it passed before, and was not taken as it was.
+    pub is_again: bool,
 }
+
+/// Headers in their order.
+pub type TappedHeaders = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
 /// A copy of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,21 +90,32 @@ pub struct TappedRecord {
     pub outcome: Option<Outcome>,
     /// Its key.
     pub key: Option<Vec<u8>>,
-    /// Its headers, in their order.
-    pub headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    /// Its headers.
+    pub headers: TappedHeaders,
     /// Its value, or the beginning of one that is very long.
     pub value: Option<Vec<u8>>,
     /// How long the value is.
     pub value_bytes: usize,
+    /// Whether it passed before, and was not taken as it was.
+    pub is_again: bool,
 }
 
 impl TappedRecord {
-    /// The value with its length.
-    #[must_use]
-    pub fn with_value(mut self, value: Option<&[u8]>) -> Self {
-        self.value_bytes = value.map_or(0, <[u8]>::len);
-        self.value = value.map(|value| value[..value.len().min(MOST_VALUE_BYTES)].to_vec());
-        self
+    fn of(passing: &PassingRecord<'_>, headers: TappedHeaders) -> Self {
+        let PassingRecord { partition, offset, timestamp, outcome, is_again, .. } = *passing;
+        let begin = |value: &[u8]| value[..value.len().min(MOST_VALUE_BYTES)].to_vec();
+        Self {
+            topic: passing.topic.to_owned(),
+            partition,
+            offset,
+            timestamp,
+            outcome,
+            key: passing.key.map(<[u8]>::to_vec),
+            headers,
+            value: passing.value.map(begin),
+            value_bytes: passing.value.map_or(0, <[u8]>::len),
+            is_again,
+        }
     }
 
     fn bytes(&self) -> usize {
@@ -98,21 +125,38 @@ impl TappedRecord {
     }
 }
 
+/// What one who looks on wants to see.
+#[derive(Clone, Debug)]
+pub struct TapWish {
+    /// Where on their way.
+    pub stage: TapStage,
+    /// Which of them.
+    pub filter: TapFilter,
+    /// Each so-many-th of these.
+    pub every: u64,
+    /// So many.
+    pub limit: u64,
+}
+
 /// Between the workers and one who looks on.
 struct Line {
-    stage: TapStage,
+    wish: TapWish,
     send: Sender<TappedRecord>,
     /// So many more he wants.
     left: AtomicU64,
+    fitted: AtomicU64,
     waiting_bytes: AtomicUsize,
     missed: AtomicU64,
 }
 
 impl Line {
-    /// Takes a record in where there is room. Waits for nobody.
-    fn offer(&self, copy: &impl Fn() -> TappedRecord) {
+    /// Takes a record in where it is wanted and there is room. Waits for nobody.
+    fn offer(&self, record: &PassingRecord<'_>, headers: &impl Fn() -> TappedHeaders) {
         let wants = |left: u64| left.checked_sub(1);
-        if self.left.load(Relaxed) == 0 {
+        if self.left.load(Relaxed) == 0 || !self.wish.filter.fits(record) {
+            return;
+        }
+        if !self.fitted.fetch_add(1, Relaxed).is_multiple_of(self.wish.every) {
             return;
         }
         let has_room = self.waiting_bytes.load(Relaxed) < MOST_WAITING_BYTES;
@@ -121,53 +165,87 @@ impl Line {
             return;
         };
         if self.left.fetch_update(Relaxed, Relaxed, wants).is_ok() {
-            let record = copy();
+            let record = TappedRecord::of(record, headers());
             self.waiting_bytes.fetch_add(record.bytes(), Relaxed);
             place.send(record);
         }
     }
 }
 
+/// Who looks on, as a worker knows it. It looks again once a round, so nobody who comes or goes is in the
+/// way of a record, and no record passes unseen meanwhile.
+#[derive(Default)]
+pub struct Tapped {
+    changes: u64,
+    stages: u8,
+    lines: Vec<Arc<Line>>,
+}
+
+impl Tapped {
+    /// Whether somebody looks at this stage.
+    #[inline]
+    pub fn has(&self, stage: TapStage) -> bool {
+        self.stages & stage.bit() != 0
+    }
+
+    /// Shows a record of this stage to all who want to see it. It is copied for each who has room.
+    pub fn offer(
+        &self,
+        stage: TapStage,
+        record: &PassingRecord<'_>,
+        headers: impl Fn() -> TappedHeaders,
+    ) {
+        let lines = self.lines.iter().filter(|line| line.wish.stage == stage);
+        lines.for_each(|line| line.offer(record, &headers));
+    }
+}
+
 /// All who look on.
 #[derive(Default)]
 pub struct Taps {
-    stages: AtomicU8,
-    open: RwLock<Vec<Arc<Line>>>,
+    /// How often somebody came or went.
+    changes: AtomicU64,
+    open: Mutex<Vec<Arc<Line>>>,
 }
 
 impl Taps {
-    /// Which stages somebody looks at, for a round.
+    /// Brings up to date what a worker knows of who looks on; in the next round where somebody comes or
+    /// goes just now.
     #[inline]
-    pub fn wanted(&self) -> Tapped {
-        Tapped(self.stages.load(Relaxed))
+    pub fn look(&self, known: &mut Tapped) {
+        if self.changes.load(Acquire) != known.changes {
+            self.look_again(known);
+        }
     }
 
-    /// Shows a record of this stage to all who look at it. It is copied for each who has room.
-    pub fn offer(&self, stage: TapStage, copy: impl Fn() -> TappedRecord) {
-        // While somebody comes or goes, a record passes unseen.
-        let Ok(open) = self.open.try_read() else { return };
-        open.iter().filter(|line| line.stage == stage).for_each(|line| line.offer(&copy));
+    #[cold]
+    fn look_again(&self, known: &mut Tapped) {
+        let Ok(open) = self.open.try_lock() else { return };
+        known.changes = self.changes.load(Acquire);
+        known.lines.clone_from(&open);
+        known.stages = open.iter().fold(0, |all, line| all | line.wish.stage.bit());
     }
 
-    /// Looks at the next `limit` records of a stage.
-    pub fn tap(self: &Arc<Self>, stage: TapStage, limit: u64) -> Tap {
+    /// Looks at what is wished for, from the workers' next round on.
+    pub fn tap(self: &Arc<Self>, wish: TapWish) -> Tap {
         let (send, receive) = channel(MOST_WAITING);
+        let left = wish.limit;
         let line = Arc::new(Line {
-            stage,
+            wish,
             send,
-            left: AtomicU64::new(limit),
+            left: AtomicU64::new(left),
+            fitted: AtomicU64::new(0),
             waiting_bytes: AtomicUsize::new(0),
             missed: AtomicU64::new(0),
         });
         self.change(|open| open.push(Arc::clone(&line)));
-        Tap { taps: Arc::clone(self), line, receive, left: limit }
+        Tap { taps: Arc::clone(self), line, receive, left }
     }
 
     fn change(&self, change: impl FnOnce(&mut Vec<Arc<Line>>)) {
-        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut open);
-        let stages = open.iter().fold(0, |all, line| all | line.stage.bit());
-        self.stages.store(stages, Relaxed);
+        self.changes.fetch_add(1, Release);
     }
 }
 
@@ -207,21 +285,24 @@ impl Drop for Tap {
 mod tests {
     use std::cell::Cell;
 
+    use super::super::tap_filter::TapText;
     use super::*;
 
-    fn record(value: &[u8]) -> TappedRecord {
-        let empty = TappedRecord {
-            topic: "logs".into(),
+    fn record(value: &[u8]) -> PassingRecord<'_> {
+        PassingRecord {
+            topic: "logs",
             partition: Some(0),
             offset: Some(0),
             timestamp: None,
             outcome: None,
             key: None,
-            headers: Vec::new(),
-            value: None,
-            value_bytes: 0,
-        };
-        empty.with_value(Some(value))
+            value: Some(value),
+            is_again: false,
+        }
+    }
+
+    fn all(stage: TapStage, limit: u64) -> TapWish {
+        TapWish { stage, filter: TapFilter::default(), every: 1, limit }
     }
 
     fn next(tap: &mut Tap) -> Option<TappedRecord> {
@@ -229,52 +310,102 @@ mod tests {
         runtime.block_on(tap.next())
     }
 
+    /// A worker that has just looked.
+    fn worker(taps: &Taps) -> Tapped {
+        let mut tapped = Tapped::default();
+        taps.look(&mut tapped);
+        tapped
+    }
+
     #[test]
     fn nobody_looks_unless_somebody_does_and_only_at_his_stage_and_only_while_he_does() {
         let taps = Arc::new(Taps::default());
+        let mut tapped = Tapped::default();
         let is_copied = Cell::new(false);
-        let offer = |stage| {
+        let offer = |tapped: &Tapped, stage| {
             is_copied.set(false);
-            taps.offer(stage, || {
+            tapped.offer(stage, &record(b"{}"), || {
                 is_copied.set(true);
-                record(b"{}")
+                Vec::new()
             });
             is_copied.get()
         };
-        assert!(TapStage::ALL.iter().all(|stage| !taps.wanted().has(*stage) && !offer(*stage)));
-        let tap = taps.tap(TapStage::Out, 10);
-        let seen = TapStage::ALL.map(|stage| (taps.wanted().has(stage), offer(stage)));
+        taps.look(&mut tapped);
+        assert!(TapStage::ALL.iter().all(|stage| !tapped.has(*stage) && !offer(&tapped, *stage)));
+        let tap = taps.tap(all(TapStage::Out, 10));
+        assert!(!tapped.has(TapStage::Out), "from the next round on");
+        taps.look(&mut tapped);
+        let seen = TapStage::ALL.map(|stage| (tapped.has(stage), offer(&tapped, stage)));
         assert_eq!(seen, [(false, false), (true, true), (false, false)]);
         drop(tap);
-        assert!(!taps.wanted().has(TapStage::Out) && !offer(TapStage::Out));
+        taps.look(&mut tapped);
+        assert!(!tapped.has(TapStage::Out) && !offer(&tapped, TapStage::Out));
+    }
+
+    /// Somebody who comes holds the list while he is put into it.
+    #[test]
+    fn while_somebody_comes_no_record_passes_who_looks_on_already_and_no_worker_waits() {
+        let taps = Arc::new(Taps::default());
+        let mut first = taps.tap(all(TapStage::In, 10));
+        let mut tapped = worker(&taps);
+        let held = taps.open.lock().unwrap();
+        taps.changes.fetch_add(1, Release);
+        taps.look(&mut tapped);
+        tapped.offer(TapStage::In, &record(b"{}"), Vec::new);
+        assert!(next(&mut first).is_some());
+        drop(held);
+        let second = taps.tap(all(TapStage::Out, 10));
+        taps.look(&mut tapped);
+        assert!(tapped.has(TapStage::In) && tapped.has(TapStage::Out));
+        assert_eq!((first.missed(), second.missed()), (0, 0));
     }
 
     #[test]
     fn who_has_seen_as_many_as_he_wanted_is_at_the_end() {
         let taps = Arc::new(Taps::default());
-        let mut tap = taps.tap(TapStage::In, 2);
-        (0..5).for_each(|_| taps.offer(TapStage::In, || record(b"{}")));
-        assert_eq!((next(&mut tap), next(&mut tap)), (Some(record(b"{}")), Some(record(b"{}"))));
+        let mut tap = taps.tap(all(TapStage::In, 2));
+        let tapped = worker(&taps);
+        (0..5).for_each(|_| tapped.offer(TapStage::In, &record(b"{}"), Vec::new));
+        let seen = [next(&mut tap), next(&mut tap)].map(|record| record.unwrap().value);
+        assert_eq!(seen, [Some(b"{}".to_vec()), Some(b"{}".to_vec())]);
+        assert_eq!((next(&mut tap), tap.missed()), (None, 0));
+    }
+
+    #[test]
+    fn each_so_many_th_of_those_that_fit_is_shown_and_what_is_not_wanted_counts_as_nothing() {
+        let taps = Arc::new(Taps::default());
+        let filter = TapFilter { text: Some(TapText::new("a")), ..TapFilter::default() };
+        let mut tap = taps.tap(TapWish { stage: TapStage::In, filter, every: 3, limit: 4 });
+        let tapped = worker(&taps);
+        for number in 0..2 * MOST_WAITING {
+            let letter = if number % 2 == 0 { 'a' } else { 'b' };
+            let value = format!("{letter}{number}");
+            tapped.offer(TapStage::In, &record(value.as_bytes()), Vec::new);
+        }
+        let seen = [(); 4].map(|()| String::from_utf8(next(&mut tap).unwrap().value.unwrap()));
+        assert_eq!(seen.map(Result::unwrap), ["a0", "a6", "a12", "a18"]);
         assert_eq!((next(&mut tap), tap.missed()), (None, 0));
     }
 
     #[test]
     fn who_is_too_slow_misses_and_holds_up_nobody() {
         let taps = Arc::new(Taps::default());
-        let mut tap = taps.tap(TapStage::In, u64::MAX);
-        (0..1000).for_each(|_| taps.offer(TapStage::In, || record(b"{}")));
+        let mut tap = taps.tap(all(TapStage::In, u64::MAX));
+        let tapped = worker(&taps);
+        (0..1000).for_each(|_| tapped.offer(TapStage::In, &record(b"{}"), Vec::new));
         assert_eq!(tap.missed(), 1000 - MOST_WAITING as u64);
         let _ = next(&mut tap);
-        taps.offer(TapStage::In, || record(b"{}"));
+        tapped.offer(TapStage::In, &record(b"{}"), Vec::new);
         assert_eq!(tap.missed(), 1000 - MOST_WAITING as u64, "there is room again");
     }
 
     #[test]
     fn what_waits_is_bounded_in_bytes_and_a_long_value_is_cut() {
         let taps = Arc::new(Taps::default());
-        let mut tap = taps.tap(TapStage::Dead, u64::MAX);
+        let mut tap = taps.tap(all(TapStage::Dead, u64::MAX));
+        let tapped = worker(&taps);
         let long = vec![b'a'; 1 << 20];
-        (0..200).for_each(|_| taps.offer(TapStage::Dead, || record(&long)));
+        (0..200).for_each(|_| tapped.offer(TapStage::Dead, &record(&long), Vec::new));
         let most = MOST_WAITING_BYTES / MOST_VALUE_BYTES;
         assert!((200 - most as u64..200).contains(&tap.missed()), "{}", tap.missed());
         let seen = next(&mut tap).unwrap();

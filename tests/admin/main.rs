@@ -7,6 +7,7 @@ mod browser;
 mod ill;
 mod page;
 mod sources;
+mod stalled;
 mod tap;
 mod top;
 mod who;

@@ -19,12 +19,16 @@ const LEDGER: &[(&str, &str)] = &[("cleanup.policy", "delete"), ("retention.ms",
 /// The stand-ins of the providers, in a process of their own.
 fn stand_ins() -> (Leashed, u16) {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    (stand_ins_at(port), port)
+}
+
+fn stand_ins_at(port: u16) -> Leashed {
     let process = Leashed::start(env!("CARGO_BIN_EXE_ipstamp"), |command| {
         command.args(["demo", "--stand-ins"]).arg(format!("127.0.0.1:{port}"));
         command.stdout(Stdio::null()).stderr(Stdio::null());
     });
     until("the stand-ins listen", seconds(20), || TcpStream::connect(("127.0.0.1", port)).is_ok());
-    (process, port)
+    process
 }
 
 /// Scenario: a worker asks a provider with a budget, and somebody puts a file in the place of a database that
@@ -75,6 +79,40 @@ fn the_page_shows_providers_budgets_and_the_last_refused_file_as_they_are() {
         let [first, second, ..] = known.0.octets();
         assert!(!shown.contains(&format!("{first}.{second}.")), "{shown}");
     }
+    drop(feeder);
+    worker.stop();
+}
+
+/// Scenario: a provider is gone while records flow, and comes again.
+/// Guarantees: the process is ready all along; as long as the provider is left alone the page says so in a
+/// sentence at its top, and then no longer.
+#[test]
+fn while_a_provider_fails_the_page_says_so_in_a_sentence() {
+    let Some(brokers) = broker::shared() else { return };
+    let Some(mut browser) = Browser::start() else { return };
+    let (provider, port) = stand_ins();
+    let mut settings = settings(brokers, "page-provider");
+    settings.want = "geo, as, threat";
+    settings.more = format!(
+        "providers: {{ipgeolocation: {{token: t, plan: paid, base_url: 'http://127.0.0.1:{port}', \
+         budget: none}}}}\n"
+    );
+    let worker = started(&settings);
+    let feeder = Feeder::start(brokers, "page-provider-in", 3, 1_000_000, 200);
+    browser.look(360, 740, "dark");
+    browser.open(&format!("http://127.0.0.1:{}/", worker.admin));
+    browser
+        .until(r"/ipgeolocation\s+closed\s/.test(document.getElementById('providers').innerText)");
+    assert_eq!(browser.value("document.getElementById('checks-section').hidden"), true);
+
+    drop(provider);
+    let says = "document.getElementById('checks').innerText.startsWith('provider ipgeolocation ')";
+    browser.until(says);
+    browser.picture("provider.png");
+    assert_eq!(browser.value("document.getElementById('state').textContent"), "ready");
+
+    let _again = stand_ins_at(port);
+    browser.until("document.getElementById('checks-section').hidden");
     drop(feeder);
     worker.stop();
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::support::audit::Audit;
 use super::support::broker;
 use super::support::client::{Client, Outgoing};
+use super::support::events;
 use super::support::feeder::Feeder;
 use super::support::patience::{seconds, wait_for};
 use super::support::worker::{Settings, command};
@@ -92,6 +93,86 @@ fn as_many_records_as_are_wanted_are_shown_of_each_stage() {
         assert_eq!((&record["key"], &record["value"]), (&"k".into(), &"{no event".into()));
     }
     drop(feeder);
+    worker.stop();
+}
+
+/// Scenario: records flow; somebody wants to see those with a text in them, and each tenth of all.
+/// Guarantees: those are shown and no others, in their order; what nobody can mean is refused with words.
+#[test]
+fn only_records_that_are_wanted_are_shown() {
+    let Some(brokers) = broker::shared() else { return };
+    let settings = tapped(brokers, "tap-some");
+    let worker = started(&settings);
+    let admin = format!("http://127.0.0.1:{}", worker.admin);
+    let feeder = Feeder::start(brokers, "tap-some-in", 1, 1_000_000, 400);
+    let look = |more: &[&str]| -> Vec<Value> {
+        let arguments = [&["tap", "--limit", "3", "--admin", &admin], more].concat();
+        let ended = command(&settings, &arguments);
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        assert_eq!(ended.err.trim(), "3 records", "none that was wanted passed by");
+        ended.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let id = |record: &Value| record["value"]["id"].as_u64().unwrap();
+
+    let of_a_key = look(&["--stage", "in", "--match", "key-13", "--topic", "tap-some-in"]);
+    assert!(of_a_key.iter().all(|record| record["key"] == "key-13"), "{of_a_key:?}");
+    assert!(of_a_key.windows(2).all(|two| id(&two[1]) == id(&two[0]) + 97), "{of_a_key:?}");
+    let tenth = look(&["--stage", "out", "--every", "10", "--outcome", "enriched"]);
+    assert!(tenth.windows(2).all(|two| id(&two[1]) == id(&two[0]) + 10), "{tenth:?}");
+
+    let wrong = ["tap", "--stage", "out", "--outcome", "partially", "--admin", &admin];
+    let refused = command(&settings, &wrong);
+    assert_eq!(refused.code, Some(64), "{}", refused.err);
+    assert!(refused.err.contains("such as partial or budget"), "{}", refused.err);
+    drop(feeder);
+    worker.stop();
+}
+
+/// Scenario: the output topic's limit is lowered while the worker runs, so that the brokers refuse what it
+/// hands over, and it goes out without its stamp.
+/// Guarantees: what goes out the second time says so.
+#[test]
+fn a_record_that_goes_out_again_without_its_stamp_says_so() {
+    let Some(brokers) = broker::shared() else { return };
+    let settings = tapped(brokers, "tap-again");
+    let worker = started(&settings);
+    let client = Client::new(brokers);
+    client.write("tap-again-in", [events::record(0, 0)]);
+    wait_for(
+        "the worker publishes",
+        seconds(60),
+        || worker.log(),
+        || (client.count("tap-again-out") == 1).then_some(()),
+    );
+    client.configure_topic("tap-again-out", &[("max.message.bytes", "5000")]);
+    let admin = format!("http://127.0.0.1:{}", worker.admin);
+    let [first, second] = ["enriched", "output_limit"].map(|outcome| {
+        let (settings, admin) = (settings.clone(), admin.clone());
+        std::thread::spawn(move || {
+            let arguments = ["tap", "--stage", "out", "--limit", "1", "--outcome", outcome];
+            command(&settings, &[&arguments[..], &["--admin", &admin]].concat())
+        })
+    });
+    let mut number = 0;
+    wait_for(
+        "both are shown",
+        seconds(60),
+        || worker.log(),
+        || {
+            number += 1;
+            let large = events::padded(number, 4500).into_bytes();
+            let large = Outgoing { value: Some(large), ..events::record(number, 0) };
+            client.write("tap-again-in", [large]);
+            (first.is_finished() && second.is_finished()).then_some(())
+        },
+    );
+    let [first, second] = [first, second].map(|shown| -> Value {
+        let shown = shown.join().unwrap();
+        serde_json::from_str(&shown.out).unwrap_or_else(|_| panic!("{shown:?}"))
+    });
+    assert!(first["is_again"].is_null() && first["value"]["ipstamp"].is_object(), "{first}");
+    assert_eq!((&second["is_again"], &second["outcome"]), (&true.into(), &"unchanged".into()));
+    assert!(second["value"]["ipstamp"].is_null(), "{second}");
     worker.stop();
 }
 

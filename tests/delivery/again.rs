@@ -8,7 +8,7 @@ use crate::support::client::{Client, Outgoing, Stored};
 use crate::support::events;
 use crate::support::patience::seconds;
 use crate::support::turn;
-use crate::support::worker::{Settings, Worker, command};
+use crate::support::worker::{Settings, Worker, command, command_beside};
 
 /// The time of record 0, in milliseconds: 2026-08-21T06:00:00Z. A record a minute.
 const BEGIN: i64 = 1_787_292_000_000;
@@ -73,6 +73,30 @@ fn a_stretch_is_read_again_beside_the_live_group() {
     assert_eq!(client.committed(&settings.group, "again-in").unwrap(), before);
     assert_eq!(client.count("again-out"), 100);
     Audit::of(&client.read("again-in"), &client.read("again-out")).assert_exactly_once();
+}
+
+/// Scenario: the live process runs on this machine, and a stretch is read again with its configuration.
+/// Guarantees: that the admin port is the live process's is said, and keeps nothing from being read again.
+#[test]
+fn a_stretch_is_read_again_beside_a_process_that_has_the_admin_port() {
+    let _turn = turn::together();
+    let Some(brokers) = broker::shared() else { return };
+    let client = Client::new(brokers);
+    for topic in ["beside-in", "beside-out", "beside-repaired"] {
+        client.create_topic(topic, 2, &[]);
+    }
+    client.write("beside-in", (0..10).map(minutely));
+    let settings = Settings::new(brokers, "beside-in", "beside-out");
+    let worker = Worker::start(&settings);
+    client.until_committed(&settings.group, "beside-in", seconds(60), || worker.log());
+    let stretch =
+        ["run", "--from", "2026-08-21T06:00:00Z", "--until", "end", "--group", "beside-repair"];
+    let arguments = [&stretch[..], &["--output", "beside-repaired", "--local"]].concat();
+    let run = command_beside(&settings, Some(worker.admin), &arguments);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    assert!(run.err.contains("goes on without a port"), "{}", run.err);
+    assert_eq!(client.count("beside-repaired"), 10);
+    worker.stop();
 }
 
 /// Scenario: the live group's name, the live output, a group with a member, and half of what is needed.

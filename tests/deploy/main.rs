@@ -24,14 +24,37 @@ mod yaml;
 mod support;
 
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 /// A port of this machine at which nobody listens.
 fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// A file of the project.
+/// A file that is made, and how.
+type Made = (&'static str, fn() -> String);
+
+const MADE: [Made; 3] = [
+    (dashboard::DASHBOARD, dashboard::text),
+    (values::SCHEMA, values::schema_text),
+    (values::README, values::readme_text),
+];
+
+/// A file of the project. Where those that are made are to be written, that comes first: tests beside each
+/// other read them, or hand them to a tool.
 fn root(path: &str) -> PathBuf {
+    static WRITTEN: Once = Once::new();
+    if std::env::var_os("IPSTAMP_UPDATE").is_some() {
+        WRITTEN.call_once(|| {
+            for (path, text) in MADE {
+                std::fs::write(place(path), text()).unwrap();
+            }
+        });
+    }
+    place(path)
+}
+
+fn place(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
@@ -39,16 +62,15 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(root(path)).unwrap()
 }
 
-/// Whether files that are made are to be written and not compared.
-fn updates() -> bool {
-    std::env::var_os("IPSTAMP_UPDATE").is_some()
+/// For what is made of a file: as it is before anything is written.
+fn before(path: &str) -> String {
+    std::fs::read_to_string(place(path)).unwrap()
 }
 
-/// Holds a file that is made against what would be made now, or writes it.
-fn made(path: &str, text: &str) {
-    if updates() {
-        std::fs::write(root(path), text).unwrap();
-        return;
+#[test]
+fn what_is_made_is_as_it_would_be_made_now() {
+    for (path, text) in MADE {
+        let is_current = read(path) == text();
+        assert!(is_current, "{path} is stale: IPSTAMP_UPDATE=1 cargo test --test deploy");
     }
-    assert!(read(path) == text, "{path} is stale: IPSTAMP_UPDATE=1 cargo test --test deploy");
 }

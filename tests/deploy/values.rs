@@ -8,10 +8,10 @@ use ipstamp::config::{schema, tenant_schema};
 use serde_json::{Map, Value, json};
 
 use super::yaml::document;
-use super::{made, read};
+use super::{before, read};
 
-const SCHEMA: &str = "helm/ipstamp/values.schema.json";
-const README: &str = "helm/ipstamp/README.md";
+pub(crate) const SCHEMA: &str = "helm/ipstamp/values.schema.json";
+pub(crate) const README: &str = "helm/ipstamp/README.md";
 const BEGIN: &str =
     "<!-- values: begin; made by IPSTAMP_UPDATE=1 cargo test --test deploy values -->\n";
 const END: &str = "<!-- values: end -->";
@@ -89,9 +89,9 @@ fn taken_over(schema: &Value, prefix: &str, definitions: &Map<String, Value>) ->
     }
 }
 
-#[test]
-fn the_schema_of_the_values_has_the_configurations_own_in_it() {
-    let mut values: Value = serde_json::from_str(&read(SCHEMA)).unwrap();
+/// The schema of the values, with the configuration's own in it.
+pub(crate) fn schema_text() -> String {
+    let mut values: Value = serde_json::from_str(&before(SCHEMA)).unwrap();
     let mut all = Map::new();
     for (name, text) in [("config", schema()), ("tenant", tenant_schema())] {
         let whole: Value = serde_json::from_str(&text).unwrap();
@@ -112,7 +112,7 @@ fn the_schema_of_the_values_has_the_configurations_own_in_it() {
         assert_eq!(required.len(), before - 1, "{name}.{key} is not required any more");
     }
     values["$defs"] = Value::Object(all);
-    made(SCHEMA, &(serde_json::to_string_pretty(&values).unwrap() + "\n"));
+    serde_json::to_string_pretty(&values).unwrap() + "\n"
 }
 
 /// The names of members that are secrets, wherever they stand.
@@ -150,7 +150,7 @@ fn each_secret_of_the_configuration_is_refused_in_plain_text() {
 fn commented() -> Vec<(String, String)> {
     let (mut path, mut said, mut found): (Vec<(usize, String)>, _, _) =
         (Vec::new(), None, Vec::new());
-    for line in read("helm/ipstamp/values.yaml").lines() {
+    for line in before("helm/ipstamp/values.yaml").lines() {
         let text = line.trim_start();
         let indent = line.len() - text.len();
         if let Some(comment) = text.strip_prefix("# -- ") {
@@ -176,9 +176,9 @@ fn value_of<'v>(values: &'v Value, key: &str) -> &'v Value {
     key.split('.').fold(values, |at, name| &at[name])
 }
 
-#[test]
-fn the_charts_readme_is_made_of_the_values() {
-    let values = document(&read("helm/ipstamp/values.yaml"));
+/// The chart's README, with a table of the values.
+pub(crate) fn readme_text() -> String {
+    let values = document(&before("helm/ipstamp/values.yaml"));
     let mut table = String::from("\n| value | default | what it is |\n|---|---|---|\n");
     for (key, said) in commented() {
         let value = value_of(&values, &key).to_string();
@@ -188,10 +188,10 @@ fn the_charts_readme_is_made_of_the_values() {
         let _ = writeln!(table, "| `{key}` | {value} | {} |", said.replace('|', "\\|"));
     }
     table.push('\n');
-    let text = read(README);
-    let (before, rest) = text.split_once(BEGIN).unwrap();
-    let (_, after) = rest.split_once(END).unwrap();
-    made(README, &format!("{before}{BEGIN}{table}{END}{after}"));
+    let text = before(README);
+    let (above, rest) = text.split_once(BEGIN).unwrap();
+    let (_, below) = rest.split_once(END).unwrap();
+    format!("{above}{BEGIN}{table}{END}{below}")
 }
 
 /// The keys of a schema's objects that are closed, with their paths.

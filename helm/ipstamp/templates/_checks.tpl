@@ -148,6 +148,17 @@
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- if $volume.perPod -}}
+{{- if ne .Values.workload.kind "StatefulSet" -}}
+{{- fail "databases.volume.perPod with a Deployment: its pods have no names under which claims would wait for them; write workload.kind: StatefulSet, or databases.volume.create: true for one claim that all share" -}}
+{{- end -}}
+{{- if not (include "ipstamp.podClaim" .) -}}
+{{- fail (printf "databases.volume.perPod with databases.delivery: %s and no config.database_store: a pod has no folder of its own there; write config.database_store: {keep: 2}, or remove it" $databases.delivery) -}}
+{{- end -}}
+{{- if and (eq (include "ipstamp.podClaim" .) "databases") (include "ipstamp.claimName" .) -}}
+{{- fail "databases.volume.perPod with existingClaim or create: a claim for each pod, or one for all; remove one of them" -}}
+{{- end -}}
+{{- end -}}
 {{- $perPod := or (eq $databases.delivery "initContainer") (and (eq $databases.delivery "inProcess") (not (include "ipstamp.claimName" .))) -}}
 {{- if and $perPod (not $databases.acceptDownloadsPerPod) -}}
 {{- range $sources -}}

@@ -97,3 +97,14 @@ app.kubernetes.io/component: {{ .component }}
 true
 {{- end -}}
 {{- end }}
+
+{{/* The volume of which each pod of a StatefulSet has a claim of its own; empty where none has. */}}
+{{- define "ipstamp.podClaim" -}}
+{{- if .Values.databases.volume.perPod -}}
+{{- if has .Values.databases.delivery (list "inProcess" "initContainer") -}}
+databases
+{{- else if include "ipstamp.hasStore" . -}}
+store
+{{- end -}}
+{{- end -}}
+{{- end }}

@@ -1,8 +1,9 @@
 //! `check --support`: a block for a provider's support, ready to be sent. No token, no address, no name
 //! of a topic or a broker is in it.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use humantime_serde::re::humantime::format_rfc3339_seconds;
 use reqwest::Url;
@@ -15,8 +16,9 @@ use crate::config::Config;
 use crate::record::Secret;
 use crate::resolve::provider::Licence;
 
-/// What is shown of what a running process has counted.
+/// What is shown of what a running process has counted: how often, and when it was the last time.
 const CALLS: &str = "ipstamp_provider_requests_total{";
+const LAST: &str = "ipstamp_provider_request_timestamp_seconds{";
 /// Nothing shorter is looked for: it would stand in other words by chance.
 const SHORTEST_SECRET: usize = 4;
 
@@ -85,9 +87,25 @@ fn counted(config: &Config) -> Option<Vec<String>> {
     let runtime = start_runtime().ok()?;
     let (_, said) =
         runtime.block_on(healthcheck::ask(&format!("http://{at}/metrics"), MOST_BYTES)).ok()?;
-    let said = String::from_utf8_lossy(&said).into_owned();
-    let calls = said.lines().filter_map(|line| line.strip_prefix(CALLS));
-    Some(calls.map(|line| line.replace('}', ":")).collect())
+    Some(calls(&String::from_utf8_lossy(&said)))
+}
+
+/// A line for each provider and status: how many calls, and when the last of them ended.
+fn calls(metrics: &str) -> Vec<String> {
+    let of = |name: &'static str| {
+        let lines = metrics.lines().filter_map(move |line| line.strip_prefix(name));
+        lines.filter_map(|line| line.split_once("} "))
+    };
+    let last: HashMap<&str, &str> = of(LAST).collect();
+    let line = |(labels, count): (&str, &str)| {
+        let seconds = last.get(labels).and_then(|seconds| seconds.parse().ok());
+        let last = seconds.map_or(String::new(), |seconds| {
+            let at = UNIX_EPOCH + Duration::from_secs(seconds);
+            format!(", the last at {}", format_rfc3339_seconds(at))
+        });
+        format!("{labels}: {count}{last}")
+    };
+    of(CALLS).map(line).collect()
 }
 
 /// Metrics of many partitions are long.
@@ -107,6 +125,20 @@ fn redacted(mut text: String, licences: &[Licence<'_>]) -> String {
 mod tests {
     use super::*;
     use crate::config::{ProcessEnvironment, parse};
+
+    #[test]
+    fn calls_are_said_with_their_status_and_with_the_time_of_the_last() {
+        let metrics = "# TYPE ipstamp_provider_requests counter\n\
+             ipstamp_provider_requests_total{provider=\"a\",code=\"200\"} 3\n\
+             ipstamp_provider_requests_total{provider=\"a\",code=\"429\"} 1\n\
+             ipstamp_provider_request_timestamp_seconds{provider=\"a\",code=\"200\"} 1787292000\n\
+             ipstamp_provider_addresses_total{provider=\"a\"} 5\n";
+        let lines = [
+            "provider=\"a\",code=\"200\": 3, the last at 2026-08-21T06:00:00Z",
+            "provider=\"a\",code=\"429\": 1",
+        ];
+        assert_eq!(calls(metrics), lines);
+    }
 
     #[test]
     fn it_says_how_a_provider_is_used_and_none_of_the_secrets() {

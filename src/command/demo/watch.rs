@@ -6,14 +6,14 @@ use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::checklist::{Checklist, input_of};
 use super::progress::Progress;
-use crate::kafka::onlooking;
+use crate::kafka::{Listener, onlooking};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -40,7 +40,8 @@ impl Watcher {
     pub(super) fn run(self) -> Result<Checklist, KafkaError> {
         let mut client = onlooking(&self.client, "ipstamp-demo-reader");
         client.set("fetch.queue.backoff.ms", "10").set("queued.max.messages.kbytes", "8192");
-        let consumer: BaseConsumer = client.create()?;
+        // At the end of a partition there is nothing to be said.
+        let consumer = client.create_with_context::<_, BaseConsumer<_>>(Listener::default())?;
         let mut list = TopicPartitionList::new();
         for partition in 0..self.partitions {
             list.add_partition_offset(&self.output, partition as i32, Offset::Beginning)?;
@@ -95,7 +96,7 @@ impl Watcher {
 
 /// Where the partitions of a topic end now.
 pub(super) fn ends(
-    consumer: &BaseConsumer,
+    consumer: &BaseConsumer<impl ConsumerContext>,
     topic: &str,
     partitions: usize,
 ) -> Result<Vec<i64>, KafkaError> {

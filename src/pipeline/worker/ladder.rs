@@ -27,6 +27,8 @@ pub(super) struct Refusal {
     pub(super) letter: DeadLetter,
     /// Whether its value has a stamp in it.
     pub(super) stamped: bool,
+    /// Whether the brokers saw it, and not ipstamp alone.
+    pub(super) was_sent: bool,
 }
 
 /// A record for the dead letters.
@@ -102,7 +104,7 @@ impl Worker {
             return;
         }
         let reason = Reason::OutputLimit;
-        let Refusal { output, partition, letter, .. } = refusal;
+        let Refusal { output, partition, letter, was_sent, .. } = refusal;
         let DeadLetter { key, mut headers, timestamp, .. } = letter;
         headers.set(publish::REASON, reason.name().as_bytes());
         headers.remove(publish::FACTS);
@@ -117,6 +119,7 @@ impl Worker {
             value: Some(original.as_slice()),
             timestamp,
             outcome,
+            is_again: was_sent,
         };
         self.show_leaving(TapStage::Out, &leaving);
         let ticket = Ticket { lane: id, sequence, outcome }.to_bits();
@@ -161,6 +164,7 @@ impl Worker {
             value: value.as_ref().map(Buffer::as_slice),
             timestamp,
             outcome,
+            is_again: false,
         };
         self.show_leaving(TapStage::Dead, &leaving);
         let ticket = Ticket { lane: id, sequence, outcome }.to_bits();
@@ -241,6 +245,10 @@ impl Worker {
         let (value, timestamp, words) = (record.value, record.timestamp, words.into());
         let letter = DeadLetter { key, headers, value, timestamp, class, words };
         let stamped = self.is_stamped(ticket.outcome);
-        self.step_down(id, ticket.sequence, Refusal { output, partition, letter, stamped });
+        self.step_down(
+            id,
+            ticket.sequence,
+            Refusal { output, partition, letter, stamped, was_sent: true },
+        );
     }
 }

@@ -190,7 +190,7 @@ pub(super) struct Worker {
     tally: Tally,
     spans: Option<Spans>,
     taps: Arc<Taps>,
-    /// Which stages are looked at, asked once per round and not once per record.
+    /// Who looks on, asked once per round and not once per record.
     tapped: Tapped,
     next_tick: Instant,
     next_look: Instant,
@@ -312,7 +312,7 @@ impl Worker {
             let now = Instant::now();
             self.health.round(self.number);
             self.now_ms = clock::now_ms();
-            self.tapped = self.taps.wanted();
+            self.taps.look(&mut self.tapped);
             let mut busy = self.serve_deliveries(now);
             self.read_inbox(now);
             self.expire(now);

@@ -46,7 +46,7 @@ impl Worker {
                 class: DeadLetterClass::TooLarge,
                 words: format!("larger than max.message.bytes={bytes} of the output topic").into(),
             };
-            let refusal = Refusal { output, partition, letter, stamped };
+            let refusal = Refusal { output, partition, letter, stamped, was_sent: false };
             match original {
                 Some(original) if stamped => {
                     let original = self.pool.copy(original);
@@ -82,6 +82,7 @@ impl Worker {
             value: value.as_ref().map(Buffer::as_slice),
             timestamp,
             outcome,
+            is_again: false,
         };
         self.show_leaving(TapStage::Out, &leaving);
         let ticket = Ticket { lane: id, sequence: record.sequence, outcome }.to_bits();

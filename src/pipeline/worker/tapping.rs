@@ -4,7 +4,7 @@ use super::Worker;
 use crate::kafka::{Fetched, Headers};
 use crate::publish::OutputId;
 use crate::record::{Outcome, Partition};
-use crate::telemetry::{TapStage, TappedRecord};
+use crate::telemetry::{PassingRecord, TapStage, TappedHeaders};
 
 /// A record on its way out.
 pub(super) struct Leaving<'r> {
@@ -16,9 +16,11 @@ pub(super) struct Leaving<'r> {
     pub(super) value: Option<&'r [u8]>,
     pub(super) timestamp: Option<i64>,
     pub(super) outcome: Outcome,
+    /// Whether the brokers refused it as it was before.
+    pub(super) is_again: bool,
 }
 
-fn copies(headers: &Headers) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+fn copies(headers: &Headers) -> TappedHeaders {
     headers.iter().map(|(name, value)| (name.to_vec(), value.map(<[u8]>::to_vec))).collect()
 }
 
@@ -29,20 +31,18 @@ impl Worker {
         if !self.tapped.has(TapStage::In) {
             return;
         }
-        self.taps.offer(TapStage::In, || {
-            let record = TappedRecord {
-                topic: fetched.topic().to_owned(),
-                partition: Some(fetched.partition().0),
-                offset: Some(fetched.offset().0),
-                timestamp: fetched.timestamp(),
-                outcome: None,
-                key: fetched.key().map(<[u8]>::to_vec),
-                headers: fetched.headers().as_ref().map(copies).unwrap_or_default(),
-                value: None,
-                value_bytes: 0,
-            };
-            record.with_value(fetched.payload())
-        });
+        let record = PassingRecord {
+            topic: fetched.topic(),
+            partition: Some(fetched.partition().0),
+            offset: Some(fetched.offset().0),
+            timestamp: fetched.timestamp(),
+            outcome: None,
+            key: fetched.key(),
+            value: fetched.payload(),
+            is_again: false,
+        };
+        let headers = || fetched.headers().as_ref().map(copies).unwrap_or_default();
+        self.tapped.offer(TapStage::In, &record, headers);
     }
 
     /// A record is handed to the producer.
@@ -51,19 +51,16 @@ impl Worker {
         if !self.tapped.has(stage) {
             return;
         }
-        self.taps.offer(stage, || {
-            let record = TappedRecord {
-                topic: self.outlet.topic(leaving.output).to_string(),
-                partition: leaving.partition.map(|partition| partition.0),
-                offset: None,
-                timestamp: leaving.timestamp,
-                outcome: Some(leaving.outcome),
-                key: leaving.key.map(<[u8]>::to_vec),
-                headers: copies(leaving.headers),
-                value: None,
-                value_bytes: 0,
-            };
-            record.with_value(leaving.value)
-        });
+        let record = PassingRecord {
+            topic: self.outlet.topic(leaving.output).as_str(),
+            partition: leaving.partition.map(|partition| partition.0),
+            offset: None,
+            timestamp: leaving.timestamp,
+            outcome: Some(leaving.outcome),
+            key: leaving.key,
+            value: leaving.value,
+            is_again: leaving.is_again,
+        };
+        self.tapped.offer(stage, &record, || copies(leaving.headers));
     }
 }

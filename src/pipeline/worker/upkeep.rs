@@ -228,9 +228,10 @@ impl Worker {
                     if self.note_obstacle(&text) {
                         continue;
                     }
+                    let text = format!("{text}; trying again (`ipstamp check` finds out why)");
                     if self.health.report(Problem::Brokers(self.number), text.clone()) {
                         tracing::warn!(worker = self.number, error = %fault,
-                            "trouble with the brokers: {text}; trying again (`ipstamp check` finds out why)");
+                            "trouble with the brokers: {text}");
                     }
                 }
                 Notice::HungUp { text } => {
@@ -383,7 +384,10 @@ impl Worker {
             if now.duration_since(lane.moved) > STALL_LIMIT {
                 counts.stalled += 1;
                 let text = if lag > 0 {
-                    format!("{lag} records to read and no progress for a minute")
+                    format!(
+                        "{lag} records to read and no progress for a minute; look at what the log says of this \
+                         partition, at its output topic and at the brokers"
+                    )
                 } else {
                     "nothing has been fetched for a minute; it is begun again".to_owned()
                 };

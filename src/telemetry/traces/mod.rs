@@ -131,10 +131,11 @@ impl Extractor for Headers<'_> {
     }
 }
 
-/// Whether the flags at the end of a `traceparent` say that it is sampled.
-fn is_sampled(parent: &str) -> bool {
-    let flags = parent.trim().split('-').nth(3);
-    flags.and_then(|flags| u8::from_str_radix(flags, 16).ok()).is_some_and(|flags| flags & 1 == 1)
+/// Whether the flags of a `traceparent` say that it is sampled. In every version they stand at the same place,
+/// behind `00-`, 32 digits, `-`, 16 digits and `-`. Most records bring one that is not, so this is asked first.
+fn may_be_sampled(parent: &[u8]) -> bool {
+    let last = parent.trim_ascii().get(54);
+    last.and_then(|digit| char::from(*digit).to_digit(16)).is_some_and(|flags| flags & 1 == 1)
 }
 
 impl Tracer {
@@ -145,7 +146,10 @@ impl Tracer {
 
     /// The context that a record brings, where it is one and is sampled.
     pub fn context(&self, parent: &[u8], state: Option<&[u8]>) -> Option<SpanContext> {
-        let parent = std::str::from_utf8(parent).ok().filter(|parent| is_sampled(parent))?;
+        if !may_be_sampled(parent) {
+            return None;
+        }
+        let parent = std::str::from_utf8(parent).ok()?;
         let state = state.and_then(|state| std::str::from_utf8(state).ok());
         let found = TraceContextPropagator::new()
             .extract_with_context(&Context::new(), &Headers { parent, state });

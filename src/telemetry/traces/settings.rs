@@ -58,6 +58,13 @@ impl TracesSettings {
                 .or_else(|| variable(&format!("OTEL_EXPORTER_OTLP_{name}")))
         };
         let mut words = Vec::new();
+        if variable("OTEL_EXPORTER_PROMETHEUS_PORT").is_some() {
+            words.push(
+                "OTEL_EXPORTER_PROMETHEUS_PORT is not read by itself: where metrics are read stands in the \
+                 configuration; write admin: {listen: \"127.0.0.1:${OTEL_EXPORTER_PROMETHEUS_PORT}\"}"
+                    .into(),
+            );
+        }
         if variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
             return Decision { settings: None, words };
         }
@@ -162,6 +169,14 @@ mod tests {
         }
         let both = [("OTEL_TRACES_EXPORTER", "console, otlp")];
         assert!(decide(Some("http://c:4318"), &both).settings.is_some());
+    }
+
+    #[test]
+    fn a_port_for_metrics_is_said_to_stand_in_the_configuration() {
+        let decision = decide(None, &[("OTEL_EXPORTER_PROMETHEUS_PORT", "9464")]);
+        assert!(decision.settings.is_none());
+        let [words] = &decision.words[..] else { panic!("{:?}", decision.words) };
+        assert!(words.contains("admin: {listen:"), "{words}");
     }
 
     #[test]
