@@ -15,6 +15,7 @@ mod put;
 mod section;
 mod store;
 mod tell;
+mod tree;
 mod vendor;
 mod versioned;
 mod watch;

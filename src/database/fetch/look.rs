@@ -55,9 +55,14 @@ impl Look<'_, '_> {
         {
             return Err(FetchError::StillWrong { expected });
         }
-        let Some(content) = self.bring(calls, has_file)? else { return self.nothing_new(set) };
-        self.state.part = None;
+        let brought = self.bring(calls, has_file);
         let part = self.part();
+        if brought.as_ref().is_err_and(FetchError::is_of_room) {
+            // What cannot become whole takes room from others.
+            drop(fs::remove_file(&part));
+        }
+        let Some(content) = brought? else { return self.nothing_new(set) };
+        self.state.part = None;
         let candidate = self.fetcher.file(self.wanted, "candidate");
         let found = Checksum::of(&part).map_err(system(&part))?;
         if let Some(said) = expected.as_ref().filter(|said| **said != found)
@@ -230,10 +235,6 @@ impl Look<'_, '_> {
             let known = Known { whole, part: self.state.part.clone() };
             match fetcher.downloader.file(&call, &part, known, limit, self) {
                 Err(error @ FetchError::NotThere { .. }) => last = error,
-                Err(error @ FetchError::TooLarge { .. }) => {
-                    drop(fs::remove_file(&part));
-                    return Err(error);
-                }
                 Err(error) => return Err(error),
                 Ok(Got::Same) => return Ok(None),
                 Ok(Got::File(content)) => return Ok(Some(content)),
