@@ -158,14 +158,14 @@ mod tests {
     #[test]
     fn a_node_of_any_size_is_written_as_the_format_wants_it() {
         for (bits, places, bytes) in [
-            (24, [0x00ab_cdef, 0x0012_3456], "abcdef123456"),
-            (28, [0x0fed_cba9, 0x0123_4567], "edcba9f1234567"),
-            (32, [0xfedc_ba98, 0x0123_4567], "fedcba9801234567"),
+            (24, [0x00ab_cdef, 0x0012_3456], 0xabcd_ef12_3456),
+            (28, [0x0fed_cba9, 0x0123_4567], 0x00ed_cba9_f123_4567),
+            (32, [0xfedc_ba98, 0x0123_4567], 0xfedc_ba98_0123_4567),
         ] {
             let mut node = Vec::new();
             put_node(&mut node, places, bits);
-            let hex: String = node.iter().map(|byte| format!("{byte:02x}")).collect();
-            assert_eq!(hex, bytes);
+            let found = node.iter().fold(0, |found: u64, byte| found << 8 | u64::from(*byte));
+            assert_eq!((node.len() * 4, found), (usize::from(bits), bytes));
         }
     }
 

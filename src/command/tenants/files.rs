@@ -9,6 +9,9 @@ use crate::config::{
 use crate::resolve::Ttl;
 use crate::tenant::{TenantName, TenantPath, tenant_files};
 
+/// A tenant, with what his file says or what is wrong with it.
+type Read = (TenantName, Result<TenantFile, ConfigError>);
+
 /// The file of the tenant of this name.
 pub(in crate::command) fn tenant_file(config: &Config, name: &str) -> Result<PathBuf, Failure> {
     let Some(tenants) = &config.tenants else {
@@ -67,9 +70,7 @@ pub(in crate::command) fn usable_tenants(config: &Config) -> Vec<(TenantName, Te
 }
 
 /// All of them, with what is wrong with those that a run does not take.
-pub(in crate::command) fn all_tenants(
-    config: &Config,
-) -> Result<Vec<(TenantName, Result<TenantFile, ConfigError>)>, Failure> {
+pub(in crate::command) fn all_tenants(config: &Config) -> Result<Vec<Read>, Failure> {
     let Some(tenants) = &config.tenants else { return Ok(Vec::new()) };
     let files =
         tenant_files(&tenants.dir).map_err(|error| Failure::new(Exit::Unavailable, error))?;
@@ -80,7 +81,7 @@ pub(in crate::command) fn all_tenants(
 fn taken(
     config: &Config,
     files: impl Iterator<Item = (TenantName, PathBuf)>,
-) -> impl Iterator<Item = (TenantName, Result<TenantFile, ConfigError>)> {
+) -> impl Iterator<Item = Read> {
     let mut limited = Vec::new();
     files.map(move |(name, path)| {
         let beside = Beside { limited: &limited, ..Beside::main(config) };
