@@ -1,15 +1,15 @@
 //! Makes a database file of a CSV table, row by row: of the table, no more than a row is in memory,
-//! and of the file each record once.
+//! and of the file each record once. The library that makes those of a small table would keep a tree
+//! and all its values several times.
 
 use std::io::Read;
 use std::time::SystemTime;
 
-use csv::{ReaderBuilder, StringRecord, Trim};
-use mmdb_writer::{IpVersion, Ipv4Aliasing, Value, Writer};
-
 use super::joined::joined;
-use super::section::Section;
+use super::section::{Section, TooLarge};
+use super::tree::Tree;
 use crate::resolve::{Database, DatabaseError, NetworksError, Table};
+use csv::{ReaderBuilder, StringRecord, Trim};
 
 /// The first word of the types whose columns are fields as `want` names them.
 const OWN: &str = "ipstamp";
@@ -34,13 +34,7 @@ pub fn build(
     let head = without_mark(reader.headers().map_err(NetworksError::from)?);
     let is_own = database_type.split(' ').next() == Some(OWN);
     let table = if is_own { Table::own(&head) } else { Table::plain(&head) }?;
-    let mut writer = Writer::builder(database_type)
-        .ip_version(IpVersion::V6)
-        // In a table of one's own, an address that only contains an IPv4 address is another one.
-        .ipv4_aliasing(if is_own { Ipv4Aliasing::Disabled } else { Ipv4Aliasing::Enabled })
-        .build_epoch(written)
-        .build();
-    let mut section = Section::default();
+    let (mut tree, mut section) = (Tree::default(), Section::default());
     let (mut record, mut rows) = (StringRecord::new(), 0);
     let mut before = [None, None];
     while reader.read_record(&mut record).map_err(NetworksError::from)? {
@@ -48,7 +42,8 @@ pub fn build(
         let line = record.position().map_or(0, csv::Position::line);
         let refused = |what: String| NetworksError::Row { line, what };
         let row = table.row(&record, line)?;
-        let number = section.number(&row.record).map_err(|error| refused(error.to_string()))?;
+        let too_large = |error: TooLarge| refused(error.to_string());
+        let number = section.number(&row.record).map_err(too_large)?;
         for network in row.networks {
             // A larger network that came later would paint over the smaller ones in it.
             let place = (network.addr(), network.prefix_len());
@@ -58,15 +53,14 @@ pub fn build(
                             table by address, larger networks first";
                 return Err(refused(format!("{network} {what}")).into());
             }
-            let put = writer.insert_value(network, Value::U32(number));
-            put.map_err(|error| refused(format!("{error}; take the row out")))?;
+            tree.insert(network, number).map_err(too_large)?;
         }
     }
-    let numbered = writer.to_bytes().map_err(|error| NetworksError::Table(error.to_string()))?;
-    drop(writer);
-    let bytes = joined(&numbered, &section)
-        .map_err(|error| NetworksError::Table(format!("the file: {error}")))?;
-    drop((numbered, section));
+    // In a table of one's own, an address that only contains an IPv4 address is another one.
+    let tree = tree.laid_out(!is_own);
+    let bytes = tree.and_then(|tree| joined(&tree, &section, database_type, written));
+    let bytes = bytes.map_err(|error| NetworksError::Table(format!("the file: {error}")))?;
+    drop(section);
     let database = Database::new("table", bytes)?;
     database.verify()?;
     Ok(Built { database, rows })
@@ -144,6 +138,21 @@ mod tests {
         let facts = made(csv, "ipstamp places").unwrap().facts([1, 0, 0, 7].into()).unwrap();
         assert_eq!(facts.geo.unwrap().location, Some((56.9, 24.1)));
         assert_eq!(facts.privacy.unwrap().vpn, Some(true));
+    }
+
+    #[test]
+    fn a_table_may_tell_of_addresses_that_contain_an_ipv4_address() {
+        let csv = "network,country_code\n1.0.0.0/16,LV\n2001:0:100::/48,SE\n2002::/16,NO\n";
+        let file = made(csv, "ipinfo bundle_location_lite.mmdb").unwrap();
+        for (ip, code) in [
+            ("1.0.0.1", Some("LV")),
+            ("2001:0:100::1", Some("SE")),
+            ("2002:100:1::", Some("NO")),
+            ("2001:0:900::1", None),
+        ] {
+            let geo = file.facts(ip.parse().unwrap()).and_then(|facts| facts.geo);
+            assert_eq!(geo.and_then(|geo| geo.country_iso_code).as_deref(), code, "{ip}");
+        }
     }
 
     #[test]

@@ -1,12 +1,17 @@
 //! A generation: one version of a database, by the hash of its bytes.
 
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
 use std::str::FromStr;
 
-use openssl::sha::sha256;
+use openssl::sha::{Sha256, sha256};
 
 /// So many digits are enough to tell the generations of a database apart.
 const SHORT: usize = 12;
+/// So much of a file is in memory at a time.
+const PIECE: usize = 1 << 20;
 
 /// The SHA-256 of a file's bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,9 +23,23 @@ impl Generation {
         Self(sha256(bytes))
     }
 
-    /// Of the bytes that have this hash.
-    pub(super) fn of_hash(hash: [u8; 32]) -> Self {
-        Self(hash)
+    /// Of the bytes of a file.
+    pub fn of_file(path: &Path) -> io::Result<Self> {
+        Self::through(&mut File::open(path)?, io::sink())
+    }
+
+    /// Of everything that is there, and is written on.
+    pub(super) fn through(from: &mut impl Read, mut to: impl Write) -> io::Result<Self> {
+        let (mut hash, mut piece) = (Sha256::new(), vec![0; PIECE]);
+        loop {
+            match from.read(&mut piece)? {
+                0 => return Ok(Self(hash.finish())),
+                read => {
+                    hash.update(&piece[..read]);
+                    to.write_all(&piece[..read])?;
+                }
+            }
+        }
     }
 
     /// The beginning of it, for people.

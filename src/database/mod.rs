@@ -16,6 +16,7 @@ mod put;
 mod section;
 mod store;
 mod tell;
+mod tree;
 mod vendor;
 mod versioned;
 mod watch;

@@ -1,8 +1,5 @@
 //! The data section of a database file that is being made: each record is in it once, and each text
 //! of some length.
-//!
-//! The library that builds trees keeps each value three times, in maps of owned texts, which takes
-//! gigabytes for a table of a million rows. So it is given numbers, and the records are here.
 
 use std::collections::HashMap;
 

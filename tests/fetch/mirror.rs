@@ -124,7 +124,34 @@ fn a_damaged_file_is_fetched_again_and_gets_into_no_mirror() {
     assert_ne!(fetch(&config, &to).0, 0, "it does not come");
     assert_eq!(std::fs::read(folder.join(file(&folder))).unwrap(), world(100, "LV"));
     vendor.lie(0);
+    // Nor does what was damaged on the mirror stay there.
+    let mut spoilt = world(100, "LV");
+    spoilt[7] ^= 1;
+    std::fs::write(folder.join(file(&folder)), spoilt).unwrap();
     let (code, out) = fetch(&config, &to);
     assert!(code == 0 && out.starts_with("fetched"), "{out}");
     assert_eq!(std::fs::read(home.fetched("city")).unwrap(), world(100, "LV"));
+    assert_eq!(std::fs::read(folder.join(file(&folder))).unwrap(), world(100, "LV"));
+}
+
+/// Guarantees: what the configuration names no more goes from the list at once, and its file with the
+/// list after that, as whoever read the list before may be at it.
+#[test]
+fn what_is_configured_no_more_is_on_the_next_list_no_more() {
+    let (home, vendor) = (Home::new(), Vendor::start());
+    let other = format!("  - {{source: url, name: other, url: '{}/own/o.mmdb'}}", vendor.url());
+    vendor.offer("/own/city.mmdb", &world(100, "LV"));
+    vendor.offer("/own/o.mmdb", &world(100, "SE"));
+    let both = home.config(&format!("{}\n{other}", super::own(&vendor, "")));
+    let folder = home.path().join("mirror");
+    let to = ["--to", folder.to_str().unwrap()];
+    assert_eq!(fetch(&both, &to).0, 0);
+    let left = file(&folder);
+    let one = home.config(&other);
+    for stays in [true, false] {
+        assert_eq!(fetch(&one, &to).0, 0);
+        let list = std::fs::read_to_string(folder.join("manifest.json")).unwrap();
+        assert!(!list.contains("\"city\"") && list.contains("\"other\""), "{list}");
+        assert_eq!(folder.join(&left).exists(), stays);
+    }
 }

@@ -110,6 +110,44 @@ fn an_archive_that_unpacks_to_more_than_the_limit_is_refused() {
     assert!(!home.fetched("city").exists());
 }
 
+/// Guarantees: a checksum is believed of what comes, of what is packed in it, and out of a list, and of
+/// nothing else.
+#[test]
+fn a_checksum_of_ones_own_server_is_found_however_it_is_said() {
+    let bytes = world(100, "LV");
+    let packed = gz(&bytes);
+    let hash = |bytes: &[u8]| ipstamp::database::Generation::of(bytes).to_string();
+    let (of_packed, of_inner, of_other) = (hash(&packed), hash(&bytes), hash(b"other"));
+    let list = format!("{of_other}  asn.mmdb.gz\n{of_packed}  city.mmdb.gz\n");
+    for (said, code) in [
+        (of_packed.to_ascii_uppercase(), 0),
+        (format!("{of_packed} *city.mmdb.gz\n"), 0),
+        (list.clone(), 0),
+        (format!("{of_inner}  city.mmdb\n"), 0),
+        (format!("{of_other}  city.mmdb.gz\n"), 1),
+        (list.replace(&of_packed, &of_other), 1),
+        (format!("{of_packed}  a.mmdb.gz\n{of_other}  b.mmdb.gz\n"), 69),
+        ("<html>sign in</html>".to_owned(), 69),
+    ] {
+        let (home, vendor) = (Home::new(), Vendor::start());
+        vendor.offer("/own/city.mmdb.gz", &packed);
+        vendor.offer("/own/SHA256SUMS", said.as_bytes());
+        let own = format!("{}/own", vendor.url());
+        let config = home.config(&format!(
+            "  - {{source: url, url: '{own}/city.mmdb.gz', checksum_url: '{own}/SHA256SUMS'}}"
+        ));
+        let (ended, out) = fetch(&config, &[]);
+        assert_eq!(ended, code, "{said}: {out}");
+        vendor.transfers();
+        if code == 0 {
+            assert!(fetch(&config, &[]).1.starts_with("current"), "{said}");
+            assert_eq!(vendor.transfers(), ["200 /own/SHA256SUMS 0"], "the list says enough");
+        } else {
+            assert!(!home.fetched("city").exists());
+        }
+    }
+}
+
 #[test]
 fn which_of_several_files_may_be_said_afterwards() {
     let (home, vendor) = (Home::new(), Vendor::start());

@@ -186,6 +186,25 @@ fn whoever_wants_to_be_left_alone_is_and_nothing_follows_to_where_nobody_is_call
     assert!(out.contains("databases[0].url: expected https"), "{out}");
 }
 
+#[test]
+fn what_there_is_no_room_for_takes_none_and_what_was_there_stays() {
+    let (home, vendor, config) = fetched("");
+    vendor.offer(PATH, &super::city(101, "LV", 500));
+    // No file may be larger than some kilobytes; that is an error to whoever does not die of it.
+    let line = "trap '' XFSZ; ulimit -f 8; exec \"$0\" db fetch --config \"$1\"";
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", line, env!("CARGO_BIN_EXE_ipstamp"), &config]).env_clear();
+    let ended = shell.output().unwrap();
+    let out = String::from_utf8(ended.stdout).unwrap();
+    assert!(ended.status.code() == Some(69) && out.contains("the room on its disk"), "{out}");
+    assert_eq!(std::fs::read(home.fetched("city")).unwrap(), world(100, "LV"));
+    let left = std::fs::read_dir(home.store().join("fetched")).unwrap();
+    let mut left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["city.json", "city.mmdb"]);
+    assert!(fetch(&config, &[]).1.starts_with("fetched"));
+}
+
 /// Scenario: a server that wants its key in the query of the URL, and a mirror likewise: fetched, looked
 /// at, shown, refused, and gone.
 /// Guarantees: P13: the key is in no output and in no file of the store.

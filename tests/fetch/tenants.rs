@@ -95,6 +95,31 @@ fn databases_of_one_name_are_fetched_for_each_tenant_and_for_all() {
         assert_eq!(std::fs::read(closed.fetched("city")).unwrap(), world(100, country));
     }
 
+    // One whose file cannot be used stays there, one who is gone does not.
+    let names = || {
+        let list = std::fs::read(folder.join("manifest.json")).unwrap();
+        let list: serde_json::Value = serde_json::from_slice(&list).unwrap();
+        list["databases"].as_object().unwrap().keys().cloned().collect::<Vec<_>>()
+    };
+    let [acme, blue] = ["acme", "blue"].map(|name| dir.join(format!("{name}.yaml")));
+    let texts = [&acme, &blue].map(|path| std::fs::read_to_string(path).unwrap());
+    std::fs::write(&acme, "databases: [{").unwrap();
+    std::fs::remove_file(&blue).unwrap();
+    assert_eq!(fetch(&config, &["--to", folder.to_str().unwrap(), "city"]).0, 0);
+    assert_eq!(names(), ["acme/city", "blue/city", "city"], "only one was meant");
+    let ended = ipstamp(&["db", "fetch", "--to", folder.to_str().unwrap()], &config);
+    assert_eq!(ended.code, 78, "{}", ended.err);
+    assert!(ended.err.contains("nothing is fetched for acme: "), "{}", ended.err);
+    assert!(ended.out.starts_with("current  city: "), "{}", ended.out);
+    assert_eq!(names(), ["acme/city", "city"]);
+    let away = dir.with_file_name("away");
+    std::fs::rename(&dir, &away).unwrap();
+    assert_eq!(ipstamp(&["db", "fetch", "--to", folder.to_str().unwrap()], &config).code, 69);
+    std::fs::rename(&away, &dir).unwrap();
+    assert_eq!(names(), ["acme/city", "city"]);
+    std::fs::write(acme, &texts[0]).unwrap();
+    std::fs::write(blue, &texts[1]).unwrap();
+
     assert_eq!(fetch(&config, &["--force", "acme/city"]).0, 0);
     let kept = ipstamp(&["db", "ls"], &config);
     assert!(kept.out.starts_with("acme/city "), "{}", kept.out);

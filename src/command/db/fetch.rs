@@ -12,7 +12,7 @@ use super::mirror::mirror;
 use crate::command::databases::{no_store, open_store};
 use crate::command::fetching::{exit_of, failure};
 use crate::command::output::{Format, print, say};
-use crate::command::tenants::usable_tenants;
+use crate::command::tenants::all_tenants;
 use crate::command::{Exit, Failure, Source};
 use crate::config::Config;
 use crate::database::{FetchError, Fetcher, Outcome, StoreConfig, Wanted, Watched, When};
@@ -51,9 +51,17 @@ pub(super) struct FetchArgs {
 
 /// Fetches each, and says what became of it. The exit code is that of the first that failed.
 pub(super) fn fetch(source: &Source, args: &FetchArgs) -> Result<Exit, Failure> {
-    let lists = lists(&Config::from(source.load()?))?;
+    let configured = configured(&Config::from(source.load()?))?;
+    let chosen = chosen(&configured.lists, &args.names)?;
     let mut exit = Exit::Done;
-    for (name, fetcher, wanted) in &chosen(&lists, &args.names)? {
+    // Where one is named, it is not of these.
+    if args.names.is_empty() {
+        for (prefix, failure) in &configured.unusable {
+            say(&format!("nothing is fetched for {}: {failure}", prefix.trim_end_matches('/')));
+            exit = failure.exit;
+        }
+    }
+    for (name, fetcher, wanted) in &chosen {
         let done = until_done(fetcher, name, wanted, args.force);
         let failed = match &done {
             Err(error) => exit_of(error),
@@ -66,8 +74,24 @@ pub(super) fn fetch(source: &Source, args: &FetchArgs) -> Result<Exit, Failure> 
         print(line(name, &done, args.format).as_bytes())?;
     }
     match &args.to {
-        Some(dir) => mirror(&lists, &args.names, dir).map(|()| exit),
+        Some(dir) => mirror(&configured, &args.names, dir).map(|()| exit),
         None => Ok(exit),
+    }
+}
+
+/// What is configured for all and by tenants.
+pub(super) struct Configured {
+    pub(super) lists: Vec<List>,
+    /// What stands before the names of those tenants whose files cannot be used, and why.
+    unusable: Vec<(String, Failure)>,
+}
+
+impl Configured {
+    /// Whether a database of this name may be fetched: one of a tenant whose file cannot be used may.
+    pub(super) fn may_have(&self, name: &str) -> bool {
+        let has = |list: &List| list.fetched().any(|(of, _)| of == name);
+        let may_have = |(prefix, _): &(String, Failure)| name.starts_with(prefix.as_str());
+        self.lists.iter().any(has) || self.unusable.iter().any(may_have)
     }
 }
 
@@ -96,17 +120,22 @@ impl List {
     }
 }
 
-/// That of the configuration, and those of its tenants.
-fn lists(config: &Config) -> Result<Vec<List>, Failure> {
-    let Some(store) = &config.database_store else { return Err(no_store()) };
-    let (prefix, store, databases) = (String::new(), store.clone(), config.databases.clone());
-    let tenants = usable_tenants(config).into_iter().map(|(name, file)| List {
-        prefix: format!("{name}/"),
-        databases: file.placed_databases(&name, Some(&store)),
-        store: store.of_tenant(name.as_str()),
-    });
-    let tenants: Vec<_> = tenants.collect();
-    Ok([vec![List { prefix, store, databases }], tenants].into_iter().flatten().collect())
+/// The configuration's list, and those of its tenants.
+fn configured(config: &Config) -> Result<Configured, Failure> {
+    let Some(main) = &config.database_store else { return Err(no_store()) };
+    let (prefix, store, databases) = (String::new(), main.clone(), config.databases.clone());
+    let (mut lists, mut unusable) = (vec![List { prefix, store, databases }], Vec::new());
+    for (name, file) in all_tenants(config)? {
+        let (prefix, store) = (format!("{name}/"), main.of_tenant(name.as_str()));
+        match file {
+            Ok(file) => {
+                let databases = file.placed_databases(&name, Some(main));
+                lists.push(List { prefix, store, databases });
+            }
+            Err(error) => unusable.push((prefix, error.into())),
+        }
+    }
+    Ok(Configured { lists, unusable })
 }
 
 /// A database with its name, a tenant's before it, and who fetches it.

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::fetch::List;
+use super::fetch::Configured;
 use crate::command::databases::failure;
 use crate::command::{Exit, Failure};
 use crate::database::{
@@ -20,8 +20,9 @@ use crate::resolve::Database;
 /// Of a hash, in the names of files.
 const HASH_DIGITS: usize = 12;
 
-/// Writes what is there of the databases that are fetched, or of those that are named.
-pub(super) fn mirror(lists: &[List], names: &[String], dir: &Path) -> Result<(), Failure> {
+/// Writes what is there of the databases that are fetched, or of those that are named. Where none is
+/// named, the list has no others.
+pub(super) fn mirror(configured: &Configured, names: &[String], dir: &Path) -> Result<(), Failure> {
     let cannot = |error: io::Error| {
         Failure::new(Exit::Unavailable, format_args!("{}: {error}", dir.display()))
     };
@@ -35,8 +36,11 @@ pub(super) fn mirror(lists: &[List], names: &[String], dir: &Path) -> Result<(),
     }
     let before = before.and_then(Result::ok).unwrap_or_default();
     let mut list = before.clone();
+    if names.is_empty() {
+        list.databases.retain(|name, _| configured.may_have(name));
+    }
     // One at a time is in memory. What is written before one that is not sound is named by no list.
-    for of in lists {
+    for of in &configured.lists {
         let chosen = of.fetched().filter(|(name, _)| names.is_empty() || names.contains(name));
         for (name, one) in chosen {
             let database = match verify(one, Some(of.store())) {
@@ -49,7 +53,7 @@ pub(super) fn mirror(lists: &[List], names: &[String], dir: &Path) -> Result<(),
             };
             let mirrored = described(&name, &database);
             let path = dir.join(&mirrored.file);
-            if !fs::metadata(&path).is_ok_and(|found| found.len() == mirrored.size) {
+            if !is_written(&path, &mirrored) {
                 write(dir, &mirrored.file, database.bytes()).map_err(cannot)?;
             }
             list.databases.insert(name, mirrored);
@@ -74,6 +78,12 @@ fn described(name: &str, database: &Database) -> Mirrored {
         licence: notice.map(|notice| notice.licence.to_owned()),
         attribution: notice.and_then(|notice| notice.attribution).map(str::to_owned),
     }
+}
+
+/// Whether it stands there, whole: nobody would take one that is damaged.
+fn is_written(path: &Path, mirrored: &Mirrored) -> bool {
+    let is_as_large = fs::metadata(path).is_ok_and(|found| found.len() == mirrored.size);
+    is_as_large && Generation::of_file(path).is_ok_and(|it| it.to_string() == mirrored.sha256)
 }
 
 /// The name as the name of a file that stands in a URL as it is.

@@ -3,9 +3,14 @@
 use std::path::PathBuf;
 
 use crate::command::{Exit, Failure};
-use crate::config::{Beside, Config, LimitedLicence, ProcessEnvironment, TenantFile, load_tenant};
+use crate::config::{
+    Beside, Config, ConfigError, LimitedLicence, ProcessEnvironment, TenantFile, load_tenant,
+};
 use crate::resolve::Ttl;
 use crate::tenant::{TenantName, TenantPath, tenant_files};
+
+/// A tenant, with what his file says or what is wrong with it.
+type Read = (TenantName, Result<TenantFile, ConfigError>);
 
 /// The file of the tenant of this name.
 pub(in crate::command) fn tenant_file(config: &Config, name: &str) -> Result<PathBuf, Failure> {
@@ -51,7 +56,7 @@ pub(in crate::command) fn tenants_lives(config: &Config) -> Vec<Ttl> {
 /// The limited licences of all tenants, also of those of whom a run takes the first only, because
 /// their files clash with each other.
 pub(in crate::command) fn limited_of_all(config: &Config) -> Vec<LimitedLicence> {
-    let read = readable_tenants(config).filter_map(|(name, path)| {
+    let read = readable_tenants(config).into_iter().filter_map(|(name, path)| {
         let file = load_tenant(&name, &path, &ProcessEnvironment, Beside::main(config)).ok()?;
         Some(file.limited_licences(&name))
     });
@@ -60,19 +65,38 @@ pub(in crate::command) fn limited_of_all(config: &Config) -> Vec<LimitedLicence>
 
 /// The files that can be used, as a run takes them: of two that clash the first.
 pub(in crate::command) fn usable_tenants(config: &Config) -> Vec<(TenantName, TenantFile)> {
-    let mut limited = Vec::new();
-    let read = |(name, path): (TenantName, PathBuf)| {
-        let beside = Beside { limited: &limited, ..Beside::main(config) };
-        let file = load_tenant(&name, &path, &ProcessEnvironment, beside).ok()?;
-        limited.extend(file.limited_licences(&name));
-        Some((name, file))
-    };
-    readable_tenants(config).filter_map(read).collect()
+    let files = readable_tenants(config).into_iter();
+    taken(config, files).filter_map(|(name, file)| Some((name, file.ok()?))).collect()
 }
 
-/// The files whose names can be tenants'.
-fn readable_tenants(config: &Config) -> impl Iterator<Item = (TenantName, PathBuf)> {
+/// All of them, with what is wrong with those that a run does not take.
+pub(in crate::command) fn all_tenants(config: &Config) -> Result<Vec<Read>, Failure> {
+    let Some(tenants) = &config.tenants else { return Ok(Vec::new()) };
+    let files =
+        tenant_files(&tenants.dir).map_err(|error| Failure::new(Exit::Unavailable, error))?;
+    Ok(taken(config, of_tenants(files)).collect())
+}
+
+/// What each file says. Of two that clash the later one is wrong.
+fn taken(
+    config: &Config,
+    files: impl Iterator<Item = (TenantName, PathBuf)>,
+) -> impl Iterator<Item = Read> {
+    let mut limited = Vec::new();
+    files.map(move |(name, path)| {
+        let beside = Beside { limited: &limited, ..Beside::main(config) };
+        let file = load_tenant(&name, &path, &ProcessEnvironment, beside);
+        limited.extend(file.iter().flat_map(|file| file.limited_licences(&name)));
+        (name, file)
+    })
+}
+
+/// The files whose names can be tenants', where the folder can be read.
+fn readable_tenants(config: &Config) -> Vec<(TenantName, PathBuf)> {
     let dir = config.tenants.as_ref().map(|tenants| &tenants.dir);
-    let files = dir.and_then(|dir| tenant_files(dir).ok()).unwrap_or_default();
+    of_tenants(dir.and_then(|dir| tenant_files(dir).ok()).unwrap_or_default()).collect()
+}
+
+fn of_tenants(files: Vec<TenantPath>) -> impl Iterator<Item = (TenantName, PathBuf)> {
     files.into_iter().filter_map(|TenantPath { name, path }| Some((name.ok()?, path)))
 }

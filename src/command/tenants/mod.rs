@@ -27,7 +27,8 @@ use crate::telemetry::{Health, Metrics, ProviderLabels};
 use crate::tenant::{Selector, TenantName, tenant_files};
 
 pub(in crate::command) use files::{
-    limited_of_all, load_named_tenant, tenant_file, tenants_budgets, tenants_lives, usable_tenants,
+    all_tenants, limited_of_all, load_named_tenant, tenant_file, tenants_budgets, tenants_lives,
+    usable_tenants,
 };
 
 /// What tenants are served with.

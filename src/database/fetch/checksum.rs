@@ -1,11 +1,9 @@
 //! The SHA-256 of a file as its source says it, and as it is. Pure but for reading the file.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
-use openssl::sha::Sha256;
 use serde_json::Value;
 
 use crate::database::generation::Generation;
@@ -27,27 +25,37 @@ impl Checksum {
         is_one.then(|| Self(text.to_ascii_lowercase()))
     }
 
-    /// What a reply says: IPinfo's object, or the line that `sha256sum` writes.
-    pub(super) fn said(reply: &[u8]) -> Option<Self> {
+    /// What a reply says of the file of this name: IPinfo's object, or what `sha256sum` writes. Of one
+    /// that has several checksums it is that of the line that names the file, or what is packed in it.
+    pub(super) fn said(reply: &[u8], file: &str) -> Option<Self> {
         if let Ok(value) = serde_json::from_slice::<Value>(reply) {
             let found = value.pointer("/checksums/sha256").or_else(|| value.get("sha256"));
             return found.and_then(Value::as_str).and_then(Self::new);
         }
         let text = std::str::from_utf8(reply).ok()?;
-        text.split_whitespace().find_map(Self::new)
+        let inner = file.strip_suffix(".gz").unwrap_or(file);
+        let mut all = text.split_whitespace().filter_map(Self::word);
+        let only = all.next().filter(|one| all.all(|other| other == *one));
+        only.or_else(|| Self::named(text, file)).or_else(|| Self::named(text, inner))
+    }
+
+    /// That of the line of a list that names the file.
+    pub(super) fn named(list: &str, file: &str) -> Option<Self> {
+        let names = |line: &&str| {
+            let before = line.trim_end().strip_suffix(file);
+            let is_all = before.is_some_and(|it| it.ends_with([' ', '\t', '*', '/']));
+            is_all || line.contains(&format!("({file})"))
+        };
+        list.lines().filter(names).find_map(|line| line.split_whitespace().find_map(Self::word))
+    }
+
+    fn word(word: &str) -> Option<Self> {
+        Self::new(word.strip_prefix("sha256:").unwrap_or(word))
     }
 
     /// Of the bytes of a file.
     pub(super) fn of(path: &Path) -> io::Result<Self> {
-        let mut file = File::open(path)?;
-        let (mut hash, mut piece) = (Sha256::new(), vec![0; 1 << 16]);
-        loop {
-            match file.read(&mut piece)? {
-                0 => break,
-                read => hash.update(&piece[..read]),
-            }
-        }
-        Ok(Self(Generation::of_hash(hash.finish()).to_string()))
+        Ok(Self(Generation::of_file(path)?.to_string()))
     }
 }
 
@@ -67,17 +75,28 @@ mod tests {
     fn a_checksum_is_read_as_vendors_say_it() {
         let digits = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         let upper = digits.to_ascii_uppercase();
+        let other = "0".repeat(64);
         for reply in [
             format!(r#"{{"checksums": {{"md5": "x", "sha256": "{digits}"}}}}"#),
             format!(r#"{{"sha256": "{digits}"}}"#),
             format!("{digits}  GeoLite2-City_20260101.tar.gz\n"),
             format!("SHA256 (city.mmdb) = {upper}\n"),
             digits.to_owned(),
+            format!("sha256:{digits}\n"),
+            format!("{other}  my-city.mmdb\n{other}  city.mmdb.sig\n{digits}  city.mmdb\n"),
+            format!("{other} *asn.mmdb\r\n{upper} *./city.mmdb\r\n"),
+            format!("SHA256 (asn.mmdb) = {other}\nSHA256 (city.mmdb) = {digits}\n"),
         ] {
-            assert_eq!(Checksum::said(reply.as_bytes()).unwrap().to_string(), digits, "{reply}");
+            for file in ["city.mmdb", "city.mmdb.gz"] {
+                let said = Checksum::said(reply.as_bytes(), file);
+                assert_eq!(said.unwrap().to_string(), digits, "{reply}");
+            }
         }
-        for reply in [&b"<html>sign in</html>"[..], b"", br#"{"checksums": {}}"#, b"\xff", b"123"] {
-            assert_eq!(Checksum::said(reply), None);
+        let list = format!("{other}  asn.mmdb\n{digits}  my-city.mmdb\n");
+        for reply in
+            [b"<html>sign in</html>", &b""[..], br#"{"checksums": {}}"#, b"\xff", list.as_bytes()]
+        {
+            assert_eq!(Checksum::said(reply, "city.mmdb"), None);
         }
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("abc");

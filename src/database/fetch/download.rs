@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 use super::error::{FetchError, system};
 use super::origin::{Authorization, Call};
 use super::pace::Pace;
-use super::state::Validators;
+use super::state::{LONGEST_RETRY_AFTER, Validators};
 use crate::resolve::desk::{HttpConfigError, Trouble, callable, client, trouble};
 
 const CONNECT: Duration = Duration::from_secs(10);
@@ -331,9 +331,6 @@ fn served(response: &Response) -> Result<(), FetchError> {
         _ => FetchError::NotNow { status, retry_after: retry_after(response.headers()) },
     })
 }
-
-/// What a source asks for beyond that is a mistake of its own.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(7 * 86_400);
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();

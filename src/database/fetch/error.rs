@@ -142,6 +142,18 @@ impl FetchError {
         matches!(self, Self::Refused { .. } | Self::NotThere { .. })
     }
 
+    /// Whether there is no room for what comes.
+    pub(super) fn is_of_room(&self) -> bool {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        match self {
+            Self::TooLarge { .. } => true,
+            Self::System { source, .. } => {
+                matches!(source.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+            }
+            _ => false,
+        }
+    }
+
     /// For how long the source wants to be left alone.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {

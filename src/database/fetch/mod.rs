@@ -252,7 +252,7 @@ fn early(wanted: &Wanted, state: &State, when: When) -> Result<Option<Outcome>, 
         When::Due | When::First => {
             (!state.is_due(now, wanted.every)).then(|| Outcome::NotDue(state.next()))
         }
-        When::Now(since) if state.is_current_since(since) => Some(Outcome::Current),
+        When::Now(since) if state.is_current_since(since, now) => Some(Outcome::Current),
         When::Now(_) | When::Forced => left_alone.map_or(Ok(None), Err)?,
     })
 }

@@ -10,6 +10,8 @@ const DAY: u64 = 24 * 60 * 60;
 const FIRST_WAIT: Duration = Duration::from_secs(60);
 /// The longest one.
 const LONGEST_WAIT: Duration = Duration::from_secs(6 * 60 * 60);
+/// What a source asks for beyond that is a mistake of its own.
+pub(super) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(7 * DAY);
 /// A look is put off by up to this part of its cadence, so that not all ask at the same time.
 const JITTER_PARTS: u32 = 24;
 
@@ -82,6 +84,13 @@ fn seconds(moment: SystemTime) -> u64 {
     moment.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
+/// Whether this moment was less than a day ago. One that lies far ahead was written by a clock that was
+/// wrong; a little ahead are those of others.
+fn is_of_today(at: u64, now: SystemTime) -> bool {
+    let now = seconds(now);
+    at.saturating_add(DAY) > now && at < now.saturating_add(DAY)
+}
+
 fn millis(moment: SystemTime) -> u64 {
     moment.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
 }
@@ -95,22 +104,25 @@ impl State {
         Self { origin: origin.to_owned(), downloads: self.downloads, ..Self::default() }
     }
 
-    /// Whether a look is due. One that is further away than its cadence allows was planned by another
-    /// clock, or for another cadence.
+    /// Whether a look is due. One that is further away than can be was planned by a clock that was
+    /// wrong, or for another cadence.
     pub(super) fn is_due(&self, now: SystemTime, every: Duration) -> bool {
-        let (now, longest) = (seconds(now), (every + every / JITTER_PARTS).as_secs());
-        now >= self.next_at || (self.failures == 0 && self.next_at > now + longest)
+        let longest =
+            if self.failures == 0 { every + every / JITTER_PARTS } else { LONGEST_RETRY_AFTER };
+        let now = seconds(now);
+        now >= self.next_at || self.next_at > now.saturating_add(longest.as_secs())
     }
 
     /// Whether a look may be made before it is due, because what failed may have been mended.
     pub(super) fn may_be_mended(&self, now: SystemTime) -> bool {
-        seconds(now) >= self.not_before
+        self.left_alone_until(now).is_none()
     }
 
     /// Until when the source wants to be left alone, if it does.
     pub(super) fn left_alone_until(&self, now: SystemTime) -> Option<SystemTime> {
         let until = UNIX_EPOCH.checked_add(Duration::from_secs(self.not_before))?;
-        (until > now).then_some(until)
+        let wait = until.duration_since(now).ok()?;
+        (!wait.is_zero() && wait <= LONGEST_RETRY_AFTER).then_some(until)
     }
 
     /// When it was last known to be the newest, if nothing has failed since.
@@ -124,7 +136,7 @@ impl State {
     /// download today.
     pub(super) fn is_wrong(&self, expected: &str, now: SystemTime) -> bool {
         self.wrong.as_ref().is_some_and(|wrong| {
-            wrong.expected == expected && wrong.times >= 2 && wrong.at + DAY > seconds(now)
+            wrong.expected == expected && wrong.times >= 2 && is_of_today(wrong.at, now)
         })
     }
 
@@ -136,8 +148,8 @@ impl State {
     }
 
     /// Whether somebody has looked since.
-    pub(super) fn is_current_since(&self, moment: SystemTime) -> bool {
-        self.current_at_ms > millis(moment)
+    pub(super) fn is_current_since(&self, moment: SystemTime, now: SystemTime) -> bool {
+        self.current_at_ms > millis(moment) && is_of_today(self.current_at_ms / 1000, now)
     }
 
     /// When the next look is.
@@ -148,13 +160,12 @@ impl State {
 
     /// Counts a download before it begins; the error is when there may be another one.
     pub(super) fn take(&mut self, now: SystemTime, limit: u16) -> Result<(), SystemTime> {
-        let now = seconds(now);
-        self.downloads.retain(|at| at + DAY > now);
+        self.downloads.retain(|at| is_of_today(*at, now));
         if self.downloads.len() >= usize::from(limit) {
             let first = self.downloads[self.downloads.len() - usize::from(limit)];
             return Err(UNIX_EPOCH + Duration::from_secs(first + DAY));
         }
-        self.downloads.push(now);
+        self.downloads.push(seconds(now));
         Ok(())
     }
 
@@ -237,6 +248,24 @@ mod tests {
         state.is_current(at(1000), EVERY, 0.0);
         state.failed(at(1000), None, 0.0);
         assert_eq!(state.next_at, 1030);
+    }
+
+    /// Guarantees: nobody waits for years because a clock was wrong for a moment.
+    #[test]
+    fn what_a_clock_that_was_wrong_has_written_holds_nobody_up() {
+        let (right, wrong) = (at(1000), at(10 * 365 * DAY));
+        let mut state = State::default();
+        state.take(wrong, 1).unwrap();
+        state.came_wrong("one", wrong);
+        state.came_wrong("one", wrong);
+        state.is_current(wrong, EVERY, 0.0);
+        assert!(state.is_due(right, EVERY) && !state.is_current_since(right, right));
+        state.failed(wrong, Some(Duration::from_secs(3600)), 0.0);
+        assert!(state.is_due(right, EVERY) && state.may_be_mended(right));
+        assert_eq!(state.left_alone_until(right), None);
+        assert!(!state.is_wrong("one", right));
+        assert_eq!(state.take(right, 1), Ok(()));
+        assert!(state.take(at(999), 1).is_err(), "others' clocks are a little behind");
     }
 
     #[test]

@@ -21,6 +21,8 @@ const TAR_BLOCK: usize = 512;
 const SKIPPED: u64 = 1 << 20;
 /// No vendor's archive has as many files.
 const MOST_FILES: usize = 1000;
+/// No name is as long, nor what else is said of a file before it.
+const MOST_NAME: u64 = 64 << 10;
 
 /// Why there is no file in it.
 #[derive(Debug, thiserror::Error)]
@@ -138,11 +140,18 @@ impl Job<'_> {
     fn tar(&self, from: impl Read) -> Result<(), UnpackError> {
         let mut archive =
             tar::Archive::new(from.take(self.limit.saturating_mul(2).saturating_add(SKIPPED)));
-        let mut found: Vec<String> = Vec::new();
-        for entry in archive.entries()?.take(MOST_FILES) {
+        let (mut found, mut named): (Vec<String>, _) = (Vec::new(), None);
+        // The library itself would take a name of any length into memory.
+        for entry in archive.entries()?.raw(true).take(MOST_FILES) {
             let entry = entry?;
-            let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-            if entry.header().entry_type().is_file() && self.is_meant(&name) {
+            let kind = entry.header().entry_type();
+            if kind.is_gnu_longname() || kind.is_pax_local_extensions() {
+                named = name_of_next(entry)?.or(named);
+                continue;
+            }
+            let name = named.take().unwrap_or_else(|| entry.path_bytes().into_owned());
+            let name = String::from_utf8_lossy(&name).into_owned();
+            if kind.is_file() && self.is_meant(&name) {
                 if found.is_empty() {
                     self.write(entry)?;
                 }
@@ -159,13 +168,29 @@ impl Job<'_> {
     }
 }
 
+/// What an entry that is no file says that the next one is called.
+fn name_of_next(entry: tar::Entry<'_, impl Read>) -> io::Result<Option<Vec<u8>>> {
+    let is_name = entry.header().entry_type().is_gnu_longname();
+    let mut text = Vec::new();
+    entry.take(MOST_NAME + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > MOST_NAME {
+        return Err(io::Error::other("a name without end"));
+    }
+    if is_name {
+        let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
+        text.truncate(end);
+        return Ok(Some(text));
+    }
+    let mut said = tar::PaxExtensions::new(&text).flatten();
+    let path = said.find(|one| one.key_bytes() == b"path");
+    Ok(path.map(|path| path.value_bytes().to_vec()))
+}
+
 /// What a list of checksums beside it says of a file: the line that names it, or all of a list that is
 /// named after it.
 fn said_of(file: &str, list: &str, text: &[u8]) -> Option<Checksum> {
-    let text = String::from_utf8_lossy(text);
-    let line = text.lines().find(|line| line.contains(file));
-    let all = list.contains(file).then_some(text.as_ref());
-    Checksum::said(line.or(all)?.as_bytes())
+    let named = Checksum::named(&String::from_utf8_lossy(text), file);
+    named.or_else(|| Checksum::said(text, file).filter(|_| list.contains(file)))
 }
 
 /// Names from an archive, for people.
@@ -243,6 +268,34 @@ mod tests {
                 b"database"
             );
         }
+    }
+
+    #[test]
+    fn a_long_name_in_a_tar_is_read_and_one_without_end_is_refused() {
+        let file = "f".repeat(120) + ".mmdb";
+        let mut packed = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(8);
+        header.set_cksum();
+        packed.append_data(&mut header, &file, &b"database"[..]).unwrap();
+        let by_gnu = packed.into_inner().unwrap();
+        assert!(by_gnu.len() > 2048, "the name stands before it");
+        let mut packed = tar::Builder::new(Vec::new());
+        packed.append_pax_extensions([("path", file.as_bytes()), ("mtime", b"1.5")]).unwrap();
+        let named_otherwise = tar(&[("other", b"database")]);
+        let by_pax = [packed.into_inner().unwrap()[..1024].to_vec(), named_otherwise].concat();
+        for packed in [gz(&by_gnu), gz(&by_pax)] {
+            assert_eq!(unpacked(&packed, None, 4096).unwrap(), b"database");
+        }
+        let mut packed = tar::Builder::new(Vec::new());
+        let endless = vec![b'n'; 1 << 20];
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::GNULongName);
+        header.set_size(endless.len() as u64);
+        header.set_cksum();
+        packed.append(&header, endless.as_slice()).unwrap();
+        let error = unpacked(&gz(&packed.into_inner().unwrap()), None, 8 << 20).unwrap_err();
+        assert!(error.to_string().contains("a name without end"), "{error}");
     }
 
     #[test]

@@ -2,17 +2,14 @@
 //! writes to the file that it was copied from changes nothing of it.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use openssl::sha::Sha256;
 
 use super::{Store, StoreError, mapped, system};
 use crate::database::generation::Generation;
-
-const PIECE: usize = 1 << 20;
 
 /// A copy in the store. It goes when nobody kept it.
 #[derive(Debug)]
@@ -38,7 +35,8 @@ impl Store {
     ) -> Result<Copied, StoreError> {
         // What has the size of one that is kept is probably that one: it need not be written again.
         if self.list()?.iter().any(|kept| kept.size == size) {
-            let generation = through(&mut file, io::sink()).map_err(|it| system(&self.dir, it))?;
+            let generation = Generation::through(&mut file, io::sink());
+            let generation = generation.map_err(|error| system(&self.dir, error))?;
             // One that somebody has spoilt is written anew.
             let kept = File::open(self.path(generation)).and_then(|kept| mapped::map(&kept));
             if let Some(bytes) = kept.ok().filter(|bytes| Generation::of(bytes) == generation) {
@@ -54,7 +52,7 @@ impl Store {
             options.read(true).write(true).create_new(true).mode(0o600);
             let mut copy = options.open(&unfinished)?;
             copy.lock()?;
-            let generation = through(&mut file, &mut copy)?;
+            let generation = Generation::through(&mut file, &mut copy)?;
             copy.sync_all()?;
             Ok((generation, mapped::map(&copy)?, copy))
         };
@@ -101,20 +99,6 @@ impl Drop for Copied {
     fn drop(&mut self) {
         if let Some((unfinished, _)) = &self.unfinished {
             drop(fs::remove_file(unfinished));
-        }
-    }
-}
-
-/// Everything from one to the other, and its hash.
-fn through(from: &mut File, mut to: impl Write) -> io::Result<Generation> {
-    let (mut hash, mut piece) = (Sha256::new(), vec![0; PIECE]);
-    loop {
-        match from.read(&mut piece)? {
-            0 => return Ok(Generation::of_hash(hash.finish())),
-            read => {
-                hash.update(&piece[..read]);
-                to.write_all(&piece[..read])?;
-            }
         }
     }
 }
