@@ -77,7 +77,9 @@ pub struct RunArgs {
 pub fn run(file: File, path: &Path, args: &RunArgs) -> Result<Exit, Failure> {
     let troubles = init_logging(file.log.level, file.log.format);
     let in_force = show(&file);
-    let config = apart::apart(Config::from(file), args)?;
+    let mut config = apart::apart(Config::from(file), args)?;
+    let addresses = config.extract.with_files_read();
+    config.extract = addresses.map_err(|error| Failure::new(Exit::Config, error))?;
     // First of all, so that a stop during the start is a stop like any other.
     let runtime = start_runtime()?;
     let signals = listen_for_signals(&runtime)?;

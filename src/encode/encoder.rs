@@ -166,7 +166,7 @@ impl Draft {
     #[cold]
     fn hide(&mut self, event: Event<'_>) {
         let Self { splice, hiding, .. } = self;
-        for sighting in &event.outline.sightings {
+        for sighting in event.outline.all_to_hide() {
             let Span { start, end } = sighting.text;
             let at = |place: u32| event.bytes.get(place as usize).copied();
             let opens = at(start.wrapping_sub(1)) == Some(b'"');

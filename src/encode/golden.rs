@@ -340,7 +340,7 @@ fn an_address_that_is_no_ip_member_gets_an_object_of_its_role_where_there_is_roo
     // Named like its role, so the object is the role's.
     becomes(
         r#"{"client":{"address":"198.51.100.1"}}"#,
-        r#"{"client":{"address":"198.51.100.1","as":@AS},"related":{"ip":["198.51.100.1"]},"ipstamp":{"outcome":"enriched","sources":{"asn":"2025-11-18"}}}"#,
+        r#"{"client":{"address":"198.51.100.1","ip":"198.51.100.1","as":@AS},"related":{"ip":["198.51.100.1"]},"ipstamp":{"outcome":"enriched","sources":{"asn":"2025-11-18"}}}"#,
     );
     // No role, no object.
     becomes(

@@ -129,8 +129,8 @@ pub enum Format {
     JsonSchema,
     /// Protocol buffers behind the id of their schema. They go out as they came.
     Protobuf,
-    /// A record with the id of a schema is what the `schema_registry` says, one that begins with `{` or
-    /// `[` is JSON, any other is text.
+    /// A record with the id of a schema is what the `schema_registry` says, one that begins like an
+    /// object or an array of JSON is that, any other is text.
     Auto,
 }
 

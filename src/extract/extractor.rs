@@ -206,10 +206,11 @@ impl Extractor {
         match self.format {
             Format::Json | Format::Avro | Format::JsonSchema | Format::Protobuf => false,
             Format::Text => true,
-            Format::Auto => {
-                let first = event.iter().find(|byte| !byte.is_ascii_whitespace());
-                !matches!(first, Some(b'{' | b'['))
-            }
+            Format::Auto => match event.trim_ascii_start() {
+                [b'{', ..] => false,
+                [b'[', rest @ ..] => !begins_array(rest),
+                _ => true,
+            },
         }
     }
 
@@ -308,7 +309,8 @@ impl Extractor {
         self.kind = kind;
         let kind = &self.catalog.kinds[usize::from(kind)];
         if kind.settles {
-            kind.settle(&self.workshop.chains, &self.trust, event, outline);
+            let how = (&self.trust, self.limits.every_place);
+            kind.settle(&self.workshop.chains, how, event, 0, outline);
         }
         let discovers = match self.discover {
             Discover::Never => false,
@@ -391,6 +393,17 @@ impl Extractor {
             outline.homes.push(outline.root);
         }
     }
+}
+
+/// Whether an array of JSON goes on like this; a line of text may begin with a time or a word in brackets.
+fn begins_array(rest: &[u8]) -> bool {
+    let rest = rest.trim_ascii_start();
+    if matches!(rest.first(), None | Some(b'{' | b'[' | b'"' | b']')) {
+        return true;
+    }
+    let Some(end) = rest.iter().position(|byte| matches!(byte, b',' | b']')) else { return false };
+    let is_value = serde_json::from_slice::<serde::de::IgnoredAny>(&rest[..end]).is_ok();
+    is_value && (rest[end] == b',' || rest[end + 1..].trim_ascii().is_empty())
 }
 
 /// A number for how an event begins, below [`BEGINNINGS`].

@@ -211,6 +211,8 @@ pub(super) fn note_anywhere(
     let ip = sighting.address.ip();
     let known = outline.sightings.iter().find(|known| known.address.ip() == ip);
     let is_noted = match known.filter(|_| !limits.every_place) {
+        // What has a path of its own stands there, whatever a text says of it.
+        Some(known) if known.path < sighting.path => return,
         Some(known) => known.role == Role::Unknown && sighting.role != Role::Unknown,
         None => outline.sightings.len() < limits.addresses,
     };
@@ -226,12 +228,8 @@ pub(super) fn note(outline: &mut Outline, sighting: Sighting, limits: Limits) {
     let known = outline.sightings.iter_mut().find(|known| known.address.ip() == ip);
     if let Some(known) = known.filter(|_| !limits.every_place) {
         // Where the text says more of it elsewhere, that holds.
-        if known.role == Role::Unknown
-            && sighting.role != Role::Unknown
-            && known.path != sighting.path
-        {
-            known.role = sighting.role;
-            known.path = sighting.path;
+        if known.role == Role::Unknown && sighting.role != Role::Unknown {
+            *known = sighting;
         }
     } else if outline.sightings.len() < limits.addresses {
         outline.sightings.push(sighting);
@@ -243,6 +241,24 @@ pub(super) fn note(outline: &mut Outline, sighting: Sighting, limits: Limits) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::extract::{Config, Extractor, Findings};
+    use crate::record::WritingNeeds;
+
+    /// Guarantees: of an address that stands there twice, role, path and text are those of one place.
+    #[test]
+    fn where_a_text_says_more_of_an_address_there_it_stands() {
+        let mut extractor = Extractor::new(&Config::default(), &WritingNeeds::default()).unwrap();
+        for event in [
+            r#"{"note":"9.9.9.9 is up","more":"login from [9.9.9.9]:22"}"#,
+            r#"{"note":"9.9.9.9 is up, login from [9.9.9.9]:22"}"#,
+        ] {
+            let mut findings = Findings::default();
+            extractor.read(event.as_bytes(), &mut findings).unwrap();
+            let [sighting] = findings.parts()[0].outline.sightings[..] else { panic!("{event}") };
+            assert_eq!(sighting.role, Role::Source, "{event}");
+            assert_eq!(sighting.text.start as usize, event.rfind("9.9.9.9").unwrap(), "{event}");
+        }
+    }
 
     #[test]
     fn a_line_is_the_message_of_a_json_object_whatever_is_in_it() {

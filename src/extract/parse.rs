@@ -181,10 +181,10 @@ fn undress(text: &str) -> Option<IpAddr> {
     if let Some(ip) = host(text) {
         return Some(ip);
     }
-    // A colon behind an IPv6 address could be one of its own; behind IPv4 it cannot.
     if let Some(ip) = text::of_host(text) {
         return Some(IpAddr::V6(ip));
     }
+    // A colon behind an IPv6 address could be one of its own; behind IPv4 it cannot.
     let (address, port) = text.split_once(':')?;
     is_port(port).then(|| plain_v4(address.as_bytes()).map(IpAddr::V4)).flatten()
 }

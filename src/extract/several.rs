@@ -125,20 +125,24 @@ impl Chains {
         }
     }
 
-    /// Finds the clients of all chains, now that all sightings are there. `peer_of` gives the path of
-    /// the peer of a chain's path.
+    /// Finds the clients of all chains of an event, now that all its sightings are there, which are
+    /// those from `first` on. `peer_of` gives the path of the peer of a chain's path.
     pub(super) fn settle(
         &self,
         trust: &Trust,
+        first: usize,
         outline: &mut Outline,
         peer_of: impl Fn(u16) -> Option<u16>,
     ) {
         for chain in &self.all {
-            let peer = peer_of(chain.path)
-                .and_then(|path| outline.sightings.iter().find(|sighting| sighting.path == path))
-                .map(|sighting| sighting.address.ip());
+            let peer = peer_of(chain.path).and_then(|path| {
+                let mut all = outline.sightings[first..].iter();
+                Some(first + all.position(|sighting| sighting.path == path)?)
+            });
+            let peer_ip = peer.map(|nth| outline.sightings[nth].address.ip());
             let hops = &self.hops[chain.hops.clone()];
-            let Some(client) = trust.client(hops, peer).filter(|nth| *nth >= chain.skipped) else {
+            let Some(client) = trust.client(hops, peer_ip).filter(|nth| *nth >= chain.skipped)
+            else {
                 continue;
             };
             // Of those that are noted, hops that are no address are none.
@@ -148,6 +152,11 @@ impl Chains {
             {
                 sighting.role = Role::Client;
                 outline.forwarded.get_or_insert(sighting.address);
+                // Whoever was taken for the client has only handed over what the client asked.
+                let peer = peer.and_then(|nth| outline.sightings.get_mut(nth));
+                if let Some(peer) = peer.filter(|peer| peer.role == Role::Client) {
+                    peer.role = Role::Proxy;
+                }
             }
         }
     }
@@ -207,6 +216,28 @@ mod tests {
         ] {
             let expected = expected.map(|ip| ip.parse::<IpAddr>().unwrap());
             assert_eq!(reverse_name(text.as_bytes()), expected, "{text}");
+        }
+    }
+
+    /// Guarantees: the proxy that the web server has seen does not speak for the client, whoever stands
+    /// first in the event.
+    #[test]
+    fn whoever_handed_a_chain_over_is_not_the_client() {
+        use crate::extract::{Config, Extractor, Findings};
+        use crate::record::{Role, WritingNeeds};
+        let trusted_proxies = vec!["173.245.48.0/20".to_owned()].try_into().unwrap();
+        let config = Config { trusted_proxies, ..Config::default() };
+        let mut extractor = Extractor::new(&config, &WritingNeeds::default()).unwrap();
+        for (chain, expected) in [
+            ("9.9.9.9", &[Role::Proxy, Role::Client][..]),
+            ("9.9.9.9, unknown", &[Role::Client, Role::Proxy]),
+        ] {
+            let event =
+                format!(r#"{{"remote_addr":"173.245.48.7","http_x_forwarded_for":"{chain}"}}"#);
+            let mut findings = Findings::default();
+            extractor.read(event.as_bytes(), &mut findings).unwrap();
+            let found = findings.parts()[0].outline.sightings.iter().map(|it| it.role);
+            assert_eq!(found.collect::<Vec<_>>(), expected, "{chain}");
         }
     }
 

@@ -229,6 +229,8 @@ impl Inner {
     async fn learn(self: Arc<Self>, key: SchemaKey) {
         let mut pause = AGAIN.0;
         let found = loop {
+            // Made before the call: credentials may be renewed while it is under way.
+            let renewed = self.renewed.notified();
             let asked = {
                 let permit = self.calls.acquire().await;
                 let asked = self.prepare(&key).await;
@@ -246,7 +248,7 @@ impl Inner {
                 Err(error) => self.say_silent(Some(error)),
             }
             // With other credentials it may answer at once.
-            let renewed = tokio::time::timeout(pause, self.renewed.notified()).await;
+            let renewed = tokio::time::timeout(pause, renewed).await;
             pause = if renewed.is_ok() { AGAIN.0 } else { (pause * 2).min(AGAIN.1) };
         };
         self.say_silent(None);

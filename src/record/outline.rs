@@ -151,6 +151,9 @@ pub struct Outline {
     /// under a name with dots in it (`geo.name`, `source.geo`), or nested while the address is named
     /// with dots. Rare; whoever writes then has to look for it.
     pub scattered: bool,
+    /// Addresses that do not count because another path says more; only where something may stand for
+    /// addresses, so that they do not stay where they are.
+    pub passed_over: Vec<Sighting>,
     /// Who came through proxies: the client of a chain that they wrote.
     pub forwarded: Option<Address>,
     /// The lengths of what holds an address, the inner before the outer; only where something may
@@ -165,6 +168,11 @@ pub struct Outline {
 }
 
 impl Outline {
+    /// All addresses that something may stand for.
+    pub fn all_to_hide(&self) -> impl Iterator<Item = &Sighting> {
+        self.sightings.iter().chain(&self.passed_over)
+    }
+
     /// Forgets the last event and keeps the memory.
     pub fn clear(&mut self) {
         self.sightings.clear();
@@ -173,6 +181,7 @@ impl Outline {
         self.landmarks.clear();
         self.dotted = false;
         self.scattered = false;
+        self.passed_over.clear();
         self.forwarded = None;
         self.lengths.clear();
         self.places.clear();

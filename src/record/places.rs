@@ -28,6 +28,11 @@ impl Places {
         self.ends.is_empty()
     }
 
+    /// What it takes of memory.
+    pub fn bytes(&self) -> usize {
+        self.texts.len() + size_of_val(&*self.ends)
+    }
+
     /// The nth.
     pub fn get(&self, nth: usize) -> Option<&[u8]> {
         let start = nth.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied())?;

@@ -51,7 +51,7 @@ fn a_case_that_does_not_hold_says_where_and_ends_with_findings() {
     assert_eq!(ended.code, 1, "{}", ended.err);
     let said = "  source.geo.country_iso_code\n    - expected  \"SE\"\n    + found     \"GB\"\n";
     assert!(ended.out.contains(said), "{}", ended.out);
-    assert!(ended.err.contains("4 cases, 1 not as expected"), "{}", ended.err);
+    assert!(ended.err.contains("1 of 4 cases not as expected"), "{}", ended.err);
     let ended = ipstamp(&["test", "--format", "json", &file], b"");
     let line: serde_json::Value = serde_json::from_str(ended.out.lines().next().unwrap()).unwrap();
     assert_eq!(line["differences"][0]["path"], "source.geo.country_iso_code");

@@ -184,6 +184,27 @@ fn each_event_of_an_envelope_is_stamped_by_itself_and_the_rest_of_it_stays() {
     );
 }
 
+/// Guarantees: where addresses are hidden none stays that a better one has taken the place of, such as
+/// that of a gateway in a VPC flow.
+#[test]
+fn an_address_that_does_not_count_is_hidden_like_any() {
+    let folder = Folder::new();
+    let event = r#"{"interface-id":"eni-1","srcaddr":"81.2.77.77","dstaddr":"81.2.88.88","pkt-srcaddr":"81.2.3.4","pkt-dstaddr":"81.2.3.5"}"#;
+    for how in ["truncate", "drop", "hmac, address_key: 0123456789abcdef"] {
+        let config = format!(
+            "kafka: {{brokers: ['localhost:9092']}}\ninput: {{topics: [in], group: g}}\noutput: {{topic: out, address: {how}}}\ndatabases: [{{path: '{}'}}]\n",
+            folder.city()
+        );
+        let config = folder.file("ipstamp.yaml", &config);
+        let ended = ipstamp(&["enrich", "--config", &config], event.as_bytes());
+        assert_eq!(ended.code, 0, "{}", ended.err);
+        for hidden in ["77.77", "88.88", "81.2.3.4", "81.2.3.5"] {
+            assert!(!ended.out.contains(hidden), "{how}: {}", ended.out);
+        }
+        assert!(ended.out.contains("Bristol"), "{how}: {}", ended.out);
+    }
+}
+
 #[test]
 fn a_line_of_text_becomes_the_message_of_an_event_with_its_facts() {
     let folder = Folder::new();

@@ -255,6 +255,47 @@ fn lengths_around_a_hidden_address_are_those_of_what_stands_there_then() {
     assert!(expected.iter().all(|ip| !shown.contains(ip)), "{shown}");
 }
 
+/// A number has room for IPv4 only, and one of 32 bits may be below zero.
+#[test]
+fn a_number_stands_for_an_address_that_is_hidden_in_a_number() {
+    let schema = r#"{"type":"record","name":"R","fields":[
+        {"name":"ips","type":{"type":"array","items":"long"}},{"name":"low","type":"int"},
+        {"name":"n","type":"long"}]}"#;
+    let number = |out: &mut Vec<u8>, number: i64| {
+        let schema = Schema::parse_str("\"long\"").unwrap();
+        let writer = GenericDatumWriter::builder(&schema).build().unwrap();
+        out.extend(writer.write_value_to_vec(Value::Long(number)).unwrap());
+    };
+    let (mut items, mut event) = (Vec::new(), Vec::new());
+    number(&mut items, 0xcb00_7107);
+    number(&mut items, 0x0000_0009);
+    number(&mut event, -2);
+    number(&mut event, items.len() as i64);
+    event.extend(items);
+    event.push(0);
+    number(&mut event, i64::from(0xc633_640a_u32.cast_signed()));
+    number(&mut event, 0x0909_0909);
+    let paths = ["ips", "low"];
+    let mut all = paths.map(|path| AddressPath::new(path, Role::Unknown));
+    for path in &mut all {
+        path.read = extract::ReadAs::Integer;
+    }
+    let config = extract::Config { every_place: true, ..extract::Config::of_paths(all.to_vec()) };
+    let plan = AvroPlan::new(schema, &[], &config).unwrap();
+    let mut outline = Outline::default();
+    AvroReader::default().read(&plan, &event, &mut outline).unwrap();
+    assert_eq!(outline.sightings.len(), 3);
+    for (how, shown) in [
+        (AddressPrivacy::Truncate, "[3405803776,0] -969710592 151587081"),
+        (AddressPrivacy::Drop, "[0,0] 0 151587081"),
+        (AddressPrivacy::Hmac, "[0,0] 0 151587081"),
+    ] {
+        let mut encoder = AvroEncoder::new(&hiding(how), &paths.map(String::from), 1 << 16);
+        encoder.hide(&event, &outline);
+        assert_eq!(read_back(schema, encoder.shown(&event)), shown, "{how:?}");
+    }
+}
+
 fn read_back(schema: &str, event: &[u8]) -> String {
     let schema = Schema::parse_str(schema).unwrap();
     let reader = GenericDatumReader::builder(&schema).build().unwrap();
@@ -265,6 +306,8 @@ fn read_back(schema: &str, event: &[u8]) -> String {
     let plain = |(_, value): &(String, Value)| match value {
         Value::Bytes(bytes) | Value::Fixed(_, bytes) => format!("{bytes:?}"),
         Value::String(text) => format!("{text:?}"),
+        Value::Int(number) => number.to_string(),
+        Value::Long(number) => number.to_string(),
         Value::Array(lists) => {
             let list = |list: &Value| match list {
                 Value::Array(items) => {
@@ -274,6 +317,7 @@ fn read_back(schema: &str, event: &[u8]) -> String {
                     };
                     format!("[{}]", items.iter().map(item).collect::<Vec<_>>().join(","))
                 }
+                Value::Long(number) => number.to_string(),
                 other => panic!("{other:?}"),
             };
             format!("[{}]", lists.iter().map(list).collect::<Vec<_>>().join(","))

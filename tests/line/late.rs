@@ -148,6 +148,33 @@ fn what_was_answered_too_late_joins_its_record_by_the_source_position() {
     assert_eq!(late, expected.map(|(source, role, ip)| (source, role.to_owned(), ip)));
 }
 
+/// Scenario: the address stands in a text of an event of no known kind.
+/// Guarantees: the late answer names the place, as the record would have.
+#[test]
+fn a_late_answer_names_the_text_that_the_address_was_found_in() {
+    let _turn = turn::together();
+    let Some(brokers) = broker::shared() else { return };
+    let mut stage = Stage::new(brokers, "late-text");
+    stage.settings.writing = "profile: native".into();
+    let text = format!(r#"{{"a":{{"note":"login from {}"}},"b":"{}"}}"#, address(3), address(3));
+    stage
+        .client
+        .write(&stage.input, [Outgoing { value: Some(text.into()), ..Outgoing::default() }]);
+    let worker = Worker::start(&stage.settings);
+    stage.settle(&worker);
+    stage.double.open();
+    stage.until_late(&worker, 1);
+    worker.stop();
+    let places = |record: &Stored| {
+        let items = json_of(record)["ipstamp"]["addresses"].clone();
+        let items = items.as_array().unwrap().clone();
+        items.iter().map(|item| (item["path"].clone(), item["role"].clone())).collect::<Vec<_>>()
+    };
+    let late = places(&stage.client.read(&stage.late)[0]);
+    assert_eq!(late, places(&stage.out()[0]));
+    assert_eq!(late, [("a.note".into(), "source".into())]);
+}
+
 /// Scenario: the same without `output.late_topic`.
 /// Guarantees: nothing is published beside the records, and nothing is counted.
 #[test]

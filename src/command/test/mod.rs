@@ -81,8 +81,9 @@ pub(super) fn test(source: &Source, args: &TestArgs) -> Result<Exit, Failure> {
         print(lines.as_bytes())?;
     }
     say(&match failed {
+        0 if count == 1 => "1 case, as expected".to_owned(),
         0 => format!("{count} cases, all as expected"),
-        _ => format!("{count} cases, {failed} not as expected"),
+        _ => format!("{failed} of {count} cases not as expected"),
     });
     Ok(if failed == 0 { Exit::Done } else { Exit::Findings })
 }

@@ -21,9 +21,10 @@ impl Masks {
                 return u32::MAX;
             }
             let bit = |(nth, name): (usize, &str)| {
+                // Of a record in it, such as the two parts of a place, all or none can be written.
                 let mut fields = of_group(group).filter(|field| outer(field) == name);
                 let is_allowed =
-                    fields.any(|field| allowed.iter().any(|entry| field.is_named_by(entry)));
+                    fields.all(|field| allowed.iter().any(|entry| field.is_named_by(entry)));
                 u32::from(is_allowed) << nth
             };
             names(group).into_iter().enumerate().map(bit).sum()
@@ -253,5 +254,18 @@ mod tests {
         assert_eq!(masks.0[FactGroup::Geo as usize].count_ones(), 1);
         assert_eq!(masks.0[FactGroup::As as usize], (1 << names(FactGroup::As).len()) - 1);
         assert_eq!(masks.0[FactGroup::Privacy as usize], 0);
+    }
+
+    /// Guarantees: what an allow-list does not name is not written, be it that what it names cannot be
+    /// written without it.
+    #[test]
+    fn half_of_a_place_writes_none_of_it() {
+        let geo = |allowed: &[&str]| {
+            let allowed: Vec<_> = allowed.iter().map(ToString::to_string).collect();
+            Masks::of(&allowed).0[FactGroup::Geo as usize].count_ones()
+        };
+        assert_eq!(geo(&["geo.location.lat"]), 0);
+        assert_eq!(geo(&["geo.location.lat", "geo.location.lon"]), 1);
+        assert_eq!(geo(&["geo.location.lat", "geo.city_name"]), 1);
     }
 }

@@ -47,7 +47,7 @@ impl Hidden {
         // The inner ones first, for an outer one counts the bytes of their numbers.
         self.lengths.sort_unstable_by_key(|it| (it.end - it.number.start, it.number.start));
         self.lengths.dedup_by_key(|length| length.number.start);
-        for sighting in outline.sightings.iter().filter(|sighting| is_in(sighting.text.end)) {
+        for sighting in outline.all_to_hide().filter(|sighting| is_in(sighting.text.end)) {
             self.stand_in(event, sighting, hiding);
         }
         self.edits.sort_unstable_by_key(|edit| edit.span.start);
@@ -73,7 +73,14 @@ impl Hidden {
         let is_whole = |it: &Length| it.number.end == span.start && it.end == span.end;
         let is_whole = self.lengths.iter().any(is_whole);
         let (start, shown) = (self.texts.len(), hiding.shown(address.ip()));
-        if octets(bytes).is_some_and(|ip| Address::new(ip) == address) {
+        if self.lengths.iter().any(|it| it.number == span) {
+            // A number: nothing but IPv4 can be written as one.
+            let number = match shown {
+                Some(IpAddr::V4(ip)) => u32::from(ip),
+                _ => 0,
+            };
+            append_number(&mut self.texts, number, bytes);
+        } else if octets(bytes).is_some_and(|ip| Address::new(ip) == address) {
             match shown {
                 Some(IpAddr::V4(ip)) if bytes.len() == 4 => self.texts.extend(ip.octets()),
                 Some(IpAddr::V6(ip)) if bytes.len() == 16 || is_whole => {
@@ -108,6 +115,20 @@ impl Hidden {
         append_count(&mut self.texts, count);
         self.edits.push(Edit { span: length.number, text: (start, self.texts.len()) });
     }
+}
+
+/// A number in the place of another one, which fits wherever that did.
+fn append_number(out: &mut Vec<u8>, number: u32, instead_of: &[u8]) {
+    let (signed, unsigned) = (i64::from(number.cast_signed()), i64::from(number));
+    // Odd is below zero, which only a type of 32 bits has to be.
+    let is_negative = instead_of.first().is_some_and(|low| low & 1 == 1);
+    let number = if is_negative { signed } else { unsigned };
+    let mut bits = (number << 1 ^ number >> 63).cast_unsigned();
+    while bits >= 0x80 {
+        out.push(bits as u8 | 0x80);
+        bits >>= 7;
+    }
+    out.push(bits as u8);
 }
 
 /// The address that these bytes are, where they are as many as one has.

@@ -200,6 +200,15 @@ impl Beside {
                 written |= 1 << nth;
             }
         }
+        // A schema that has the address as it is spelt wants it as it is, too.
+        let is_plain = prefix == PLAIN && !event.outline.dotted && !event.outline.scattered;
+        if layout.raw.is_some()
+            && is_plain
+            && self.places.is_misnamed(sighting)
+            && !members::has(event.bytes, home, write::IP)
+        {
+            write::ip(draft, sighting);
+        }
         let openings = self.places.openings(prefix);
         for nth in bits(allowed & !replaced & !closed) {
             written |= u8::from(write(draft, nth, Some(&openings[nth]))) << nth;

@@ -108,6 +108,13 @@ impl Places {
         path.prefixes.get(named).copied().filter(|_| belongs)
     }
 
+    /// Whether an address stands in the object of its role under a name that the profile does not know,
+    /// as Okta's `client.ipAddress` does.
+    pub(super) fn is_misnamed(&self, sighting: &Sighting) -> bool {
+        let path = self.paths.get(usize::from(sighting.path));
+        path.is_some_and(|path| !path.ip_of_object && path.in_object_of[sighting.role as usize])
+    }
+
     /// What stands before the value of each member with this prefix: `,"source.geo":`.
     pub(super) fn openings(&self, prefix: usize) -> &[Vec<u8>] {
         &self.openings[prefix]

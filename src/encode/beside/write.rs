@@ -70,6 +70,20 @@ fn object(draft: &mut Draft, found: &Found, slices: Slices, opening: Option<&[u8
     true
 }
 
+/// The member that the address stands in, as a JSON string without the closing quote.
+pub(super) const IP: &[u8] = b"\"ip";
+
+/// Adds the address as it is, for an object that has it under another name.
+pub(super) fn ip(draft: &mut Draft, sighting: &Sighting) {
+    let Draft { splice, hiding, .. } = draft;
+    splice.write(|out| {
+        out.push(b',');
+        out.extend_from_slice(IP);
+        out.extend_from_slice(b"\":");
+        hiding.append(out, sighting.address.ip());
+    });
+}
+
 /// Adds the address as the event spells it and as it is, for an object of our own.
 pub(super) fn address(draft: &mut Draft, layout: &Layout, event: Event<'_>, sighting: &Sighting) {
     let Draft { splice, hiding, .. } = draft;
@@ -84,7 +98,8 @@ pub(super) fn address(draft: &mut Draft, layout: &Layout, event: Event<'_>, sigh
         if out.len() > start {
             out.push(b',');
         }
-        out.extend_from_slice(b"\"ip\":");
+        out.extend_from_slice(IP);
+        out.extend_from_slice(b"\":");
         hiding.append(out, sighting.address.ip());
     });
 }

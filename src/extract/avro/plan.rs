@@ -18,7 +18,7 @@ use crate::extract::chain::Trust;
 use crate::extract::paths::End;
 use crate::extract::scan::Limits;
 use crate::extract::text::is_version_word;
-use crate::extract::{Config, Discover, ExtractConfigError};
+use crate::extract::{Config, Discover, ExtractConfigError, ReadAs};
 use crate::record::WritingNeeds;
 
 /// A node's number.
@@ -37,6 +37,10 @@ pub(super) enum Node {
     Text { end: End, is_bytes: bool },
     /// An address as the bytes of which it consists.
     Octets { end: End, len: usize },
+    /// A number that stands for an address; whether its type has 32 bits.
+    Integer { end: End, is_int: bool },
+    /// One of the events of an envelope.
+    Event { node: NodeId, kind: KindId },
     /// A text that is searched; its place, and whether its name says that it is a version.
     Search { place: u32, is_version: bool },
     /// One of these, by its number.
@@ -110,6 +114,8 @@ struct Compiler<'a> {
     nodes: Vec<Node>,
     records: HashMap<(&'a Name, State), NodeId>,
     depth: usize,
+    /// In an envelope: where the paths have got to at its events, and their kind.
+    events: Option<(usize, KindId)>,
     /// While texts are looked for: the names that lead to here, and the records around it.
     texts: Option<(Vec<&'a str>, Vec<&'a Name>)>,
     places: Vec<Box<str>>,
@@ -138,6 +144,7 @@ impl AvroPlan {
         let mut compiler = Compiler {
             names: resolved.get_names().clone(),
             depth: 0,
+            events: None,
             steps: Vec::new(),
             nodes: Vec::new(),
             records: HashMap::new(),
@@ -236,6 +243,8 @@ impl<'a> Compiler<'a> {
         }
         let of_kind = &catalog.kinds[usize::from(kind)];
         self.steps = steps(of_kind, within);
+        let at_events = within.and_then(|member| self.next(0, member));
+        self.events = at_events.map(|at| (at, kind));
         self.records.clear();
         let root = self.node(schema, Some(0))?;
         let always = discover == Discover::Always;
@@ -302,9 +311,14 @@ impl<'a> Compiler<'a> {
             return Err(AvroPlanError::TooLarge);
         }
         self.depth += 1;
-        let node = self.node_of(self.resolved(schema)?, state);
+        let resolved = self.resolved(schema)?;
+        let node = self.node_of(resolved, state);
         self.depth -= 1;
-        node
+        let of_event = self.events.filter(|(at, _)| state == Some(*at));
+        match of_event.filter(|_| matches!(resolved, Schema::Record(_))) {
+            Some((_, kind)) => node.and_then(|node| self.add(Node::Event { node, kind })),
+            None => node,
+        }
     }
 
     fn node_of(&mut self, schema: &'a Schema, state: State) -> Result<NodeId, AvroPlanError> {
@@ -314,9 +328,13 @@ impl<'a> Compiler<'a> {
             Schema::Boolean => Node::Fixed(1),
             Schema::Float => Node::Fixed(4),
             Schema::Double => Node::Fixed(8),
-            Schema::Int
-            | Schema::Long
-            | Schema::Enum(_)
+            Schema::Int | Schema::Long => match end {
+                Some(end) if end.read == ReadAs::Integer => {
+                    Node::Integer { end, is_int: matches!(schema, Schema::Int) }
+                }
+                _ => Node::Number,
+            },
+            Schema::Enum(_)
             | Schema::Date
             | Schema::TimeMillis
             | Schema::TimeMicros

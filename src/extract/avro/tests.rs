@@ -5,7 +5,7 @@ use apache_avro::types::Value;
 use apache_avro::writer::datum::GenericDatumWriter;
 
 use super::*;
-use crate::extract::{AddressPath, Config, Discover, path_names};
+use crate::extract::{AddressPath, Config, Discover, ReadAs, path_names};
 use crate::record::{Outline, Role};
 
 fn config(paths: &[&str]) -> Config {
@@ -319,13 +319,91 @@ fn chains_and_lists_are_read_in_avro_too() {
     let trusted_proxies = vec!["10.0.0.0/8".to_owned()].try_into().unwrap();
     let config = Config { trusted_proxies, ..Config::default() };
     let expected = [
-        "client remote_addr 10.0.0.2",
+        "proxy remote_addr 10.0.0.2",
         "proxy http_x_forwarded_for 1.2.3.4",
         "client http_x_forwarded_for 9.9.9.9",
         "server upstream_addr 10.0.0.8",
         "server upstream_addr 10.0.0.9",
     ];
     assert_eq!(auto(schema, &config, event).0, expected);
+}
+
+/// Guarantees: of the events in an envelope each has a chain of its own, and a peer of its own who says
+/// whether to believe it.
+#[test]
+fn each_event_of_an_envelope_has_its_own_chain_and_peer() {
+    let schema = r#"{"type":"record","name":"Envelope","fields":[
+        {"name":"records","type":["null",{"type":"array","items":{"type":"record","name":"E","fields":[
+            {"name":"remote_addr","type":"string"},
+            {"name":"http_x_forwarded_for","type":"string"}]}}]}]}"#;
+    let event = |peer: &str, chain: &str| {
+        record(&[("remote_addr", text(peer)), ("http_x_forwarded_for", text(chain))])
+    };
+    let events = vec![
+        event("10.0.0.2", "1.2.3.4, 9.9.9.9"),
+        // Nobody of ours hands this one over.
+        event("8.8.8.8", "1.2.3.4, 7.7.7.7"),
+        event("10.0.0.3", "6.6.6.6"),
+    ];
+    let trusted_proxies = vec!["10.0.0.0/8".to_owned()].try_into().unwrap();
+    let config = Config { trusted_proxies, ..Config::default() };
+    let (found, _) = auto(schema, &config, record(&[("records", some(Value::Array(events)))]));
+    let expected = [
+        "proxy remote_addr 10.0.0.2",
+        "proxy http_x_forwarded_for 1.2.3.4",
+        "client http_x_forwarded_for 9.9.9.9",
+        "client remote_addr 8.8.8.8",
+        "proxy http_x_forwarded_for 1.2.3.4",
+        "proxy http_x_forwarded_for 7.7.7.7",
+        "proxy remote_addr 10.0.0.3",
+        "client http_x_forwarded_for 6.6.6.6",
+    ];
+    assert_eq!(found, expected);
+}
+
+/// Guarantees: in an envelope, too, what stands behind a gateway takes the gateway's place, event by
+/// event, and is noted where it is to be hidden.
+#[test]
+fn what_tells_less_is_passed_over_event_by_event() {
+    let schema = r#"{"type":"record","name":"Envelope","fields":[
+        {"name":"records","type":{"type":"array","items":{"type":"record","name":"E","fields":[
+            {"name":"srcaddr","type":"string"},{"name":"pkt_srcaddr","type":"string"}]}}}]}"#;
+    let event = |outer: &str, inner: &str| {
+        record(&[("srcaddr", text(outer)), ("pkt_srcaddr", text(inner))])
+    };
+    let events = vec![event("10.0.0.2", "9.9.9.9"), event("8.8.8.8", "-")];
+    let value = record(&[("records", Value::Array(events))]);
+    for every_place in [false, true] {
+        let config = Config { every_place, ..Config::default() };
+        let (found, outline) = auto(schema, &config, value.clone());
+        assert_eq!(found, ["source pkt_srcaddr 9.9.9.9", "source srcaddr 8.8.8.8"]);
+        let passed_over: Vec<_> =
+            outline.passed_over.iter().map(|it| it.address.ip().to_string()).collect();
+        assert_eq!(passed_over, if every_place { &["10.0.0.2"][..] } else { &[] });
+    }
+}
+
+/// Guarantees: a number is an address where a path says so, and nowhere else.
+#[test]
+fn a_number_is_an_address_where_a_path_says_so() {
+    let schema = r#"{"type":"record","name":"E","fields":[
+        {"name":"long","type":"long"},{"name":"int","type":"int"},
+        {"name":"maybe","type":["null","long"]},{"name":"large","type":"long"},
+        {"name":"other","type":"long"}]}"#;
+    let event = record(&[
+        ("long", Value::Long(0x0909_0909)),
+        ("int", Value::Int(0xc633_640a_u32.cast_signed())),
+        ("maybe", some(Value::Long(0xffff_fffe))),
+        ("large", Value::Long(0x1_0909_0909)),
+        ("other", Value::Long(0x0808_0808)),
+    ]);
+    let path = |path| AddressPath { read: ReadAs::Integer, ..AddressPath::new(path, Role::Source) };
+    let config = Config::of_paths(["long", "int", "maybe", "large"].map(path).to_vec());
+    let (found, outline) = auto(schema, &config, event);
+    let expected =
+        ["source long 9.9.9.9", "source int 198.51.100.10", "source maybe 255.255.255.254"];
+    assert_eq!(found, expected);
+    assert_eq!(outline.unreadable, 1, "what is no address is counted");
 }
 
 /// Guarantees: sixteen letters of a host's name are no address.

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::plan::{AvroPlan, Node, NodeId};
+use crate::extract::catalog::KindId;
 use crate::extract::line::note_anywhere;
 use crate::extract::parse::read_with;
 use crate::extract::paths::End;
@@ -104,10 +105,8 @@ impl AvroReader {
             outline.clear();
             return walked;
         }
-        let kind = &plan.catalog.kinds[usize::from(tree.kind)];
-        // Of several events together nobody can say whose peer wrote which chain.
-        if kind.settles && !tree.is_envelope {
-            kind.settle(&self.chains, &plan.trust, event, outline);
+        if !tree.is_envelope {
+            settle(plan, tree.kind, &self.chains, event, 0, outline);
         }
         if let Some(texts) = tree.texts.filter(|_| tree.always || outline.sightings.is_empty()) {
             // It was read whole before.
@@ -163,6 +162,14 @@ impl Walk<'_> {
                 self.skip(len)
             }
             Node::Text { end, is_bytes } => self.text(*end, *is_bytes),
+            Node::Integer { end, is_int } => self.integer(*end, *is_int),
+            Node::Event { node, kind } => {
+                let first = self.outline.sightings.len();
+                self.chains.clear();
+                self.value(*node, depth)?;
+                settle(plan, *kind, self.chains, self.event, first, self.outline);
+                Ok(())
+            }
             Node::Octets { end, len } => {
                 let start = self.at;
                 self.skip(*len)?;
@@ -297,6 +304,22 @@ impl Walk<'_> {
         }
     }
 
+    /// An IPv4 address as a number. Whoever has but 32 bits with a sign writes half of them below zero.
+    fn integer(&mut self, end: End, is_int: bool) -> Result<(), NotAvro> {
+        let start = self.at;
+        let number = self.number()?;
+        let of_int = i32::try_from(number).ok().filter(|_| is_int).map(i32::cast_unsigned);
+        let before = self.outline.sightings.len();
+        match of_int.or_else(|| u32::try_from(number).ok()) {
+            Some(ip) => self.sight(end, Address::new(Ipv4Addr::from(ip).into()), self.span(start)),
+            None if end.optional => {}
+            None => self.outline.unreadable += 1,
+        }
+        // It counts nothing, and may have to be written otherwise.
+        self.note_length(Some(self.span(start)), before);
+        Ok(())
+    }
+
     fn text(&mut self, end: End, is_bytes: bool) -> Result<(), NotAvro> {
         let number = self.at;
         let len = self.length()?;
@@ -401,6 +424,21 @@ impl Walk<'_> {
         let End { path, role, .. } = end;
         let sighting = Sighting { role, path, address, text, name_steps: 1, home: 0 };
         self.outline.sightings.push(sighting);
+    }
+}
+
+/// Puts right what was found in an event of this kind, which is the last one that was read.
+fn settle(
+    plan: &AvroPlan,
+    kind: KindId,
+    chains: &Chains,
+    event: &[u8],
+    first: usize,
+    outline: &mut Outline,
+) {
+    let kind = &plan.catalog.kinds[usize::from(kind)];
+    if kind.settles {
+        kind.settle(chains, (&plan.trust, plan.limits.every_place), event, first, outline);
     }
 }
 

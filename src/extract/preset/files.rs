@@ -30,6 +30,13 @@ impl Config {
         all.extend(self.presets.clone());
         Ok(all)
     }
+
+    /// The same configuration with what its files hold in it, so that all who read by it read alike,
+    /// whatever becomes of the files.
+    pub fn with_files_read(self) -> Result<Self, ExtractConfigError> {
+        let presets = self.own_presets()?;
+        Ok(Self { presets, preset_files: Vec::new(), ..self })
+    }
 }
 
 fn refused(path: &Path, message: String) -> ExtractConfigError {
@@ -95,6 +102,27 @@ mod tests {
         config.preset_files.push(folder.path().join("door.yaml"));
         let error = config.own_presets().unwrap_err().to_string();
         assert!(error.contains("another file has a preset door already"), "{error}");
+    }
+
+    /// Guarantees: who reads by a configuration later, as an Avro schema that comes next week, reads by
+    /// what the files held at the start.
+    #[test]
+    fn what_files_held_at_the_start_holds_whatever_becomes_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("door.yaml");
+        std::fs::write(&file, "about: x\nwhen: {all: [door]}\npaths: [{path: reader}]\n").unwrap();
+        let config = config(&[&file]).with_files_read().unwrap();
+        let names = crate::extract::path_names(&config).unwrap();
+        std::fs::write(&file, "about: x\npaths: [{path: other}, {path: reader}]\n").unwrap();
+        assert_eq!(crate::extract::path_names(&config).unwrap(), names);
+        std::fs::remove_file(&file).unwrap();
+        let schema = r#"{"type":"record","name":"E","fields":[
+            {"name":"door","type":"string"},{"name":"reader","type":"string"}]}"#;
+        let plan = crate::extract::AvroPlan::new(schema, &[], &config).unwrap();
+        let mut outline = crate::record::Outline::default();
+        let event = b"\x02a\x0e9.9.9.9";
+        crate::extract::AvroReader::default().read(&plan, event, &mut outline).unwrap();
+        assert_eq!(names[usize::from(outline.sightings[0].path)], "reader");
     }
 
     #[test]

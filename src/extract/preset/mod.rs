@@ -124,7 +124,7 @@ pub struct Header {
 
 /// Name and file of each preset, in the order in which an event is tried: whoever has more signs of its
 /// own comes first.
-const BUILT_IN: [(&str, &str); 35] = [
+const BUILT_IN: [(&str, &str); 37] = [
     ("records", include_str!("data/records.json")),
     ("azure_records", include_str!("data/azure_records.json")),
     ("eventbridge", include_str!("data/eventbridge.json")),
@@ -134,6 +134,7 @@ const BUILT_IN: [(&str, &str); 35] = [
     ("windows", include_str!("data/windows.json")),
     ("okta", include_str!("data/okta.json")),
     ("gcp_audit", include_str!("data/gcp_audit.json")),
+    ("aws_waf", include_str!("data/aws_waf.json")),
     ("gcp_http", include_str!("data/gcp_http.json")),
     ("gcp_vpc", include_str!("data/gcp_vpc.json")),
     ("k8s_audit", include_str!("data/k8s_audit.json")),
@@ -154,6 +155,7 @@ const BUILT_IN: [(&str, &str); 35] = [
     ("netflow", include_str!("data/netflow.json")),
     ("fortigate", include_str!("data/fortigate.json")),
     ("panos", include_str!("data/panos.json")),
+    ("panos_globalprotect", include_str!("data/panos_globalprotect.json")),
     ("cef", include_str!("data/cef.json")),
     ("leef", include_str!("data/leef.json")),
     ("apache", include_str!("data/apache.json")),

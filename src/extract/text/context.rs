@@ -115,7 +115,15 @@ pub(in crate::extract) fn key_before(text: &[u8], start: usize) -> [&[u8]; 2] {
         return [none, none];
     }
     let Some(word) = word_ending(text, end) else { return [none, none] };
-    let second = if bracket { word_before(text, end - word.len()) } else { None };
+    let before = || word_before(text, end - word.len());
+    // `src outside:192.0.2.1` of Cisco's ASA, whose interfaces have any names.
+    let is_side = |word: &&[u8]| matches!(*word, b"src" | b"dst");
+    if text[end..start] == *b":"
+        && let Some(side) = before().filter(is_side)
+    {
+        return [side, word];
+    }
+    let second = if bracket { before() } else { None };
     [word, second.unwrap_or(none)]
 }
 

@@ -13,17 +13,26 @@ const DOMAIN: &[u8] = b".ipv6-literal.net";
 /// The longest address, with a zone.
 const LONGEST: usize = 64;
 
-static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(DOMAIN));
+/// What stands in its name in one case only, so that it is looked for; and where.
+const SIGN: &[u8] = b"6-";
+const SIGN_AT: usize = 4;
 
-/// The first such name at or behind `from`.
+static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(SIGN));
+
+/// The first such name whose domain begins at or behind `first`.
 #[inline]
-pub(super) fn next(text: &[u8], mut from: usize) -> Option<Found> {
+pub(super) fn next(text: &[u8], first: usize) -> Option<Found> {
+    let mut from = first;
     loop {
-        let dot = from + FINDER.find(text.get(from..)?)?;
-        if let Some(found) = before(text, dot) {
+        let sign = from + FINDER.find(text.get(from..)?)?;
+        from = sign + SIGN.len();
+        let Some(dot) = sign.checked_sub(SIGN_AT).filter(|dot| *dot >= first) else { continue };
+        let domain = text.get(dot..dot + DOMAIN.len());
+        if domain.is_some_and(|domain| domain.eq_ignore_ascii_case(DOMAIN))
+            && let Some(found) = before(text, dot)
+        {
             return Some(found);
         }
-        from = dot + DOMAIN.len();
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn look(text: &[u8], dot: usize, floor: usize, last: usize, version: 
     if is_version {
         return Look::Version(rest);
     }
-    if is_mask(ip) {
+    if is_mask(ip) || is_network_as_range(text, ip, end) {
         return Look::Not(rest);
     }
     match behind(text, ip, end) {
@@ -83,9 +83,17 @@ fn may_begin(text: &[u8], start: usize, end: usize, last: usize) -> bool {
         // The label of a name, the part of a longer number, of a version.
         b'.' | b'+' | b'~' => !alnum_before_that(),
         // `libx-1.2.3.4`; but from one address to another.
-        b'-' => start - 1 == last || !alnum_before_that(),
+        b'-' => is_end_of_address(text, last, start - 1) || !alnum_before_that(),
         b'/' => byte_before(text, start) != b'/' || is_address_behind_slash(text, start - 1, end),
         _ => !before.is_ascii_alphanumeric(),
+    }
+}
+
+/// Whether there is nothing between an address that ended at `last` and a place, or its port.
+fn is_end_of_address(text: &[u8], last: usize, at: usize) -> bool {
+    match text.get(last..at) {
+        Some([b':', port @ ..]) => port.len() <= 5 && port.iter().all(u8::is_ascii_digit),
+        between => between.is_some_and(<[u8]>::is_empty),
     }
 }
 
@@ -102,6 +110,17 @@ fn is_mask(ip: Ipv4Addr) -> bool {
         && bits != u32::MAX
         && bits.leading_ones() + bits.trailing_zeros() == 32;
     is_netmask || (bits != 0 && ip.octets()[0] == 0)
+}
+
+/// `192.168.0.0-192.168.255.255`, from the first to the last address of a network.
+fn is_network_as_range(text: &[u8], first: Ipv4Addr, end: usize) -> bool {
+    if byte(text, end) != b'-' {
+        return false;
+    }
+    let Some((last, _)) = quad(text, end + 1) else { return false };
+    let (first, last) = (u32::from(first), u32::from(last));
+    let hosts = first ^ last;
+    hosts > 1 && (hosts & hosts.wrapping_add(1)) == 0 && first & hosts == 0
 }
 
 /// Whether an address may end there, and where the search goes on: behind what belongs to it.

@@ -17,10 +17,10 @@ use std::thread::JoinHandle;
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 
-use super::stamp::StampSettings;
+use super::stamp::{AddressPlaces, StampSettings};
 use super::tenants::Tenant;
 use crate::publish::TopicTemplate;
-use crate::record::{Address, GroupSet, Position, Reason, Role};
+use crate::record::{Address, GroupSet, Position, Reason};
 use crate::resolve::CacheScope;
 use crate::resolve::desk::Desk;
 use crate::telemetry::{Metrics, ResultLabels};
@@ -71,8 +71,7 @@ pub(super) struct Left {
     pub(super) source: Position,
     pub(super) key: Option<Box<[u8]>>,
     pub(super) address: Address,
-    /// Where the address stands in the record: the configured path by its number, and the role.
-    pub(super) places: Box<[(u16, Role)]>,
+    pub(super) places: AddressPlaces,
     /// What was not known of it.
     pub(super) missing: GroupSet,
     /// Why the record did not wait.

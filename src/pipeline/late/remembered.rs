@@ -99,14 +99,16 @@ impl Remembered {
 fn bytes_of(left: &Left) -> usize {
     const BESIDE: usize = 96;
     let key = left.key.as_ref().map_or(0, |key| key.len());
-    size_of::<Kept>() + key + size_of_val(&*left.places) + BESIDE
+    let places = size_of_val(&*left.places.paths) + left.places.found_in.bytes();
+    size_of::<Kept>() + key + places + BESIDE
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::stamp::AddressPlaces;
     use crate::record::{
-        Address, FactGroup, GroupSet, Offset, Partition, Position, Reason, Role, Topic,
+        Address, FactGroup, GroupSet, Offset, Partition, Places, Position, Reason, Role, Topic,
     };
 
     fn left(number: u8, offset: i64, key: usize) -> Left {
@@ -120,7 +122,10 @@ mod tests {
             },
             key: Some(vec![7; key].into()),
             address: Address::new(IpAddr::from([9, 9, 9, number])),
-            places: [(0, Role::Source)].into(),
+            places: AddressPlaces {
+                paths: [(0, Role::Source)].into(),
+                found_in: Places::default(),
+            },
             missing: GroupSet::EMPTY.with(FactGroup::Geo),
             reason: Reason::Deadline,
         }

@@ -263,13 +263,14 @@ fn value(place: &mut Place, left: &Left, answer: Answer) -> Vec<u8> {
         name_steps: 1,
     };
     let outline = Outline {
-        sightings: left.places.iter().map(sighting).collect(),
+        sightings: left.places.paths.iter().map(sighting).collect(),
         homes: vec![root],
         root,
         landmarks: vec![None],
+        places: left.places.found_in.clone(),
         ..Outline::default()
     };
-    let answers = vec![answer; left.places.len()];
+    let answers = vec![answer; left.places.paths.len()];
     let outcome =
         if answer.missing.is_empty() { Outcome::Enriched } else { Outcome::Partial(left.reason) };
     let Place { resolver, encoder, .. } = place;

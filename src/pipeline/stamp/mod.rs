@@ -3,18 +3,20 @@
 
 mod ahead;
 mod envelope;
+mod leaving;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use ahead::Read;
+pub(super) use leaving::AddressPlaces;
 
 use super::formats::{EventFormat, Formats, Opened, Origin};
 use super::schemas::{Known, Written};
 use crate::encode::{AvroEncoder, Encoder, Writing};
 use crate::extract::{self, AvroReader, Extractor, Shape};
 use crate::record::{
-    Address, Answer, GroupSet, IdPlace, Moment, Outcome, Outline, Reason, Role, SchemaId, Sighting,
+    Answer, GroupSet, IdPlace, Moment, Outcome, Outline, Reason, Role, SchemaId, Sighting,
 };
 use crate::resolve::{
     Cache, CacheLookups, CacheScope, DatabaseLookups, DatabaseSet, Resolver, Wants,
@@ -370,22 +372,6 @@ impl Stamper {
             }
             _ => None,
         }
-    }
-
-    /// Of the event that was stamped last, when it is partial: what is missing of each address, and
-    /// where in the event it stands, as the number of the configured path and the role.
-    pub fn still_missing(
-        &self,
-    ) -> impl Iterator<Item = (Address, GroupSet, Box<[(u16, Role)]>)> + '_ {
-        let sightings = || self.read[self.last].outlines().flat_map(|outline| &outline.sightings);
-        // A file's caller may have left an address there twice.
-        let first = |nth: usize, ip: IpAddr| !self.missing[..nth].iter().any(|(it, _)| *it == ip);
-        let missing = self.missing.iter().enumerate();
-        missing.filter(move |(nth, (ip, _))| first(*nth, *ip)).map(move |(_, (ip, groups))| {
-            let here = sightings().filter(|sighting| sighting.address.ip() == *ip);
-            let places = here.map(|sighting| (sighting.path, sighting.role)).collect();
-            (Address::new(*ip), *groups, places)
-        })
     }
 
     /// Notes what is missing of an event. False when none of its addresses is to be looked up.
