@@ -13,7 +13,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::checklist::{Checklist, input_of};
 use super::progress::Progress;
-use crate::kafka::onlooking;
+use crate::kafka::{Listener, onlooking};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -40,7 +40,8 @@ impl Watcher {
     pub(super) fn run(self) -> Result<Checklist, KafkaError> {
         let mut client = onlooking(&self.client, "ipstamp-demo-reader");
         client.set("fetch.queue.backoff.ms", "10").set("queued.max.messages.kbytes", "8192");
-        let consumer: BaseConsumer = client.create()?;
+        // At the end of a partition it is where it belongs: nothing to log.
+        let consumer: BaseConsumer<Listener> = client.create_with_context(Listener::default())?;
         let mut list = TopicPartitionList::new();
         for partition in 0..self.partitions {
             list.add_partition_offset(&self.output, partition as i32, Offset::Beginning)?;
@@ -95,7 +96,7 @@ impl Watcher {
 
 /// Where the partitions of a topic end now.
 pub(super) fn ends(
-    consumer: &BaseConsumer,
+    consumer: &BaseConsumer<Listener>,
     topic: &str,
     partitions: usize,
 ) -> Result<Vec<i64>, KafkaError> {
