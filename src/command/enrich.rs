@@ -114,7 +114,14 @@ pub(super) fn no_address(addresses: &extract::Config) -> String {
 }
 
 pub(super) fn cannot_read(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(Exit::Unavailable, format_args!("{}: cannot be read: {error}", path.display()))
+    let remedy = match error.kind() {
+        io::ErrorKind::IsADirectory => "; name the files in it",
+        io::ErrorKind::NotFound => "; check the name",
+        io::ErrorKind::PermissionDenied => "; check the file's rights",
+        _ => "",
+    };
+    let path = path.display();
+    Failure::new(Exit::Unavailable, format_args!("{path}: cannot be read: {error}{remedy}"))
 }
 
 /// The line without its ends: what a worker does between fetching and publishing.

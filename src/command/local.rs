@@ -18,7 +18,7 @@ use crate::database::StoreConfig;
 use crate::encode::{self, Profile, Writing};
 use crate::fleet::LedgerConfig;
 use crate::pipeline::{EventFormat, StampSettings};
-use crate::record::{Day, FactGroup};
+use crate::record::{Day, FactGroup, GroupSet};
 use crate::resolve::provider::ProvidersConfig;
 use crate::resolve::{
     CacheConfig, CacheScope, DatabaseConfig, DatabaseSet, Order, ResolveConfigError, Want, Wants,
@@ -34,7 +34,8 @@ pub(super) struct LocalArgs {
     #[arg(short, long, value_name = "FILE")]
     mmdb: Vec<PathBuf>,
     /// What to find out, joined by commas: fact groups, or fields such as `geo.city_name`. Default:
-    /// the configuration's; without one, geo,as for events and all groups for a lookup
+    /// the configuration's; without one, of geo,as for events and of all groups for a lookup those that
+    /// the files have
     #[arg(short, long, value_name = "GROUP,…", value_delimiter = ',')]
     want: Vec<String>,
     /// As for a record of this tenant of the configuration: with his databases, networks, providers
@@ -57,13 +58,27 @@ pub(super) fn settings(
     if let Some(profile) = profile {
         parts.encode.profile = profile.clone();
     }
-    let settings = parts.settings(args, as_of)?;
+    let mut settings = parts.settings(args, as_of)?;
+    if parts.kafka.is_none() && args.want.is_empty() {
+        settings.wants = of_what_is_had(settings.wants, &settings.databases);
+    }
     // A provider knows what is so today.
     let desk = match as_of {
         None => WaitingDesk::open(&parts.sources(), &settings, parts.fleet())?,
         Some(_) => None,
     };
     Ok((settings, desk))
+}
+
+/// Where nobody has said what is wanted: as much of it as the files have, and all that they have where
+/// that is nothing. A city file alone does not make each event lack its network.
+fn of_what_is_had(wants: Arc<Wants>, databases: &DatabaseSet) -> Arc<Wants> {
+    let databases = databases.in_force();
+    let had = databases.iter().fold(GroupSet::EMPTY, |had, it| had.or(it.covers()));
+    let both = wants.groups().and(had);
+    let groups = if both.is_empty() { had } else { both };
+    let names: Vec<_> = groups.iter().map(|group| Want(group.name().into())).collect();
+    Wants::new(&names).map_or(wants, Arc::new)
 }
 
 fn not_wantable(error: &ResolveConfigError) -> Failure {

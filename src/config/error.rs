@@ -78,7 +78,7 @@ impl fmt::Display for Problem {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("{}: cannot be read: {source}; name the file with --config or IPSTAMP_CONFIG", path.display())]
+    #[error("{}: cannot be read: {source}; name the file with --config or IPSTAMP_CONFIG, or let `ipstamp init` write one", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,

@@ -46,6 +46,21 @@ fn a_file_that_is_not_there_is_named() {
     let ended = ipstamp(&["enrich", "-m", folder.city(), "/no/events"], b"");
     assert_eq!(ended.code, 69);
     assert!(ended.err.contains("/no/events: cannot be read"), "{}", ended.err);
+    assert!(ended.err.ends_with("; check the name\n"), "{}", ended.err);
+    let ended = ipstamp(&["enrich", "-m", folder.city(), "/"], b"");
+    assert_eq!(ended.code, 69);
+    assert!(ended.err.ends_with("; name the files in it\n"), "{}", ended.err);
+}
+
+#[test]
+fn without_a_word_about_it_what_the_files_have_is_what_is_wanted() {
+    let folder = Folder::new();
+    let event = b"{\"source\":{\"ip\":\"81.2.3.4\"}}\n";
+    let ended = ipstamp(&["enrich", "-m", folder.city()], event);
+    assert_eq!((ended.code, ended.err.as_str()), (0, "1 event: 1 enriched\n"), "{}", ended.out);
+    // Said, it is missing.
+    let ended = ipstamp(&["enrich", "-m", folder.city(), "-w", "geo,as"], event);
+    assert_eq!(ended.err, "1 event: 1 partial (not_found)\n");
 }
 
 #[test]

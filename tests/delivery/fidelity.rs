@@ -91,9 +91,11 @@ fn odd_records() -> Vec<Outgoing> {
             ..plain()
         },
         Outgoing {
-            headers: (0..200).map(|n| header(format!("h{n}").as_bytes(), Some(b"v"))).collect(),
+            headers: (0..1000).map(|n| header(format!("h{n}").as_bytes(), Some(b"v"))).collect(),
             ..plain()
         },
+        // As large as the topic lets it be, nearly, and not by its value.
+        Outgoing { headers: vec![header(b"large", Some(&[7; 900_000]))], ..plain() },
         // Times: the oldest that is kept, long ago.
         Outgoing { timestamp: Some(1), ..plain() },
         Outgoing { timestamp: Some(1_000_000_000_000), ..plain() },
@@ -116,6 +118,9 @@ fn odd_records() -> Vec<Outgoing> {
         value(b"null"),
         value(b"\"81.2.69.142\""),
         value(b"{\"source\":{\"ip\":\"10.0.0.1\"},\"n\":1e400}"),
+        value(b"{\"source\":{\"ip\":\"10.0.0.1\",\"ip\":\"10.0.0.1\"},\"n\":1,\"n\":2}"),
+        value(b"{\"source\":{\"ip\":\"10.0.0.1\"},\"n\":\"a\0b\"}"),
+        value(b"\0\0\0\0"),
         value(b"{\"source\":{\"ip\":\"010.0.0.1\"},\"destination\":{\"ip\":7}}"),
         value("\u{feff}{\"source\":{\"ip\":\"10.1.2.3\"}}".as_bytes()),
         value(&[b"[".repeat(10_000), b"]".repeat(10_000)].concat()),

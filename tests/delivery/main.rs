@@ -22,6 +22,7 @@ mod bomb;
 mod broker_faults;
 mod budget;
 mod fidelity;
+mod frozen;
 mod gaps;
 mod looking;
 mod members;

@@ -1,6 +1,7 @@
 //! What becomes of records that wait for an answer when their partition, or the process, goes.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Instant;
 
 use ipstamp::consume::Assignor;
 use ipstamp::pipeline::RunEnd;
@@ -100,6 +101,43 @@ fn a_member_that_drains_takes_nothing_over_from_one_that_leaves() {
     audit.assert_kept();
     // The second's producer lives on in this process, and brings its records after all.
     assert!(audit.duplicated() <= 100, "{:?}", audit.duplicates);
+}
+
+/// Scenario: a second member joins while nothing that the first one has published is acknowledged.
+/// Guarantees: P9: the first gives its partitions up after five seconds all the same; P1, P2: they are
+/// committed no further than was acknowledged, and the new owner reads the rest again.
+#[test]
+fn what_is_not_acknowledged_holds_a_revocation_up_for_five_seconds_and_no_longer() {
+    let mock = Mock::start_alone();
+    mock.create(&["in", "out"], 4);
+    let client = mock.client();
+    let mut setup = Setup::new(&mock.brokers(), "in", "out");
+    setup.client = vec![("session.timeout.ms", "2000"), ("heartbeat.interval.ms", "500")];
+    client.write("in", (0..400).map(|n| record(n, i32::from(n % 4))));
+    mock.fail(Api::Produce, &[Code::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS; 1000]);
+    let first = Line::start(&setup);
+    first.until_consumed(400);
+    let revokes =
+        || first.metrics.rebalances.get(&KindLabels { kind: "revoke" }).map_or(0, |it| it.get());
+    assert_eq!(revokes(), 0);
+    let second = Line::start(&setup);
+    until("the first is to give some up", seconds(30), || revokes() > 0);
+    let begin = Instant::now();
+    until("it has", seconds(30), || assigned(&first) == 2);
+    let took = begin.elapsed();
+    assert!(took > seconds(4) && took < seconds(7), "{took:?}");
+    assert_eq!(client.committed(&setup.group, "in").unwrap(), [0; 4]);
+    until("the second has them", seconds(30), || assigned(&second) == 2);
+    second.until_consumed(200);
+
+    mock.mend(Api::Produce);
+    client.until_committed(&setup.group, "in", seconds(60), String::new);
+    first.stop();
+    second.stop();
+    let audit = Audit::of(&client.read("in"), &client.read("out"));
+    audit.assert_kept();
+    // The first still brings what it had handed over to librdkafka.
+    assert!(audit.duplicated() <= 200, "{:?}", audit.duplicates);
 }
 
 /// A name that no other run of the tests uses.

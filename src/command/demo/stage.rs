@@ -23,6 +23,7 @@ use crate::command::run::{LAST_CALLS, exit_of, listen_for_signals, stamp_setting
 use crate::command::{Exit, Failure, asking, say};
 use crate::config::Config;
 use crate::consume::Start;
+use crate::kafka::Listener;
 use crate::pipeline::{self, DeskWitness, RunEnd, RunSettings, SAME_SIGNAL, uncommitted};
 use crate::record::{NextOffset, Partition, Topic};
 use crate::resolve::budget::Budget;
@@ -224,7 +225,10 @@ impl Stage {
             self.runtime.block_on(desk.close(LAST_CALLS));
         }
         self.runtime.shutdown_background();
-        let consumer: BaseConsumer = self.client.create().map_err(|error| unavailable(&error))?;
+        let consumer: BaseConsumer<Listener> = self
+            .client
+            .create_with_context(Listener::default())
+            .map_err(|error| unavailable(&error))?;
         let ends = ends(&consumer, INPUT, PARTITIONS).map_err(|error| unavailable(&error))?;
         let ends: Vec<u64> = ends.into_iter().map(|end| end.max(0) as u64).collect();
         let open = uncommitted(&self.client, GROUP, Start::Earliest, &due(&ends));

@@ -2,22 +2,24 @@
 //! for a worker and for files without Kafka.
 
 mod ahead;
+mod avro;
 mod envelope;
+mod found;
 mod leaving;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use ahead::Read;
+pub use found::Found;
+use found::{is_touched, outcome};
 pub(super) use leaving::AddressPlaces;
 
 use super::formats::{EventFormat, Formats, Opened, Origin};
-use super::schemas::{Known, Written};
+use super::schemas::Written;
 use crate::encode::{AvroEncoder, Encoder, Writing};
 use crate::extract::{self, AvroReader, Extractor, Shape};
-use crate::record::{
-    Answer, GroupSet, IdPlace, Moment, Outcome, Outline, Reason, Role, SchemaId, Sighting,
-};
+use crate::record::{Answer, GroupSet, Moment, Outcome, Outline, Reason, SchemaId};
 use crate::resolve::{
     Cache, CacheLookups, CacheScope, DatabaseLookups, DatabaseSet, Resolver, Wants,
 };
@@ -81,17 +83,6 @@ impl Ask {
     pub fn nobody(reason: Reason) -> Self {
         Self::GoOn { reason, look_again: false }
     }
-}
-
-/// What was found in events, counted since it was last taken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Found {
-    /// Addresses, by role in the order of [`Role::ALL`].
-    pub sightings: [u64; Role::ALL.len()],
-    /// Values at configured paths that are no address.
-    pub unreadable: u64,
-    /// Addresses beyond the limit per record.
-    pub left_out: u64,
 }
 
 /// Stamps one event after the other. Belongs to one thread; allocates nothing in steady state.
@@ -316,79 +307,6 @@ impl Stamper {
         Stamp::Written { len: findings.bytes(&[]).len(), outcome: Outcome::Unchanged(None) }
     }
 
-    /// How long an event of Avro is without its field, and with the id of its new schema.
-    fn around_field(&self, event: &[u8], from: usize, place: IdPlace) -> usize {
-        let (id, kept) = self.kept_of(event, from, place);
-        id.len() + kept.len()
-    }
-
-    /// The id of its new schema, where it stands before the value, and what is kept of the event.
-    fn kept_of<'a>(&'a self, event: &'a [u8], from: usize, place: IdPlace) -> (&'a [u8], &'a [u8]) {
-        let read = &self.read[self.last];
-        let Opened::Avro { nth, .. } = read.opened else { return (&[], event) };
-        match self.formats.avro(nth).map(|schema| &schema.written) {
-            Some(Written::Field { replaces, number, .. }) => {
-                let end = if *replaces { from + read.last_field } else { event.len() };
-                let id = if place == IdPlace::Prefix { &number[..] } else { &[] };
-                let kept = &event[from..end];
-                // Where nothing is written nothing was found either.
-                let is_shown = self.copy == Copied::Field;
-                (id, if is_shown { self.avro.shown(kept) } else { kept })
-            }
-            _ => (&[], event),
-        }
-    }
-
-    /// Whether an event's addresses would stay, although they are to be hidden: its schema has no
-    /// place for facts, so that it would go out as it came.
-    fn keeps_addresses(&self, nth: usize) -> bool {
-        let Opened::Avro { nth: schema, .. } = self.read[nth].opened else { return false };
-        let has_any = self.read[nth].outlines().any(|outline| !outline.sightings.is_empty());
-        let written = self.formats.avro(schema).map(|schema| &schema.written);
-        has_any && !matches!(written, Some(Written::Field { .. }))
-    }
-
-    /// Takes in a schema that was asked for.
-    pub fn learn(&mut self, id: SchemaId, origin: Origin, known: Arc<Known>) {
-        self.formats.learn(id, origin.output, known);
-        self.forget_ahead();
-    }
-
-    /// Something that was known of schemas is known better: they are asked for anew.
-    pub fn forget_schemas(&mut self) {
-        self.formats.forget();
-        self.forget_ahead();
-    }
-
-    /// The id of its schema for the header [`crate::record::VALUE_SCHEMA_HEADER`], where that is another
-    /// one than came there.
-    pub fn schema_header(&self) -> Option<&[u8]> {
-        match (self.copy, self.read[self.last].opened) {
-            (Copied::Field | Copied::NoField, Opened::Avro { nth, place: IdPlace::Header, .. }) => {
-                match self.formats.avro(nth).map(|schema| &schema.written) {
-                    Some(Written::Field { header, .. }) => Some(header),
-                    _ => None,
-                }
-            }
-            _ => None,
-        }
-    }
-
-    /// Notes what is missing of an event. False when none of its addresses is to be looked up.
-    fn judge(&mut self, nth: usize) -> bool {
-        self.missing.clear();
-        let mut touched = false;
-        for (outline, answers) in self.read[nth].answered() {
-            touched |= is_touched(outline, answers, self.hides);
-            for (sighting, answer) in outline.sightings.iter().zip(answers) {
-                if !answer.missing.is_empty() && sighting.address.is_global() {
-                    self.missing.push((sighting.address.ip(), answer.missing));
-                }
-            }
-        }
-        touched
-    }
-
     /// Writes what the last call of [`Stamper::stamp`] planned; `out` is exactly as long as it said.
     pub fn write(&self, event: &[u8], out: &mut [u8]) {
         let Read { findings, opened, .. } = &self.read[self.last];
@@ -440,150 +358,7 @@ impl Stamper {
     pub fn take_database_lookups(&mut self, each: impl FnMut(&str, DatabaseLookups)) {
         self.resolver.take_database_lookups(each);
     }
-
-    /// What was found since the last call.
-    pub fn take_found(&mut self) -> Found {
-        std::mem::take(&mut self.found)
-    }
-}
-
-impl Found {
-    fn count(&mut self, outline: &Outline) {
-        for sighting in &outline.sightings {
-            self.sightings[sighting.role as usize] += 1;
-        }
-        self.unreadable += u64::from(outline.unreadable);
-        self.left_out += u64::from(outline.left_out);
-    }
-}
-
-/// Whether any of its addresses is looked up, or was to be.
-fn is_touched(outline: &Outline, answers: &[Answer], hides: bool) -> bool {
-    let looked_up = |(sighting, answer): (&Sighting, &Answer)| {
-        sighting.address.is_global() || !answer.is_empty()
-    };
-    outline.left_out > 0
-        || (hides && !outline.sightings.is_empty())
-        || outline.sightings.iter().zip(answers).any(looked_up)
-}
-
-/// How an event ends whose addresses were looked up; `failed`: why something is missing.
-fn outcome(outline: &Outline, answers: &[Answer], failed: Option<Reason>) -> Outcome {
-    let cut = (outline.left_out > 0).then_some(Reason::AddressLimit);
-    let lacking = || answers.iter().any(|answer| answer.lacking).then_some(Reason::NotFound);
-    failed.or(cut).or_else(lacking).map_or(Outcome::Enriched, Outcome::Partial)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::record::FactGroup;
-    use crate::resolve::{Learned, SourceId, Want};
-
-    #[test]
-    fn addresses_beyond_the_limit_make_a_record_partial_and_its_stamp_says_how_many() {
-        let addresses = extract::Config { limit: 2, ..extract::Config::default() };
-        let settings = StampSettings { addresses, ..settings() };
-        let mut stamper = Stamper::new(&settings).unwrap();
-        let mut stamped = |ips: &str| {
-            let event = format!(r#"{{"host":{{"ip":[{ips}]}}}}"#);
-            match stamper.stamp(event.as_bytes(), &mut |_| Ask::nobody(Reason::NotFound)) {
-                Stamp::Written { len, outcome } => {
-                    let mut out = vec![0; len];
-                    stamper.write(event.as_bytes(), &mut out);
-                    (Some(outcome), String::from_utf8(out).unwrap())
-                }
-                Stamp::Unchanged(_) | Stamp::Missing | Stamp::Unread(_) => (None, event),
-            }
-        };
-        // Nothing is to be looked up of private addresses, so what is missing is the others.
-        assert_eq!(stamped(r#""10.0.0.1","10.0.0.2""#).0, None);
-        let (outcome, event) = stamped(r#""10.0.0.1","10.0.0.2","9.9.9.9","9.9.9.9","10.0.0.3""#);
-        assert_eq!(outcome, Some(Outcome::Partial(Reason::AddressLimit)));
-        let stamp = r#""ipstamp":{"outcome":"partial","reason":"address_limit","sources":{},"left_out":3}}"#;
-        assert!(event.ends_with(stamp), "{event}");
-        // Another reason is worth more, and the number stands there all the same.
-        let (outcome, event) = stamped(r#""9.9.9.9","10.0.0.2","10.0.0.3""#);
-        assert_eq!(outcome, Some(Outcome::Partial(Reason::NotFound)));
-        let stamp = r#""left_out":1},"tags":["_ipstamp_not_found"]}"#;
-        assert!(event.ends_with(stamp), "{event}");
-        assert_eq!(stamper.take_found().left_out, 4);
-    }
-
-    fn settings() -> StampSettings {
-        StampSettings {
-            format: EventFormat::default(),
-            addresses: extract::Config::default(),
-            wants: Arc::new(Wants::new(&[Want("geo".into())]).unwrap()),
-            databases: Arc::new(DatabaseSet::new(Vec::new()).unwrap()),
-            cache: Default::default(),
-            writing: Writing::new(&crate::encode::Config::default()).unwrap(),
-            memory_limit_bytes: 1 << 20,
-        }
-    }
-
-    #[test]
-    fn a_record_of_whose_address_nobody_knows_the_place_is_not_called_enriched() {
-        let settings = settings();
-        let (cache, scope) = &settings.cache;
-        let geo = GroupSet::EMPTY.with(FactGroup::Geo);
-        let nothing = Learned { source: SourceId(0), asked: geo, closes: geo, facts: None };
-        let address = "9.9.9.9".parse().unwrap();
-        cache.put(*scope, address, &nothing, cache.lifetimes(), Moment::now());
-        let mut stamper = Stamper::new(&settings).unwrap();
-        let (stamp, event) = stamped(&mut stamper, br#"{"source":{"ip":"9.9.9.9"}}"#);
-        let not_found = Outcome::Partial(Reason::NotFound);
-        assert!(
-            matches!(stamp, Stamp::Written { outcome, .. } if outcome == not_found),
-            "{stamp:?}"
-        );
-        let stamp = r#""reason":"not_found","sources":{}},"tags":["_ipstamp_not_found"]}"#;
-        assert!(event.ends_with(stamp.as_bytes()), "{}", String::from_utf8_lossy(&event));
-    }
-
-    fn stamped(stamper: &mut Stamper, event: &[u8]) -> (Stamp, Vec<u8>) {
-        let stamp = stamper.stamp(event, &mut |_| Ask::nobody(Reason::NotFound));
-        let mut out = Vec::new();
-        if let Stamp::Written { len, .. } = stamp {
-            out.resize(len, 0);
-            stamper.write(event, &mut out);
-        }
-        (stamp, out)
-    }
-
-    #[test]
-    fn looking_ahead_changes_nothing_whoever_is_left_out_and_whatever_lies_in_his_place_next() {
-        let mut ahead = Stamper::new(&settings()).unwrap();
-        let mut plain = Stamper::new(&settings()).unwrap();
-        let mut dice = 7u32;
-        let mut roll = |sides: u32| {
-            dice = dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (dice >> 16) % sides
-        };
-        // The same memory for the events of each batch: other events in the same places.
-        let mut batch: Vec<Vec<u8>> = (0..20).map(|_| Vec::with_capacity(64)).collect();
-        for _ in 0..200 {
-            for event in &mut batch {
-                let text = match roll(4) {
-                    0 => r#"{"source":{"ip":"8.8.8.8"}} "#.to_owned(),
-                    1 => r#"{"source":{"ip":"10.0.0.1"}}"#.to_owned(),
-                    2 => r#"{"source":{"ip":"8.8.8.8"}"#.to_owned(),
-                    _ => format!(r#"{{"source":{{"ip":"9.9.9.{}"}}}}"#, roll(3)),
-                };
-                event.clear();
-                event.extend_from_slice(text.as_bytes());
-            }
-            for nth in 0..batch.len() {
-                if roll(5) > 0 {
-                    ahead.look_ahead(|step| batch.get(nth + step).map(Vec::as_slice));
-                }
-                if roll(5) > 0 {
-                    let event = &batch[nth];
-                    assert_eq!(stamped(&mut ahead, event), stamped(&mut plain, event));
-                }
-            }
-            ahead.forget_ahead();
-        }
-        assert_eq!(ahead.take_found(), plain.take_found());
-    }
-}
+mod tests;

@@ -126,10 +126,6 @@ impl Worker {
                 busy = true;
             }
             self.benches.forget_ahead();
-            let held = &mut self.lane_mut(id).held;
-            if !held.stops_fetching() {
-                held.since = None;
-            }
         }
         busy
     }
@@ -153,13 +149,15 @@ impl Worker {
     /// more is fetched.
     fn pause_long_held(&mut self, now: Instant) -> bool {
         let mut holding = false;
+        let of_all = self.lanes.iter().map(|lane| lane.held.load()).sum();
         for id in self.lane_ids() {
             let window = self.config.window;
             let lane = self.lane_mut(id);
             if lane.paused {
                 continue;
             }
-            if !lane.held.stops_fetching() {
+            if !lane.held.stops_fetching(of_all) {
+                lane.held.since = None;
                 continue;
             }
             let since = *lane.held.since.get_or_insert(now);
