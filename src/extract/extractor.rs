@@ -402,7 +402,11 @@ fn begins_array(rest: &[u8]) -> bool {
         return true;
     }
     let Some(end) = rest.iter().position(|byte| matches!(byte, b',' | b']')) else { return false };
-    let is_value = serde_json::from_slice::<serde::de::IgnoredAny>(&rest[..end]).is_ok();
+    let value = rest[..end].trim_ascii_end();
+    // A number begins with a digit or a minus; what else Rust calls a number does not.
+    let is_number = matches!(value.first(), Some(b'0'..=b'9' | b'-'))
+        && std::str::from_utf8(value).is_ok_and(|value| value.parse::<f64>().is_ok());
+    let is_value = is_number || matches!(value, b"true" | b"false" | b"null");
     is_value && (rest[end] == b',' || rest[end + 1..].trim_ascii().is_empty())
 }
 

@@ -82,20 +82,20 @@ fn a_stretch_is_read_again_beside_a_process_that_has_the_admin_port() {
     let _turn = turn::together();
     let Some(brokers) = broker::shared() else { return };
     let client = Client::new(brokers);
-    for topic in ["beside-in", "beside-out", "beside-repaired"] {
+    for topic in ["alive-in", "alive-out", "alive-repaired"] {
         client.create_topic(topic, 2, &[]);
     }
-    client.write("beside-in", (0..10).map(minutely));
-    let settings = Settings::new(brokers, "beside-in", "beside-out");
+    client.write("alive-in", (0..10).map(minutely));
+    let settings = Settings::new(brokers, "alive-in", "alive-out");
     let worker = Worker::start(&settings);
-    client.until_committed(&settings.group, "beside-in", seconds(60), || worker.log());
+    client.until_committed(&settings.group, "alive-in", seconds(60), || worker.log());
     let stretch =
-        ["run", "--from", "2026-08-21T06:00:00Z", "--until", "end", "--group", "beside-repair"];
-    let arguments = [&stretch[..], &["--output", "beside-repaired", "--local"]].concat();
+        ["run", "--from", "2026-08-21T06:00:00Z", "--until", "end", "--group", "alive-repair"];
+    let arguments = [&stretch[..], &["--output", "alive-repaired", "--local"]].concat();
     let run = command_beside(&settings, Some(worker.admin), &arguments);
     assert_eq!(run.code, Some(0), "{}", run.err);
     assert!(run.err.contains("goes on without a port"), "{}", run.err);
-    assert_eq!(client.count("beside-repaired"), 10);
+    assert_eq!(client.count("alive-repaired"), 10);
     worker.stop();
 }
 
