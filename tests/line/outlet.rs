@@ -177,7 +177,10 @@ fn a_topic_that_refuses_everything_is_tried_with_one_record_at_a_time() {
     }
     // A pause of one second, and one of two.
     assert!(begin.elapsed() > Duration::from_millis(2900), "{:?}", begin.elapsed());
-    assert_eq!(way.outlet.sent_again, 2 + 20);
+    // Two trials in vain, and all once more; a machine that lags cuts the first records into two
+    // requests, of which the second one is refused, too.
+    let again = way.outlet.sent_again;
+    assert!((20 + 1..=20 + 3).contains(&again), "{again} were sent again");
     assert_eq!(way.stored(), values(1..=20));
     assert_eq!(way.route(), Ok(TO));
 }
