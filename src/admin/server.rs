@@ -11,7 +11,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, yield_now};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// So many at a time. A further one takes the place of the oldest, if that has had its time: who only
 /// asks how it goes gets in however many hold on to theirs.
@@ -20,6 +20,8 @@ const MOST: usize = 64;
 const ITS_TIME: Duration = Duration::from_secs(1);
 /// So many at a time while none of them has had its time; then who comes waits for that.
 const AT_ONCE: usize = 384;
+/// Until it is looked again whether somebody has gone.
+const A_MOMENT: Duration = Duration::from_millis(10);
 /// For the head of a request, and between two of them.
 const HEAD: Duration = Duration::from_secs(10);
 /// For the head of a request.
@@ -51,17 +53,17 @@ async fn serve(listener: std::net::TcpListener, routes: Router) {
             sleep(PAUSE).await;
             continue;
         };
-        open.retain(|(_, connection)| !connection.is_finished());
-        while open.len() >= MOST
-            && let Some((since, oldest)) = open.front()
-        {
-            let has_had_its_time = since.elapsed() >= ITS_TIME;
-            if !has_had_its_time && open.len() < AT_ONCE {
+        loop {
+            open.retain(|(_, connection)| !connection.is_finished());
+            let Some((since, oldest)) = open.front().filter(|_| open.len() >= MOST) else { break };
+            if since.elapsed() >= ITS_TIME {
+                oldest.abort();
+                open.pop_front();
+            } else if open.len() < AT_ONCE {
                 break;
+            } else {
+                sleep(A_MOMENT).await;
             }
-            sleep_until(*since + ITS_TIME).await;
-            oldest.abort();
-            open.pop_front();
         }
         let service = TowerToHyperService::new(routes.clone());
         let connection = http.serve_connection(TokioIo::new(stream), service);

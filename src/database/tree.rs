@@ -60,6 +60,12 @@ impl Tree {
         }
         let (root, bits, length) = match network {
             IpNet::V4(v4) => (IPV4, u128::from(v4.addr().to_bits()) << ZEROS, v4.prefix_len()),
+            // These are the places of IPv4 addresses.
+            IpNet::V6(v6)
+                if v6.prefix_len() >= ZEROS && v6.addr().to_bits() >> (128 - ZEROS) == 0 =>
+            {
+                (IPV4, v6.addr().to_bits() << ZEROS, v6.prefix_len() - ZEROS)
+            }
             IpNet::V6(v6) => (IPV6, v6.addr().to_bits(), v6.prefix_len()),
         };
         self.put(root, bits, length, RECORD | record)
@@ -210,6 +216,9 @@ mod tests {
         let of = |address| found(&laid_out, address);
         assert_eq!([of("1.9.9.9"), of("1.2.9.9"), of("1.2.3.9")], [Some(1), Some(2), Some(3)]);
         assert_eq!([of("2a00::1"), of("2b00::1"), of("2.0.0.1")], [Some(4), None, None]);
+        let beside = tree(&[("::1/128", 5), ("1.0.0.0/8", 1)]).laid_out(true).unwrap();
+        let of = |address| found(&beside, address);
+        assert_eq!([of("::1"), of("::2"), of("1.9.9.9")], [Some(5), None, Some(1)]);
         let halves = tree(&[("1.0.0.0/9", 1), ("1.128.0.0/10", 1), ("1.192.0.0/10", 1)]);
         assert_eq!(halves.laid_out(false).unwrap().count(), 96 + 8);
     }

@@ -30,7 +30,7 @@ impl Places {
 
     /// What it takes of memory.
     pub fn bytes(&self) -> usize {
-        self.texts.len() + size_of_val(&*self.ends)
+        self.texts.capacity() + self.ends.capacity() * size_of::<usize>()
     }
 
     /// The nth.

@@ -178,6 +178,10 @@ fn range(first: IpAddr, last: IpAddr) -> Result<Vec<IpNet>, String> {
             IpSubnets::from(Ipv4Subnets::new(first, last, 0))
         }
         (IpAddr::V6(first), IpAddr::V6(last)) if first <= last => {
+            if let (Some(first), Some(last)) = (first.to_ipv4_mapped(), last.to_ipv4_mapped()) {
+                // Such addresses are looked up as the IPv4 addresses that they are.
+                return Err(format!("{first} to {last} is of IPv4; write it so"));
+            }
             IpSubnets::from(Ipv6Subnets::new(first, last, 0))
         }
         _ => return Err(format!("{first} to {last} is no range")),

@@ -280,9 +280,12 @@ impl Health {
 
     /// Whether it was ever ready. Whatever ends that asks first, so that it does not depend on who has asked.
     pub fn has_started(&self) -> bool {
-        let started = self.started.load(Ordering::Relaxed) || self.is_ready();
-        self.started.store(started, Ordering::Relaxed);
-        started
+        if self.started.load(Ordering::Relaxed) {
+            return true;
+        }
+        // Never taken back, whoever else asks meanwhile.
+        let is_ready = self.is_ready();
+        self.started.fetch_or(is_ready, Ordering::Relaxed) || is_ready
     }
 
     fn problems(&self) -> MutexGuard<'_, BTreeMap<Problem, String>> {

@@ -51,14 +51,16 @@ pub(super) struct FetchArgs {
 
 /// Fetches each, and says what became of it. The exit code is that of the first that failed.
 pub(super) fn fetch(source: &Source, args: &FetchArgs) -> Result<Exit, Failure> {
-    let configured = configured(&Config::from(source.load()?))?;
+    let configured = configured(&Config::from(source.load()?), &args.names)?;
     let chosen = chosen(&configured.lists, &args.names)?;
     let mut exit = Exit::Done;
     // Where one is named, it is not of these.
     if args.names.is_empty() {
         for (prefix, failure) in &configured.unusable {
             say(&format!("nothing is fetched for {}: {failure}", prefix.trim_end_matches('/')));
-            exit = failure.exit;
+            if exit == Exit::Done {
+                exit = failure.exit;
+            }
         }
     }
     for (name, fetcher, wanted) in &chosen {
@@ -120,12 +122,18 @@ impl List {
     }
 }
 
-/// The configuration's list, and those of its tenants.
-fn configured(config: &Config) -> Result<Configured, Failure> {
+/// The configuration's list, and those of its tenants; who names none of theirs is
+/// not held up by a folder of tenants that cannot be read.
+fn configured(config: &Config, names: &[String]) -> Result<Configured, Failure> {
     let Some(main) = &config.database_store else { return Err(no_store()) };
     let (prefix, store, databases) = (String::new(), main.clone(), config.databases.clone());
     let (mut lists, mut unusable) = (vec![List { prefix, store, databases }], Vec::new());
-    for (name, file) in all_tenants(config)? {
+    let is_of_tenants = names.is_empty() || names.iter().any(|name| name.contains('/'));
+    let tenants = match all_tenants(config) {
+        Err(_) if !is_of_tenants => Vec::new(),
+        tenants => tenants?,
+    };
+    for (name, file) in tenants {
         let (prefix, store) = (format!("{name}/"), main.of_tenant(name.as_str()));
         match file {
             Ok(file) => {

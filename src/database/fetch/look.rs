@@ -66,12 +66,12 @@ impl Look<'_, '_> {
         let candidate = self.fetcher.file(self.wanted, "candidate");
         let found = Checksum::of(&part).map_err(system(&part))?;
         if let Some(said) = expected.as_ref().filter(|said| **said != found)
-            && !self.holds(&part, &candidate, said)
+            && !self.holds(&part, &candidate, said)?
         {
             // The file may have been replaced between the two calls.
             expected = self.expected()?.1;
             if let Some(said) = expected.as_ref().filter(|said| **said != found)
-                && !self.holds(&part, &candidate, said)
+                && !self.holds(&part, &candidate, said)?
             {
                 self.quarantine(&part, "packed", &found.to_string())?;
                 let [expected, found] = [said, &found].map(ToString::to_string);
@@ -101,11 +101,18 @@ impl Look<'_, '_> {
     }
 
     /// Whether what is packed in it has this checksum: not every source says that of what it sends.
-    fn holds(&self, part: &Path, candidate: &Path, said: &Checksum) -> bool {
+    fn holds(&self, part: &Path, candidate: &Path, said: &Checksum) -> Result<bool, FetchError> {
         let unpacked = unpack(part, candidate, self.wanted.member.as_deref(), self.wanted.limit);
-        let is_it = unpacked.is_ok() && Checksum::of(candidate).is_ok_and(|inside| inside == *said);
+        let inside = unpacked.is_ok().then(|| Checksum::of(candidate));
         drop(fs::remove_file(candidate));
-        is_it
+        match unpacked {
+            // A full disk says nothing of what came.
+            Err(error) if error.is_of_the_system() => {
+                drop(fs::remove_file(part));
+                Err(error.into())
+            }
+            _ => Ok(inside.is_some_and(|inside| inside.is_ok_and(|inside| inside == *said))),
+        }
     }
 
     /// Puts what came in its place, or into quarantine.

@@ -50,6 +50,15 @@ pub enum UnpackError {
     Zip(#[from] zip::result::ZipError),
 }
 
+impl UnpackError {
+    /// Whether it is about this machine, and not about what came.
+    pub(super) fn is_of_the_system(&self) -> bool {
+        use io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
+        let Self::Io(error) = self else { return false };
+        !matches!(error.kind(), InvalidData | InvalidInput | Other | UnexpectedEof)
+    }
+}
+
 /// Writes the database in `packed` to `into`, for its owner alone.
 pub(super) fn unpack(
     packed: &Path,

@@ -355,7 +355,7 @@ impl Book {
             if let Err(reason) = licence.admit(along, deadline, now) {
                 if licence.wants_probe(now) {
                     // This address is its probe, whoever would be asked before it.
-                    return Choice::Refused(id, first.map_or(reason, |(_, reason)| reason));
+                    return Choice::Refused(id, reason);
                 }
                 first = first.or(Some((id, reason)));
             } else if asking
