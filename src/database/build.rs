@@ -5,11 +5,13 @@
 use std::io::Read;
 use std::time::SystemTime;
 
+use csv::{ReaderBuilder, StringRecord, Trim};
+
+use super::background::rest;
 use super::joined::joined;
 use super::section::{Section, TooLarge};
 use super::tree::Tree;
 use crate::resolve::{Database, DatabaseError, NetworksError, Table};
-use csv::{ReaderBuilder, StringRecord, Trim};
 
 /// The first word of the types whose columns are fields as `want` names them.
 const OWN: &str = "ipstamp";
@@ -62,7 +64,7 @@ pub fn build(
     let bytes = bytes.map_err(|error| NetworksError::Table(format!("the file: {error}")))?;
     drop(section);
     let database = Database::new("table", bytes)?;
-    database.verify()?;
+    database.verify(rest)?;
     Ok(Built { database, rows })
 }
 

@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::background::Resting;
 use crate::resolve::has_metadata;
 
 /// The metadata are the last of a file, and no more than so much.
@@ -74,10 +75,10 @@ impl Opened {
     }
 
     /// All of it. More than there is room for is an error, and not the end of the process.
-    pub(super) fn read(mut self) -> io::Result<Vec<u8>> {
+    pub(super) fn read(self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(self.stamp.size as usize).map_err(io::Error::other)?;
-        self.file.read_to_end(&mut bytes)?;
+        Resting(self.file).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 }

@@ -6,7 +6,9 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::str::FromStr;
 
-use openssl::sha::{Sha256, sha256};
+use openssl::sha::Sha256;
+
+use super::background::{Resting, rest};
 
 /// So many digits are enough to tell the generations of a database apart.
 const SHORT: usize = 12;
@@ -20,7 +22,12 @@ pub struct Generation([u8; 32]);
 impl Generation {
     /// Of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
-        Self(sha256(bytes))
+        let mut hash = Sha256::new();
+        for piece in bytes.chunks(PIECE) {
+            hash.update(piece);
+            rest();
+        }
+        Self(hash.finish())
     }
 
     /// Of the bytes of a file.
@@ -30,7 +37,8 @@ impl Generation {
 
     /// Of everything that is there, and is written on.
     pub(super) fn through(from: &mut impl Read, mut to: impl Write) -> io::Result<Self> {
-        let (mut hash, mut piece) = (Sha256::new(), vec![0; PIECE]);
+        let (mut from, mut hash) = (Resting(from), Sha256::new());
+        let mut piece = vec![0; PIECE];
         loop {
             match from.read(&mut piece)? {
                 0 => return Ok(Self(hash.finish())),

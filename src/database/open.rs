@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 
+use super::background::rest;
 use super::file::{self, Standing};
 use super::generation::Generation;
 use super::store::{Copied, Store, StoreConfig, StoreError};
@@ -259,7 +260,7 @@ impl Source {
         let database = self.opened(bytes, written)?;
         let Self::Mmdb(config) = self else { return Ok(Verified { database, too_few: None }) };
         let holds = || {
-            database.verify()?;
+            database.verify(rest)?;
             database.agrees(&config.canaries)?;
             let Some(old) = against.in_force else { return Ok(None) };
             database.may_follow(old)?;

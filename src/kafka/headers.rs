@@ -106,8 +106,23 @@ impl Headers {
     }
 
     /// The value of the last header of this name; None where there is none, or it is null.
-    pub fn last(&self, name: &[u8]) -> Option<&[u8]> {
-        self.iter().rev().find(|(found, _)| *found == name)?.1
+    pub fn last(&self, name: &CStr) -> Option<&[u8]> {
+        let (mut value, mut size) = (std::ptr::null(), 0usize);
+        // SAFETY: the name ends with a zero byte, and the out-pointers are valid; what they are set to lives
+        // as long as the list.
+        let error = unsafe {
+            sys::rd_kafka_header_get_last(
+                self.0.as_ptr(),
+                name.as_ptr(),
+                &raw mut value,
+                &raw mut size,
+            )
+        };
+        if error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR || value.is_null() {
+            return None;
+        }
+        // SAFETY: librdkafka gives the value's length.
+        Some(unsafe { std::slice::from_raw_parts(value.cast::<u8>(), size) })
     }
 
     /// About how many bytes they take in a batch.
@@ -159,7 +174,7 @@ mod tests {
         assert_eq!(all[0], (b"a".to_vec(), Some(b"1".to_vec())));
         assert_eq!(all[1], (b"b".to_vec(), Some(vec![0xff, 0])));
         assert_eq!(all[2], (b"a".to_vec(), Some(Vec::new())));
-        assert_eq!((headers.last(b"a"), headers.last(b"c")), (Some(&b""[..]), None));
+        assert_eq!((headers.last(c"a"), headers.last(c"c")), (Some(&b""[..]), None));
     }
 
     #[test]

@@ -17,6 +17,9 @@ use super::tree::{Place, Tree};
 use super::value::Value;
 use crate::record::FactGroup;
 
+/// So many networks or records are a piece of the work: some ten microseconds.
+const PIECE: usize = 128;
+
 /// What a file has in it.
 #[derive(Clone, Debug, Default)]
 pub struct Survey {
@@ -45,12 +48,16 @@ pub struct Seen {
 
 impl Database {
     /// Reads the file whole. It is refused when a node or a record is broken, or when no record
-    /// says anything of what its type covers.
-    pub fn verify(&self) -> Result<(), DatabaseError> {
-        let (leaves, records) = self.leaves()?;
+    /// says anything of what its type covers. `rest` is called between pieces of the work, some
+    /// 10,000 times for a city file of a million networks.
+    pub fn verify(&self, mut rest: impl FnMut()) -> Result<(), DatabaseError> {
+        let (leaves, records) = self.leaves(&mut rest)?;
         let mut inspector = Inspector::new(records);
         let mut has_facts = false;
-        for offset in leaves.begins.iter() {
+        for (nth, offset) in leaves.begins.iter().enumerate() {
+            if nth % PIECE == 0 {
+                rest();
+            }
             if !has_facts || !inspector.is_sound(offset) {
                 let record = self.read(records, offset)?;
                 has_facts = has_facts || !groups_of(&self.reading().enrichment(&record)).is_empty();
@@ -62,7 +69,7 @@ impl Database {
     /// The same, with what was seen. It takes several times as long.
     pub fn survey(&self) -> Result<Survey, DatabaseError> {
         let mut survey = Survey { mapped: self.reading().uncounted(), ..Survey::default() };
-        let (leaves, records) = self.leaves()?;
+        let (leaves, records) = self.leaves(&mut || {})?;
         survey.networks = leaves.networks;
         for offset in leaves.begins.iter() {
             let record = self.read(records, offset)?;
@@ -83,11 +90,11 @@ impl Database {
     }
 
     /// Where the tree ends, and the records that it ends at.
-    fn leaves(&self) -> Result<(Leaves, &[u8]), DatabaseError> {
+    fn leaves(&self, rest: &mut dyn FnMut()) -> Result<(Leaves, &[u8]), DatabaseError> {
         let tree = self.tree().ok_or_else(|| self.broken_at("the tree is no tree", 0))?;
         let records = self.records();
         let end = memchr::memmem::rfind(records, METADATA_MARK).unwrap_or(records.len());
-        let mut walk = Walk::new(tree, end);
+        let mut walk = Walk::new(tree, end, rest);
         let visited = walk.visit(0, 0);
         visited.map_err(|node| self.broken_at("the tree is broken at a node", node as usize))?;
         Ok((walk.leaves, &records[..end]))
@@ -131,14 +138,16 @@ struct Walk<'a> {
     /// The records end here.
     end: usize,
     leaves: Leaves,
+    /// Called between pieces of the way.
+    rest: &'a mut dyn FnMut(),
 }
 
 impl<'a> Walk<'a> {
-    fn new(tree: &'a Tree, end: usize) -> Self {
+    fn new(tree: &'a Tree, end: usize, rest: &'a mut dyn FnMut()) -> Self {
         let nodes = tree.node_count() as usize;
         let done = vec![0; nodes.div_ceil(64)];
         let leaves = Leaves { begins: Places::new(end), networks: 0 };
-        Self { tree, done, heights: vec![0; nodes], end, leaves }
+        Self { tree, done, heights: vec![0; nodes], end, leaves, rest }
     }
 
     /// Everything below this node, which so many steps lead to. The error is the node that leads
@@ -158,6 +167,9 @@ impl<'a> Walk<'a> {
                 Place::Nothing => {}
                 Place::Record(offset) if (offset as usize) < self.end => {
                     self.leaves.networks += 1;
+                    if self.leaves.networks.is_multiple_of(PIECE as u64) {
+                        (self.rest)();
+                    }
                     self.leaves.begins.add(offset);
                 }
                 Place::Record(_) | Place::Broken => return Err(node),
@@ -229,11 +241,11 @@ mod tests {
             .map(|(number, network)| (network.as_str(), city(&format!("City {number}"))))
             .collect();
         let whole = bytes("GeoLite2-City", &records);
-        Database::new("city", whole.clone()).unwrap().verify().unwrap();
+        Database::new("city", whole.clone()).unwrap().verify(|| {}).unwrap();
         let mut damaged = whole;
         let at = memchr::memmem::find(&damaged, b"City 7777").unwrap();
         damaged[at] = 0xff;
-        let error = Database::new("city", damaged).unwrap().verify().unwrap_err();
+        let error = Database::new("city", damaged).unwrap().verify(|| {}).unwrap_err();
         assert_eq!(error.reason(), "damaged", "{error}");
     }
 
@@ -247,7 +259,7 @@ mod tests {
         let mut circle = whole;
         let last = (nodes as usize - 1) * 6;
         circle[last..last + 3].copy_from_slice(&[0, 0, 0]);
-        let error = Database::new("city", circle).and_then(|file| file.verify()).unwrap_err();
+        let error = Database::new("city", circle).and_then(|file| file.verify(|| {})).unwrap_err();
         assert_eq!(error.reason(), "damaged", "{error}");
     }
 
@@ -268,7 +280,7 @@ mod tests {
         nodes.extend([[Some(31), Some(2)], [None, Some(3)]]);
         let walked = |nodes: &[[Option<u32>; 2]]| {
             let tree = tree(nodes);
-            Walk::new(&tree, 0).visit(0, 0)
+            Walk::new(&tree, 0, &mut || {}).visit(0, 0)
         };
         assert_eq!(walked(&nodes), Ok(()));
         // Two ways down, and 28 nodes from there: 30 of 32 bits. Then four bits deeper.
@@ -286,13 +298,17 @@ mod tests {
         let mut nodes: Vec<_> = (1..32).map(|next| [Some(next), Some(next)]).collect();
         nodes.push([None, None]);
         let tree = tree(&nodes);
-        assert_eq!(Walk::new(&tree, 0).visit(0, 0), Ok(()), "and that not two billion times");
+        assert_eq!(
+            Walk::new(&tree, 0, &mut || {}).visit(0, 0),
+            Ok(()),
+            "and that not two billion times"
+        );
     }
 
     #[test]
     fn a_type_whose_records_say_nothing_of_it_is_refused() {
         let records = [("1.0.0.0/24", json!({"word": "hello"}))];
-        let error = database("city", "GeoLite2-City", &records).verify().unwrap_err();
+        let error = database("city", "GeoLite2-City", &records).verify(|| {}).unwrap_err();
         assert_eq!(error.reason(), "no_facts", "{error}");
     }
 
@@ -309,7 +325,7 @@ mod tests {
         };
         let verified = |path: &std::path::Path| {
             let bytes = std::fs::read(path).unwrap();
-            Database::new("file", bytes).and_then(|file| file.verify())
+            Database::new("file", bytes).and_then(|file| file.verify(|| {}))
         };
         let mut bad = Vec::new();
         for maker in ["maxminddb-golang", "maxminddb-python"] {

@@ -1,5 +1,7 @@
 //! What names a record's tenant, compiled.
 
+use std::ffi::{CStr, CString};
+
 use regex::Regex;
 
 use super::config::By;
@@ -13,7 +15,7 @@ pub enum Selector {
     /// The first group of the pattern in the topic's name.
     Topic(Regex),
     /// The value of the last header of this name.
-    Header(Box<[u8]>),
+    Header(Box<CStr>),
     /// The member at this path, as paths of addresses are written.
     Path(String),
 }
@@ -40,10 +42,10 @@ impl Selector {
     pub fn new(by: &By) -> Result<Self, SelectorError> {
         match (&by.topic, &by.header, &by.path) {
             (Some(pattern), None, None) => by_topic(pattern),
-            (None, Some(name), None) if name.trim().is_empty() || name.contains('\0') => {
-                wrong("header", "expected the name of a header, such as x-tenant")
-            }
-            (None, Some(name), None) => Ok(Self::Header(name.as_bytes().into())),
+            (None, Some(name), None) => match CString::new(name.as_str()) {
+                Ok(header) if !name.trim().is_empty() => Ok(Self::Header(header.into())),
+                _ => wrong("header", "expected the name of a header, such as x-tenant"),
+            },
             (None, None, Some(path)) => Ok(Self::Path(path.clone())),
             (None, None, None) => wrong(
                 None,

@@ -60,7 +60,7 @@ impl Letter {
     pub(super) fn of(fetched: &Fetched) -> Self {
         let headers = fetched.headers().unwrap_or_else(|| Headers::new(0));
         let text = |name: &std::ffi::CStr| {
-            let value = headers.last(name.to_bytes()).unwrap_or_default();
+            let value = headers.last(name).unwrap_or_default();
             String::from_utf8_lossy(value).into_owned()
         };
         Self {
@@ -81,7 +81,7 @@ impl Letter {
 
     /// Whether its value stands in its topic of origin only.
     pub(super) fn is_by_reference(&self) -> bool {
-        self.value.is_none() && self.headers.last(publish::ERROR_VALUE_BYTES.to_bytes()).is_some()
+        self.value.is_none() && self.headers.last(publish::ERROR_VALUE_BYTES).is_some()
     }
 
     /// Everything of it, as far as it is text.

@@ -182,7 +182,7 @@ impl Writer {
             self.topics.insert(name.to_owned(), handle);
         }
         let mut headers = letter.headers;
-        let clamped = headers.last(publish::TIMESTAMP.to_bytes());
+        let clamped = headers.last(publish::TIMESTAMP);
         let original = clamped.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
         take_off_headers(&mut headers);
         let record = Outgoing {

@@ -11,6 +11,7 @@ use flate2::read::MultiGzDecoder;
 use zip::ZipArchive;
 
 use super::checksum::Checksum;
+use crate::database::background::Resting;
 
 const GZIP: &[u8] = b"\x1f\x8b";
 const ZIP: &[u8] = b"PK\x03\x04";
@@ -99,7 +100,7 @@ impl Job<'_> {
         drop(std::fs::remove_file(self.into));
         let mut into = OpenOptions::new();
         let mut into = into.write(true).create_new(true).mode(0o600).open(self.into)?;
-        let written = io::copy(&mut from.take(self.limit.saturating_add(1)), &mut into)?;
+        let written = io::copy(&mut Resting(from).take(self.limit.saturating_add(1)), &mut into)?;
         if written > self.limit {
             return Err(UnpackError::TooLarge { limit: self.limit });
         }

@@ -39,7 +39,7 @@ impl Worker {
         if !self.framed {
             return Origin::default();
         }
-        let header = headers.last(VALUE_SCHEMA_HEADER.to_bytes());
+        let header = headers.last(VALUE_SCHEMA_HEADER);
         let framed = header.and_then(|header| Framed::read(Some(header), b""));
         Origin { header: framed.map(|framed| framed.id), output: Some(self.lane(id).output) }
     }
@@ -162,7 +162,7 @@ impl Worker {
         if !self.framed {
             return;
         }
-        let written = headers.last(VALUE_SCHEMA_HEADER.to_bytes());
+        let written = headers.last(VALUE_SCHEMA_HEADER);
         let written = written.and_then(|header| Framed::read(Some(header), b""));
         if let (Some(written), Some(schemas)) = (written, &self.unread.schemas)
             && let Some(input) = schemas.input_of(written.id)

@@ -29,7 +29,7 @@ impl Spans {
     /// And ends.
     pub(super) fn end_batch(&mut self) {
         if let Some(batch) = self.batch.take() {
-            self.tracer.end(batch);
+            self.tracer.end_batch(batch);
         }
     }
 
@@ -41,21 +41,20 @@ impl Spans {
         offset: Offset,
         headers: &mut Headers,
     ) {
-        let topic = lane.topic.as_str();
         if let Some(batch) = &mut self.batch {
-            batch.add(topic);
+            batch.add(&lane.topic);
         }
         if !self.tracer.propagates() {
             return;
         }
         let context = headers
-            .last(b"traceparent")
-            .and_then(|parent| self.tracer.context(parent, headers.last(b"tracestate")));
+            .last(c"traceparent")
+            .and_then(|parent| self.tracer.context(parent, || headers.last(c"tracestate")));
         let Some(context) = context else { return };
         if let Some(batch) = &mut self.batch {
             batch.link(&context);
         }
-        if let Some(span) = self.tracer.begin(context, topic, lane.partition, offset) {
+        if let Some(span) = self.tracer.begin(context, &lane.topic, lane.partition, offset) {
             headers.set(c"traceparent", span.traceparent().as_bytes());
             self.open.insert((id, sequence), span);
         }
@@ -67,17 +66,28 @@ impl Spans {
             return;
         }
         if let Some(span) = self.open.remove(&who) {
-            span.end(outcome);
+            self.tracer.end(span, Some(outcome));
         }
     }
 
     /// A partition has gone, and with it what was under way.
     pub(super) fn forget(&mut self, id: LaneId) {
-        self.open.retain(|(lane, _), _| *lane != id);
+        for (_, span) in self.open.extract_if(|(lane, _), _| *lane == id) {
+            self.tracer.end(span, None);
+        }
     }
 
     /// The ids of a record's span, where it has one.
     pub(super) fn ids_of(&self, who: (LaneId, Sequence)) -> TraceIds {
         self.open.get(&who).map(RecordSpan::ids).unwrap_or_default()
+    }
+}
+
+impl Drop for Spans {
+    /// What is under way when a worker ends is left to another member.
+    fn drop(&mut self) {
+        for (_, span) in self.open.drain() {
+            self.tracer.end(span, None);
+        }
     }
 }

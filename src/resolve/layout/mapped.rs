@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn a_mapping_by_which_nothing_is_read_refuses_the_file_and_names_what_is_in_it() {
         let record = json!({"word": "hello", "where": {"cc": "LV"}});
-        let error = file(&[("word", "as.number")], &record).unwrap().verify().unwrap_err();
+        let error = file(&[("word", "as.number")], &record).unwrap().verify(|| {}).unwrap_err();
         assert_eq!(error.reason(), "no_facts");
         let unread = Database::new("own", bytes("Words", &[("1.0.0.0/24", record)])).unwrap_err();
         for error in [error, unread] {
