@@ -23,7 +23,7 @@ use super::trying::trying;
 use super::{Exit, Failure, say};
 use crate::admin;
 use crate::config::{Config, File, show};
-use crate::database::{Files, Teller, Ways};
+use crate::database::{Files, Teller, Ways, hurry};
 use crate::encode::Writing;
 use crate::fleet::{Answers, AnswersError, AnswersSettings, Ledger, LedgerSettings};
 use crate::kafka::end_process;
@@ -186,6 +186,8 @@ pub fn run(file: File, path: &Path, args: &RunArgs) -> Result<Exit, Failure> {
     };
     let counted = Arc::clone(&settings.metrics);
     let end = pipeline::run(settings);
+    // Nothing runs any more that work beside it could disturb.
+    hurry();
     watch.stop();
     if let Some(fetching) = fetching {
         fetching.schedule.stop(LAST_CALLS);

@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::io::{self, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::process::setpriority_process;
@@ -10,8 +11,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// Of 1,024 parts of a core that others want too, one at this step of niceness gets 36.
 const NICENESS: i32 = 15;
-/// It works for a tenth of the time and rests for the others: a new city file of 60 MB takes a third of a
-/// second of a core to read and to verify, which the records of that second would miss.
+/// So many times as long as it works it rests: a new city file of 60 MB takes a third of a second of a core
+/// to read and to verify, which the records of that second would miss.
 const RESTS: u32 = 9;
 /// It works for so long before it rests.
 const PIECE: Duration = Duration::from_millis(1);
@@ -19,29 +20,49 @@ const PIECE: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_millis(200);
 
 thread_local! {
-    /// How long this thread had worked when it rested last, where it rests at all.
+    /// How long this thread had worked when it rested last, while it is to rest.
     static RESTED_AT: Cell<Option<Duration>> = const { Cell::new(None) };
 }
 
-/// This thread stands back for others from now on, and rests whenever it may; threads that it starts are last
-/// in line, too.
+/// Whether there is nobody left to keep out of the way of.
+static HURRIES: AtomicBool = AtomicBool::new(false);
+
+/// This thread, and those that it starts, are last in line from now on.
 pub fn stand_back() {
     // Of Linux's threads each has its own priority; one that cannot be lowered works on as it is.
     if let Err(error) = setpriority_process(None, NICENESS) {
         tracing::debug!(%error, "the priority of a thread stays as it is");
     }
-    RESTED_AT.set(Some(worked()));
 }
 
-/// A place between two pieces of work. Who stands back rests here when it has worked for long enough; nobody
+/// Nobody in this process rests from now on: it is about to end, and waits for what is under way.
+pub fn hurry() {
+    HURRIES.store(true, Ordering::Relaxed);
+}
+
+/// Does work that has time, and in which there are places to [`rest`].
+pub(super) fn resting<T>(work: impl FnOnce() -> T) -> T {
+    RESTED_AT.set(Some(worked()));
+    let done = work();
+    RESTED_AT.set(None);
+    done
+}
+
+/// A place between two pieces of work. Who has time rests here when he has worked for long enough; nobody
 /// else does.
 pub(super) fn rest() {
     let Some(rested_at) = RESTED_AT.get() else { return };
-    let piece = worked().saturating_sub(rested_at);
-    if piece >= PIECE {
-        std::thread::sleep((piece * RESTS).min(LONGEST));
+    if let Some(rest) = rest_after(worked().saturating_sub(rested_at))
+        && !HURRIES.load(Ordering::Relaxed)
+    {
+        std::thread::sleep(rest);
         RESTED_AT.set(Some(worked()));
     }
+}
+
+/// How long to rest after a piece of work; None while it goes on.
+fn rest_after(piece: Duration) -> Option<Duration> {
+    (piece >= PIECE).then(|| (piece * RESTS).min(LONGEST))
 }
 
 /// How long this thread has had a core.
@@ -62,8 +83,6 @@ impl<R: Read> Read for Resting<R> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use rustix::process::getpriority_process;
 
     use super::*;
@@ -80,32 +99,29 @@ mod tests {
     }
 
     #[test]
-    fn who_stands_back_works_for_a_tenth_of_the_time() {
-        let whole = std::thread::spawn(|| {
-            stand_back();
-            let (began, worked_before) = (Instant::now(), worked());
-            let mut bytes = vec![0; 1 << 20];
-            for _ in 0..400 {
-                let read = Resting(io::repeat(7)).read(&mut bytes).unwrap();
-                assert_eq!(read, bytes.len());
-            }
-            rest();
-            (began.elapsed(), worked().saturating_sub(worked_before))
-        });
-        let (passed, worked) = whole.join().unwrap();
-        // What was worked since the last rest is less than a piece and a read.
-        let rested_for = worked.saturating_sub(2 * PIECE);
-        assert!(passed >= rested_for * RESTS, "{worked:?} of {passed:?}");
+    fn a_tenth_of_the_time_is_worked_in_pieces_and_no_rest_is_long() {
+        let (micros, millis) = (Duration::from_micros, Duration::from_millis);
+        assert_eq!(rest_after(micros(999)), None);
+        assert_eq!(rest_after(millis(1)), Some(millis(9)));
+        assert_eq!(rest_after(millis(5)), Some(millis(45)));
+        assert_eq!(rest_after(millis(500)), Some(LONGEST));
+    }
+
+    /// Works for longer than a piece, and says whether it rested: then a new piece has begun.
+    fn rests() -> bool {
+        let began = worked();
+        while worked().saturating_sub(began) < 2 * PIECE {}
+        rest();
+        RESTED_AT.get().is_some_and(|rested_at| rested_at > began + PIECE)
     }
 
     #[test]
-    fn nobody_else_rests() {
-        let rested = std::thread::spawn(|| {
-            let worked_before = worked();
-            while worked().saturating_sub(worked_before) < 2 * PIECE {}
-            rest();
-            RESTED_AT.get()
-        });
-        assert_eq!(rested.join().unwrap(), None);
+    fn who_has_time_rests_and_nobody_else() {
+        assert!(!rests());
+        assert!(resting(rests));
+        assert!(!rests(), "the work is over");
+        let read = |bytes: &mut [u8; 8]| resting(|| Resting(&b"as it is"[..]).read(bytes));
+        let mut bytes = [0; 8];
+        assert_eq!((read(&mut bytes).unwrap(), &bytes), (8, b"as it is"));
     }
 }

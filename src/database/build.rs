@@ -6,6 +6,7 @@ use std::io::Read;
 use std::time::SystemTime;
 
 use csv::{ReaderBuilder, StringRecord, Trim};
+use mmdb_writer::ipnet::IpNet;
 
 use super::background::rest;
 use super::joined::joined;
@@ -47,6 +48,10 @@ pub fn build(
         let too_large = |error: TooLarge| refused(error.to_string());
         let number = section.number(&row.record).map_err(too_large)?;
         for network in row.networks {
+            if is_place_of_ipv4(network) {
+                let what = "stands where IPv4 networks have their places; write it as one of these";
+                return Err(refused(format!("{network} {what}")).into());
+            }
             // A larger network that came later would paint over the smaller ones in it.
             let place = (network.addr(), network.prefix_len());
             let last = &mut before[usize::from(network.addr().is_ipv6())];
@@ -66,6 +71,13 @@ pub fn build(
     let database = Database::new("table", bytes)?;
     database.verify(rest)?;
     Ok(Built { database, rows })
+}
+
+/// Whether it is a network of IPv6 among whose addresses IPv4's stand in a file. A single one, such as `::1`,
+/// has a place of its own there.
+fn is_place_of_ipv4(network: IpNet) -> bool {
+    let IpNet::V6(v6) = network else { return false };
+    (96..128).contains(&v6.prefix_len()) && v6.addr().to_bits() >> 32 == 0
 }
 
 /// The head without the mark that some programs put before a file.
@@ -106,6 +118,19 @@ mod tests {
 
     fn made(csv: &str, database_type: &str) -> Result<Database, BuildError> {
         build(csv.as_bytes(), database_type, UNIX_EPOCH).map(|built| built.database)
+    }
+
+    #[test]
+    fn a_network_of_ipv6_takes_no_place_from_those_of_ipv4() {
+        let table = |rows: &str| format!("network,country\n{rows}\n");
+        for wide in ["::/96", "::/97", "::2/127"] {
+            let error = made(&table(&format!("1.0.0.0/8,FI\n{wide},LV")), "ipinfo country");
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains("write it as one of these"), "{error}");
+        }
+        let file = made(&table("1.0.0.0/8,FI\n2001:db8::/32,LV"), "ipinfo country").unwrap();
+        assert_eq!(file.metadata().ip_version, 6);
+        made(&table("::1/128,LV\n2001:db8::/32,LV"), "ipinfo country").unwrap();
     }
 
     #[test]

@@ -6,11 +6,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::background::Resting;
+use super::background::rest;
 use crate::resolve::has_metadata;
 
 /// The metadata are the last of a file, and no more than so much.
 const METADATA_BYTES: u64 = 128 << 10;
+
+/// So much is read at once where there is time.
+const PIECE: u64 = 1 << 20;
 
 /// What tells one content of a path from the next. A rename over it or a link that is turned
 /// changes the file, writing into it the times; whoever puts the time of writing back does not put
@@ -75,10 +78,12 @@ impl Opened {
     }
 
     /// All of it. More than there is room for is an error, and not the end of the process.
-    pub(super) fn read(self) -> io::Result<Vec<u8>> {
+    pub(super) fn read(mut self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(self.stamp.size as usize).map_err(io::Error::other)?;
-        Resting(self.file).read_to_end(&mut bytes)?;
+        while self.file.by_ref().take(PIECE).read_to_end(&mut bytes)? > 0 {
+            rest();
+        }
         Ok(bytes)
     }
 }

@@ -21,7 +21,7 @@ mod vendor;
 mod versioned;
 mod watch;
 
-pub use background::stand_back;
+pub use background::{hurry, stand_back};
 pub use build::{BuildError, Built, build};
 pub use diff::{Changes, Diff, Difference, Extent, Kind, Moves, diff};
 pub use fetch::{

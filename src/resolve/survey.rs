@@ -231,6 +231,21 @@ mod tests {
     }
 
     #[test]
+    fn who_verifies_a_file_may_rest_between_pieces_of_its_tree_and_of_its_records() {
+        let networks: Vec<_> = (0..256).map(|third| format!("1.0.{third}.0/24")).collect();
+        let records: Vec<_> = networks
+            .iter()
+            .enumerate()
+            .map(|(number, network)| (network.as_str(), city(&format!("City {number}"))))
+            .collect();
+        let file = database("city", "GeoLite2-City", &records);
+        let mut rests = 0;
+        file.verify(|| rests += 1).unwrap();
+        // Two pieces each.
+        assert_eq!(rests, 2 * 256 / PIECE);
+    }
+
+    #[test]
     fn damage_that_no_sample_reaches_is_found() {
         let networks: Vec<_> = (1..40)
             .flat_map(|second| (0..=255).map(move |third| format!("1.{second}.{third}.0/24")))

@@ -15,7 +15,7 @@ use super::judge::{Beside, judge};
 use super::lease::Lease;
 use super::origin::{Authorization, Call};
 use super::state::{State, Validators};
-use super::unpack::unpack;
+use super::unpack::{UnpackError, unpack};
 use super::{Fetcher, MANIFEST, Origin, Outcome, Progress, Wanted, manifest};
 use crate::database::generation::Generation;
 use crate::database::open::Verified;
@@ -84,6 +84,7 @@ impl Look<'_, '_> {
         let unpacked = unpack(&part, &candidate, member, self.wanted.limit);
         let known = (content, shown(expected.as_ref().or(Some(&found))));
         if let Err(error) = unpacked {
+            let error = of_what_came(error, &part, &candidate)?;
             drop(fs::remove_file(&candidate));
             self.quarantine(&part, "packed", &found.to_string())?;
             (self.state.validators, self.state.checksum) = known;
@@ -105,14 +106,11 @@ impl Look<'_, '_> {
         let unpacked = unpack(part, candidate, self.wanted.member.as_deref(), self.wanted.limit);
         let inside = unpacked.is_ok().then(|| Checksum::of(candidate));
         drop(fs::remove_file(candidate));
-        match unpacked {
-            // A full disk says nothing of what came.
-            Err(error) if error.is_of_the_system() => {
-                drop(fs::remove_file(part));
-                Err(error.into())
-            }
-            _ => Ok(inside.is_some_and(|inside| inside.is_ok_and(|inside| inside == *said))),
+        if let Err(error) = unpacked {
+            of_what_came(error, part, candidate)?;
         }
+        let inside = inside.transpose().map_err(system(candidate))?;
+        Ok(inside.is_some_and(|inside| inside == *said))
     }
 
     /// Puts what came in its place, or into quarantine.
@@ -323,4 +321,19 @@ fn anew(path: &Path, copy: impl FnOnce() -> io::Result<u64>) -> io::Result<u64> 
 
 fn shown(checksum: Option<&Checksum>) -> Option<String> {
     checksum.map(ToString::to_string)
+}
+
+/// That what came cannot be unpacked, where it is its own fault. A full disk says nothing of it, and is an
+/// error: what takes room goes, and it comes again.
+fn of_what_came(
+    error: UnpackError,
+    part: &Path,
+    candidate: &Path,
+) -> Result<UnpackError, FetchError> {
+    if !error.is_of_the_system() {
+        return Ok(error);
+    }
+    drop(fs::remove_file(part));
+    drop(fs::remove_file(candidate));
+    Err(error.into())
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::state::wait_after;
 use super::{FetchError, Fetcher, LOOK_AGAIN, Outcome, Wanted, Watched, When};
-use crate::database::background::stand_back;
+use crate::database::background::{resting, stand_back};
 use crate::database::tell::Teller;
 use crate::resolve::DatabaseSet;
 
@@ -173,7 +173,10 @@ impl Run {
         };
         let set = lock(&shared.set).clone();
         let fetcher = &shared.fetcher;
-        let done = fetcher.look(&self.wanted, when, set.as_ref(), &mut self.watched, &mut progress);
+        let mut fetch =
+            || fetcher.look(&self.wanted, when, set.as_ref(), &mut self.watched, &mut progress);
+        // The first ones are waited for: nothing runs yet that they could disturb.
+        let done = if set.is_some() { resting(fetch) } else { fetch() };
         match &done {
             Ok(Outcome::NotDue(_)) => self.follow_others(),
             Ok(outcome) => {

@@ -10,7 +10,7 @@ mod index;
 mod mapped;
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -21,7 +21,6 @@ pub(super) use copied::Copied;
 pub use index::{Gone, Kept, Why};
 
 use self::index::{Index, NoTarget, seconds};
-use super::background::Resting;
 use super::file::Standing;
 use super::generation::Generation;
 use super::put::{Readers, put};
@@ -325,7 +324,7 @@ impl Store {
             let mut file =
                 OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
             file.lock()?;
-            io::copy(&mut Resting(bytes), &mut file)?;
+            file.write_all(bytes)?;
             file.sync_all()?;
             std::fs::rename(&unfinished, path)?;
             File::open(&self.dir)?.sync_all()

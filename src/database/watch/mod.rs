@@ -10,7 +10,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::background::stand_back;
+use super::background::{resting, stand_back};
 use super::file::Standing;
 use super::generation::Generation;
 use super::open::{Against, Content, OpenError, Source, Verified};
@@ -140,9 +140,9 @@ impl Follower {
         self.say_ages();
     }
 
-    /// Looks at each file once; what has changed is put in force.
+    /// Looks at each file once; what has changed is put in force. It takes its time.
     pub fn look(&mut self) {
-        self.watcher.look(&mut |file, change| self.teller.changed(file, &change));
+        resting(|| self.watcher.look(&mut |file, change| self.teller.changed(file, &change)));
         self.say_ages();
     }
 

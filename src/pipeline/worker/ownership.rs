@@ -20,6 +20,9 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(4);
 /// longer than the time to drain.
 const KEPT_FOR_CLOSING: Duration = Duration::from_secs(5);
 
+/// A report wakes a worker; this is for a clock that it would otherwise sleep through.
+const SETTLED_BY: Duration = Duration::from_millis(100);
+
 impl Worker {
     /// Takes note of what changed, before any record of the same batch is looked at.
     pub(super) fn note_rebalances(&mut self, noted: Vec<Rebalance>) {
@@ -254,13 +257,26 @@ impl Worker {
         })
     }
 
+    /// Waits for reports of records that were given up before, as long as there is time: their partitions are
+    /// another's by now, but a producer that holds none can be let go of.
+    fn settle_given_up(&mut self) {
+        while self.failure.is_none() && self.outlet.under_way() > 0 {
+            let now = Instant::now();
+            let until = self.stopping.unwrap_or(now);
+            if now >= until {
+                return;
+            }
+            if !self.serve_deliveries(now) {
+                self.wake.sleep((until - now).min(SETTLED_BY));
+            }
+        }
+    }
+
     /// Stores, commits and leaves the group.
     pub(super) fn close(mut self) -> WorkerEnd {
         self.store();
         self.hand_over_counts();
         let pending: usize = self.lanes.iter().map(|lane| lane.tracker.pending()).sum();
-        // Also of partitions that are not ours any more, such as after a long outage.
-        let left = (pending + self.forsaken).max(self.outlet.under_way());
         let committed = self.lanes.iter().all(Lane::is_committed);
         for lane in &mut self.lanes {
             lane.gone();
@@ -271,6 +287,9 @@ impl Worker {
         self.rebalances.clear();
         let consumer = self.consumer.take();
         let closed = consumer.is_none_or(|consumer| consumer.close(owing, CLOSE_LIMIT));
+        self.settle_given_up();
+        // Also of partitions that are not ours any more, such as after a long outage.
+        let left = (pending + self.forsaken).max(self.outlet.under_way());
         let end = match self.failure.take() {
             Some(failure) => WorkerEnd::Failed(failure),
             None if left == 0 && closed => WorkerEnd::Drained,
@@ -278,6 +297,8 @@ impl Worker {
             None if left == 0 && committed => WorkerEnd::Lingering,
             None => WorkerEnd::Unfinished(left),
         };
+        // Before it is known whether the worker is let go of.
+        drop(self.spans.take());
         if left > 0 || !closed {
             // Destroying a producer waits for what it holds; the process ends instead.
             std::mem::forget(self);

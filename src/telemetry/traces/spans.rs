@@ -101,7 +101,8 @@ impl Tracer {
     ) -> Option<RecordSpan> {
         let (trace, above) = (parent.trace_id(), parent.span_id());
         let within = Context::new().with_remote_span_context(parent);
-        let context = self.sampled(&within, trace, topic.as_str())?;
+        // The samplers that there are do not ask for the name.
+        let context = self.sampled(&within, trace, "process")?;
         let began = SystemTime::now();
         Some(RecordSpan { context, parent: above, topic: topic.clone(), partition, offset, began })
     }
@@ -133,14 +134,16 @@ impl Tracer {
             name: name_of(span.topic.as_str()).into(),
             began: span.began,
             attributes,
-            links: Vec::new(),
+            links: SpanLinks::default(),
             status,
         });
     }
 
     /// A batch that begins now.
     pub fn batch(&self) -> Batch {
-        Batch { began: SystemTime::now(), records: 0, links: Vec::new(), topic: Destination::None }
+        let most_links = self.config.span_limits.max_links_per_span as usize;
+        let (began, topic) = (SystemTime::now(), Destination::None);
+        Batch { began, records: 0, links: Vec::new(), most_links, further_links: 0, topic }
     }
 
     /// The span of a batch that ends now, if there was a record in it and the sampler wants it.
@@ -159,7 +162,9 @@ impl Tracer {
         let one = one.map(|topic| topic.as_str().to_owned());
         attributes.extend(one.map(|topic| KeyValue::new("messaging.destination.name", topic)));
         let (parent, status) = (None, Status::Unset);
-        let (began, links) = (batch.began, batch.links);
+        let began = batch.began;
+        let mut links = SpanLinks::default();
+        (links.links, links.dropped_count) = (batch.links, batch.further_links);
         self.send(Ended { context, parent, name, began, attributes, links, status });
     }
 
@@ -183,18 +188,12 @@ impl Tracer {
             .then(|| SpanContext::new(trace, id, TraceFlags::SAMPLED, false, trace_state))
     }
 
-    /// Hands a span to the queue, cut to the limits.
+    /// Hands a span to the queue, with no more attributes than it may have.
     fn send(&self, ended: Ended) {
-        let limits = &self.config.span_limits;
-        let Ended { context, parent, name, began, mut attributes, links: mut linked, status } =
-            ended;
-        let cut = |length: usize, most: u32| length.saturating_sub(most as usize) as u32;
-        let dropped_attributes_count = cut(attributes.len(), limits.max_attributes_per_span);
-        attributes.truncate(limits.max_attributes_per_span as usize);
-        let mut links = SpanLinks::default();
-        links.dropped_count = cut(linked.len(), limits.max_links_per_span);
-        linked.truncate(limits.max_links_per_span as usize);
-        links.links = linked;
+        let Ended { context, parent, name, began, mut attributes, links, status } = ended;
+        let most = self.config.span_limits.max_attributes_per_span as usize;
+        let dropped_attributes_count = attributes.len().saturating_sub(most) as u32;
+        attributes.truncate(most);
         self.queue.on_end(SpanData {
             span_context: context,
             parent_span_is_remote: parent.is_some(),
@@ -226,7 +225,7 @@ struct Ended {
     name: Cow<'static, str>,
     began: SystemTime,
     attributes: Vec<KeyValue>,
-    links: Vec<Link>,
+    links: SpanLinks,
     status: Status,
 }
 
@@ -236,6 +235,8 @@ pub struct Batch {
     began: SystemTime,
     records: u64,
     links: Vec<Link>,
+    most_links: usize,
+    further_links: u32,
     topic: Destination,
 }
 
@@ -246,9 +247,6 @@ enum Destination {
     One(Topic),
     Several,
 }
-
-/// As many links as the SDK keeps of a span where nothing else is said.
-const MOST_LINKS: usize = 128;
 
 impl Batch {
     /// Counts a record in.
@@ -261,10 +259,12 @@ impl Batch {
         }
     }
 
-    /// Links to the context that a record of it brings.
+    /// Links to the context that a record of it brings, as far as there is room.
     pub fn link(&mut self, context: &SpanContext) {
-        if self.links.len() < MOST_LINKS {
+        if self.links.len() < self.most_links {
             self.links.push(Link::with_context(context.clone()));
+        } else {
+            self.further_links = self.further_links.saturating_add(1);
         }
     }
 }

@@ -6,6 +6,8 @@ mod moving;
 mod replies;
 #[cfg(test)]
 mod restraint;
+#[cfg(test)]
+mod succession;
 mod systems;
 #[cfg(test)]
 mod tests;

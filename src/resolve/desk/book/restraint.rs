@@ -1,10 +1,12 @@
 //! What is not sent, or not yet: a fast stream asks in few calls, what failed is not asked again by a
-//! back door, and after a pause one call goes out first.
+//! back door, after a pause one call goes out first, a refused token ends it, and a budget is used to the
+//! last unit.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::fixtures::{GEO, knows};
-use super::tests::{Desk, FIRST};
+use super::tests::{Desk, FIRST, SECOND};
 use super::*;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -81,4 +83,100 @@ fn after_a_pause_one_call_goes_out_first() {
     let verdict = knows(&scout.keys, GEO);
     desk.back(FIRST, scout, CameBack::Replied(verdict));
     assert!((0..4).all(|_| desk.sent(FIRST).is_some()), "four go out at once");
+}
+
+#[test]
+fn a_refused_token_switches_off_until_it_changes_or_a_slow_probe_succeeds() {
+    let mut desk = Desk::one(1000, &[]);
+    desk.ask(1);
+    let batch = desk.sends(FIRST);
+    desk.ask(2);
+    desk.replies(FIRST, batch, Verdict::CredentialRefused("401".into()));
+    assert_eq!(desk.seen, [Seen::Refused("401".into())]);
+    let told: BTreeMap<_, _> = desk.told().into_iter().collect();
+    assert_eq!(told, BTreeMap::from([1, 2].map(|number| (number, Some(Reason::Disabled)))));
+    assert_eq!(desk.ask(3), Asked::Refused(Reason::Disabled));
+    desk.later(599 * SECOND);
+    assert_eq!(desk.sent(FIRST), None);
+    desk.later(SECOND);
+    let probe = desk.sent(FIRST).unwrap();
+    assert_eq!(probe.keys.len(), 1);
+    assert_eq!(desk.sent(FIRST), None);
+    desk.replies(FIRST, probe, Verdict::CredentialRefused("401".into()));
+    assert_eq!(desk.seen.len(), 1, "it is said once");
+    desk.later(600 * SECOND);
+    let probe = desk.sent(FIRST).unwrap();
+    desk.answers(FIRST, probe);
+    assert_eq!(desk.seen.last(), Some(&Seen::Accepted));
+    assert_eq!(desk.ask(4), Asked::Waits(None));
+
+    let outcome = desk.book.token(FIRST, false, desk.clock);
+    desk.take(outcome);
+    assert_eq!(desk.told(), [(4, Some(Reason::Disabled))]);
+    assert_eq!(desk.ask(5), Asked::Refused(Reason::Disabled));
+    desk.later(6000 * SECOND);
+    assert_eq!(desk.sent(FIRST), None, "without a token nothing is sent, no probe either");
+    let outcome = desk.book.token(FIRST, true, desk.clock);
+    desk.take(outcome);
+    assert_eq!(desk.ask(6), Asked::Waits(None));
+}
+
+#[test]
+fn a_budget_is_used_to_the_last_unit_and_then_nobody_waits() {
+    let mut desk = Desk::one(1000, &[]);
+    (0..8).for_each(|number| assert_eq!(desk.ask(number), Asked::Waits(None)));
+    let mut left = 3_usize;
+    let until = desk.clock.now + 3600 * SECOND;
+    desk.later(SECOND / 10);
+    while let Some(batch) = desk.sent(FIRST) {
+        if batch.keys.len() <= left {
+            left -= batch.keys.len();
+            desk.answers(FIRST, batch);
+        } else {
+            desk.back(FIRST, batch, CameBack::TooDear(until));
+        }
+    }
+    assert_eq!(left, 0);
+    let told = desk.told();
+    let by_budget = told.iter().filter(|(_, reason)| *reason == Some(Reason::Budget)).count();
+    assert_eq!((told.len(), by_budget), (8, 5));
+    assert_eq!(desk.ask(20), Asked::Refused(Reason::Budget));
+    desk.later(3600 * SECOND);
+    assert_eq!(desk.ask(21), Asked::Waits(None));
+    let batch = desk.sends(FIRST);
+    assert_eq!(batch.keys.len(), 7, "with those that were queued for the cache");
+}
+
+#[test]
+fn what_a_budget_does_not_know_yet_is_asked_soon_again() {
+    let mut desk = Desk::one(1000, &[]);
+    desk.ask(1);
+    let batch = desk.sends(FIRST);
+    desk.back(FIRST, batch, CameBack::Unsure);
+    assert_eq!(desk.sent(FIRST), None);
+    let batch = desk.sends(FIRST);
+    desk.answers(FIRST, batch);
+    assert_eq!(desk.told(), [(1, None)]);
+}
+
+#[test]
+fn nobody_waits_long_for_a_budget_that_does_not_know() {
+    let mut desk = Desk::one(1000, &[]);
+    desk.ask(1);
+    for _ in 0..10 {
+        let batch = desk.sends(FIRST);
+        desk.back(FIRST, batch, CameBack::Unsure);
+        assert_eq!(desk.told(), []);
+    }
+    let batch = desk.sends(FIRST);
+    desk.back(FIRST, batch, CameBack::Unsure);
+    assert_eq!(desk.told(), [(1, Some(Reason::Ledger))]);
+    assert_eq!(desk.ask(2), Asked::Refused(Reason::Ledger));
+    // Once it knows, records wait again, and those that have left are asked for the cache.
+    desk.book.licence_mut(FIRST).budget_changed();
+    assert_eq!(desk.ask(3), Asked::Waits(None));
+    let batch = desk.sends(FIRST);
+    assert_eq!(batch.keys.len(), 3);
+    desk.answers(FIRST, batch);
+    assert_eq!(desk.told(), [(3, None)]);
 }

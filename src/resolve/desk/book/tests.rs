@@ -12,23 +12,23 @@ use super::*;
 use crate::record::{Company, Enrichment, FactGroup};
 use crate::resolve::{Answered, CacheConfig, CacheScope, ItemError, Want};
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const FIRST: LicenceId = LicenceId(0);
-const NEXT: LicenceId = LicenceId(1);
-const BOTH: GroupSet = GEO.or(PRIVACY);
+pub(super) const NEXT: LicenceId = LicenceId(1);
+pub(super) const BOTH: GroupSet = GEO.or(PRIVACY);
 
 /// The book, a clock that a test moves, and all that came out.
 pub(super) struct Desk {
-    book: Book,
-    clock: Clock,
+    pub(super) book: Book,
+    pub(super) clock: Clock,
     landed: Vec<Landed>,
-    seen: Vec<Seen>,
+    pub(super) seen: Vec<Seen>,
     /// Of each reply, of how many addresses it knows something and of how many nothing.
     answered: Vec<(u64, u64)>,
 }
 
 impl Desk {
-    fn of(licences: Vec<LicenceSettings>) -> Self {
+    pub(super) fn of(licences: Vec<LicenceSettings>) -> Self {
         let ids: Vec<_> = (0..licences.len() as u16).map(LicenceId).collect();
         let wants = Wants::new(&[Want("geo".into()), Want("privacy".into())]).unwrap();
         let names: Vec<_> = licences.iter().map(|licence| licence.name.clone()).collect();
@@ -53,7 +53,7 @@ impl Desk {
         self.clock.wall += time;
     }
 
-    fn take(&mut self, outcome: Outcome) {
+    pub(super) fn take(&mut self, outcome: Outcome) {
         self.landed.extend(outcome.landed);
         for seen in outcome.seen {
             match seen {
@@ -63,7 +63,7 @@ impl Desk {
         }
     }
 
-    fn ask_for(&mut self, number: u16, groups: GroupSet) -> Asked {
+    pub(super) fn ask_for(&mut self, number: u16, groups: GroupSet) -> Asked {
         self.ask_as(AskerId(0), number, groups)
     }
 
@@ -105,11 +105,11 @@ impl Desk {
         self.take(outcome);
     }
 
-    fn replies(&mut self, id: LicenceId, batch: Batch, verdict: Verdict) {
+    pub(super) fn replies(&mut self, id: LicenceId, batch: Batch, verdict: Verdict) {
         self.back(id, batch, CameBack::Replied(verdict));
     }
 
-    fn answers(&mut self, id: LicenceId, batch: Batch) {
+    pub(super) fn answers(&mut self, id: LicenceId, batch: Batch) {
         let verdict = knows(&batch.keys, batch.groups);
         self.replies(id, batch, verdict);
     }
@@ -122,7 +122,7 @@ impl Desk {
     }
 }
 
-fn numbers(batch: &Batch) -> Vec<Key> {
+pub(super) fn numbers(batch: &Batch) -> Vec<Key> {
     batch.keys.clone()
 }
 
@@ -414,194 +414,6 @@ fn a_refused_module_takes_away_its_groups_and_no_others() {
     desk.answers(FIRST, batch);
     assert_eq!(desk.told(), [(1, Some(Reason::Disabled))]);
     assert_eq!(desk.ask_for(2, PRIVACY), Asked::Refused(Reason::NotFound), "nobody can say");
-}
-
-#[test]
-fn a_refused_token_switches_off_until_it_changes_or_a_slow_probe_succeeds() {
-    let mut desk = Desk::one(1000, &[]);
-    desk.ask(1);
-    let batch = desk.sends(FIRST);
-    desk.ask(2);
-    desk.replies(FIRST, batch, Verdict::CredentialRefused("401".into()));
-    assert_eq!(desk.seen, [Seen::Refused("401".into())]);
-    let told: BTreeMap<_, _> = desk.told().into_iter().collect();
-    assert_eq!(told, BTreeMap::from([1, 2].map(|number| (number, Some(Reason::Disabled)))));
-    assert_eq!(desk.ask(3), Asked::Refused(Reason::Disabled));
-    desk.later(599 * SECOND);
-    assert_eq!(desk.sent(FIRST), None);
-    desk.later(SECOND);
-    let probe = desk.sent(FIRST).unwrap();
-    assert_eq!(probe.keys.len(), 1);
-    assert_eq!(desk.sent(FIRST), None);
-    desk.replies(FIRST, probe, Verdict::CredentialRefused("401".into()));
-    assert_eq!(desk.seen.len(), 1, "it is said once");
-    desk.later(600 * SECOND);
-    let probe = desk.sent(FIRST).unwrap();
-    desk.answers(FIRST, probe);
-    assert_eq!(desk.seen.last(), Some(&Seen::Accepted));
-    assert_eq!(desk.ask(4), Asked::Waits(None));
-
-    let outcome = desk.book.token(FIRST, false, desk.clock);
-    desk.take(outcome);
-    assert_eq!(desk.told(), [(4, Some(Reason::Disabled))]);
-    assert_eq!(desk.ask(5), Asked::Refused(Reason::Disabled));
-    desk.later(6000 * SECOND);
-    assert_eq!(desk.sent(FIRST), None, "without a token nothing is sent, no probe either");
-    let outcome = desk.book.token(FIRST, true, desk.clock);
-    desk.take(outcome);
-    assert_eq!(desk.ask(6), Asked::Waits(None));
-}
-
-#[test]
-fn a_budget_is_used_to_the_last_unit_and_then_nobody_waits() {
-    let mut desk = Desk::one(1000, &[]);
-    (0..8).for_each(|number| assert_eq!(desk.ask(number), Asked::Waits(None)));
-    let mut left = 3_usize;
-    let until = desk.clock.now + 3600 * SECOND;
-    desk.later(SECOND / 10);
-    while let Some(batch) = desk.sent(FIRST) {
-        if batch.keys.len() <= left {
-            left -= batch.keys.len();
-            desk.answers(FIRST, batch);
-        } else {
-            desk.back(FIRST, batch, CameBack::TooDear(until));
-        }
-    }
-    assert_eq!(left, 0);
-    let told = desk.told();
-    let by_budget = told.iter().filter(|(_, reason)| *reason == Some(Reason::Budget)).count();
-    assert_eq!((told.len(), by_budget), (8, 5));
-    assert_eq!(desk.ask(20), Asked::Refused(Reason::Budget));
-    desk.later(3600 * SECOND);
-    assert_eq!(desk.ask(21), Asked::Waits(None));
-    let batch = desk.sends(FIRST);
-    assert_eq!(batch.keys.len(), 7, "with those that were queued for the cache");
-}
-
-#[test]
-fn what_a_budget_does_not_know_yet_is_asked_soon_again() {
-    let mut desk = Desk::one(1000, &[]);
-    desk.ask(1);
-    let batch = desk.sends(FIRST);
-    desk.back(FIRST, batch, CameBack::Unsure);
-    assert_eq!(desk.sent(FIRST), None);
-    let batch = desk.sends(FIRST);
-    desk.answers(FIRST, batch);
-    assert_eq!(desk.told(), [(1, None)]);
-}
-
-#[test]
-fn nobody_waits_long_for_a_budget_that_does_not_know() {
-    let mut desk = Desk::one(1000, &[]);
-    desk.ask(1);
-    for _ in 0..10 {
-        let batch = desk.sends(FIRST);
-        desk.back(FIRST, batch, CameBack::Unsure);
-        assert_eq!(desk.told(), []);
-    }
-    let batch = desk.sends(FIRST);
-    desk.back(FIRST, batch, CameBack::Unsure);
-    assert_eq!(desk.told(), [(1, Some(Reason::Ledger))]);
-    assert_eq!(desk.ask(2), Asked::Refused(Reason::Ledger));
-    // Once it knows, records wait again, and those that have left are asked for the cache.
-    desk.book.licence_mut(FIRST).budget_changed();
-    assert_eq!(desk.ask(3), Asked::Waits(None));
-    let batch = desk.sends(FIRST);
-    assert_eq!(batch.keys.len(), 3);
-    desk.answers(FIRST, batch);
-    assert_eq!(desk.told(), [(3, None)]);
-}
-
-#[test]
-fn what_the_first_provider_does_not_know_is_asked_of_the_next_unless_it_closes_it() {
-    let mut first = licence("first", BOTH, 10, &[]);
-    first.closes = PRIVACY;
-    let mut desk = Desk::of(vec![first, licence("next", BOTH, 10, &[])]);
-    desk.ask_for(1, BOTH);
-    let batch = desk.sends(FIRST);
-    assert_eq!(batch.groups, BOTH);
-    let nothing = || Verdict::Answered(Answered { told: vec![Ok(None)], ..Answered::default() });
-    desk.replies(FIRST, batch, nothing());
-    assert_eq!(desk.told(), []);
-    let batch = desk.sends(NEXT);
-    assert_eq!(batch.groups, GEO, "privacy is closed");
-    desk.replies(NEXT, batch, nothing());
-    assert_eq!(desk.told(), [(1, None)]);
-    assert_eq!(desk.ask_for(1, BOTH), Asked::Known, "nobody is asked again");
-}
-
-#[test]
-fn what_the_first_provider_cannot_be_asked_is_asked_of_the_next_and_the_first_is_still_probed() {
-    let providers = vec![licence("first", BOTH, 10, &[]), licence("next", BOTH, 10, &[])];
-    let mut desk = Desk::of(providers);
-    desk.ask(1);
-    let batch = desk.sends(FIRST);
-    desk.ask(2);
-    desk.back(FIRST, batch, CameBack::Failed(Failed::TimedOut, "why".into()));
-    assert_eq!(desk.told(), [], "the next one is asked");
-    let batch = desk.sends(NEXT);
-    assert_eq!(batch.keys.len(), 2);
-    desk.answers(NEXT, batch);
-    desk.told();
-    assert_eq!(desk.ask(3), Asked::Waits(None));
-    desk.later(2 * SECOND);
-    assert_eq!(desk.ask(4), Asked::Refused(Reason::Breaker), "one is the probe's");
-    let probe = desk.sent(FIRST).unwrap();
-    assert_eq!(numbers(&probe), [key(4)]);
-    desk.answers(FIRST, probe);
-    assert_eq!(desk.ask(5), Asked::Waits(None));
-    assert_eq!(desk.sends(FIRST).keys, [key(5)]);
-}
-
-/// Scenario: both providers are left alone, and addresses are queued for the first one.
-/// Guarantees: the next one is probed all the same, and asked again when it answers.
-#[test]
-fn the_next_provider_is_probed_while_the_first_one_is_left_alone() {
-    let providers = vec![licence("first", BOTH, 10, &[]), licence("next", BOTH, 10, &[])];
-    let mut desk = Desk::of(providers);
-    desk.ask(1);
-    for id in [FIRST, NEXT] {
-        let batch = desk.sends(id);
-        desk.back(id, batch, CameBack::Failed(Failed::TimedOut, "why".into()));
-    }
-    let mut number = 1;
-    let mut want_more = |desk: &mut Desk| {
-        desk.later(60 * SECOND);
-        for _ in 0..5 {
-            number += 1;
-            assert_eq!(desk.ask(number), Asked::Refused(Reason::Breaker));
-        }
-    };
-    for _ in 0..3 {
-        want_more(&mut desk);
-        let probe = desk.sent(NEXT).expect("a probe");
-        desk.back(NEXT, probe, CameBack::Failed(Failed::Soon, "why".into()));
-    }
-    want_more(&mut desk);
-    let probe = desk.sent(NEXT).expect("a probe");
-    desk.answers(NEXT, probe);
-    assert_eq!(desk.ask(100), Asked::Waits(None));
-    assert_eq!(desk.sends(NEXT).keys, [key(100)]);
-}
-
-/// Scenario: a provider is left alone, and more addresses are wanted than are queued for the cache.
-/// Guarantees: the desk says that it is crowded from then on and not before, not while a probe is to
-/// be had, and not when the provider is there again.
-#[test]
-fn the_desk_is_crowded_when_a_newcomer_only_takes_anothers_place() {
-    let mut desk = Desk::one(10, &[]);
-    desk.ask(0);
-    let batch = desk.sends(FIRST);
-    desk.back(FIRST, batch, CameBack::Failed(Failed::TimedOut, "why".into()));
-    let refused = Asked::Refused(Reason::Breaker);
-    let first_crowded = (1..20_000).find(|number| desk.ask(*number) != refused);
-    assert_eq!(first_crowded, Some(9_999), "with the first one, as many as are queued");
-    assert_eq!(desk.ask(3), Asked::Crowded(Reason::Breaker), "though it is queued");
-    assert_eq!(desk.ask_for(3, PRIVACY), Asked::Crowded(Reason::Breaker));
-    desk.later(2 * SECOND);
-    let probe = desk.sent(FIRST).expect("a probe");
-    desk.answers(FIRST, probe);
-    assert_eq!(desk.ask(20_001), Asked::Waits(None));
 }
 
 #[test]
