@@ -184,8 +184,12 @@ impl Places {
             Self::Dense(bits) => {
                 let words = bits.iter().enumerate().filter(|(_, word)| **word != 0);
                 Box::new(words.flat_map(|(nth, word)| {
-                    let set = (0..64).filter(move |bit| word >> bit & 1 == 1);
-                    set.map(move |bit| nth as u32 * 64 + bit)
+                    let mut left = *word;
+                    std::iter::from_fn(move || {
+                        let bit = (left != 0).then(|| left.trailing_zeros())?;
+                        left &= left - 1;
+                        Some(nth as u32 * 64 + bit)
+                    })
                 }))
             }
             Self::Sparse { all, .. } => Box::new(all.iter()),

@@ -228,6 +228,28 @@ fn what_is_kept_is_listed_and_rolled_back() {
 }
 
 #[test]
+fn a_database_that_is_configured_no_more_is_forgotten_when_a_person_says_so() {
+    let folder = Folder::new();
+    let config = kept(&folder);
+    let forget = |name: &str| ipstamp(&["db", "prune", "--config", &config, "--forget", name], b"");
+    let ended = forget("city");
+    assert_eq!(ended.code, 78, "{}", ended.err);
+    assert!(ended.err.contains("take it out of `databases` first"), "{}", ended.err);
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("databases: [{path", "databases: [{name: other, path"))
+        .unwrap();
+    let ended = forget("city");
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    assert!(ended.err.contains("2 generations taken away"), "{}", ended.err);
+    let files = std::fs::read_dir(folder.path().join("store")).unwrap();
+    let names: Vec<_> = files.map(|entry| entry.unwrap().file_name()).collect();
+    assert!(names.iter().all(|name| name.len() != 64), "{names:?}");
+    let ended = forget("city");
+    assert_eq!(ended.code, 1);
+    assert!(ended.err.contains("nothing is kept of city"), "{}", ended.err);
+}
+
+#[test]
 fn events_of_a_day_are_stamped_with_what_was_known_then() {
     let folder = Folder::new();
     let config = kept(&folder);
@@ -295,11 +317,13 @@ fn one_file_that_cannot_be_used_does_not_hide_the_others() {
 
 #[test]
 fn forms_that_no_database_is_made_of_name_the_file_to_fetch() {
+    let folder = Folder::new();
+    let never = folder.path().join("never.mmdb").display().to_string();
     for (file, instead) in [
         ("ipinfo_lite.json.gz", "ipinfo_lite.mmdb"),
         ("/data/standard_location.parquet", "standard_location.mmdb"),
     ] {
-        let to = ["--to", "/tmp/never.mmdb", "--type", "ipinfo_lite"];
+        let to = ["--to", &never, "--type", "ipinfo_lite"];
         let ended = ipstamp(&[&["db", "build", "--from", file], &to[..]].concat(), b"");
         assert_eq!(ended.code, 64, "{}", ended.err);
         assert!(ended.err.contains(&format!("fetch {instead}")), "{}", ended.err);

@@ -37,6 +37,21 @@ pub(super) struct RollbackArgs {
     to: Option<String>,
 }
 
+/// Take away generations that are too many or too old, as `run` does every hour
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The generation in force stays, and the last one of a database that is configured no more: another
+process may run with it. `--forget` takes that one away, too.
+
+Examples:
+  ipstamp db prune --config ipstamp.yaml
+  ipstamp db prune --config ipstamp.yaml --forget old_city")]
+pub(super) struct PruneArgs {
+    /// Take away all of this database, which the configuration must not name; of a tenant's TENANT/NAME
+    #[arg(long, value_name = "NAME")]
+    forget: Option<String>,
+}
+
 /// The main configuration's store, and those of tenants with what stands before their names.
 fn stores(source: &Source) -> Result<Vec<(String, Store)>, Failure> {
     let file = source.load()?;
@@ -49,6 +64,22 @@ fn stores(source: &Source) -> Result<Vec<(String, Store)>, Failure> {
         stores.push((format!("{name}/"), open_store(&main.of_tenant(&name))?));
     }
     Ok(stores)
+}
+
+/// The store of a database with the prefix of its tenant, where it has one, and its name in there.
+fn store_of<'d>(source: &Source, database: &'d str) -> Result<(String, &'d str, Store), Failure> {
+    // A database's own name has no slash where it is in a store.
+    let (prefix, name) = match database.rsplit_once('/') {
+        Some((tenant, name)) => (format!("{tenant}/"), name),
+        None => (String::new(), database),
+    };
+    let store = stores(source)?.into_iter().find(|(of, _)| *of == prefix);
+    let (prefix, store) = store.ok_or_else(|| nothing_kept(database))?;
+    Ok((prefix, name, store))
+}
+
+fn nothing_kept(database: &str) -> Failure {
+    Failure::new(Exit::Findings, format_args!("nothing is kept of {database}"))
 }
 
 /// Prints what is kept.
@@ -109,16 +140,7 @@ fn line(name: &str, kept: &Kept, next: Option<&Kept>, state: &str) -> String {
 
 /// Goes back, or to the generation that is named.
 pub(super) fn roll_back(source: &Source, args: &RollbackArgs) -> Result<Exit, Failure> {
-    let stores = stores(source)?;
-    // A database's own name has no slash where it is in a store.
-    let (prefix, name) = match args.database.rsplit_once('/') {
-        Some((tenant, name)) => (format!("{tenant}/"), name),
-        None => (String::new(), args.database.as_str()),
-    };
-    let store = stores.iter().find(|(of, _)| *of == prefix).map(|(_, store)| store);
-    let store = store.ok_or_else(|| {
-        Failure::new(Exit::Findings, format_args!("nothing is kept of {}", args.database))
-    })?;
+    let (_, name, store) = store_of(source, &args.database)?;
     let target = store
         .roll_back(name, args.to.as_deref(), SystemTime::now())
         .map_err(|error| store_failure(&error))?;
@@ -131,17 +153,41 @@ pub(super) fn roll_back(source: &Source, args: &RollbackArgs) -> Result<Exit, Fa
     Ok(Exit::Done)
 }
 
-/// Takes away what is too much or too old.
-pub(super) fn prune(source: &Source) -> Result<Exit, Failure> {
+/// Takes away what is too much or too old, or what is to be forgotten.
+pub(super) fn prune(source: &Source, args: &PruneArgs) -> Result<Exit, Failure> {
+    if let Some(database) = &args.forget {
+        return forget(source, database);
+    }
     let mut all = 0;
     for (prefix, store) in stores(source)? {
         let gone = store.prune(SystemTime::now()).map_err(|error| store_failure(&error))?;
-        for Gone { kept, why } in &gone {
-            let (database, generation) = (&kept.database, kept.generation.short());
-            say(&format!("database {prefix}{database}: generation {generation} ({})", why.words()));
-        }
-        all += gone.len() as u64;
+        all += say_gone(&prefix, &gone);
     }
     say(&format!("{} taken away", counted(all, "generation", "generations")));
     Ok(Exit::Done)
+}
+
+fn forget(source: &Source, database: &str) -> Result<Exit, Failure> {
+    let file = source.load()?;
+    if file.placed_databases().iter().any(|config| config.called() == database) {
+        let words = "is configured, and would be kept again at the next start; take it out of `databases` first";
+        return Err(Failure::new(Exit::Config, format_args!("database {database} {words}")));
+    }
+    let (prefix, name, store) = store_of(source, database)?;
+    let gone = store.forget(name).map_err(|error| store_failure(&error))?;
+    if gone.is_empty() {
+        return Err(nothing_kept(database));
+    }
+    let all = say_gone(&prefix, &gone);
+    say(&format!("{} taken away", counted(all, "generation", "generations")));
+    Ok(Exit::Done)
+}
+
+/// Says what was taken away, and how many that are.
+fn say_gone(prefix: &str, gone: &[Gone]) -> u64 {
+    for Gone { kept, why } in gone {
+        let (database, generation) = (&kept.database, kept.generation.short());
+        say(&format!("database {prefix}{database}: generation {generation} ({})", why.words()));
+    }
+    gone.len() as u64
 }

@@ -44,7 +44,7 @@ enum DbCommand {
     /// Take the generation in force out of it, and put the one before, or another one, in
     Rollback(kept::RollbackArgs),
     /// Take away generations that are too many or too old, as `run` does every hour
-    Prune,
+    Prune(kept::PruneArgs),
     /// Show the record of an address as it stands in files, and what is read of it
     Lookup(lookup::LookupArgs),
 }
@@ -59,7 +59,7 @@ pub(super) fn db(source: &Source, args: &DbArgs) -> Result<Exit, Failure> {
         DbCommand::Build(args) => build::build(args),
         DbCommand::Ls(args) => kept::ls(source, args),
         DbCommand::Rollback(args) => kept::roll_back(source, args),
-        DbCommand::Prune => kept::prune(source),
+        DbCommand::Prune(args) => kept::prune(source, args),
         DbCommand::Lookup(args) => lookup::lookup(source, args),
     }
 }

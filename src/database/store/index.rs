@@ -49,6 +49,8 @@ pub enum Why {
     TooOld,
     /// Its maker does not allow it to be kept for longer.
     Terms,
+    /// A person wants nothing of its database to be kept.
+    Forgotten,
 }
 
 impl Why {
@@ -58,6 +60,7 @@ impl Why {
             Self::TooMany => "more than `keep`",
             Self::TooOld => "older than `max_age`",
             Self::Terms => "the terms of its maker",
+            Self::Forgotten => "its database is to be forgotten",
         }
     }
 }
@@ -185,6 +188,16 @@ impl Index {
         }
         self.generations.retain(|entry| gone.iter().all(|gone| gone.kept != *entry));
         gone
+    }
+
+    /// Takes away all of a database, also the one in force.
+    pub(super) fn forget(&mut self, database: &str) -> Vec<Gone> {
+        let (gone, kept) = std::mem::take(&mut self.generations)
+            .into_iter()
+            .partition(|entry| entry.database == database);
+        self.generations = kept;
+        let gone: Vec<Kept> = gone;
+        gone.into_iter().map(|kept| Gone { kept, why: Why::Forgotten }).collect()
     }
 
     fn databases(&self) -> Vec<String> {

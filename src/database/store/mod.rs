@@ -158,6 +158,11 @@ impl Store {
         })
     }
 
+    /// Takes away all that is kept of a database. Whoever runs with it keeps it again at its next start.
+    pub fn forget(&self, database: &str) -> Result<Vec<Gone>, StoreError> {
+        self.change(|index| Ok(index.forget(database)))
+    }
+
     /// Takes the generation in force out of it and puts another one in; see `db rollback`.
     pub fn roll_back(
         &self,
