@@ -3,7 +3,7 @@
 
 use std::time::SystemTime;
 
-use humantime_serde::re::humantime::parse_rfc3339_weak;
+use humantime_serde::re::humantime::{format_rfc3339_seconds, parse_rfc3339_weak};
 
 use super::run::RunArgs;
 use super::{Exit, Failure};
@@ -15,6 +15,14 @@ use crate::resolve::provider::ProvidersConfig;
 pub(super) fn apart(mut config: Config, args: &RunArgs) -> Result<Config, Failure> {
     let (Some(group), Some(output)) = (&args.group, &args.output) else { return Ok(config) };
     let refused = |text: String| Failure::new(Exit::Usage, text);
+    if let (Some(from), Some(Until::Time(until))) = (args.from, args.until)
+        && from >= until
+    {
+        let [from, until] = [from, until].map(format_rfc3339_seconds);
+        return Err(refused(format!(
+            "--from {from} is not before --until {until}: nothing would be read"
+        )));
+    }
     if *group == config.consume.group {
         return Err(refused(format!(
             "{group} is the group of input.group: reading again in its name would move what it has \

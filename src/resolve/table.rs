@@ -105,6 +105,12 @@ impl Table {
     /// nothing.
     pub fn row(&self, cells: &StringRecord, line: u64) -> Result<Row, NetworksError> {
         let refused = |what: String| NetworksError::Row { line, what };
+        // A quote that is not closed takes the rows behind it along.
+        if cells.iter().any(|cell| cell.contains(['\n', '\r'])) {
+            let what = "a cell goes on over the end of the line; close its quote, or write a quote that is \
+                        meant as such twice";
+            return Err(refused(what.into()));
+        }
         let (mut network, mut first, mut last) = (None, None, None);
         let mut record = Map::new();
         for (column, text) in self.0.iter().zip(cells) {

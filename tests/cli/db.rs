@@ -341,3 +341,30 @@ fn two_files_of_one_name_are_told_apart() {
     let ended = ipstamp(&[&["lookup", "81.2.69.160"], &files[..]].concat(), b"");
     assert_eq!(ended.code, 0, "{}", ended.err);
 }
+
+#[test]
+fn a_file_that_is_made_takes_the_place_of_no_table_and_of_no_device() {
+    let folder = Folder::new();
+    let table = folder.file("t.csv", "network,country\n1.0.0.0/24,FI\n");
+    let pipe = folder.path().join("pipe").display().to_string();
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for (to, words) in [(&table, "is the table itself"), (&pipe, "and no file")] {
+        let ended =
+            ipstamp(&["db", "build", "--from", &table, "--to", to, "--type", "x country"], b"");
+        assert_eq!(ended.code, 64, "{}", ended.err);
+        assert!(ended.err.contains(words), "{}", ended.err);
+    }
+    assert!(std::fs::read_to_string(&table).unwrap().starts_with("network,"));
+}
+
+#[test]
+fn a_quote_that_is_not_closed_swallows_no_rows() {
+    let folder = Folder::new();
+    let rows = "network,company.name\n10.0.0.0/8,\"Open\n10.1.0.0/16,B\n10.2.0.0/16,C\n";
+    let table = folder.file("t.csv", rows);
+    let to = folder.path().join("t.mmdb").display().to_string();
+    let ended =
+        ipstamp(&["db", "build", "--from", &table, "--to", &to, "--type", "ipstamp x"], b"");
+    assert_ne!(ended.code, 0);
+    assert!(ended.err.contains("line 2: a cell goes on over the end of the line"), "{}", ended.err);
+}

@@ -1,7 +1,8 @@
 //! `db build`: a file of a CSV table.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{BufReader, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -48,6 +49,7 @@ pub(super) fn build(args: &BuildArgs) -> Result<Exit, Failure> {
     }
     let unreadable = |error| unavailable(&args.from, "cannot be read", &error);
     let file = File::open(&args.from).map_err(unreadable)?;
+    refuse_to_replace(args)?;
     let written = file.metadata().and_then(|file| file.modified()).unwrap_or(SystemTime::now());
     let packed = args.from.extension().is_some_and(|extension| extension == "gz");
     let file = BufReader::with_capacity(1 << 16, file);
@@ -62,6 +64,23 @@ pub(super) fn build(args: &BuildArgs) -> Result<Exit, Failure> {
     let rows = counted(rows, "row", "rows");
     say(&format!("{}: {rows}, {} bytes", args.to.display(), database.size()));
     Ok(Exit::Done)
+}
+
+/// What is put in its place takes away what was there: a table, a device and a pipe are not meant by that.
+fn refuse_to_replace(args: &BuildArgs) -> Result<(), Failure> {
+    let Ok(there) = args.to.metadata() else { return Ok(()) };
+    let is_table = args.from.metadata().is_ok_and(|from| is_same(&from, &there));
+    let what = match () {
+        () if is_table => "is the table itself",
+        () if !there.is_file() => "is there already, and no file",
+        () => return Ok(()),
+    };
+    let words = format_args!("--to: {} {what}; name another file", args.to.display());
+    Err(Failure::new(Exit::Usage, words))
+}
+
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 fn unavailable(path: &Path, what: &str, error: &std::io::Error) -> Failure {

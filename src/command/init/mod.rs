@@ -55,6 +55,14 @@ pub(super) fn init(args: &InitArgs) -> Result<Exit, Failure> {
     if let Some(there) = paths.iter().find(|path| path.exists()) {
         return Err(is_there(there));
     }
+    let unwritten = |path: &Path, error: &std::io::Error| {
+        let words = format_args!(
+            "{}: cannot be written ({error}); name another folder with --dir",
+            path.display()
+        );
+        Failure::new(Exit::Unavailable, words)
+    };
+    std::fs::create_dir_all(&args.dir).map_err(|error| unwritten(&args.dir, &error))?;
     for (path, text) in paths.iter().zip([config, cases]) {
         let mut options = OpenOptions::new();
         let written = options
@@ -64,10 +72,7 @@ pub(super) fn init(args: &InitArgs) -> Result<Exit, Failure> {
             .and_then(|mut file| file.write_all(text.as_bytes()));
         written.map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => is_there(path),
-            _ => Failure::new(
-                Exit::Unavailable,
-                format_args!("{}: cannot be written: {error}", path.display()),
-            ),
+            _ => unwritten(path, &error),
         })?;
     }
     let [config, cases] = paths.map(|path| path.display().to_string());
