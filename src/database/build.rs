@@ -73,11 +73,12 @@ pub fn build(
     Ok(Built { database, rows })
 }
 
-/// Whether it is a network of IPv6 among whose addresses IPv4's stand in a file. A single one, such as `::1`,
-/// has a place of its own there.
+/// Whether it is a network of IPv6 among whose addresses IPv4's stand in a file. `::` and `::1` stand there
+/// for themselves, where nothing of IPv4 is.
 fn is_place_of_ipv4(network: IpNet) -> bool {
     let IpNet::V6(v6) = network else { return false };
-    (96..128).contains(&v6.prefix_len()) && v6.addr().to_bits() >> 32 == 0
+    let (bits, length) = (v6.addr().to_bits(), v6.prefix_len());
+    length >= 96 && bits >> 32 == 0 && (length < 128 || bits > 1)
 }
 
 /// The head without the mark that some programs put before a file.
@@ -123,7 +124,7 @@ mod tests {
     #[test]
     fn a_network_of_ipv6_takes_no_place_from_those_of_ipv4() {
         let table = |rows: &str| format!("network,country\n{rows}\n");
-        for wide in ["::/96", "::/97", "::2/127"] {
+        for wide in ["::/96", "::/97", "::2/127", "::102:304/128"] {
             let error = made(&table(&format!("1.0.0.0/8,FI\n{wide},LV")), "ipinfo country");
             let error = error.unwrap_err().to_string();
             assert!(error.contains("write it as one of these"), "{error}");

@@ -238,9 +238,19 @@ fn a_database_that_is_configured_no_more_is_forgotten_when_a_person_says_so() {
     let text = std::fs::read_to_string(&config).unwrap();
     std::fs::write(&config, text.replace("databases: [{path", "databases: [{name: other, path"))
         .unwrap();
+    let store = folder.path().join("store");
+    for (inside, names) in
+        [("fetched", &["city.mmdb", "city_lite.mmdb"][..]), ("quarantine", &["city-0123.mmdb"][..])]
+    {
+        std::fs::create_dir_all(store.join(inside)).unwrap();
+        for name in names {
+            std::fs::write(store.join(inside).join(name), "x").unwrap();
+        }
+    }
     let ended = forget("city");
     assert_eq!(ended.code, 0, "{}", ended.err);
-    assert!(ended.err.contains("2 generations taken away"), "{}", ended.err);
+    assert!(ended.err.contains("2 generations taken away, and 2 files beside"), "{}", ended.err);
+    assert!(store.join("fetched/city_lite.mmdb").exists(), "that is another one's");
     let files = std::fs::read_dir(folder.path().join("store")).unwrap();
     let names: Vec<_> = files.map(|entry| entry.unwrap().file_name()).collect();
     assert!(names.iter().all(|name| name.len() != 64), "{names:?}");

@@ -10,6 +10,8 @@ use crate::command::output::{Format, counted, print, say};
 use crate::command::{Exit, Failure, Source};
 use crate::database::{Gone, Kept, Store};
 use crate::record::Day;
+use crate::resolve::NETWORKS;
+use crate::tenant::tenant_files;
 
 /// Say which generations are kept
 #[derive(Debug, Args)]
@@ -169,17 +171,26 @@ pub(super) fn prune(source: &Source, args: &PruneArgs) -> Result<Exit, Failure> 
 
 fn forget(source: &Source, database: &str) -> Result<Exit, Failure> {
     let file = source.load()?;
-    if file.placed_databases().iter().any(|config| config.called() == database) {
+    let is_named = file.placed_databases().iter().any(|config| config.called() == database)
+        || database == NETWORKS && file.networks.is_some();
+    if is_named {
         let words = "is configured, and would be kept again at the next start; take it out of `databases` first";
         return Err(Failure::new(Exit::Config, format_args!("database {database} {words}")));
     }
     let (prefix, name, store) = store_of(source, database)?;
-    let gone = store.forget(name).map_err(|error| store_failure(&error))?;
-    if gone.is_empty() {
+    let tenants = file.tenants.as_ref().map(|tenants| tenant_files(&tenants.dir));
+    let files = tenants.transpose().map_err(|error| Failure::new(Exit::Unavailable, error))?;
+    let served = files.into_iter().flatten().filter_map(|file| file.name.ok());
+    if let Some(tenant) = served.into_iter().find(|tenant| prefix == format!("{tenant}/")) {
+        let words = "has a file, and may run with it; take his databases away with his file";
+        return Err(Failure::new(Exit::Config, format_args!("tenant {tenant} {words}")));
+    }
+    let (gone, files) = store.forget(name).map_err(|error| store_failure(&error))?;
+    if gone.is_empty() && files == 0 {
         return Err(nothing_kept(database));
     }
-    let all = say_gone(&prefix, &gone);
-    say(&format!("{} taken away", counted(all, "generation", "generations")));
+    let all = counted(say_gone(&prefix, &gone), "generation", "generations");
+    say(&format!("{all} taken away, and {} beside", counted(files, "file", "files")));
     Ok(Exit::Done)
 }
 

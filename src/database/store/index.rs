@@ -69,7 +69,21 @@ impl Why {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Index {
     pub(super) generations: Vec<Kept>,
+    /// What persons took out of force and is no longer kept: it may stand at its path all the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    taken_out: Vec<TakenOut>,
 }
+
+/// A generation that a person took out of force, when nothing else is kept of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct TakenOut {
+    database: String,
+    #[serde(with = "digits")]
+    generation: Generation,
+}
+
+/// So many are remembered, the last ones: nobody takes out more than he looks at.
+const MOST_TAKEN_OUT: usize = 1000;
 
 /// Why nothing can be rolled back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +127,20 @@ impl Index {
     /// Whether a person took this generation out of force.
     pub(super) fn is_rolled_back(&self, database: &str, generation: Generation) -> bool {
         self.of(database).any(|kept| kept.generation == generation && kept.rolled_back)
+            || self.taken_out_of(database).any(|one| one == generation)
+    }
+
+    /// Of one database, which is no longer kept.
+    fn taken_out_of(&self, database: &str) -> impl Iterator<Item = Generation> {
+        let of = self.taken_out.iter().filter(move |one| one.database == database);
+        of.map(|one| one.generation)
+    }
+
+    /// All that persons took out of force of one database.
+    pub(super) fn rolled_back(&self, database: &str) -> Vec<Generation> {
+        let kept = self.of(database).map(|kept| kept.generation);
+        let kept = kept.filter(|one| self.is_rolled_back(database, *one));
+        kept.chain(self.taken_out_of(database)).collect()
     }
 
     /// A person wants this generation, also when one took it out of force before.
@@ -121,6 +149,7 @@ impl Index {
         for kept in all.filter(|one| one.database == database && one.generation == generation) {
             kept.rolled_back = false;
         }
+        self.taken_out.retain(|one| one.database != database || one.generation != generation);
     }
 
     /// Takes the last generation out of force and puts another one in: the one that is named, or the
@@ -187,6 +216,12 @@ impl Index {
             }
         }
         self.generations.retain(|entry| gone.iter().all(|gone| gone.kept != *entry));
+        for Gone { kept, .. } in gone.iter().filter(|gone| gone.kept.rolled_back) {
+            let (database, generation) = (kept.database.clone(), kept.generation);
+            self.taken_out.retain(|one| one.database != database || one.generation != generation);
+            self.taken_out.push(TakenOut { database, generation });
+        }
+        self.taken_out.drain(..self.taken_out.len().saturating_sub(MOST_TAKEN_OUT));
         gone
     }
 
@@ -196,6 +231,7 @@ impl Index {
             .into_iter()
             .partition(|entry| entry.database == database);
         self.generations = kept;
+        self.taken_out.retain(|one| one.database != database);
         let gone: Vec<Kept> = gone;
         gone.into_iter().map(|kept| Gone { kept, why: Why::Forgotten }).collect()
     }
@@ -254,11 +290,27 @@ mod tests {
             by_hand: false,
             rolled_back: false,
         };
-        Index { generations: entries.iter().map(kept).collect() }
+        Index { generations: entries.iter().map(kept).collect(), ..Index::default() }
     }
 
     fn of(bytes: &str) -> Generation {
         Generation::of(bytes.as_bytes())
+    }
+
+    #[test]
+    fn what_a_person_took_out_stays_out_when_it_is_no_longer_kept() {
+        let day = 24 * 60 * 60;
+        let mut index = index(&[("one", day), ("two", 2 * day)]);
+        index.roll_back("city", None, at(3 * day)).unwrap();
+        let gone = index.prune(9, Some(Duration::from_secs(day)), at(30 * day));
+        assert!(gone.iter().any(|gone| gone.kept.generation == of("two")), "{gone:?}");
+        assert!(index.of("city").all(|kept| kept.generation != of("two")));
+        assert_eq!(index.rolled_back("city"), [of("two")]);
+        let bytes = serde_json::to_vec(&index).unwrap();
+        let mut read: Index = serde_json::from_slice(&bytes).unwrap();
+        assert!(read.is_rolled_back("city", of("two")));
+        read.welcome("city", of("two"));
+        assert_eq!(read.rolled_back("city"), []);
     }
 
     #[test]

@@ -158,9 +158,24 @@ impl Store {
         })
     }
 
-    /// Takes away all that is kept of a database. Whoever runs with it keeps it again at its next start.
-    pub fn forget(&self, database: &str) -> Result<Vec<Gone>, StoreError> {
-        self.change(|index| Ok(index.forget(database)))
+    /// Takes away all that is kept of a database, also what was fetched and what was refused; how much more
+    /// than the generations that is, in files, is said. Whoever runs with it keeps it again at its next start.
+    pub fn forget(&self, database: &str) -> Result<(Vec<Gone>, u64), StoreError> {
+        let gone = self.change(|index| Ok(index.forget(database)))?;
+        let mut files = 0;
+        for (folder, behind) in [(self.fetched(), '.'), (self.quarantine(), '-')] {
+            for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                let is_of_it = name.strip_prefix(database).is_some_and(|rest| {
+                    // Of a database whose name goes on behind this one there is another sign, or more of them.
+                    rest.strip_prefix(behind).is_some_and(|rest| !rest.contains(['-', '/']))
+                });
+                if is_of_it && std::fs::remove_file(entry.path()).is_ok() {
+                    files += 1;
+                }
+            }
+        }
+        Ok((gone, files))
     }
 
     /// Takes the generation in force out of it and puts another one in; see `db rollback`.
@@ -211,9 +226,7 @@ impl Store {
     pub(super) fn said(&self, database: &str) -> Result<Said, StoreError> {
         let index = self.index()?;
         let by_hand = index.last(database).filter(|last| last.by_hand).map(|last| last.generation);
-        let taken_out = index.generations.iter().map(|kept| kept.generation);
-        let taken_out = taken_out.filter(|one| index.is_rolled_back(database, *one)).collect();
-        Ok(Said { by_hand, taken_out })
+        Ok(Said { by_hand, taken_out: index.rolled_back(database) })
     }
 
     /// Tells one state of the index from the next.

@@ -36,6 +36,7 @@ impl Worker {
             tracing::info!(worker = self.number, kind, partitions = list.len(), "rebalance");
             match rebalance {
                 Rebalance::Lost(list) => {
+                    self.tell_left(&list, "partitions were lost");
                     self.each_of(&list, Self::let_go);
                     // Whatever was still to be answered is answered with it.
                     self.rebalances.clear();
@@ -206,6 +207,12 @@ impl Worker {
         if let Err(fault) = consumer.unassign(list) {
             tracing::debug!(error = %fault, "giving partitions up");
         }
+        self.tell_left(list, "partitions were given up");
+        self.each_of(list, Self::let_go);
+    }
+
+    /// Says what others will read again.
+    fn tell_left(&self, list: &PartitionList, what: &str) {
         let mut left = 0;
         for entry in list.iter() {
             let name = (Topic::new(entry.topic), entry.partition);
@@ -217,11 +224,9 @@ impl Worker {
             tracing::warn!(
                 worker = self.number,
                 records = left,
-                "partitions were given up before all of their records were acknowledged; the next \
-                 owner reads those again"
+                "{what} before all of their records were acknowledged; the next owner reads those again"
             );
         }
-        self.each_of(list, Self::let_go);
     }
 
     fn each_of(&mut self, list: &PartitionList, mut each: impl FnMut(&mut Self, LaneId)) {

@@ -211,9 +211,10 @@ impl Worker {
         self.metrics.unreadable.inc();
         let text = format!(
             "what stands at offset {offset} of {name} cannot be read: {}; nothing behind it is \
-             taken in, and it is tried again. To give it up, stop all members and move the group \
-             behind it: kafka-consumer-groups --group {} --topic {}:{} --reset-offsets --to-offset \
-             N --execute",
+             taken in, and it is tried again. Records that inflate to more than 100 MB can be read with \
+             a larger `kafka.client: {{receive.message.max.bytes: …}}`. To give it up, stop all members and \
+             move the group behind the whole batch: kafka-consumer-groups --group {} --topic {}:{} \
+             --reset-offsets --to-offset N --execute",
             fetched.fault_text(),
             self.consume.group,
             fetched.topic(),
