@@ -10,7 +10,7 @@ use crate::command::output::{Format, counted, print, say};
 use crate::command::{Exit, Failure, Source};
 use crate::database::{Gone, Kept, Store};
 use crate::record::Day;
-use crate::resolve::NETWORKS;
+use crate::resolve::{DatabaseConfig, NETWORKS};
 use crate::tenant::tenant_files;
 
 /// Say which generations are kept
@@ -42,8 +42,8 @@ pub(super) struct RollbackArgs {
 /// Take away generations that are too many or too old, as `run` does every hour
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The generation in force stays, and the last one of a database that is configured no more: another
-process may run with it. `--forget` takes that one away, too.
+The generation in force stays. A database that is configured no more goes when nobody has run with it
+for `max_age`, or for longer than its maker allows; `--forget` takes it away at once.
 
 Examples:
   ipstamp db prune --config ipstamp.yaml
@@ -160,10 +160,18 @@ pub(super) fn prune(source: &Source, args: &PruneArgs) -> Result<Exit, Failure> 
     if let Some(database) = &args.forget {
         return forget(source, database);
     }
-    let mut all = 0;
+    let file = source.load()?;
+    let mut followed: Vec<_> = file.placed_databases().iter().map(DatabaseConfig::called).collect();
+    followed.extend(file.networks.as_ref().map(|_| NETWORKS.to_owned()));
+    let (mut all, now) = (0, SystemTime::now());
     for (prefix, store) in stores(source)? {
-        let gone = store.prune(SystemTime::now()).map_err(|error| store_failure(&error))?;
+        let gone = store.prune(now).map_err(|error| store_failure(&error))?;
         all += say_gone(&prefix, &gone);
+        // What a tenant runs with stands in his own file.
+        if prefix.is_empty() {
+            let gone = store.prune_unused(&followed, now).map_err(|error| store_failure(&error))?;
+            all += say_gone(&prefix, &gone);
+        }
     }
     say(&format!("{} taken away", counted(all, "generation", "generations")));
     Ok(Exit::Done)

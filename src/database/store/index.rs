@@ -225,6 +225,32 @@ impl Index {
         gone
     }
 
+    /// Takes away all of databases that are not `followed` here and were used by nobody for `max_age`, or for
+    /// longer than their maker allows. `used`: when somebody last said that he runs with a generation.
+    pub(super) fn prune_unused(
+        &mut self,
+        followed: &[String],
+        used: impl Fn(Generation) -> Option<SystemTime>,
+        max_age: Option<Duration>,
+        now: SystemTime,
+    ) -> Vec<Gone> {
+        let mut gone = Vec::new();
+        for database in self.databases().into_iter().filter(|name| !followed.contains(name)) {
+            let Some(last) = self.last(&database) else { continue };
+            let Some(used) = used(last.generation) else { continue };
+            let age = now.duration_since(used).unwrap_or_default();
+            let why = if retention(&last.kind).is_some_and(|limit| age > limit) {
+                Why::Terms
+            } else if max_age.is_some_and(|limit| age > limit) {
+                Why::TooOld
+            } else {
+                continue;
+            };
+            gone.extend(self.forget(&database).into_iter().map(|one| Gone { why, ..one }));
+        }
+        gone
+    }
+
     /// Takes away all of a database, also the one in force.
     pub(super) fn forget(&mut self, database: &str) -> Vec<Gone> {
         let (gone, kept) = std::mem::take(&mut self.generations)

@@ -162,6 +162,36 @@ impl Store {
     /// than the generations that is, in files, is said. Whoever runs with it keeps it again at its next start.
     pub fn forget(&self, database: &str) -> Result<(Vec<Gone>, u64), StoreError> {
         let gone = self.change(|index| Ok(index.forget(database)))?;
+        Ok((gone, self.take_away_fetched(database)))
+    }
+
+    /// Says to whoever shares the store that somebody runs with a generation.
+    pub(super) fn in_use(&self, generation: Generation, now: SystemTime) {
+        // One that is not kept has no file, and a store that cannot be written to loses nothing by itself.
+        drop(File::open(self.path(generation)).and_then(|file| file.set_modified(now)));
+    }
+
+    /// Takes away all of databases that are not `followed` here and that nobody has run with for `max_age`, or
+    /// for longer than their maker allows. Returns which generations went.
+    pub fn prune_unused(
+        &self,
+        followed: &[String],
+        now: SystemTime,
+    ) -> Result<Vec<Gone>, StoreError> {
+        let used = |generation| {
+            let file = std::fs::metadata(self.path(generation));
+            file.and_then(|file| file.modified()).ok()
+        };
+        let max_age = self.config.max_age;
+        let gone = self.change(|index| Ok(index.prune_unused(followed, used, max_age, now)))?;
+        for Gone { kept, .. } in &gone {
+            self.take_away_fetched(&kept.database);
+        }
+        Ok(gone)
+    }
+
+    /// Takes away what was fetched of a database and what of it was refused; says how many files that were.
+    fn take_away_fetched(&self, database: &str) -> u64 {
         let mut files = 0;
         for (folder, behind) in [(self.fetched(), '.'), (self.quarantine(), '-')] {
             for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
@@ -175,7 +205,7 @@ impl Store {
                 }
             }
         }
-        Ok((gone, files))
+        files
     }
 
     /// Takes the generation in force out of it and puts another one in; see `db rollback`.

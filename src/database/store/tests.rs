@@ -68,6 +68,26 @@ fn more_than_is_to_be_kept_goes_from_the_disk() {
 }
 
 #[test]
+fn what_nobody_runs_with_any_more_goes_as_its_terms_want_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), 2);
+    let generation = put(&store, 10);
+    fs::create_dir(store.fetched()).unwrap();
+    fs::write(store.fetched().join("city.mmdb"), "x").unwrap();
+    let unused = |followed: &[String], day| store.prune_unused(followed, at(day)).unwrap();
+    store.in_use(generation, at(100));
+    assert_eq!(unused(&[], 129), [], "somebody may run with it");
+    assert_eq!(unused(&["city".into()], 200), [], "it is followed here");
+    store.in_use(generation, at(180));
+    assert_eq!(unused(&[], 209), []);
+    let gone: Vec<_> =
+        unused(&[], 211).iter().map(|gone| (gone.kept.generation, gone.why)).collect();
+    assert_eq!(gone, [(generation, Why::Terms)]);
+    assert!(!store.path(generation).exists() && !store.fetched().join("city.mmdb").exists());
+    assert_eq!(store.list().unwrap(), []);
+}
+
+#[test]
 fn what_is_in_quarantine_goes_when_it_is_too_old() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path(), 2);

@@ -382,7 +382,27 @@ impl Watcher {
     fn new(files: Files, set: Arc<DatabaseSet>) -> Self {
         let Files { followed: files, missing, store } = files;
         let read = store.as_ref().map_or(Standing::Nothing, Store::standing);
-        Self { files, missing, set, store, read, pruned: Instant::now() }
+        let watcher = Self { files, missing, set, store, read, pruned: Instant::now() };
+        watcher.say_in_use(SystemTime::now());
+        watcher
+    }
+
+    /// Says to whoever shares the store which generations are in force here.
+    fn say_in_use(&self, now: SystemTime) {
+        let Some(store) = &self.store else { return };
+        self.files.iter().for_each(|file| store.in_use(file.generation, now));
+    }
+
+    fn prune(&self, store: &Store) {
+        let now = SystemTime::now();
+        self.say_in_use(now);
+        let missing = self.missing.iter().map(|missing| missing.source.name());
+        let followed = self.files.iter().map(|file| file.source.name()).chain(missing);
+        let followed: Vec<_> = followed.collect();
+        match store.prune(now).and_then(|gone| Ok((gone, store.prune_unused(&followed, now)?))) {
+            Ok((gone, unused)) => gone.iter().chain(&unused).for_each(tell_pruned),
+            Err(error) => tracing::warn!(%error, "old generations cannot be taken away"),
+        }
     }
 
     /// Looks at each file once. One after the other, so that only one of them is in memory twice.
@@ -402,11 +422,8 @@ impl Watcher {
         if self.pruned.elapsed() >= PRUNED_EVERY
             && let Some(store) = &self.store
         {
+            self.prune(store);
             self.pruned = Instant::now();
-            match store.prune(SystemTime::now()) {
-                Ok(gone) => gone.iter().for_each(tell_pruned),
-                Err(error) => tracing::warn!(%error, "old generations cannot be taken away"),
-            }
         }
     }
 
