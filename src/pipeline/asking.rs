@@ -11,6 +11,7 @@ use super::reader::Next;
 use super::schemas::SchemaKey;
 use super::stamp::{Ask, Missing};
 use super::ticket::LaneId;
+use super::unread::Extent;
 use crate::commit::Sequence;
 use crate::kafka::Wake;
 use crate::record::{GroupSet, Reason};
@@ -32,6 +33,8 @@ pub(super) enum Letter {
     Recalled { who: (LaneId, Sequence), value: Option<Vec<u8>> },
     /// What comes next in a partition from which nothing came; None when nobody says.
     Looked { who: LaneId, found: Option<Next> },
+    /// What there is in a partition that is not read; None when nobody says.
+    Unread { who: LaneId, extent: Option<Extent> },
     /// There is word of a schema that was asked for.
     Schema(SchemaKey),
     /// The process ends: drain.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::ages::Ages;
 use super::asking::Seat;
 use super::held::Held;
+use super::unread::Unread;
 use super::{Ordering, WindowConfig};
 use crate::commit::{Sequence, Tracker};
 use crate::kafka::{Buffer, Fetched, Headers, Place};
@@ -64,6 +65,8 @@ pub(super) struct Lane {
     pub(super) misplaced: bool,
     /// Something in the partition cannot be read.
     pub(super) unreadable: Option<Unreadable>,
+    /// What the brokers say of it while it is not read.
+    pub(super) unread: Unread,
     /// When somebody was last sent to look whether there is anything to read.
     pub(super) looked: Option<Instant>,
     /// When the watermark last moved, or there was nothing to do.
@@ -137,6 +140,7 @@ impl Lane {
             faulted_at: None,
             misplaced: false,
             unreadable: None,
+            unread: Unread::default(),
             looked: None,
             moved: now,
             ages: Ages::default(),
@@ -153,6 +157,7 @@ impl Lane {
         self.halted = None;
         self.exhausted = false;
         self.unreadable = None;
+        self.unread = Unread::default();
         self.looked = None;
         self.moved = now;
     }
@@ -212,6 +217,16 @@ impl Lane {
         self.tracker.watermark().max(self.read_to.filter(|_| self.is_settled()))
     }
 
+    /// Where the group goes on: as far as this has come, and before anything was read, where it was
+    /// begun or what the brokers say.
+    fn from(&self) -> Option<NextOffset> {
+        let begun = match self.place {
+            Some(Place::At(at)) => Some(at),
+            _ => None,
+        };
+        self.reached().or(begun).or(self.unread.from())
+    }
+
     /// Whether everything that was fetched has ended.
     pub(super) fn is_settled(&self) -> bool {
         self.tracker.pending() == 0 && self.held.is_empty()
@@ -219,8 +234,8 @@ impl Lane {
 
     /// Records between how far it has come and where the partition ends.
     pub(super) fn lag(&self, end: Option<NextOffset>) -> i64 {
-        match (end, self.reached()) {
-            (Some(end), Some(reached)) => (end.0 - reached.0).max(0),
+        match (end, self.from()) {
+            (Some(end), Some(from)) => (end.0 - from.0).max(0),
             _ => 0,
         }
     }
@@ -266,6 +281,11 @@ impl Lane {
     /// Whether something cannot be read and is not being tried.
     pub(super) fn is_closed(&self) -> bool {
         self.unreadable.is_some_and(|unreadable| unreadable.again.is_some())
+    }
+
+    /// Whether records are fetched from it. What cannot be read is not, even while it is tried again.
+    pub(super) fn is_read(&self) -> bool {
+        !self.paused && self.halted.is_none() && self.unreadable.is_none()
     }
 
     /// Whether one more record may be under way.

@@ -22,6 +22,7 @@ mod schemas;
 mod stamp;
 mod tenants;
 mod ticket;
+mod unread;
 mod witness;
 mod worker;
 

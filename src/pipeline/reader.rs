@@ -10,6 +10,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset as Place, TopicPartitionList};
 
+use super::unread::Extent;
 use crate::consume::Start;
 use crate::kafka::{Listener, onlooking};
 use crate::record::{NextOffset, Offset, Partition, Position, Topic};
@@ -102,6 +103,17 @@ impl Reader {
             }
         }
         Err(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut))
+    }
+
+    /// What the group has before it in a partition.
+    pub(super) fn extent(&self, topic: &Topic, partition: Partition) -> Result<Extent, KafkaError> {
+        let committed = self.committed(&[(topic.clone(), partition)])?.pop().flatten();
+        let (low, high) = self.consumer.fetch_watermarks(topic.as_str(), partition.0, PATIENCE)?;
+        let from = committed.unwrap_or(NextOffset(match self.start {
+            Start::Earliest => low,
+            Start::Latest => high,
+        }));
+        Ok(Extent { from, end: NextOffset(high) })
     }
 
     /// The value of the record at this place; none when it cannot be had.

@@ -1,7 +1,7 @@
 //! Asks the input what a worker must not wait for. A record again: for the few that were stamped,
 //! refused by the broker, and must go on as they came; stamped records do not carry their original
-//! along, since nearly none of them ever needs it. And whether a partition from which nothing comes has
-//! anything to read.
+//! along, since nearly none of them ever needs it. Whether a partition from which nothing comes has
+//! anything to read. And what there is in one that is not read.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -32,6 +32,7 @@ struct Asking {
 
 enum Question {
     Record { position: Position, who: (LaneId, Sequence) },
+    Unread { topic: Topic, partition: Partition, who: LaneId },
     Left { topic: Topic, partition: Partition, from: Option<NextOffset>, who: LaneId },
 }
 
@@ -58,6 +59,12 @@ impl Recall {
         self.send(Question::Left { topic, partition, from, who });
     }
 
+    /// Asks what there is in a partition that is not read. The answer is a [`Letter::Unread`], whatever
+    /// comes of it.
+    pub(super) fn survey(&mut self, topic: Topic, partition: Partition, who: LaneId) {
+        self.send(Question::Unread { topic, partition, who });
+    }
+
     fn send(&mut self, question: Question) {
         let questions = self.questions.get_or_insert_with(|| {
             let (send, receive) = channel();
@@ -77,6 +84,10 @@ fn answer_all(asking: &Asking, inbox: &Inbox, questions: &Receiver<Question>) {
             Question::Record { position, who } => {
                 let value = reader.as_ref().and_then(|reader| reader.value_at(&position));
                 inbox.post(Letter::Recalled { who, value });
+            }
+            Question::Unread { topic, partition, who } => {
+                let extent = |reader: &Reader| reader.extent(&topic, partition).ok();
+                inbox.post(Letter::Unread { who, extent: reader.as_ref().and_then(extent) });
             }
             Question::Left { topic, partition, from, who } => {
                 let look = |reader: &Reader| reader.next(&topic, partition, from).ok();

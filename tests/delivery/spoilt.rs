@@ -11,6 +11,9 @@ use crate::support::worker::{Settings, Worker};
 /// Records of a batch.
 const BATCH: i64 = 50;
 
+/// Records that are written behind what is spoilt.
+const LATER: i64 = 30;
+
 /// How a batch is spoilt: where in the batch, and what of that byte is turned round.
 struct Harm {
     name: &'static str,
@@ -26,8 +29,9 @@ struct Harm {
 /// Scenario: one byte of a batch in the middle of a partition is another one on the broker's disk,
 /// which its checksum shows.
 /// Guarantees: P1, P11: nothing of the batch and nothing behind it is published or committed; within
-/// seconds the process is not ready and names partition and offset; the other partition is read to
-/// its end; when the disk is mended all comes out once and in order.
+/// seconds the process is not ready and names partition and offset; the lag counts what is written
+/// behind it meanwhile, that of another process too; the other partition is read to its end; when the disk is mended all comes out
+/// once and in order.
 #[test]
 fn a_spoilt_byte_stops_its_partition_until_it_is_mended() {
     spoil(&Harm { name: "byte", compression: "none", place: -20, turned: 0x10, sums_up: false });
@@ -93,13 +97,34 @@ fn spoil(harm: &Harm) {
     assert_eq!(client.ends(&output), [BATCH, 3 * BATCH], "{}", worker.log());
     assert_eq!(client.committed(&settings.group, &input).unwrap(), [BATCH, 3 * BATCH]);
 
+    let writer = client.writer(&input);
+    for number in 0..LATER as u64 {
+        writer.send(&events::record(3 * BATCH as u64 + number, 0));
+    }
+    writer.finish();
+    until_lag_counts(&worker, 2 * BATCH + LATER);
+    worker.stop();
+    // It has read nothing of the partition.
+    let worker = Worker::start(&settings);
+    until_lag_counts(&worker, 2 * BATCH + LATER);
+    assert_eq!(client.committed(&settings.group, &input).unwrap(), [BATCH, 3 * BATCH]);
+
     broker.stop();
-    std::fs::write(&log, &whole).unwrap();
+    let mut mended = std::fs::read(&log).unwrap();
+    mended[..whole.len()].copy_from_slice(&whole);
+    std::fs::write(&log, &mended).unwrap();
     broker.start_again();
     client.until_committed(&settings.group, &input, seconds(90), || worker.log());
     until("it is ready again", seconds(30), || worker.is_ready());
     worker.stop();
     Audit::of(&client.read(&input), &client.read(&output)).assert_exactly_once();
+}
+
+fn until_lag_counts(worker: &Worker, records: i64) {
+    let lag = || worker.metric("ipstamp_consumer_lag_records", r#"partition="0""#);
+    let explain = || format!("{:?}\n{}", lag(), worker.log());
+    let counts = || (lag() == Some(records as f64)).then_some(());
+    wait_for("the lag counts what is not read", seconds(60), explain, counts);
 }
 
 /// The log with its second batch spoilt.

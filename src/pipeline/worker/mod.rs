@@ -342,6 +342,7 @@ impl Worker {
                 }
                 Letter::Recalled { who, value } => self.take_recalled(who, value),
                 Letter::Looked { who, found } => self.take_look(who, found, now),
+                Letter::Unread { who, extent } => self.lane_mut(who).unread.take(extent, now),
                 Letter::Schema(key) => self.take_schema(&key),
                 Letter::Stop => self.stop(now),
             }

@@ -366,7 +366,10 @@ impl Worker {
             }
             counts = count(counts, lane, self.config.window);
             let name = lane.name();
-            let end = consumer.end(lane.topic.as_str(), lane.partition);
+            if lane.unread.is_to_be_asked(lane.is_read(), now) {
+                self.recall.survey(lane.topic.clone(), lane.partition, LaneId(number));
+            }
+            let end = lane.unread.end(consumer.end(lane.topic.as_str(), lane.partition));
             let lag = lane.lag(end);
             let labels = PartitionLabels::of(&lane.topic, lane.partition);
             self.metrics.consumer_lag.get_or_create(&labels).set(lag);
