@@ -17,30 +17,46 @@ const OTHERWISE_KIB: u64 = 200 * 1024;
 /// but not by a multiple; it becomes one dead letter, and the next record is out within 10 s.
 #[test]
 fn a_gzip_bomb_is_survived() {
-    bomb("gzip");
+    bomb("gzip", zeros);
+}
+
+/// Scenario: the same, of an event that can be read and has an address to be looked up.
+/// Guarantees: P5, P6: nor does stamping make a multiple of it.
+#[test]
+fn a_gzip_bomb_that_is_an_event_is_survived() {
+    bomb("gzip", |size| {
+        let begin = br#"{"source":{"ip":"9.9.9.9"},"padding":""#;
+        [&begin[..], &vec![b'a'; size], &br#""}"#[..]].concat()
+    });
 }
 
 /// Scenario: the same with lz4.
 /// Guarantees: P5, P6.
 #[test]
 fn an_lz4_bomb_is_survived() {
-    bomb("lz4");
+    bomb("lz4", zeros);
 }
 
 /// Scenario: the same with snappy, which makes less of it small: at no length more than the broker takes.
 /// Guarantees: P5, P6.
 #[test]
 fn a_snappy_bomb_is_survived() {
-    bomb("snappy");
+    bomb("snappy", zeros);
 }
 
-fn bomb(compression: &str) {
+fn zeros(size: usize) -> Vec<u8> {
+    vec![0; size]
+}
+
+fn bomb(compression: &str, value_of: impl Fn(usize) -> Vec<u8>) {
     let _turn = turn::alone();
     let Some(brokers) = broker::shared() else { return };
     let full = std::env::var("IPSTAMP_FULL").is_ok_and(|value| value == "1");
     let size: usize = if full && compression != "snappy" { 300 << 20 } else { 100 << 20 };
     let client = Client::new(brokers);
-    let topic = |what: &str| format!("bomb-{compression}-{what}");
+    let value = value_of(size);
+    let kind = if value[0] == 0 { "zeros" } else { "event" };
+    let topic = |what: &str| format!("bomb-{compression}-{kind}-{what}");
     let (input, output, dead) = (topic("in"), topic("out"), topic("dead"));
     client.create_topic(&input, 1, &[("max.message.bytes", "20000000")]);
     client.create_topic(&output, 1, &[]);
@@ -55,7 +71,7 @@ fn bomb(compression: &str) {
         &input,
         &[("compression.type", compression), ("message.max.bytes", "1000000000")],
     );
-    writer.send(&Outgoing { value: Some(vec![0; size]), ..events::record(1, 0) });
+    writer.send(&Outgoing { value: Some(value), ..events::record(1, 0) });
     writer.finish();
     let begin = Instant::now();
     client.write(&input, [events::record(2, 0)]);
@@ -67,7 +83,7 @@ fn bomb(compression: &str) {
     worker.stop();
 
     say(&format!(
-        "{compression} bomb of {} MiB: the next record after {took:?}, {} MiB at most",
+        "{compression} bomb of {} MiB of {kind}: the next record after {took:?}, {} MiB at most",
         size >> 20,
         peak >> 10
     ));

@@ -301,6 +301,10 @@ impl Worker {
         fetched: &Fetched,
     ) {
         let event = fetched.payload();
+        if let Some(event) = event.filter(|event| self.is_beyond_output(id, event.len())) {
+            self.bury_unread((id, sequence), headers, fetched, event);
+            return;
+        }
         let made = match event {
             None => Made::as_it_is(None, None),
             Some(event) => {

@@ -9,7 +9,7 @@ use super::clock::{clamp, now_ms};
 use super::tapping::Leaving;
 use super::{Failure, Worker};
 use crate::commit::Sequence;
-use crate::kafka::{Buffer, Headers, Outgoing};
+use crate::kafka::{Buffer, Fetched, Headers, Outgoing};
 use crate::publish::{
     self, NotNow, OnUndeliverable, OutputId, RecordFault, Refused, add_dead_letter_headers,
     alone_bytes,
@@ -40,6 +40,11 @@ pub(super) struct DeadLetter {
     pub(super) class: DeadLetterClass,
     /// Why, for its header.
     pub(super) words: Cow<'static, str>,
+}
+
+/// Of a record that is larger than its output takes.
+pub(super) fn too_large_words(limit_bytes: u32) -> Cow<'static, str> {
+    format!("larger than max.message.bytes={limit_bytes} of the output topic").into()
 }
 
 impl Worker {
@@ -133,6 +138,43 @@ impl Worker {
             Err(NotNow::Enough) => self.outlet.send(output, partition, key.as_deref(), record),
             _ => self.outlet.send_when_possible(output, partition, key, record),
         }
+    }
+
+    /// Whether an event is so much larger than what its output takes that no form of it will do. Stamping
+    /// it first would take its size in memory once more, and what is small on the wire may be huge here.
+    #[inline]
+    pub(super) fn is_beyond_output(&self, id: LaneId, event_bytes: usize) -> bool {
+        let limit = self.outlet.limits(self.lane(id).output).max_message_bytes as usize;
+        // Facts that are replaced may make an event smaller, but not by half.
+        event_bytes / 2 > limit && !self.compressed
+    }
+
+    /// Buries such an event. It is copied only where the dead letters take it whole.
+    pub(super) fn bury_unread(
+        &mut self,
+        (id, sequence): (LaneId, Sequence),
+        mut headers: Headers,
+        fetched: &Fetched,
+        event: &[u8],
+    ) {
+        let limit = |output| self.outlet.limits(output).max_message_bytes;
+        let value = match self.lane(id).dead_letter.map(limit) {
+            Some(limit) if event.len() <= limit as usize => Some(self.pool.copy(event)),
+            _ => {
+                headers.set(publish::ERROR_VALUE_BYTES, event.len().to_string().as_bytes());
+                None
+            }
+        };
+        let bytes = limit(self.lane(id).output);
+        let letter = DeadLetter {
+            key: fetched.key().map(<[u8]>::to_vec),
+            headers,
+            value,
+            timestamp: fetched.timestamp(),
+            class: DeadLetterClass::TooLarge,
+            words: too_large_words(bytes),
+        };
+        self.bury(id, sequence, letter);
     }
 
     /// Puts a record among the dead letters; where there are none, its partition halts or it is

@@ -6,7 +6,7 @@ use super::super::lane::{Lane, Ownership, Stage, Waiting};
 use super::super::ticket::{LaneId, Ticket};
 use super::Worker;
 use super::clock::clamp;
-use super::ladder::{DeadLetter, Refusal};
+use super::ladder::{DeadLetter, Refusal, too_large_words};
 use super::tapping::Leaving;
 use crate::commit::Sequence;
 use crate::kafka::{Buffer, Headers, Outgoing};
@@ -37,18 +37,19 @@ impl Worker {
         };
         if !self.compressed && !fits(&value, &headers) {
             let stamped = self.is_stamped(outcome);
-            let bytes = limits.max_message_bytes;
             let letter = DeadLetter {
                 key: key.map(<[u8]>::to_vec),
                 headers,
                 value,
                 timestamp: record.timestamp,
                 class: DeadLetterClass::TooLarge,
-                words: format!("larger than max.message.bytes={bytes} of the output topic").into(),
+                words: too_large_words(limits.max_message_bytes),
             };
-            let refusal = Refusal { output, partition, letter, stamped, was_sent: false };
+            let mut refusal = Refusal { output, partition, letter, stamped, was_sent: false };
             match original {
                 Some(original) if stamped => {
+                    // Before the original is copied: both may be huge.
+                    refusal.letter.value = None;
                     let original = self.pool.copy(original);
                     self.go_without_stamp(id, record.sequence, refusal, Some(original));
                 }
