@@ -92,7 +92,7 @@ impl Fault {
     }
 
     /// A code that came as a number.
-    pub(super) fn of_number(code: i32) -> Self {
+    pub fn of_number(code: i32) -> Self {
         Self(code)
     }
 

@@ -3,6 +3,7 @@
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use crate::kafka::Fault;
+use crate::record::Topic;
 
 /// Whose fault a refusal is, and so what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,5 +57,43 @@ pub fn remedy(fault: Fault) -> Remedy {
         | Code::OutOfOrderSequenceNumber
         | Code::UnknownProducerId => Remedy::Rebuild,
         _ => Remedy::Again,
+    }
+}
+
+/// Says of a topic that refuses everything for this fault what mends it.
+pub fn words_of_refusal(fault: Fault, topic: &Topic) -> String {
+    match fault.code() {
+        Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => format!(
+            "refuses every record: {fault}; kafka-acls --add --operation Write --operation Describe \
+             --topic {topic}"
+        ),
+        Code::UnknownTopicOrPartition | Code::UnknownTopic => {
+            format!("is not there, or not any more: {fault}; kafka-topics --create --topic {topic}")
+        }
+        Code::UnknownPartition => format!(
+            "has fewer partitions than it had: {fault}; what it has is looked up again within a minute"
+        ),
+        _ => format!("refuses every record: {fault}; compare its settings with those of `output`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Guarantees: whoever reads why a topic refuses everything is not sent after rights that are not
+    /// what is missing.
+    #[test]
+    fn a_refusal_names_the_command_that_mends_it() {
+        let words = |code| words_of_refusal(Fault::of_number(code), &Topic::new("out"));
+        let (not_authorised, not_there, not_known, policy) = (29, 3, -188, 44);
+        let denied = words(not_authorised);
+        assert!(denied.contains("kafka-acls") && denied.contains("--topic out"), "{denied}");
+        for gone in [words(not_there), words(not_known)] {
+            assert!(gone.contains("kafka-topics --create --topic out"), "{gone}");
+            assert!(!gone.contains("kafka-acls"), "{gone}");
+        }
+        let policy = words(policy);
+        assert!(!policy.contains("kafka-acls") && policy.contains("settings"), "{policy}");
     }
 }

@@ -207,6 +207,11 @@ impl Health {
         self.problems().insert(problem, text).is_none()
     }
 
+    /// Whether this is wrong at present.
+    pub fn knows(&self, problem: &Problem) -> bool {
+        self.problems().contains_key(problem)
+    }
+
     /// Takes a problem back; true when it was there.
     pub fn resolve(&self, problem: &Problem) -> bool {
         self.problems().remove(problem).is_some()

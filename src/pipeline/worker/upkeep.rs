@@ -14,7 +14,7 @@ use super::clock::now_ms;
 use super::setbacks::Refused;
 use super::{Failure, TICK, Worker};
 use crate::kafka::{Consumer, Fault, Notice, Obstacle, PartitionList, Place};
-use crate::publish::TopicState;
+use crate::publish::{TopicState, words_of_refusal};
 use crate::record::{Outcome, Role, Topic};
 use crate::telemetry::{
     CodeLabels, LookupLabels, PartitionLabels, Problem, ResultLabels, TenantLabel,
@@ -93,8 +93,9 @@ impl Worker {
             return;
         }
         let since = *self.uncommitted_since.get_or_insert(now);
-        // Once, and again when it goes on.
-        if now.duration_since(since) >= COMMIT_OVERDUE {
+        // Once, and again when it goes on. Where the brokers are away that has been said.
+        let is_said = self.health.knows(&Problem::Brokers(self.number));
+        if !is_said && now.duration_since(since) >= COMMIT_OVERDUE {
             self.uncommitted_since = Some(now);
             tracing::warn!(
                 worker = self.number,
@@ -404,14 +405,10 @@ impl Worker {
                 self.health.resolve(&Problem::Stalled(name));
             }
         }
-        for (topic, refuses) in self.outlet.blocked() {
+        for (topic, fault) in self.outlet.blocked() {
             let problem = Problem::Refusing(topic.to_string(), self.number);
-            if refuses {
-                let text = format!(
-                    "refuses every record; if a right is missing: kafka-acls --add \
-                     --operation Write --operation Describe --topic {topic}"
-                );
-                self.health.report(problem, text);
+            if let Some(fault) = fault {
+                self.health.report(problem, words_of_refusal(fault, topic));
             } else {
                 self.health.resolve(&problem);
             }

@@ -359,9 +359,9 @@ impl Outlet {
         all.filter(|at| *at > now).min()
     }
 
-    /// Topics and whether they refuse everything.
-    pub fn blocked(&self) -> impl Iterator<Item = (&Topic, bool)> {
-        self.outputs.iter().map(|output| (&output.topic, output.block.is_some()))
+    /// Topics, and why they refuse everything where they do.
+    pub fn blocked(&self) -> impl Iterator<Item = (&Topic, Option<Fault>)> {
+        self.outputs.iter().map(|output| (&output.topic, output.block.as_ref().map(|it| it.fault)))
     }
 
     /// Records handed over and not reported.

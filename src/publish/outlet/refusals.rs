@@ -30,6 +30,8 @@ const LONGEST_BLOCK: Duration = Duration::from_secs(60);
 
 /// A topic that refuses everything.
 pub(super) struct Block {
+    /// The broker's code for the last that it refused.
+    pub(super) fault: Fault,
     pub(super) until: Instant,
     pause: Duration,
 }
@@ -120,7 +122,7 @@ impl Outlet {
                 let pause = pause.min(LONGEST_BLOCK);
                 // One refusal of many that were under way together counts once.
                 if output.block.as_ref().is_none_or(|block| block.until <= Instant::now()) {
-                    output.block = Some(Block { until: Instant::now() + pause, pause });
+                    output.block = Some(Block { fault, until: Instant::now() + pause, pause });
                     tracing::error!(topic = %output.topic, error = %fault, retry_in = ?pause,
                         "the output topic refuses records; what feeds it is paused");
                 }
