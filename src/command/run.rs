@@ -164,7 +164,7 @@ pub fn run(file: File, path: &Path, args: &RunArgs) -> Result<Exit, Failure> {
     if let Some(schemas) = &schemas {
         schemas::follow_credentials(schemas, path, runtime.handle());
     }
-    let traces = traces::start(&config, &runtime)?;
+    let traces = traces::start(&config, &runtime, &metrics)?;
     let settings = RunSettings {
         taps,
         tracer: traces.as_ref().map(|traces| traces.tracer(&config.consume.group)),

@@ -50,6 +50,10 @@ pub const METRICS: &[Described] = &[
     ("ipstamp_commits_total", "Commits, by result."),
     ("ipstamp_producers_replaced_total", "Producers that had to be made anew."),
     ("ipstamp_kafka_errors_total", "Errors reported by the Kafka clients, by code."),
+    (
+        "ipstamp_trace_spans_dropped_total",
+        "Spans that found the queue to the collector full. Records are not held up by it.",
+    ),
     ("ipstamp_database_build_timestamp_seconds", "When each database was built."),
     ("ipstamp_database_age_seconds", "How long ago each database was built."),
     ("ipstamp_database_expires_timestamp_seconds", "When each database becomes stale."),

@@ -72,6 +72,8 @@ pub struct Metrics {
     /// See [`METRICS`].
     pub kafka_errors: Family<CodeLabels, Counter>,
     /// See [`METRICS`].
+    pub trace_spans_dropped: Counter,
+    /// See [`METRICS`].
     pub database_built: Family<DatabaseLabels, Gauge>,
     /// See [`METRICS`].
     pub database_age: Family<DatabaseLabels, Gauge>,
@@ -191,6 +193,7 @@ impl Metrics {
             commits: Family::default(),
             producers_replaced: Counter::default(),
             kafka_errors: Family::default(),
+            trace_spans_dropped: Counter::default(),
             database_built: Family::default(),
             database_age: Family::default(),
             database_expires: Family::default(),
@@ -291,6 +294,11 @@ impl Metrics {
             "ipstamp_kafka_errors",
             total("ipstamp_kafka_errors"),
             self.kafka_errors.clone(),
+        );
+        registry.register(
+            "ipstamp_trace_spans_dropped",
+            total("ipstamp_trace_spans_dropped"),
+            self.trace_spans_dropped.clone(),
         );
         registry.register(
             "ipstamp_cache_lookups",

@@ -117,6 +117,7 @@ const ROWS: &[(&str, &[Panel])] = &[
                     ("ipstamp_offsets_lost_total", Rate("")),
                     ("ipstamp_records_sent_again_total", Rate("")),
                     ("ipstamp_producers_replaced_total", Rate("")),
+                    ("ipstamp_trace_spans_dropped_total", Rate("")),
                 ],
             ),
         ],

@@ -6,6 +6,7 @@
 //! look at its header and no more.
 
 mod collector;
+mod queue;
 mod settings;
 mod spans;
 
@@ -16,10 +17,12 @@ use std::time::Duration;
 use opentelemetry::KeyValue;
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{BatchSpanProcessor, Config, SpanProcessor};
+use opentelemetry_sdk::trace::Config;
+use prometheus_client::metrics::counter::Counter;
 use tokio::runtime::Handle;
 
 use collector::Collector;
+use queue::Queue;
 
 pub use settings::{Decision, TracesSettings};
 pub use spans::{Batch, RecordSpan, TraceIds, Tracer};
@@ -48,15 +51,19 @@ pub enum TracesError {
 
 /// The sending of traces. Ends with [`Traces::stop`].
 pub struct Traces {
-    queue: Arc<BatchSpanProcessor>,
+    queue: Arc<Queue>,
     /// What the variables say of sampling and of limits.
     config: Arc<Config>,
     propagates: bool,
 }
 
 impl Traces {
-    /// Begins. Nothing is sent before there is a span.
-    pub fn start(settings: &TracesSettings, runtime: &Handle) -> Result<Self, TracesError> {
+    /// Begins. Nothing is sent before there is a span. Spans that find no room are counted in `dropped`.
+    pub fn start(
+        settings: &TracesSettings,
+        runtime: &Handle,
+        dropped: Counter,
+    ) -> Result<Self, TracesError> {
         let collector = Collector::new(settings, runtime.clone())?;
         let mut exporter = SpanExporter::builder()
             .with_http()
@@ -73,8 +80,7 @@ impl Traces {
         if !settings.is_named {
             resource = resource.with_service_name("ipstamp");
         }
-        let mut queue = BatchSpanProcessor::builder(exporter).build();
-        queue.set_resource(&resource.build());
+        let queue = Queue::new(exporter, settings.queued, &resource.build(), dropped);
         Ok(Self {
             queue: Arc::new(queue),
             config: Arc::new(Config::default()),
@@ -89,6 +95,6 @@ impl Traces {
 
     /// Sends what is left, in `limit` at most. False when that was not enough.
     pub fn stop(self, limit: Duration) -> bool {
-        self.queue.shutdown_with_timeout(limit).is_ok()
+        self.queue.stop(limit).is_ok()
     }
 }

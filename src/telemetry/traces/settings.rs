@@ -9,8 +9,20 @@ use super::super::config::TelemetryConfig;
 /// How long a collector may take where nothing is said, as OpenTelemetry has it.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where traces go, and how. What is not here is read by OpenTelemetry's own SDK: sampler, limits,
-/// queue, resource, compression, headers.
+/// Spans that may wait for a collector where nothing is said, as OpenTelemetry has it.
+const QUEUED: usize = 2048;
+/// The samplers that the SDK has.
+const SAMPLERS: [&str; 6] = [
+    "always_on",
+    "always_off",
+    "traceidratio",
+    "parentbased_always_on",
+    "parentbased_always_off",
+    "parentbased_traceidratio",
+];
+
+/// Where traces go, and how. What is not here is read by OpenTelemetry's own SDK: sampler, limits, sizes
+/// and times of batches, resource, compression, headers.
 #[derive(Clone, Debug)]
 pub struct TracesSettings {
     /// The whole URL, where the configuration has one; otherwise the SDK takes it from its variables.
@@ -19,6 +31,8 @@ pub struct TracesSettings {
     pub(super) headers: Headers,
     /// How long one call may take.
     pub(super) timeout: Duration,
+    /// How many spans may wait.
+    pub(super) queued: usize,
     /// Whether `traceparent` of a record is read and written.
     pub(super) propagates: bool,
     /// Whether the variables name the service.
@@ -104,7 +118,18 @@ impl TracesSettings {
             );
             return Decision { settings: None, words };
         }
-        let millis = of_traces("TIMEOUT").and_then(|text| text.trim().parse().ok());
+        let mut number = |name: String| {
+            let text = variable(&name)?;
+            let number: Option<u64> = text.trim().parse().ok();
+            if number.is_none() {
+                words.push(format!("{name} is no whole number, and so counts as not set"));
+            }
+            number
+        };
+        let millis = number("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT".into())
+            .or_else(|| number("OTEL_EXPORTER_OTLP_TIMEOUT".into()));
+        let queued = number("OTEL_BSP_MAX_QUEUE_SIZE".into()).map(|queued| queued as usize);
+        words.extend(words_of_sampler(&variable));
         let propagators = variable("OTEL_PROPAGATORS");
         let attributes = variable("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
         let is_named = variable("OTEL_SERVICE_NAME").is_some()
@@ -118,6 +143,7 @@ impl TracesSettings {
                 headers.map(|(name, value)| (name.clone(), value.expose().to_owned())).collect(),
             ),
             timeout: millis.map_or(TIMEOUT, Duration::from_millis),
+            queued: queued.unwrap_or(QUEUED),
             propagates: propagators
                 .is_none_or(|names| names.split(',').any(|one| one.trim() == "tracecontext")),
             is_named,
@@ -126,6 +152,24 @@ impl TracesSettings {
         };
         Decision { settings: Some(settings), words }
     }
+}
+
+/// What the SDK does not say of the sampler that is asked for.
+fn words_of_sampler(variable: &impl Fn(&str) -> Option<String>) -> Option<String> {
+    let sampler = variable("OTEL_TRACES_SAMPLER")?;
+    if !SAMPLERS.contains(&sampler.as_str()) {
+        return Some(format!(
+            "OTEL_TRACES_SAMPLER names none of {}: every record with a sampled context and every batch is \
+             traced",
+            SAMPLERS.join(", ")
+        ));
+    }
+    let ratio = variable("OTEL_TRACES_SAMPLER_ARG").and_then(|ratio| ratio.parse::<f64>().ok());
+    (sampler.ends_with("traceidratio") && ratio.is_none()).then(|| {
+        "OTEL_TRACES_SAMPLER wants a part from 0 to 1 in OTEL_TRACES_SAMPLER_ARG, and without one \
+         takes all"
+            .into()
+    })
 }
 
 #[cfg(test)]
@@ -204,6 +248,35 @@ mod tests {
         assert!(!settings.propagates && settings.is_named);
         assert_eq!(settings.roots, Some("/ca.pem".into()));
         assert!(decide(Some("https://c"), &[]).settings.unwrap().propagates);
+    }
+
+    #[test]
+    fn what_a_variable_says_in_vain_is_said() {
+        let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c");
+        for (variables, words) in [
+            (&[("OTEL_TRACES_SAMPLER", "sometimes")][..], "names none of always_on"),
+            (&[("OTEL_TRACES_SAMPLER", "traceidratio")], "OTEL_TRACES_SAMPLER_ARG"),
+            (
+                &[("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "1 %")],
+                "OTEL_TRACES_SAMPLER_ARG",
+            ),
+            (&[("OTEL_EXPORTER_OTLP_TIMEOUT", "10s")], "OTEL_EXPORTER_OTLP_TIMEOUT"),
+            (&[("OTEL_BSP_MAX_QUEUE_SIZE", "many")], "OTEL_BSP_MAX_QUEUE_SIZE"),
+        ] {
+            let decision = decide(None, &[variables, &[endpoint]].concat());
+            assert!(decision.settings.is_some(), "{variables:?}");
+            let [said] = &decision.words[..] else { panic!("{variables:?}: {:?}", decision.words) };
+            assert!(said.contains(words), "{said}");
+        }
+        let sound = [
+            endpoint,
+            ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
+            ("OTEL_TRACES_SAMPLER_ARG", "0.01"),
+            ("OTEL_BSP_MAX_QUEUE_SIZE", "100"),
+        ];
+        let decision = decide(None, &sound);
+        assert!(decision.words.is_empty(), "{:?}", decision.words);
+        assert_eq!(decision.settings.unwrap().queued, 100);
     }
 
     #[test]

@@ -13,16 +13,16 @@ use opentelemetry::trace::{
 use opentelemetry::{Context, InstrumentationScope, KeyValue, StringValue};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{
-    BatchSpanProcessor, Config, SamplingDecision, SamplingResult, SpanData, SpanEvents, SpanLinks,
-    SpanProcessor as _,
+    Config, SamplingDecision, SamplingResult, SpanData, SpanEvents, SpanLinks,
 };
 
+use super::queue::Queue;
 use crate::record::{Offset, Outcome, Partition, Topic};
 
 /// Makes spans.
 #[derive(Clone, Debug)]
 pub struct Tracer {
-    queue: Arc<BatchSpanProcessor>,
+    queue: Arc<Queue>,
     config: Arc<Config>,
     scope: InstrumentationScope,
     group: StringValue,
@@ -58,7 +58,7 @@ fn may_be_sampled(parent: &[u8]) -> bool {
 
 impl Tracer {
     pub(super) fn new(
-        queue: Arc<BatchSpanProcessor>,
+        queue: Arc<Queue>,
         config: Arc<Config>,
         group: &str,
         propagates: bool,
@@ -194,7 +194,7 @@ impl Tracer {
         let most = self.config.span_limits.max_attributes_per_span as usize;
         let dropped_attributes_count = attributes.len().saturating_sub(most) as u32;
         attributes.truncate(most);
-        self.queue.on_end(SpanData {
+        self.queue.put(SpanData {
             span_context: context,
             parent_span_is_remote: parent.is_some(),
             parent_span_id: parent.unwrap_or(SpanId::INVALID),
@@ -309,8 +309,10 @@ mod tests {
     use std::sync::Mutex;
     use std::time::Duration;
 
+    use opentelemetry_sdk::Resource;
     use opentelemetry_sdk::error::OTelSdkResult;
     use opentelemetry_sdk::trace::{Sampler, SpanExporter};
+    use prometheus_client::metrics::counter::Counter;
 
     use crate::record::DeadLetterClass;
 
@@ -331,8 +333,9 @@ mod tests {
 
     fn tracer_with(config: Config) -> (Tracer, Sent) {
         let sent = Sent::default();
-        let queue = Arc::new(BatchSpanProcessor::builder(sent.clone()).build());
-        (Tracer::new(queue, Arc::new(config), "g", true), sent)
+        let resource = Resource::builder_empty().build();
+        let queue = Queue::new(sent.clone(), 100, &resource, Counter::default());
+        (Tracer::new(Arc::new(queue), Arc::new(config), "g", true), sent)
     }
 
     fn tracer() -> Tracer {
@@ -340,7 +343,7 @@ mod tests {
     }
 
     fn sent(tracer: &Tracer, sent: &Sent) -> Vec<SpanData> {
-        tracer.queue.shutdown_with_timeout(Duration::from_secs(10)).unwrap();
+        tracer.queue.stop(Duration::from_secs(10)).unwrap();
         std::mem::take(&mut sent.0.lock().unwrap())
     }
 
