@@ -65,8 +65,8 @@ mod tests {
 
     const LOOK: Duration = Duration::from_secs(1);
 
-    fn until(end: i64) -> Option<Extent> {
-        Some(Extent { from: NextOffset(3), end: NextOffset(end) })
+    fn until(end: i64) -> Extent {
+        Extent { from: NextOffset(3), end: NextOffset(end) }
     }
 
     #[test]
@@ -90,7 +90,7 @@ mod tests {
                 asked.push(second);
             }
             if second == 8 {
-                end.take(until(40), now);
+                end.take(Some(until(40)), now);
             }
             if second == 20 {
                 end.take(None, now);
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn what_was_told_is_forgotten_when_it_is_read_again() {
         let (mut end, now) = (Unread::default(), Instant::now());
-        end.take(until(40), now);
+        end.take(Some(until(40)), now);
         assert_eq!(end.from(), Some(NextOffset(3)));
         assert!(!end.is_to_be_asked(true, now));
         assert_eq!(end.end(Some(NextOffset(7))), Some(NextOffset(7)), "a topic made again");
