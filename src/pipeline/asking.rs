@@ -10,8 +10,8 @@ use rustc_hash::FxHashMap;
 use super::reader::Next;
 use super::schemas::SchemaKey;
 use super::stamp::{Ask, Missing};
+use super::surveyed::Extent;
 use super::ticket::LaneId;
-use super::unread::Extent;
 use crate::commit::Sequence;
 use crate::kafka::Wake;
 use crate::record::{GroupSet, Reason};
@@ -34,7 +34,9 @@ pub(super) enum Letter {
     /// What comes next in a partition from which nothing came; None when nobody says.
     Looked { who: LaneId, found: Option<Next> },
     /// What there is in a partition that is not read; None when nobody says.
-    Unread { who: LaneId, extent: Option<Extent> },
+    Surveyed { who: LaneId, extent: Option<Extent> },
+    /// Whether the brokers of a worker's partitions answer.
+    Contact { is_made: bool },
     /// There is word of a schema that was asked for.
     Schema(SchemaKey),
     /// The process ends: drain.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::ages::Ages;
 use super::asking::Seat;
 use super::held::Held;
-use super::unread::Unread;
+use super::surveyed::Surveyed;
 use super::{Ordering, WindowConfig};
 use crate::commit::{Sequence, Tracker};
 use crate::kafka::{Buffer, Fetched, Headers, Place};
@@ -66,7 +66,7 @@ pub(super) struct Lane {
     /// Something in the partition cannot be read.
     pub(super) unreadable: Option<Unreadable>,
     /// What the brokers say of it while it is not read.
-    pub(super) unread: Unread,
+    pub(super) surveyed: Surveyed,
     /// When somebody was last sent to look whether there is anything to read.
     pub(super) looked: Option<Instant>,
     /// When the watermark last moved, or there was nothing to do.
@@ -140,7 +140,7 @@ impl Lane {
             faulted_at: None,
             misplaced: false,
             unreadable: None,
-            unread: Unread::default(),
+            surveyed: Surveyed::default(),
             looked: None,
             moved: now,
             ages: Ages::default(),
@@ -157,7 +157,7 @@ impl Lane {
         self.halted = None;
         self.exhausted = false;
         self.unreadable = None;
-        self.unread = Unread::default();
+        self.surveyed = Surveyed::default();
         self.looked = None;
         self.moved = now;
     }
@@ -217,14 +217,36 @@ impl Lane {
         self.tracker.watermark().max(self.read_to.filter(|_| self.is_settled()))
     }
 
-    /// Where the group goes on: as far as this has come, and before anything was read, where it was
-    /// begun or what the brokers say.
-    fn from(&self) -> Option<NextOffset> {
+    /// Where the group goes on: as far as this has come, and before anything was read, at what is held,
+    /// where it was begun, or where the brokers say.
+    pub(super) fn goes_on_at(&self) -> Option<NextOffset> {
+        let held = self.held.get(0).map(|first| NextOffset(first.offset().0));
         let begun = match self.place {
             Some(Place::At(at)) => Some(at),
             _ => None,
         };
-        self.reached().or(begun).or(self.unread.from())
+        self.reached().or(held).or(begun).or(self.surveyed.goes_on_at())
+    }
+
+    /// Once per look: whether the brokers are to be asked what there is to read. While records are fetched
+    /// librdkafka knows, and behind the end of a run nothing is wanted.
+    pub(super) fn is_to_be_surveyed(&mut self, now: Instant) -> bool {
+        let is_read = !self.paused && self.halted.is_none() && self.unreadable.is_none();
+        self.surveyed.is_due(is_read || self.exhausted, now)
+    }
+
+    /// Where the partition ends for this run. `fetched`: as of the last fetch.
+    pub(super) fn known_end(&self, fetched: Option<NextOffset>) -> Option<NextOffset> {
+        let end = self.surveyed.end(fetched);
+        end.map(|end| self.end.map_or(end, |last| end.min(last)))
+    }
+
+    /// Where it is begun again when nothing comes.
+    pub(super) fn place_to_begin_again(&self) -> Place {
+        match self.place {
+            Some(place @ Place::At(_)) => place,
+            _ => Place::Committed,
+        }
     }
 
     /// Whether everything that was fetched has ended.
@@ -234,8 +256,8 @@ impl Lane {
 
     /// Records between how far it has come and where the partition ends.
     pub(super) fn lag(&self, end: Option<NextOffset>) -> i64 {
-        match (end, self.from()) {
-            (Some(end), Some(from)) => (end.0 - from.0).max(0),
+        match (end, self.goes_on_at()) {
+            (Some(end), Some(goes_on_at)) => (end.0 - goes_on_at.0).max(0),
             _ => 0,
         }
     }
@@ -281,11 +303,6 @@ impl Lane {
     /// Whether something cannot be read and is not being tried.
     pub(super) fn is_closed(&self) -> bool {
         self.unreadable.is_some_and(|unreadable| unreadable.again.is_some())
-    }
-
-    /// Whether records are fetched from it. What cannot be read is not, even while it is tried again.
-    pub(super) fn is_read(&self) -> bool {
-        !self.paused && self.halted.is_none() && self.unreadable.is_none()
     }
 
     /// Whether one more record may be under way.

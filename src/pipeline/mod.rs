@@ -20,9 +20,9 @@ mod recall;
 mod run;
 mod schemas;
 mod stamp;
+mod surveyed;
 mod tenants;
 mod ticket;
-mod unread;
 mod witness;
 mod worker;
 

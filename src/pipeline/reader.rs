@@ -10,7 +10,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset as Place, TopicPartitionList};
 
-use super::unread::Extent;
+use super::surveyed::Extent;
 use crate::consume::Start;
 use crate::kafka::{Listener, onlooking};
 use crate::record::{NextOffset, Offset, Partition, Position, Topic};
@@ -105,15 +105,41 @@ impl Reader {
         Err(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut))
     }
 
-    /// What the group has before it in a partition.
-    pub(super) fn extent(&self, topic: &Topic, partition: Partition) -> Result<Extent, KafkaError> {
-        let committed = self.committed(&[(topic.clone(), partition)])?.pop().flatten();
+    /// Whether the brokers that have these partitions, and the group's coordinator, answer. Where there
+    /// is none, any broker.
+    pub(super) fn reach(&self, of: &[(Topic, Partition)]) -> Result<(), KafkaError> {
+        if of.is_empty() {
+            return self.consumer.fetch_metadata(None, PATIENCE).map(drop);
+        }
+        self.committed(of)?;
+        let end = |(topic, partition): &(Topic, Partition)| {
+            self.consumer.fetch_watermarks(topic.as_str(), partition.0, PATIENCE).map(drop)
+        };
+        of.iter().try_for_each(end)
+    }
+
+    /// What the group has before it in a partition: from `goes_on_at`, or, where that is not given, from
+    /// what is committed.
+    pub(super) fn extent(
+        &self,
+        topic: &Topic,
+        partition: Partition,
+        goes_on_at: Option<NextOffset>,
+    ) -> Result<Extent, KafkaError> {
+        let known = match goes_on_at {
+            Some(known) => Some(known),
+            None => self.committed(&[(topic.clone(), partition)])?.pop().flatten(),
+        };
         let (low, high) = self.consumer.fetch_watermarks(topic.as_str(), partition.0, PATIENCE)?;
-        let from = committed.unwrap_or(NextOffset(match self.start {
+        let by_start = match self.start {
             Start::Earliest => low,
             Start::Latest => high,
-        }));
-        Ok(Extent { from, end: NextOffset(high) })
+        };
+        // What lies behind the end is of a topic that was there before, and what lies before the
+        // beginning has been deleted.
+        let known = known.filter(|known| known.0 <= high).map(|known| known.0.max(low));
+        let goes_on_at = NextOffset(known.unwrap_or(by_start));
+        Ok(Extent { goes_on_at, end: NextOffset(high) })
     }
 
     /// The value of the record at this place; none when it cannot be had.

@@ -1,8 +1,10 @@
 //! Asks the input what a worker must not wait for. A record again: for the few that were stamped,
 //! refused by the broker, and must go on as they came; stamped records do not carry their original
 //! along, since nearly none of them ever needs it. Whether a partition from which nothing comes has
-//! anything to read. And what there is in one that is not read.
+//! anything to read. And what there is in one that is not read. Or
+//! whether the brokers answer at all.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -15,7 +17,7 @@ use crate::commit::Sequence;
 use crate::consume::{self, Start};
 use crate::record::{NextOffset, Partition, Position, Topic};
 
-/// Where a worker asks for originals. The thread that reads them begins with the first question.
+/// Where a worker asks. The thread that reads them begins with the first question.
 pub(super) struct Recall {
     asking: Asking,
     inbox: Arc<Inbox>,
@@ -32,7 +34,8 @@ struct Asking {
 
 enum Question {
     Record { position: Position, who: (LaneId, Sequence) },
-    Unread { topic: Topic, partition: Partition, who: LaneId },
+    Survey { topic: Topic, partition: Partition, goes_on_at: Option<NextOffset>, who: LaneId },
+    Contact { of: Vec<(Topic, Partition)> },
     Left { topic: Topic, partition: Partition, from: Option<NextOffset>, who: LaneId },
 }
 
@@ -59,10 +62,22 @@ impl Recall {
         self.send(Question::Left { topic, partition, from, who });
     }
 
-    /// Asks what there is in a partition that is not read. The answer is a [`Letter::Unread`], whatever
-    /// comes of it.
-    pub(super) fn survey(&mut self, topic: Topic, partition: Partition, who: LaneId) {
-        self.send(Question::Unread { topic, partition, who });
+    /// Asks what there is in a partition that is not read; where the group goes on too, if that is not
+    /// given. The answer is a [`Letter::Surveyed`], whatever comes of it.
+    pub(super) fn survey(
+        &mut self,
+        topic: Topic,
+        partition: Partition,
+        goes_on_at: Option<NextOffset>,
+        who: LaneId,
+    ) {
+        self.send(Question::Survey { topic, partition, goes_on_at, who });
+    }
+
+    /// Asks the brokers that have these partitions, and the group's own, whether they are there. The
+    /// answer is a [`Letter::Contact`], whatever comes of it.
+    pub(super) fn ask_contact(&mut self, of: Vec<(Topic, Partition)>) {
+        self.send(Question::Contact { of });
     }
 
     fn send(&mut self, question: Question) {
@@ -79,20 +94,66 @@ impl Recall {
 
 fn answer_all(asking: &Asking, inbox: &Inbox, questions: &Receiver<Question>) {
     let reader = Reader::new(&asking.client, &asking.group, asking.start).ok();
-    for question in questions {
+    let mut waiting = VecDeque::new();
+    while let Some(question) = next(&mut waiting, questions) {
         match question {
             Question::Record { position, who } => {
                 let value = reader.as_ref().and_then(|reader| reader.value_at(&position));
                 inbox.post(Letter::Recalled { who, value });
             }
-            Question::Unread { topic, partition, who } => {
-                let extent = |reader: &Reader| reader.extent(&topic, partition).ok();
-                inbox.post(Letter::Unread { who, extent: reader.as_ref().and_then(extent) });
+            Question::Contact { of } => {
+                let is_made = reader.as_ref().is_some_and(|reader| reader.reach(&of).is_ok());
+                inbox.post(Letter::Contact { is_made });
+            }
+            Question::Survey { topic, partition, goes_on_at, who } => {
+                let extent = |reader: &Reader| reader.extent(&topic, partition, goes_on_at).ok();
+                inbox.post(Letter::Surveyed { who, extent: reader.as_ref().and_then(extent) });
             }
             Question::Left { topic, partition, from, who } => {
                 let look = |reader: &Reader| reader.next(&topic, partition, from).ok();
                 inbox.post(Letter::Looked { who, found: reader.as_ref().and_then(look) });
             }
         }
+    }
+}
+
+/// The next question: a record first, since its partition waits for it. None when nobody asks any more.
+fn next(waiting: &mut VecDeque<Question>, questions: &Receiver<Question>) -> Option<Question> {
+    if waiting.is_empty() {
+        waiting.push_back(questions.recv().ok()?);
+    }
+    waiting.extend(questions.try_iter());
+    let is_record = |question: &Question| matches!(question, Question::Record { .. });
+    let record = waiting.iter().position(is_record);
+    waiting.remove(record.unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Offset;
+
+    #[test]
+    fn a_record_is_asked_for_before_what_only_counts() {
+        let (send, receive) = channel();
+        let (topic, partition, sequence) = (Topic::new("in"), Partition(0), Sequence::from_bits(7));
+        for lane in 0..3 {
+            let (topic, goes_on_at, who) = (topic.clone(), None, LaneId(lane));
+            send.send(Question::Survey { topic, partition, goes_on_at, who }).unwrap();
+        }
+        let position = Position { topic, partition, offset: Offset(5) };
+        send.send(Question::Record { position, who: (LaneId(9), sequence) }).unwrap();
+        send.send(Question::Contact { of: Vec::new() }).unwrap();
+        drop(send);
+        let mut waiting = VecDeque::new();
+        let order: Vec<_> = std::iter::from_fn(|| next(&mut waiting, &receive))
+            .map(|question| match question {
+                Question::Record { who: (lane, _), .. }
+                | Question::Survey { who: lane, .. }
+                | Question::Left { who: lane, .. } => lane.0,
+                Question::Contact { .. } => u16::MAX,
+            })
+            .collect();
+        assert_eq!(order, [9, 0, 1, 2, u16::MAX]);
     }
 }

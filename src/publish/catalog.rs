@@ -13,6 +13,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::fault::{command_for_rights, command_for_topic};
 use super::{Partitioning, TopicTemplate};
 use crate::kafka::{Wake, answering_broker, named};
 use crate::record::{Topic, TopicPatterns};
@@ -247,13 +248,11 @@ fn report(topic: &Topic, role: &str, before: Option<TopicState>, state: TopicSta
     match (before, state) {
         (_, TopicState::Missing) => tracing::error!(
             %topic,
-            "the {role} until it exists: kafka-topics --bootstrap-server BROKER --create \
-             --topic {topic} --partitions N"
+            "the {role} until it exists: {}", command_for_topic(topic)
         ),
         (_, TopicState::Forbidden) => tracing::error!(
             %topic,
-            "the {role} until there is a right to it: kafka-acls --bootstrap-server BROKER --add \
-             --allow-principal User:NAME --operation Write --operation Describe --topic {topic}"
+            "the {role} until there is a right to it: {}", command_for_rights(topic)
         ),
         (Some(_), TopicState::Present { partitions, same_partition, .. }) => tracing::warn!(
             %topic,

@@ -60,18 +60,34 @@ pub fn remedy(fault: Fault) -> Remedy {
     }
 }
 
+/// What makes a topic.
+pub fn command_for_topic(topic: &Topic) -> String {
+    format!("kafka-topics --bootstrap-server BROKER --create --topic {topic} --partitions N")
+}
+
+/// What gives the right to publish to a topic.
+pub fn command_for_rights(topic: &Topic) -> String {
+    format!(
+        "kafka-acls --bootstrap-server BROKER --add --allow-principal User:NAME --operation Write \
+         --operation Describe --topic {topic}"
+    )
+}
+
 /// Says of a topic that refuses everything for this fault what mends it.
 pub fn words_of_refusal(fault: Fault, topic: &Topic) -> String {
     match fault.code() {
-        Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => format!(
-            "refuses every record: {fault}; kafka-acls --add --operation Write --operation Describe \
-             --topic {topic}"
+        Code::TopicAuthorizationFailed => {
+            format!("refuses every record: {fault}; {}", command_for_rights(topic))
+        }
+        Code::ClusterAuthorizationFailed => format!(
+            "refuses every record: {fault}; kafka-acls --bootstrap-server BROKER --add \
+             --allow-principal User:NAME --operation IdempotentWrite --cluster"
         ),
         Code::UnknownTopicOrPartition | Code::UnknownTopic => {
-            format!("is not there, or not any more: {fault}; kafka-topics --create --topic {topic}")
+            format!("is not there, or not any more: {fault}; {}", command_for_topic(topic))
         }
         Code::UnknownPartition => format!(
-            "has fewer partitions than it had: {fault}; what it has is looked up again within a minute"
+            "has another number of partitions than it had: {fault}; it is looked at again within a minute"
         ),
         _ => format!("refuses every record: {fault}; compare its settings with those of `output`"),
     }
@@ -87,10 +103,12 @@ mod tests {
     fn a_refusal_names_the_command_that_mends_it() {
         let words = |code| words_of_refusal(Fault::of_number(code), &Topic::new("out"));
         let (not_authorised, not_there, not_known, policy) = (29, 3, -188, 44);
+        let cluster = words(31);
+        assert!(cluster.contains("IdempotentWrite --cluster"), "{cluster}");
         let denied = words(not_authorised);
         assert!(denied.contains("kafka-acls") && denied.contains("--topic out"), "{denied}");
         for gone in [words(not_there), words(not_known)] {
-            assert!(gone.contains("kafka-topics --create --topic out"), "{gone}");
+            assert!(gone.contains("--create --topic out"), "{gone}");
             assert!(!gone.contains("kafka-acls"), "{gone}");
         }
         let policy = words(policy);

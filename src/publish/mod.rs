@@ -15,7 +15,9 @@ pub use dead_letter::{
     ERROR_CLASS, ERROR_MESSAGE, ERROR_VALUE_BYTES, FACTS, REASON, SOURCE, TIMESTAMP,
     add_dead_letter_headers, take_off_headers,
 };
-pub use fault::{RecordFault, Remedy, remedy, words_of_refusal};
+pub use fault::{
+    RecordFault, Remedy, command_for_rights, command_for_topic, remedy, words_of_refusal,
+};
 pub use outlet::{MakeProducer, NotNow, Outlet, OutputId, Refused, alone_bytes};
 pub use settings::{UnderWay, producer_settings};
 pub use template::TopicTemplate;

@@ -48,6 +48,8 @@ pub fn producer_settings(
     set_by_default(&mut client, "linger.ms", "50");
     // A topic that is gone is said within so long; one that comes back is seen as soon.
     set_by_default(&mut client, "topic.metadata.propagation.max.ms", "5000");
+    // Partitions that are added are written to when they are seen, which the catalog does as soon.
+    set_by_default(&mut client, "topic.metadata.refresh.interval.ms", "30000");
     client
 }
 

@@ -10,7 +10,7 @@ use crate::support::turn;
 use crate::support::worker::{Settings, Worker};
 
 /// What a worker of this configuration needs beside the bomb, with much to spare: KiB.
-const OTHERWISE_KIB: u64 = 200 * 1024;
+const OTHERWISE_KIB: u64 = 120 * 1024;
 
 /// Scenario: a few hundred kilobytes of gzip that are a hundred megabytes of zeros.
 /// Guarantees: P5, P6: librdkafka unpacks it before anybody can say no, so that memory grows by it,
@@ -87,7 +87,9 @@ fn bomb(compression: &str, value_of: impl Fn(usize) -> Vec<u8>) {
         size >> 20,
         peak >> 10
     ));
-    assert!(peak < 2 * (size as u64 >> 10) + OTHERWISE_KIB, "{peak} KiB");
+    // What lz4 unpacks to is not written beside it, so that librdkafka lets its buffer grow.
+    let times = if compression == "lz4" { 2 } else { 1 };
+    assert!(peak < times * (size as u64 >> 10) + OTHERWISE_KIB, "{peak} KiB");
     let letters = client.read(&dead);
     assert_eq!(letters.len(), 1, "dead letters");
     assert_eq!(letters[0].header("ipstamp-src"), Some(format!("{input}-0-1")));

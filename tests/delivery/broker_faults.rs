@@ -50,6 +50,28 @@ fn a_broker_that_pauses_longer_than_the_session_costs_no_record() {
     });
 }
 
+/// Scenario: the broker is restarted while there is nothing to read and nothing to commit.
+/// Guarantees: P11: the process says that it misses the broker, and is ready again when that is there.
+#[test]
+fn a_worker_without_work_is_ready_again_when_the_broker_is_there_again() {
+    let _turn = turn::together();
+    let Some(mut broker) = broker::own() else { return };
+    let client = Client::new(&broker.address());
+    client.create_topic("idle-in", PARTITIONS, &[]);
+    client.create_topic("idle-out", PARTITIONS, &[]);
+    let mut settings = Settings::new(&broker.address(), "idle-in", "idle-out");
+    settings.client = vec![("reconnect.backoff.max.ms", "1000".to_owned())];
+    let worker = Worker::start(&settings);
+    until("it is ready", seconds(60), || worker.is_ready());
+    broker.stop();
+    until("the worker misses it", seconds(60), || !worker.is_ready());
+    broker.start_again();
+    until("it is ready again", seconds(60), || worker.is_ready());
+    let log = worker.whole_log();
+    assert!(log.contains("the brokers answer again"), "{log}");
+    worker.stop();
+}
+
 fn hurt(name: &str, records: u64, harm: impl FnOnce(&mut Broker, &Worker, &Feeder)) {
     let _turn = turn::alone();
     let Some(mut broker) = broker::own() else { return };

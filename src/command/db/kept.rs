@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::command::databases::{no_store, open_store, store_failure};
 use crate::command::output::{Format, counted, print, say};
 use crate::command::{Exit, Failure, Source};
+use crate::config::File;
 use crate::database::{Gone, Kept, Store};
 use crate::record::Day;
 use crate::resolve::{DatabaseConfig, NETWORKS};
@@ -163,18 +164,34 @@ pub(super) fn prune(source: &Source, args: &PruneArgs) -> Result<Exit, Failure> 
     let file = source.load()?;
     let mut followed: Vec<_> = file.placed_databases().iter().map(DatabaseConfig::called).collect();
     followed.extend(file.networks.as_ref().map(|_| NETWORKS.to_owned()));
+    let served = tenants_served(&file)?;
     let (mut all, now) = (0, SystemTime::now());
     for (prefix, store) in stores(source)? {
         let gone = store.prune(now).map_err(|error| store_failure(&error))?;
         all += say_gone(&prefix, &gone);
-        // What a tenant runs with stands in his own file.
-        if prefix.is_empty() {
-            let gone = store.prune_unused(&followed, now).map_err(|error| store_failure(&error))?;
-            all += say_gone(&prefix, &gone);
-        }
+        // What a tenant runs with stands in his own file, as long as he has one.
+        let followed = match prefix.strip_suffix('/') {
+            None => followed.as_slice(),
+            Some(tenant) if served.iter().any(|served| served == tenant) => continue,
+            Some(_) => &[],
+        };
+        let gone = store.prune_unused(followed, now).map_err(|error| store_failure(&error))?;
+        all += say_gone(&prefix, &gone);
     }
     say(&format!("{} taken away", counted(all, "generation", "generations")));
     Ok(Exit::Done)
+}
+
+/// Tenants that have a file.
+fn tenants_served(config: &File) -> Result<Vec<String>, Failure> {
+    let tenants = config.tenants.as_ref().map(|tenants| tenant_files(&tenants.dir));
+    let files = tenants.transpose().map_err(|error| Failure::new(Exit::Unavailable, error))?;
+    Ok(files
+        .into_iter()
+        .flatten()
+        .filter_map(|file| file.name.ok())
+        .map(|it| it.to_string())
+        .collect())
 }
 
 fn forget(source: &Source, database: &str) -> Result<Exit, Failure> {
@@ -186,10 +203,9 @@ fn forget(source: &Source, database: &str) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Config, format_args!("database {database} {words}")));
     }
     let (prefix, name, store) = store_of(source, database)?;
-    let tenants = file.tenants.as_ref().map(|tenants| tenant_files(&tenants.dir));
-    let files = tenants.transpose().map_err(|error| Failure::new(Exit::Unavailable, error))?;
-    let served = files.into_iter().flatten().filter_map(|file| file.name.ok());
-    if let Some(tenant) = served.into_iter().find(|tenant| prefix == format!("{tenant}/")) {
+    if let Some(tenant) =
+        tenants_served(&file)?.into_iter().find(|tenant| prefix == format!("{tenant}/"))
+    {
         let words = "has a file, and may run with it; take his databases away with his file";
         return Err(Failure::new(Exit::Config, format_args!("tenant {tenant} {words}")));
     }

@@ -237,7 +237,9 @@ impl Index {
         let mut gone = Vec::new();
         for database in self.databases().into_iter().filter(|name| !followed.contains(name)) {
             let Some(last) = self.last(&database) else { continue };
-            let Some(used) = used(last.generation) else { continue };
+            // Whoever shares the store may run with an older one.
+            let marks = self.of(&database).filter_map(|kept| used(kept.generation));
+            let Some(used) = marks.max() else { continue };
             let age = now.duration_since(used).unwrap_or_default();
             let why = if retention(&last.kind).is_some_and(|limit| age > limit) {
                 Why::Terms

@@ -138,6 +138,12 @@ impl Store {
         Ok(self.index()?.usable(database).is_some())
     }
 
+    /// The parts of tenants. One that cannot be opened is left out.
+    pub(super) fn of_tenants(&self) -> impl Iterator<Item = Self> {
+        let names = self.config.tenants().into_iter();
+        names.filter_map(|name| Self::open(&self.config.of_tenant(&name)).ok())
+    }
+
     /// Takes away what is too much or too old, and files of which the index knows nothing. Returns
     /// what was taken away.
     pub fn prune(&self, now: SystemTime) -> Result<Vec<Gone>, StoreError> {
@@ -196,9 +202,11 @@ impl Store {
         for (folder, behind) in [(self.fetched(), '.'), (self.quarantine(), '-')] {
             for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
                 let name = entry.file_name().to_string_lossy().into_owned();
+                // `city.json`, `city-0123456789ab.mmdb`: where there is more of either sign, the name of the
+                // database goes on.
                 let is_of_it = name.strip_prefix(database).is_some_and(|rest| {
-                    // Of a database whose name goes on behind this one there is another sign, or more of them.
-                    rest.strip_prefix(behind).is_some_and(|rest| !rest.contains(['-', '/']))
+                    let signs = |sign| rest.matches(sign).count();
+                    rest.starts_with(behind) && signs('.') == 1 && signs('-') <= 1
                 });
                 if is_of_it && std::fs::remove_file(entry.path()).is_ok() {
                     files += 1;

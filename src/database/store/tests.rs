@@ -74,6 +74,8 @@ fn what_nobody_runs_with_any_more_goes_as_its_terms_want_it() {
     let generation = put(&store, 10);
     fs::create_dir(store.fetched()).unwrap();
     fs::write(store.fetched().join("city.mmdb"), "x").unwrap();
+    let others = store.fetched().join("city.v2.mmdb");
+    fs::write(&others, "x").unwrap();
     let unused = |followed: &[String], day| store.prune_unused(followed, at(day)).unwrap();
     store.in_use(generation, at(100));
     assert_eq!(unused(&[], 129), [], "somebody may run with it");
@@ -84,7 +86,33 @@ fn what_nobody_runs_with_any_more_goes_as_its_terms_want_it() {
         unused(&[], 211).iter().map(|gone| (gone.kept.generation, gone.why)).collect();
     assert_eq!(gone, [(generation, Why::Terms)]);
     assert!(!store.path(generation).exists() && !store.fetched().join("city.mmdb").exists());
+    assert!(others.exists(), "of a database whose name begins alike");
     assert_eq!(store.list().unwrap(), []);
+}
+
+#[test]
+fn what_somebody_runs_with_stays_though_a_newer_generation_came() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), 2);
+    let [older, newer] = [10, 11].map(|day| put(&store, day));
+    store.in_use(newer, at(20));
+    store.in_use(older, at(100));
+    assert_eq!(store.prune_unused(&[], at(110)).unwrap(), []);
+    assert_eq!(store.prune_unused(&[], at(131)).unwrap().len(), 2);
+}
+
+#[test]
+fn the_parts_of_tenants_are_stores_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), 2);
+    assert_eq!(store.of_tenants().count(), 0);
+    let part = Store::open(&store.config().of_tenant("acme")).unwrap();
+    let generation = put(&part, 10);
+    part.in_use(generation, at(10));
+    let parts: Vec<_> = store.of_tenants().collect();
+    assert_eq!(parts.len(), 1);
+    assert_eq!(parts[0].prune_unused(&[], at(50)).unwrap().len(), 1);
+    assert_eq!(part.list().unwrap(), []);
 }
 
 #[test]

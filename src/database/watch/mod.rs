@@ -399,10 +399,14 @@ impl Watcher {
         let missing = self.missing.iter().map(|missing| missing.source.name());
         let followed = self.files.iter().map(|file| file.source.name()).chain(missing);
         let followed: Vec<_> = followed.collect();
-        match store.prune(now).and_then(|gone| Ok((gone, store.prune_unused(&followed, now)?))) {
-            Ok((gone, unused)) => gone.iter().chain(&unused).for_each(tell_pruned),
+        let tell = |pruned: Result<Vec<Gone>, _>| match pruned {
+            Ok(gone) => gone.iter().for_each(tell_pruned),
             Err(error) => tracing::warn!(%error, "old generations cannot be taken away"),
-        }
+        };
+        tell(store.prune(now));
+        tell(store.prune_unused(&followed, now));
+        // Of tenants whose file is gone too. Whoever has one says that his are in use.
+        store.of_tenants().for_each(|part| tell(part.prune_unused(&[], now)));
     }
 
     /// Looks at each file once. One after the other, so that only one of them is in memory twice.

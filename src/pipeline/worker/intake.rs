@@ -279,18 +279,10 @@ impl Worker {
         headers: Headers,
         fetched: &Fetched,
     ) {
-        let letter = DeadLetter {
-            key: fetched.key().map(<[u8]>::to_vec),
-            headers,
-            value: fetched.payload().map(|event| self.pool.copy(event)),
-            timestamp: fetched.timestamp(),
-            class: DeadLetterClass::UnknownTenant,
-            words:
-                "no tenant is known whose record it is: it names none, or one that has no file or \
-                    that its topic may not name (tenants)"
-                    .into(),
-        };
-        self.bury(id, sequence, letter);
+        let words = "no tenant is known whose record it is: it names none, or one that has no file or \
+                     that its topic may not name (tenants)";
+        let why = (DeadLetterClass::UnknownTenant, words.into());
+        self.bury_as_it_came((id, sequence), headers, fetched, why);
     }
 
     fn process(
@@ -301,8 +293,9 @@ impl Worker {
         fetched: &Fetched,
     ) {
         let event = fetched.payload();
-        if let Some(event) = event.filter(|event| self.is_beyond_output(id, event.len())) {
-            self.bury_unread((id, sequence), headers, fetched, event);
+        if event.is_some_and(|event| self.is_beyond_output(id, event.len())) {
+            let why = self.beyond_output(id);
+            self.bury_as_it_came((id, sequence), headers, fetched, why);
             return;
         }
         let made = match event {

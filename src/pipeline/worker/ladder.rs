@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use super::super::OnUnparsable;
 use super::super::ticket::{LaneId, Ticket};
 use super::clock::{clamp, now_ms};
 use super::tapping::Leaving;
@@ -43,7 +44,7 @@ pub(super) struct DeadLetter {
 }
 
 /// Of a record that is larger than its output takes.
-pub(super) fn too_large_words(limit_bytes: u32) -> Cow<'static, str> {
+pub(super) fn words_of_too_large(limit_bytes: u32) -> Cow<'static, str> {
     format!("larger than max.message.bytes={limit_bytes} of the output topic").into()
 }
 
@@ -142,39 +143,48 @@ impl Worker {
 
     /// Whether an event is so much larger than what its output takes that no form of it will do. Stamping
     /// it first would take its size in memory once more, and what is small on the wire may be huge here.
+    /// Where output is compressed only the broker knows what it takes, and where what cannot be read goes
+    /// another way than what is too large, it has to be read first.
     #[inline]
     pub(super) fn is_beyond_output(&self, id: LaneId, event_bytes: usize) -> bool {
         let limit = self.outlet.limits(self.lane(id).output).max_message_bytes as usize;
-        // Facts that are replaced may make an event smaller, but not by half.
-        event_bytes / 2 > limit && !self.compressed
+        // Half: facts that are replaced may make an event a little smaller.
+        event_bytes / 2 > limit
+            && !self.compressed
+            && self.config.on_unparsable == OnUnparsable::Pass
     }
 
-    /// Buries such an event. It is copied only where the dead letters take it whole.
-    pub(super) fn bury_unread(
+    /// Buries an event of which nothing was made.
+    pub(super) fn bury_as_it_came(
         &mut self,
         (id, sequence): (LaneId, Sequence),
         mut headers: Headers,
         fetched: &Fetched,
-        event: &[u8],
+        (class, words): (DeadLetterClass, Cow<'static, str>),
     ) {
-        let limit = |output| self.outlet.limits(output).max_message_bytes;
-        let value = match self.lane(id).dead_letter.map(limit) {
-            Some(limit) if event.len() <= limit as usize => Some(self.pool.copy(event)),
-            _ => {
-                headers.set(publish::ERROR_VALUE_BYTES, event.len().to_string().as_bytes());
-                None
-            }
-        };
-        let bytes = limit(self.lane(id).output);
+        let event = fetched.payload();
+        let most = self.lane(id).dead_letter.map(|it| self.outlet.limits(it).max_message_bytes);
+        // What the dead letters do not take is not copied only to be thrown away.
+        let is_taken = |event: &&[u8]| most.is_some_and(|most| event.len() <= most as usize);
+        let value = event.filter(is_taken).map(|event| self.pool.copy(event));
+        if let (Some(event), None) = (event, &value) {
+            headers.set(publish::ERROR_VALUE_BYTES, event.len().to_string().as_bytes());
+        }
         let letter = DeadLetter {
             key: fetched.key().map(<[u8]>::to_vec),
             headers,
             value,
             timestamp: fetched.timestamp(),
-            class: DeadLetterClass::TooLarge,
-            words: too_large_words(bytes),
+            class,
+            words,
         };
         self.bury(id, sequence, letter);
+    }
+
+    /// The class of an event that is beyond its output, and why it is.
+    pub(super) fn beyond_output(&self, id: LaneId) -> (DeadLetterClass, Cow<'static, str>) {
+        let limits = self.outlet.limits(self.lane(id).output);
+        (DeadLetterClass::TooLarge, words_of_too_large(limits.max_message_bytes))
     }
 
     /// Puts a record among the dead letters; where there are none, its partition halts or it is
@@ -190,11 +200,14 @@ impl Worker {
         };
         add_dead_letter_headers(&mut headers, &position, class, &words);
         let limits = self.outlet.limits(dead_letter);
-        let len = value.as_ref().map_or(0, |value| value.as_slice().len());
-        if alone_bytes(len, key.as_deref(), Some(&headers)) > limits.max_message_bytes as usize {
+        let fits = |value: &Buffer| {
+            let bytes = alone_bytes(value.as_slice().len(), key.as_deref(), Some(&headers));
+            bytes <= limits.max_message_bytes as usize
+        };
+        if let Some(too_large) = value.take_if(|value| !fits(value)) {
             // By reference: where it stands and how large it is.
+            let len = too_large.as_slice().len();
             headers.set(publish::ERROR_VALUE_BYTES, len.to_string().as_bytes());
-            value = None;
         }
         let timestamp = timestamp.map(|time| clamp(time, limits, self.now_ms, &mut headers));
         let (input, outcome) = (lane.partition, Outcome::DeadLettered(class));

@@ -2,6 +2,7 @@
 //! through all six stations. Nothing blocks it but the one sleep when there is nothing to do.
 
 mod benches;
+mod brokers;
 mod clock;
 mod intake;
 mod ladder;
@@ -171,6 +172,10 @@ pub(super) struct Worker {
     beginning_until: Option<Instant>,
     /// Since when nothing was committed though there was something.
     uncommitted_since: Option<Instant>,
+    /// When librdkafka last told of trouble with the brokers.
+    last_trouble: Option<Instant>,
+    /// Somebody was sent to ask whether the brokers are there again.
+    is_contact_asked: bool,
     /// Why the last commit failed, which has been said.
     commit_fault: Option<Fault>,
     /// By when the rebalance in front must be answered.
@@ -275,6 +280,8 @@ impl Worker {
             resets: Vec::new(),
             beginning_until: None,
             uncommitted_since: None,
+            last_trouble: None,
+            is_contact_asked: false,
             commit_fault: None,
             revoke_until: None,
             stopping: None,
@@ -342,7 +349,8 @@ impl Worker {
                 }
                 Letter::Recalled { who, value } => self.take_recalled(who, value),
                 Letter::Looked { who, found } => self.take_look(who, found, now),
-                Letter::Unread { who, extent } => self.lane_mut(who).unread.take(extent, now),
+                Letter::Surveyed { who, extent } => self.lane_mut(who).surveyed.take(extent, now),
+                Letter::Contact { is_made } => self.take_contact(is_made, now),
                 Letter::Schema(key) => self.take_schema(&key),
                 Letter::Stop => self.stop(now),
             }

@@ -6,7 +6,7 @@ use super::super::lane::{Lane, Ownership, Stage, Waiting};
 use super::super::ticket::{LaneId, Ticket};
 use super::Worker;
 use super::clock::clamp;
-use super::ladder::{DeadLetter, Refusal, too_large_words};
+use super::ladder::{DeadLetter, Refusal, words_of_too_large};
 use super::tapping::Leaving;
 use crate::commit::Sequence;
 use crate::kafka::{Buffer, Headers, Outgoing};
@@ -43,7 +43,7 @@ impl Worker {
                 value,
                 timestamp: record.timestamp,
                 class: DeadLetterClass::TooLarge,
-                words: too_large_words(limits.max_message_bytes),
+                words: words_of_too_large(limits.max_message_bytes),
             };
             let mut refusal = Refusal { output, partition, letter, stamped, was_sent: false };
             match original {

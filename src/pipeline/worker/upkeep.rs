@@ -3,38 +3,26 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::error::RDKafkaErrorCode as Code;
-
 use super::super::WindowConfig;
 use super::super::asking::Seat;
 use super::super::lane::{Lane, Ownership};
 use super::super::reader::Next;
 use super::super::ticket::LaneId;
 use super::clock::now_ms;
-use super::setbacks::Refused;
-use super::{Failure, TICK, Worker};
-use crate::kafka::{Consumer, Fault, Notice, Obstacle, PartitionList, Place};
-use crate::publish::{TopicState, words_of_refusal};
-use crate::record::{Outcome, Role, Topic};
+use super::{TICK, Worker};
+use crate::kafka::PartitionList;
+use crate::publish::{TopicState, command_for_rights, command_for_topic, words_of_refusal};
+use crate::record::{Outcome, Role};
 use crate::telemetry::{
-    CodeLabels, LookupLabels, PartitionLabels, Problem, ResultLabels, TenantLabel,
-    TenantRecordLabels, WorkerCounts,
+    LookupLabels, PartitionLabels, Problem, ResultLabels, TenantLabel, TenantRecordLabels,
+    WorkerCounts,
 };
-
-/// Why a worker ends for an obstacle that stays, in words that say what to do.
-fn failure_by(obstacle: Obstacle, words: &str) -> Failure {
-    let text = format!("{words}; {}, or ask `ipstamp check`", obstacle.remedy());
-    if obstacle.is_refusal() { Failure::NoPermission(text) } else { Failure::Unavailable(text) }
-}
 
 /// How often the slower things are looked at.
 const LOOK: Duration = Duration::from_secs(1);
 /// A partition with records to read that has not moved for so long is stuck, and so is a worker
 /// whose records are not acknowledged for so long.
 const STALL_LIMIT: Duration = Duration::from_secs(60);
-
-/// Commits come five times a second; where none has come for so long, that is worth a word.
-const COMMIT_OVERDUE: Duration = Duration::from_secs(10);
 
 impl Worker {
     /// Does what is due.
@@ -57,6 +45,7 @@ impl Worker {
             self.benches.sweep(now);
             self.look(now);
             self.look_at_commits(now);
+            self.look_at_contact(now);
             self.look_at_refusal(now);
         }
     }
@@ -81,29 +70,6 @@ impl Worker {
                 tracing::debug!(topic = entry.topic, partition = %entry.partition, error = %fault,
                     "an offset was not stored");
             }
-        }
-    }
-
-    /// Says when commits are overdue. While the group waits for a member that is gone, the coordinator
-    /// answers nothing else on this connection: nobody's fault here, and nothing to be done about it.
-    fn look_at_commits(&mut self, now: Instant) {
-        let mut owned = self.lanes.iter().filter(|lane| lane.ownership == Ownership::Owned);
-        if owned.all(Lane::is_committed) {
-            self.uncommitted_since = None;
-            return;
-        }
-        let since = *self.uncommitted_since.get_or_insert(now);
-        // Once, and again when it goes on. Where the brokers are away that has been said.
-        let is_said = self.health.knows(&Problem::Brokers(self.number));
-        if !is_said && now.duration_since(since) >= COMMIT_OVERDUE {
-            self.uncommitted_since = Some(now);
-            tracing::warn!(
-                worker = self.number,
-                "nothing was committed for {} s: the group \
-                waits for a member that is gone, until its session ends, or its coordinator is \
-                away; a crash now would repeat what was published since",
-                COMMIT_OVERDUE.as_secs()
-            );
         }
     }
 
@@ -168,110 +134,15 @@ impl Worker {
                     self.health.resolve(&problem);
                 }
                 TopicState::Missing => {
-                    let text = format!("does not exist: kafka-topics --create --topic {topic}");
+                    let text = format!("does not exist: {}", command_for_topic(&topic));
                     self.health.report(problem, text);
                 }
                 TopicState::Forbidden => {
-                    let text = format!(
-                        "no right to it: kafka-acls --add --operation Write --operation Describe \
-                         --topic {topic}"
-                    );
+                    let text = format!("no right to it: {}", command_for_rights(&topic));
                     self.health.report(problem, text);
                 }
             }
         }
-    }
-
-    fn take_commits(&mut self) {
-        let Some(consumer) = &self.consumer else { return };
-        for commit in consumer.commits() {
-            for entry in commit.offsets.iter().filter(|entry| entry.fault.is_none()) {
-                let name = (Topic::new(entry.topic), entry.partition);
-                if commit.fault.is_none()
-                    && let Some(id) = self.by_name.get(&name)
-                {
-                    let lane = &mut self.lanes[usize::from(id.0)];
-                    lane.committed = lane.committed.max(entry.offset);
-                }
-            }
-            let nothing = commit.fault.is_some_and(|fault| fault.code() == Code::NoOffset);
-            if nothing {
-                continue;
-            }
-            let failed = commit.fault.or_else(|| commit.offsets.iter().find_map(|e| e.fault));
-            let result = if failed.is_some() { "error" } else { "ok" };
-            self.metrics.commits.get_or_create(&ResultLabels { result }).inc();
-            match failed {
-                // librdkafka commits what is stored again at the next interval, five times a second.
-                Some(fault) if self.commit_fault == Some(fault) => {}
-                Some(fault) if is_of_a_rebalance(fault) => {
-                    tracing::info!(error = %fault, "a commit came into a rebalance; it is repeated");
-                }
-                Some(fault) => tracing::warn!(error = %fault, "a commit failed; it is repeated"),
-                None => {
-                    self.uncommitted_since = None;
-                    self.health.resolve(&Problem::Brokers(self.number));
-                }
-            }
-            self.commit_fault = failed;
-        }
-    }
-
-    /// What the clients report of themselves. Broker trouble is said once until it is over.
-    fn take_notices(&mut self) {
-        let mut notices = self.consumer.as_ref().map_or_else(Vec::new, Consumer::notices);
-        notices.extend(self.outlet.producer().notices());
-        for notice in notices {
-            match notice {
-                Notice::Trouble { fault, text } => {
-                    let code = fault.name();
-                    self.metrics.kafka_errors.get_or_create(&CodeLabels { code }).inc();
-                    if self.note_obstacle(&text) {
-                        continue;
-                    }
-                    let text = format!("{text}; trying again (`ipstamp check` finds out why)");
-                    if self.health.report(Problem::Brokers(self.number), text.clone()) {
-                        tracing::warn!(worker = self.number, error = %fault,
-                            "trouble with the brokers: {text}");
-                    }
-                }
-                Notice::HungUp { text } => {
-                    // Of those that let us in before it says nothing.
-                    if !self.was_member {
-                        self.note_obstacle(&text);
-                    }
-                }
-                Notice::Fatal { text } => {
-                    if self.outlet.producer().fatal().is_some() {
-                        tracing::error!(
-                            worker = self.number,
-                            "the producer can do no more and is made anew: {text}"
-                        );
-                        self.outlet.fatal();
-                    } else {
-                        self.failure.get_or_insert(super::Failure::Unavailable(format!(
-                            "the consumer can do no more: {text}"
-                        )));
-                    }
-                }
-            }
-        }
-    }
-
-    /// Takes note of what stands between us and a broker; false when waiting may help.
-    fn note_obstacle(&mut self, words: &str) -> bool {
-        let broker = words.split_once(": ").map_or("", |(broker, _)| broker);
-        let obstacle = Obstacle::of(words);
-        let Some(patience) = obstacle.patience() else {
-            // It is not there, so it cannot be that it does not want us.
-            let there_again = |refused: &mut Refused| refused.of.as_deref() == Some(broker);
-            drop(self.refused.take_if(there_again));
-            return false;
-        };
-        let failure = failure_by(obstacle, words);
-        let problem = Problem::Brokers(self.number);
-        self.refused(problem, Some(broker.to_owned()), failure, patience);
-        true
     }
 
     /// Adds what was counted since the last time to the process's metrics.
@@ -367,10 +238,11 @@ impl Worker {
             }
             counts = count(counts, lane, self.config.window);
             let name = lane.name();
-            if lane.unread.is_to_be_asked(lane.is_read(), now) {
-                self.recall.survey(lane.topic.clone(), lane.partition, LaneId(number));
+            if lane.is_to_be_surveyed(now) {
+                let (topic, partition) = (lane.topic.clone(), lane.partition);
+                self.recall.survey(topic, partition, lane.goes_on_at(), LaneId(number));
             }
-            let end = lane.unread.end(consumer.end(lane.topic.as_str(), lane.partition));
+            let end = lane.known_end(consumer.end(lane.topic.as_str(), lane.partition));
             let lag = lane.lag(end);
             let labels = PartitionLabels::of(&lane.topic, lane.partition);
             self.metrics.consumer_lag.get_or_create(&labels).set(lag);
@@ -387,16 +259,18 @@ impl Worker {
             }
             if now.duration_since(lane.moved) > STALL_LIMIT {
                 counts.stalled += 1;
-                let text = if lag > 0 {
+                let is_begun_again = lane.reached().is_none() && lane.is_settled() && !lane.paused;
+                let text = if is_begun_again {
+                    "nothing has been fetched for a minute; it is begun again".to_owned()
+                } else {
                     format!(
                         "{lag} records to read and no progress for a minute; look at what the log says of this \
                          partition, at its output topic and at the brokers"
                     )
-                } else {
-                    "nothing has been fetched for a minute; it is begun again".to_owned()
                 };
-                if lag == 0 && !lane.paused && self.resets.is_empty() {
-                    self.resets.push((lane.topic.clone(), lane.partition, Place::Committed));
+                if is_begun_again && self.resets.is_empty() {
+                    let place = lane.place_to_begin_again();
+                    self.resets.push((lane.topic.clone(), lane.partition, place));
                 }
                 if self.health.report(Problem::Stalled(name), text.clone()) {
                     tracing::error!(topic = %lane.topic, partition = %lane.partition, "{text}");
@@ -457,12 +331,4 @@ fn count(counts: WorkerCounts, lane: &Lane, window: WindowConfig) -> WorkerCount
         window_mille: lane.window_mille(window),
         ..WorkerCounts::default()
     })
-}
-
-/// Whether the group is spreading its partitions anew, which every commit may come into.
-fn is_of_a_rebalance(fault: Fault) -> bool {
-    matches!(
-        fault.code(),
-        Code::RebalanceInProgress | Code::IllegalGeneration | Code::UnknownMemberId
-    )
 }

@@ -30,7 +30,7 @@ const LONGEST_BLOCK: Duration = Duration::from_secs(60);
 
 /// A topic that refuses everything.
 pub(super) struct Block {
-    /// The broker's code for the last that it refused.
+    /// The broker's code for the refusal that closed it last.
     pub(super) fault: Fault,
     pub(super) until: Instant,
     pause: Duration,

@@ -52,7 +52,7 @@ impl Queue {
         if !self.is_said.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 spans = self.room,
-                "more spans end than the collector takes: the queue is full and some are dropped, \
+                "more spans end than the collector takes, or it is away: the queue is full and some are dropped, \
                  ipstamp_trace_spans_dropped_total counts them; sample fewer (OTEL_TRACES_SAMPLER) or \
                  make it longer (OTEL_BSP_MAX_QUEUE_SIZE)"
             );

@@ -129,6 +129,10 @@ impl TracesSettings {
         let millis = number("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT".into())
             .or_else(|| number("OTEL_EXPORTER_OTLP_TIMEOUT".into()));
         let queued = number("OTEL_BSP_MAX_QUEUE_SIZE".into()).map(|queued| queued as usize);
+        // Read by the SDK, which says nothing.
+        for name in ["OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"] {
+            let _ = number(name.into());
+        }
         words.extend(words_of_sampler(&variable));
         let propagators = variable("OTEL_PROPAGATORS");
         let attributes = variable("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
@@ -164,7 +168,9 @@ fn words_of_sampler(variable: &impl Fn(&str) -> Option<String>) -> Option<String
             SAMPLERS.join(", ")
         ));
     }
-    let ratio = variable("OTEL_TRACES_SAMPLER_ARG").and_then(|ratio| ratio.parse::<f64>().ok());
+    let ratio = variable("OTEL_TRACES_SAMPLER_ARG")
+        .and_then(|ratio| ratio.parse().ok())
+        .filter(|ratio: &f64| (0.0..=1.0).contains(ratio));
     (sampler.ends_with("traceidratio") && ratio.is_none()).then(|| {
         "OTEL_TRACES_SAMPLER wants a part from 0 to 1 in OTEL_TRACES_SAMPLER_ARG, and without one \
          takes all"
@@ -260,6 +266,11 @@ mod tests {
                 &[("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "1 %")],
                 "OTEL_TRACES_SAMPLER_ARG",
             ),
+            (
+                &[("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "5")],
+                "OTEL_TRACES_SAMPLER_ARG",
+            ),
+            (&[("OTEL_BSP_SCHEDULE_DELAY", "1s")], "OTEL_BSP_SCHEDULE_DELAY"),
             (&[("OTEL_EXPORTER_OTLP_TIMEOUT", "10s")], "OTEL_EXPORTER_OTLP_TIMEOUT"),
             (&[("OTEL_BSP_MAX_QUEUE_SIZE", "many")], "OTEL_BSP_MAX_QUEUE_SIZE"),
         ] {
