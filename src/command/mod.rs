@@ -34,6 +34,7 @@ mod quota;
 pub mod run;
 mod schemas;
 mod shell;
+mod starting_files;
 mod status;
 mod systems;
 mod tap;

@@ -65,6 +65,27 @@ fn the_demo_shows_what_providers_add_and_what_asking_costs() {
     assert_eq!(a_call, paid / calls, "{asked}");
 }
 
+/// Scenario: a newcomer who has no database and no events. Guarantees: the demo's own are written, what it
+/// says to try works, and nothing that is there already is written over.
+#[test]
+fn the_demos_files_are_something_to_try_the_other_commands_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("new/samples").display().to_string();
+    let ended = ipstamp(&["demo", "--files", &dir], b"");
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    let tries: Vec<_> =
+        ended.err.lines().filter_map(|line| line.split_once("> ipstamp ")).collect();
+    assert_eq!(tries.len(), 2, "{}", ended.err);
+    for (_, words) in tries {
+        let tried = ipstamp(&words.split(' ').collect::<Vec<_>>(), b"");
+        assert_eq!(tried.code, 0, "{words}: {}", tried.err);
+        assert!(tried.out.contains("Ashcombe Mills"), "{words}: {}", tried.out);
+    }
+    let again = ipstamp(&["demo", "--files", &dir], b"");
+    assert_eq!(again.code, 64);
+    assert!(again.err.contains("is there already; name another folder"), "{}", again.err);
+}
+
 #[test]
 fn one_record_is_enough() {
     let ended = ipstamp(&["demo", "--records", "1"], b"");

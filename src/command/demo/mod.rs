@@ -7,6 +7,7 @@
 mod checklist;
 mod events;
 mod feed;
+mod files;
 mod progress;
 mod report;
 mod sample;
@@ -17,6 +18,7 @@ mod watch;
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,19 +62,26 @@ const DATABASES: [(&str, &[u8]); 3] = [
 Examples:
   ipstamp demo                    until Ctrl-C
   ipstamp demo --records 100000   ends by itself; 0 only if every record arrived
+  ipstamp demo --files samples    its databases and 1,000 events, to try `lookup` and `enrich` on
   ipstamp demo --stand-ins 127.0.0.1:8090   the providers' stand-ins alone, for a `base_url`")]
 pub struct DemoArgs {
     /// End after so many records
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub records: Option<u64>,
+    /// Write its databases and some of its events into this folder, and end
+    #[arg(long, value_name = "FOLDER", conflicts_with = "records")]
+    pub files: Option<PathBuf>,
     /// Only the stand-ins of IPinfo and IPGeolocation, at this address, until Ctrl-C
-    #[arg(long, value_name = "ADDRESS", conflicts_with = "records")]
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["records", "files"])]
     pub stand_ins: Option<SocketAddr>,
 }
 
 /// Runs the demo.
 pub fn demo(args: &DemoArgs) -> Result<Exit, Failure> {
     drop(init_logging(LogLevel::Warn, LogFormat::Auto));
+    if let Some(dir) = &args.files {
+        return files::write(dir);
+    }
     if let Some(at) = args.stand_ins {
         return stand_in(at);
     }

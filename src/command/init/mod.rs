@@ -3,16 +3,14 @@
 mod first_case;
 mod sources;
 
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 
 use self::sources::{SOURCES, StartingSource};
 use super::output::say;
-use super::{Exit, Failure};
+use super::{Exit, Failure, starting_files};
 use crate::encode::Profile;
 use crate::extract::Preset;
 
@@ -51,30 +49,8 @@ pub(super) fn init(args: &InitArgs) -> Result<Exit, Failure> {
     let config = configuration(name, preset, &profile, source);
     let cases = first_case::of(preset, &config)
         .map_err(|message| Failure::new(Exit::Internal, format_args!("{name}: {message}")))?;
-    let paths = [args.dir.join("ipstamp.yaml"), args.dir.join("cases.yaml")];
-    if let Some(there) = paths.iter().find(|path| path.exists()) {
-        return Err(is_there(there));
-    }
-    let unwritten = |path: &Path, error: &std::io::Error| {
-        let words = format_args!(
-            "{}: cannot be written ({error}); name another folder with --dir",
-            path.display()
-        );
-        Failure::new(Exit::Unavailable, words)
-    };
-    std::fs::create_dir_all(&args.dir).map_err(|error| unwritten(&args.dir, &error))?;
-    for (path, text) in paths.iter().zip([config, cases]) {
-        let mut options = OpenOptions::new();
-        let written = options
-            .write(true)
-            .create_new(true)
-            .open(path)
-            .and_then(|mut file| file.write_all(text.as_bytes()));
-        written.map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => is_there(path),
-            _ => unwritten(path, &error),
-        })?;
-    }
+    let files = [("ipstamp.yaml", config.as_bytes()), ("cases.yaml", cases.as_bytes())];
+    let paths = starting_files::write(&args.dir, files, "--dir")?;
     let [config, cases] = paths.map(|path| path.display().to_string());
     say(&format!(
         "wrote {config} and {cases}\n  > ipstamp test {cases}\n  > fill in the brokers{}, then \
@@ -82,13 +58,6 @@ pub(super) fn init(args: &InitArgs) -> Result<Exit, Failure> {
         source.to_fill_in
     ));
     Ok(Exit::Done)
-}
-
-fn is_there(path: &Path) -> Failure {
-    Failure::new(
-        Exit::Usage,
-        format_args!("{} is there already; name another folder with --dir", path.display()),
-    )
 }
 
 fn configuration(

@@ -1,18 +1,21 @@
 //! One partition of the input on its way through a worker: what is under way, what waits to be
 //! published, and what has been fetched and not yet admitted.
 
+mod waiting;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::WindowConfig;
 use super::ages::Ages;
-use super::asking::Seat;
 use super::held::Held;
 use super::surveyed::Surveyed;
-use super::{Ordering, WindowConfig};
-use crate::commit::{Sequence, Tracker};
-use crate::kafka::{Buffer, Fetched, Headers, Place};
+use crate::commit::Tracker;
+use crate::kafka::{Fetched, Place};
 use crate::publish::OutputId;
-use crate::record::{NextOffset, Offset, Outcome, Partition, Position, Reason, Topic};
+use crate::record::{NextOffset, Offset, Partition, Position, Topic};
+
+pub(super) use waiting::{Stage, Waiting};
 
 /// A partition with records to read from which nothing has come for so long is looked at.
 const QUIET: Duration = Duration::from_secs(2);
@@ -82,33 +85,6 @@ pub(super) struct Unreadable {
     pub(super) again: Option<Instant>,
     /// How often it could not be read.
     pub(super) tries: u32,
-}
-
-/// A record that waits to be published.
-pub(super) struct Waiting {
-    pub(super) sequence: Sequence,
-    pub(super) stage: Stage,
-    pub(super) key: Option<Vec<u8>>,
-    pub(super) headers: Option<Headers>,
-    pub(super) timestamp: Option<i64>,
-}
-
-/// How far a waiting record is.
-pub(super) enum Stage {
-    /// Addresses of it are asked for; the event is kept to be stamped when they are answered.
-    Asked {
-        event: Buffer,
-        /// Where it is to be stamped.
-        seat: Seat,
-        /// Addresses not yet answered.
-        open: u16,
-        /// The first answer that could not be given, and why.
-        failed: Option<Reason>,
-    },
-    /// It can go out as soon as it is its turn.
-    Ready { value: Option<Buffer>, outcome: Outcome },
-    /// It went out; only its place is left.
-    Sent,
 }
 
 impl Lane {
@@ -322,148 +298,6 @@ impl Lane {
             && self.waiting_bytes <= window.bytes.as_u64() / 2
     }
 
-    /// Whether a record with this key must wait behind others.
-    pub(super) fn must_wait(&self, ordering: Ordering, key: Option<&[u8]>) -> bool {
-        match ordering {
-            Ordering::Partition => !self.waiting.is_empty(),
-            Ordering::Key => key.is_some() && self.waiting.iter().any(|other| other.blocks(key)),
-            Ordering::None => false,
-        }
-    }
-
-    pub(super) fn push(&mut self, waiting: Waiting) {
-        self.waiting_bytes += waiting.bytes();
-        self.waiting.push_back(waiting);
-    }
-
-    /// The record that is asked for, if it still is.
-    pub(super) fn find_asked(&mut self, sequence: Sequence) -> Option<&mut Waiting> {
-        // Answers mostly come in the order of asking, so it stands near the front.
-        self.waiting.iter_mut().find(|waiting| {
-            waiting.sequence == sequence && matches!(waiting.stage, Stage::Asked { .. })
-        })
-    }
-
-    /// Takes the event out of a record that is asked for, to be stamped; [`Lane::set_ready`] follows.
-    pub(super) fn take_asked(&mut self, sequence: Sequence) -> Option<(Buffer, Seat)> {
-        let waiting = self.find_asked(sequence)?;
-        let bytes = waiting.bytes();
-        let Stage::Asked { event, seat, .. } = std::mem::replace(&mut waiting.stage, Stage::Sent)
-        else {
-            return None;
-        };
-        self.waiting_bytes -= bytes;
-        Some((event, seat))
-    }
-
-    /// The key of a record that waits.
-    pub(super) fn key_of(&self, sequence: Sequence) -> Option<&[u8]> {
-        self.waiting.iter().find(|waiting| waiting.sequence == sequence)?.key.as_deref()
-    }
-
-    /// The first record that is still asked for.
-    pub(super) fn first_asked(&self) -> Option<Sequence> {
-        let asked = |waiting: &&Waiting| matches!(waiting.stage, Stage::Asked { .. });
-        self.waiting.iter().find(asked).map(|waiting| waiting.sequence)
-    }
-
-    /// Gives a record back what was made of the event that [`Lane::take_asked`] took.
-    pub(super) fn set_ready(
-        &mut self,
-        sequence: Sequence,
-        value: Option<Buffer>,
-        outcome: Outcome,
-    ) {
-        let Some(waiting) = self.waiting.iter_mut().find(|w| w.sequence == sequence) else {
-            return;
-        };
-        waiting.stage = Stage::Ready { value, outcome };
-        self.waiting_bytes += waiting.bytes();
-    }
-
-    /// Lets a record wait again whose event [`Lane::take_asked`] took.
-    pub(super) fn set_asked(
-        &mut self,
-        sequence: Sequence,
-        event: Buffer,
-        seat: Seat,
-        (open, failed): (u16, Option<Reason>),
-    ) {
-        let Some(waiting) = self.waiting.iter_mut().find(|w| w.sequence == sequence) else {
-            return;
-        };
-        waiting.stage = Stage::Asked { event, seat, open, failed };
-        self.waiting_bytes += waiting.bytes();
-    }
-
-    /// Takes a record out whose event [`Lane::take_asked`] took: it goes another way.
-    pub(super) fn withdraw(&mut self, sequence: Sequence) -> Option<Waiting> {
-        let waiting = self.waiting.iter_mut().find(|w| w.sequence == sequence)?;
-        let taken = waiting.take();
-        self.forget_sent();
-        Some(taken)
-    }
-
-    /// The headers of a record that waits.
-    pub(super) fn headers_of(&self, sequence: Sequence) -> Option<&Headers> {
-        self.waiting.iter().find(|waiting| waiting.sequence == sequence)?.headers.as_ref()
-    }
-
-    /// The same, to be changed.
-    pub(super) fn headers_of_mut(&mut self, sequence: Sequence) -> Option<&mut Headers> {
-        self.waiting.iter_mut().find(|waiting| waiting.sequence == sequence)?.headers.as_mut()
-    }
-
-    /// The next record whose turn it is, as its place; None when none may go.
-    pub(super) fn next_ready(&self, ordering: Ordering) -> Option<usize> {
-        let ready = |waiting: &Waiting| matches!(waiting.stage, Stage::Ready { .. });
-        match ordering {
-            Ordering::Partition => {
-                let first = self.waiting.iter().position(|w| !matches!(w.stage, Stage::Sent))?;
-                ready(&self.waiting[first]).then_some(first)
-            }
-            Ordering::None => self.waiting.iter().position(ready),
-            Ordering::Key => (0..self.waiting.len()).find(|index| {
-                let waiting = &self.waiting[*index];
-                let key = waiting.key.as_deref();
-                ready(waiting)
-                    && !(key.is_some()
-                        && self.waiting.range(..*index).any(|earlier| earlier.blocks(key)))
-            }),
-        }
-    }
-
-    pub(super) fn waiting_at(&self, index: usize) -> Option<&Waiting> {
-        self.waiting.get(index)
-    }
-
-    /// Takes out a record that is ready.
-    pub(super) fn take_ready(
-        &mut self,
-        index: usize,
-    ) -> Option<(Waiting, Option<Buffer>, Outcome)> {
-        let waiting = self.waiting.get_mut(index)?;
-        let bytes = waiting.bytes();
-        let Stage::Ready { value, outcome } = std::mem::replace(&mut waiting.stage, Stage::Sent)
-        else {
-            return None;
-        };
-        self.waiting_bytes -= bytes;
-        let taken = waiting.take();
-        self.forget_sent();
-        Some((taken, value, outcome))
-    }
-
-    fn forget_sent(&mut self) {
-        while self.waiting.front().is_some_and(|front| matches!(front.stage, Stage::Sent)) {
-            self.waiting.pop_front();
-        }
-    }
-
-    pub(super) fn waiting(&self) -> usize {
-        self.waiting.len()
-    }
-
     /// `topic-partition`, as people read it.
     pub(super) fn name(&self) -> String {
         format!("{}-{}", self.topic, self.partition)
@@ -486,40 +320,14 @@ impl Lane {
     }
 }
 
-impl Waiting {
-    /// Takes all but its place.
-    fn take(&mut self) -> Self {
-        Self {
-            sequence: self.sequence,
-            stage: Stage::Sent,
-            key: self.key.take(),
-            headers: self.headers.take(),
-            timestamp: self.timestamp,
-        }
-    }
-
-    /// What it holds in memory.
-    fn bytes(&self) -> u64 {
-        let value = match &self.stage {
-            Stage::Asked { event, .. } => event.as_slice().len(),
-            Stage::Ready { value, .. } => value.as_ref().map_or(0, |value| value.as_slice().len()),
-            Stage::Sent => return 0,
-        };
-        let key = self.key.as_ref().map_or(0, Vec::len);
-        // The entry itself and its headers are small beside it.
-        (value + key + size_of::<Self>()) as u64
-    }
-
-    fn blocks(&self, key: Option<&[u8]>) -> bool {
-        !matches!(self.stage, Stage::Sent) && self.key.as_deref() == key
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::Ordering;
+    use super::super::asking::Seat;
     use super::*;
     use crate::kafka::Pool;
     use crate::publish::{Outlet, TopicTemplate, UnderWay};
+    use crate::record::Outcome;
 
     fn lane() -> Lane {
         let make = Box::new(|_| {
