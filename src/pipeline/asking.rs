@@ -35,8 +35,8 @@ pub(super) enum Letter {
     Looked { who: LaneId, found: Option<Next> },
     /// What there is in a partition that is not read; None when nobody says.
     Surveyed { who: LaneId, extent: Option<Extent> },
-    /// Whether the brokers of a worker's partitions answer.
-    Contact { is_made: bool },
+    /// Whether the brokers of a worker's partitions answer, or what is in the way.
+    Contact { made: Result<(), String> },
     /// There is word of a schema that was asked for.
     Schema(SchemaKey),
     /// The process ends: drain.

@@ -5,6 +5,7 @@ use std::fmt;
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 
+use super::lane::LookFrom;
 use super::reader::{Next, Reader};
 use crate::consume::Start;
 use crate::record::{NextOffset, Partition, Topic};
@@ -105,7 +106,11 @@ fn behind(
 
 /// Whether a record is to be read between the two offsets. When in doubt there is.
 fn holds_a_record(reader: &Reader, one: &Uncommitted) -> bool {
-    match reader.next(&one.topic, one.partition, one.found) {
+    match reader.next(
+        &one.topic,
+        one.partition,
+        one.found.map_or(LookFrom::Committed, LookFrom::At),
+    ) {
         Ok(Next::Record(offset)) => offset.0 < one.due.0,
         Ok(Next::Nothing(_)) => false,
         Err(_) => true,

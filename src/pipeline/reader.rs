@@ -10,6 +10,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset as Place, TopicPartitionList};
 
+use super::lane::LookFrom;
 use super::surveyed::Extent;
 use crate::consume::Start;
 use crate::kafka::{Listener, onlooking};
@@ -69,22 +70,28 @@ impl Reader {
         Ok(of.iter().map(offset).collect())
     }
 
-    /// What comes at or behind an offset, or, where none is given, at or behind what is committed.
+    /// What comes at or behind a place.
     pub(super) fn next(
         &self,
         topic: &Topic,
         partition: Partition,
-        from: Option<NextOffset>,
+        from: LookFrom,
     ) -> Result<Next, KafkaError> {
-        let from = match from {
-            Some(from) => Some(from),
-            None => self.committed(&[(topic.clone(), partition)])?.pop().flatten(),
+        let (from, start) = match from {
+            LookFrom::At(from) => (Some(from), self.start),
+            LookFrom::Committed => {
+                (self.committed(&[(topic.clone(), partition)])?.pop().flatten(), self.start)
+            }
+            LookFrom::Beginning => (None, Start::Earliest),
+            LookFrom::End => (None, Start::Latest),
         };
         // Before the reading: what comes meanwhile is not said not to be there.
-        let (_, end) = self.consumer.fetch_watermarks(topic.as_str(), partition.0, PATIENCE)?;
-        let place = match (from, self.start) {
+        let (begin, end) = self.consumer.fetch_watermarks(topic.as_str(), partition.0, PATIENCE)?;
+        let place = match (from, start) {
             (Some(from), _) if from.0 >= end => return Ok(Next::Nothing(from)),
-            (Some(from), _) => Place::Offset(from.0),
+            // What was before is deleted.
+            (Some(from), _) => Place::Offset(from.0.max(begin)),
+            (None, Start::Earliest) if begin >= end => return Ok(Next::Nothing(NextOffset(end))),
             (None, Start::Earliest) => Place::Beginning,
             (None, Start::Latest) => return Ok(Next::Nothing(NextOffset(end))),
         };
@@ -105,17 +112,21 @@ impl Reader {
         Err(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut))
     }
 
-    /// Whether the brokers that have these partitions, and the group's coordinator, answer. Where there
-    /// is none, any broker.
-    pub(super) fn reach(&self, of: &[(Topic, Partition)]) -> Result<(), KafkaError> {
-        if of.is_empty() {
-            return self.consumer.fetch_metadata(None, PATIENCE).map(drop);
+    /// Whether the brokers that have these partitions answer, and, of those of the input, the group's
+    /// coordinator. Where there is none, any broker.
+    pub(super) fn reach(
+        &self,
+        input: &[(Topic, Partition)],
+        output: &[(Topic, Partition)],
+    ) -> Result<(), KafkaError> {
+        if input.is_empty() {
+            self.consumer.fetch_metadata(None, PATIENCE)?;
+        } else {
+            self.committed(input)?;
         }
-        self.committed(of)?;
-        let end = |(topic, partition): &(Topic, Partition)| {
+        input.iter().chain(output).try_for_each(|(topic, partition)| {
             self.consumer.fetch_watermarks(topic.as_str(), partition.0, PATIENCE).map(drop)
-        };
-        of.iter().try_for_each(end)
+        })
     }
 
     /// What the group has before it in a partition: from `goes_on_at`, or, where that is not given, from

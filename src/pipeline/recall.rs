@@ -1,8 +1,7 @@
 //! Asks the input what a worker must not wait for. A record again: for the few that were stamped,
 //! refused by the broker, and must go on as they came; stamped records do not carry their original
 //! along, since nearly none of them ever needs it. Whether a partition from which nothing comes has
-//! anything to read. And what there is in one that is not read. Or
-//! whether the brokers answer at all.
+//! anything to read. What there is in one that is not read. And whether the brokers are there.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,6 +10,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use rdkafka::ClientConfig;
 
 use super::asking::{Inbox, Letter};
+use super::lane::LookFrom;
 use super::reader::Reader;
 use super::ticket::LaneId;
 use crate::commit::Sequence;
@@ -24,6 +24,9 @@ pub(super) struct Recall {
     questions: Option<Sender<Question>>,
 }
 
+/// Partitions of topics.
+pub(super) type Partitions = Vec<(Topic, Partition)>;
+
 /// In whose name is asked.
 #[derive(Clone)]
 struct Asking {
@@ -35,8 +38,8 @@ struct Asking {
 enum Question {
     Record { position: Position, who: (LaneId, Sequence) },
     Survey { topic: Topic, partition: Partition, goes_on_at: Option<NextOffset>, who: LaneId },
-    Contact { of: Vec<(Topic, Partition)> },
-    Left { topic: Topic, partition: Partition, from: Option<NextOffset>, who: LaneId },
+    Contact { input: Partitions, output: Partitions },
+    Left { topic: Topic, partition: Partition, from: LookFrom, who: LaneId },
 }
 
 impl Recall {
@@ -50,15 +53,8 @@ impl Recall {
         self.send(Question::Record { position, who });
     }
 
-    /// Asks whether a partition has a record at or behind an offset; where none is given, behind what
-    /// is committed. The answer is a [`Letter::Looked`], whatever comes of it.
-    pub(super) fn look(
-        &mut self,
-        topic: Topic,
-        partition: Partition,
-        from: Option<NextOffset>,
-        who: LaneId,
-    ) {
+    /// Asks whether a partition has a record at or behind a place. The answer is a [`Letter::Looked`], whatever comes of it.
+    pub(super) fn look(&mut self, topic: Topic, partition: Partition, from: LookFrom, who: LaneId) {
         self.send(Question::Left { topic, partition, from, who });
     }
 
@@ -76,8 +72,8 @@ impl Recall {
 
     /// Asks the brokers that have these partitions, and the group's own, whether they are there. The
     /// answer is a [`Letter::Contact`], whatever comes of it.
-    pub(super) fn ask_contact(&mut self, of: Vec<(Topic, Partition)>) {
-        self.send(Question::Contact { of });
+    pub(super) fn ask_contact(&mut self, input: Partitions, output: Partitions) {
+        self.send(Question::Contact { input, output });
     }
 
     fn send(&mut self, question: Question) {
@@ -93,39 +89,51 @@ impl Recall {
 }
 
 fn answer_all(asking: &Asking, inbox: &Inbox, questions: &Receiver<Question>) {
-    let reader = Reader::new(&asking.client, &asking.group, asking.start).ok();
+    let make = || Reader::new(&asking.client, &asking.group, asking.start);
+    let mut reader = make();
     let mut waiting = VecDeque::new();
     while let Some(question) = next(&mut waiting, questions) {
+        if reader.is_err() {
+            // A file with certificates may just have been changed.
+            reader = make();
+        }
         match question {
             Question::Record { position, who } => {
-                let value = reader.as_ref().and_then(|reader| reader.value_at(&position));
+                let value = reader.as_ref().ok().and_then(|reader| reader.value_at(&position));
                 inbox.post(Letter::Recalled { who, value });
             }
-            Question::Contact { of } => {
-                let is_made = reader.as_ref().is_some_and(|reader| reader.reach(&of).is_ok());
-                inbox.post(Letter::Contact { is_made });
+            Question::Contact { input, output } => {
+                let made = match &reader {
+                    Ok(reader) => reader.reach(&input, &output).map_err(|error| error.to_string()),
+                    Err(error) => Err(error.to_string()),
+                };
+                inbox.post(Letter::Contact { made });
             }
             Question::Survey { topic, partition, goes_on_at, who } => {
                 let extent = |reader: &Reader| reader.extent(&topic, partition, goes_on_at).ok();
-                inbox.post(Letter::Surveyed { who, extent: reader.as_ref().and_then(extent) });
+                inbox.post(Letter::Surveyed { who, extent: reader.as_ref().ok().and_then(extent) });
             }
             Question::Left { topic, partition, from, who } => {
                 let look = |reader: &Reader| reader.next(&topic, partition, from).ok();
-                inbox.post(Letter::Looked { who, found: reader.as_ref().and_then(look) });
+                inbox.post(Letter::Looked { who, found: reader.as_ref().ok().and_then(look) });
             }
         }
     }
 }
 
-/// The next question: a record first, since its partition waits for it. None when nobody asks any more.
+/// The next question: a record first, since its partition waits for it, then the brokers, for which the
+/// process is not ready. None when nobody asks any more.
 fn next(waiting: &mut VecDeque<Question>, questions: &Receiver<Question>) -> Option<Question> {
     if waiting.is_empty() {
         waiting.push_back(questions.recv().ok()?);
     }
     waiting.extend(questions.try_iter());
-    let is_record = |question: &Question| matches!(question, Question::Record { .. });
-    let record = waiting.iter().position(is_record);
-    waiting.remove(record.unwrap_or(0))
+    let first = (0..waiting.len()).min_by_key(|nth| match waiting[*nth] {
+        Question::Record { .. } => 0,
+        Question::Contact { .. } => 1,
+        Question::Survey { .. } | Question::Left { .. } => 2,
+    });
+    waiting.remove(first?)
 }
 
 #[cfg(test)]
@@ -143,7 +151,8 @@ mod tests {
         }
         let position = Position { topic, partition, offset: Offset(5) };
         send.send(Question::Record { position, who: (LaneId(9), sequence) }).unwrap();
-        send.send(Question::Contact { of: Vec::new() }).unwrap();
+        let (input, output) = Default::default();
+        send.send(Question::Contact { input, output }).unwrap();
         drop(send);
         let mut waiting = VecDeque::new();
         let order: Vec<_> = std::iter::from_fn(|| next(&mut waiting, &receive))
@@ -154,6 +163,6 @@ mod tests {
                 Question::Contact { .. } => u16::MAX,
             })
             .collect();
-        assert_eq!(order, [9, 0, 1, 2, u16::MAX]);
+        assert_eq!(order, [9, u16::MAX, 0, 1, 2]);
     }
 }

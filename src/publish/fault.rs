@@ -87,7 +87,7 @@ pub fn words_of_refusal(fault: Fault, topic: &Topic) -> String {
             format!("is not there, or not any more: {fault}; {}", command_for_topic(topic))
         }
         Code::UnknownPartition => format!(
-            "has another number of partitions than it had: {fault}; it is looked at again within a minute"
+            "has another number of partitions than it had: {fault}; it is looked at again within half a minute"
         ),
         _ => format!("refuses every record: {fault}; compare its settings with those of `output`"),
     }

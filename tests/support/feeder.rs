@@ -14,6 +14,8 @@ use super::patience::{seconds, until};
 pub(crate) struct Feeder {
     thread: JoinHandle<()>,
     written: Arc<AtomicU64>,
+    /// How many it is to write.
+    due: Arc<AtomicU64>,
 }
 
 impl Feeder {
@@ -27,13 +29,17 @@ impl Feeder {
     ) -> Self {
         let (brokers, topic) = (brokers.to_owned(), topic.to_owned());
         let written = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&written);
+        let due = Arc::new(AtomicU64::new(records));
+        let (counted, wanted) = (Arc::clone(&written), Arc::clone(&due));
         let thread = std::thread::spawn(move || {
             let client = Client::new(&brokers);
             // Whatever happens to the broker, it is the worker's trouble and not the feeder's.
             let writer = client.writer_with(&topic, &[("message.timeout.ms", "0")]);
             let begin = Instant::now();
-            for number in 0..records {
+            for number in 0.. {
+                if number >= wanted.load(Ordering::Relaxed) {
+                    break;
+                }
                 let due = Duration::from_micros(number * 1_000_000 / pace);
                 if let Some(early) = due.checked_sub(begin.elapsed()) {
                     std::thread::sleep(early.max(Duration::from_millis(2)));
@@ -43,7 +49,7 @@ impl Feeder {
             }
             writer.finish();
         });
-        Self { thread, written }
+        Self { thread, written, due }
     }
 
     /// Waits until so many more records are written, or all are.
@@ -62,5 +68,12 @@ impl Feeder {
     /// Waits until it has.
     pub(crate) fn finish(self) {
         self.thread.join().unwrap();
+    }
+
+    /// Waits until it has written so many more and no others; says how many that are in all.
+    pub(crate) fn finish_after(self, records: u64) -> u64 {
+        self.due.fetch_min(self.written.load(Ordering::Relaxed) + records, Ordering::Relaxed);
+        self.thread.join().unwrap();
+        self.written.load(Ordering::Relaxed)
     }
 }

@@ -72,10 +72,27 @@ pub(super) struct Lane {
     pub(super) surveyed: Surveyed,
     /// When somebody was last sent to look whether there is anything to read.
     pub(super) looked: Option<Instant>,
+    /// Somebody is looking.
+    pub(super) is_looked_into: bool,
+    /// When it was last begun again because nothing came.
+    pub(super) begun_again: Option<Instant>,
     /// When the watermark last moved, or there was nothing to do.
     pub(super) moved: Instant,
     /// Of what is under way.
     pub(super) ages: Ages,
+}
+
+/// Where somebody begins who looks what there is to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LookFrom {
+    /// At this offset.
+    At(NextOffset),
+    /// At what is committed.
+    Committed,
+    /// At the oldest record.
+    Beginning,
+    /// Behind the newest record.
+    End,
 }
 
 /// What cannot be read of a partition: nothing behind it is taken in.
@@ -118,6 +135,8 @@ impl Lane {
             unreadable: None,
             surveyed: Surveyed::default(),
             looked: None,
+            is_looked_into: false,
+            begun_again: None,
             moved: now,
             ages: Ages::default(),
         }
@@ -135,6 +154,7 @@ impl Lane {
         self.unreadable = None;
         self.surveyed = Surveyed::default();
         self.looked = None;
+        self.begun_again = None;
         self.moved = now;
     }
 
@@ -219,10 +239,7 @@ impl Lane {
 
     /// Where it is begun again when nothing comes.
     pub(super) fn place_to_begin_again(&self) -> Place {
-        match self.place {
-            Some(place @ Place::At(_)) => place,
-            _ => Place::Committed,
-        }
+        self.place.unwrap_or(Place::Committed)
     }
 
     /// Whether everything that was fetched has ended.
@@ -260,20 +277,44 @@ impl Lane {
 
     /// Whether there is nothing to do. Until an end is known that is not known either.
     pub(super) fn is_idle(&self, end: Option<NextOffset>) -> bool {
-        let nothing_left = end.is_some() && self.reached().is_some() && self.lag(end) == 0;
-        (nothing_left || self.exhausted) && self.tracker.pending() == 0
+        let nothing_left = end.is_some() && self.goes_on_at().is_some() && self.lag(end) == 0;
+        (nothing_left || self.exhausted) && self.tracker.pending() == 0 && !self.misplaced
     }
 
     /// Whether it is time that somebody looks what there is to read: everything has ended, the partition
     /// is said to go on, and nothing has come for a while.
     pub(super) fn is_to_be_looked_at(&mut self, now: Instant, end: Option<NextOffset>) -> bool {
-        let quiet = self.is_settled() && !self.is_idle(end) && end.is_some() && !self.is_closed();
+        let is_read = !self.paused && !self.is_closed() && !self.misplaced;
+        let quiet = self.is_settled() && !self.is_idle(end) && end.is_some() && is_read;
         let since = self.looked.map_or(self.moved, |looked| looked + LOOK_AGAIN);
-        if !quiet || self.paused || now.saturating_duration_since(since) < QUIET {
+        if !quiet || self.is_looked_into || now.saturating_duration_since(since) < QUIET {
             return false;
         }
         self.looked = Some(now);
+        self.is_looked_into = true;
         true
+    }
+
+    /// Where somebody who looks is to begin.
+    pub(super) fn look_from(&self) -> LookFrom {
+        match (self.goes_on_at(), self.place) {
+            (Some(at), _) => LookFrom::At(at),
+            (None, Some(Place::End)) => LookFrom::End,
+            (None, Some(Place::Beginning)) => LookFrom::Beginning,
+            (None, _) => LookFrom::Committed,
+        }
+    }
+
+    /// Whether it is to be begun again, as nothing comes of it: once in `at_most`.
+    pub(super) fn is_to_be_begun_again(&mut self, now: Instant, at_most: Duration) -> bool {
+        let nothing_read = self.reached().is_none() && self.is_settled() && !self.paused;
+        let is_due =
+            self.begun_again.is_none_or(|last| now.saturating_duration_since(last) > at_most);
+        let is_to_be = (nothing_read || self.misplaced) && is_due;
+        if is_to_be {
+            self.begun_again = Some(now);
+        }
+        is_to_be
     }
 
     /// Whether something cannot be read and is not being tried.
@@ -324,6 +365,7 @@ impl Lane {
 mod tests {
     use super::super::Ordering;
     use super::super::asking::Seat;
+    use super::super::surveyed::Extent;
     use super::*;
     use crate::kafka::Pool;
     use crate::publish::{Outlet, TopicTemplate, UnderWay};
@@ -391,6 +433,55 @@ mod tests {
         assert!(lane.is_to_be_looked_at(later + LOOK_AGAIN + QUIET, more));
         lane.begin(Instant::now());
         assert_eq!(lane.reached(), None, "of another ownership");
+    }
+
+    /// Scenario: what is committed has been deleted, and reading begins at the newest, or at the oldest
+    /// record. Guarantees: whoever looks begins there too, and not at what is committed; so does a new
+    /// beginning, which comes once in a while and not at each look.
+    #[test]
+    fn a_partition_that_was_begun_at_a_place_stays_there_until_something_is_read() {
+        let mut lane = lane();
+        assert_eq!(lane.look_from(), LookFrom::Committed);
+        for (place, from) in [
+            (Place::End, LookFrom::End),
+            (Place::Beginning, LookFrom::Beginning),
+            (Place::At(NextOffset(7)), LookFrom::At(NextOffset(7))),
+        ] {
+            lane.begin_at(place);
+            assert_eq!((lane.look_from(), lane.place_to_begin_again()), (from, place));
+        }
+        assert_eq!(lane.lag(Some(NextOffset(9))), 2);
+        assert!(lane.is_idle(Some(NextOffset(7))), "there is nothing behind the place");
+        let (begin, minute) = (Instant::now(), Duration::from_secs(60));
+        assert!(lane.is_to_be_begun_again(begin, minute));
+        assert!(!lane.is_to_be_begun_again(begin + minute, minute));
+        assert!(lane.is_to_be_begun_again(begin + minute * 2, minute));
+        lane.tracker.admit(Offset(7)).unwrap();
+        assert!(!lane.is_to_be_begun_again(begin + minute * 9, minute), "something was read");
+    }
+
+    #[test]
+    fn a_partition_in_the_wrong_place_is_never_idle_and_is_begun_again() {
+        let (mut lane, minute) = (lane(), Duration::from_secs(60));
+        lane.begin_at(Place::At(NextOffset(7)));
+        lane.misplaced = true;
+        let end = Some(NextOffset(7));
+        assert!(!lane.is_idle(end));
+        assert!(!lane.is_to_be_looked_at(lane.moved + minute, end));
+        assert!(lane.is_to_be_begun_again(lane.moved + minute, minute));
+    }
+
+    #[test]
+    fn the_lag_of_what_is_not_read_counts_from_what_is_known() {
+        let mut lane = lane();
+        let end = Some(NextOffset(50));
+        assert_eq!(lane.lag(end), 0, "nobody knows where it goes on");
+        let extent = Extent { goes_on_at: NextOffset(20), end: NextOffset(80) };
+        lane.surveyed.take(Some(extent), Instant::now());
+        assert_eq!(lane.known_end(end), Some(NextOffset(80)));
+        assert_eq!(lane.lag(lane.known_end(end)), 60);
+        lane.end = Some(NextOffset(30));
+        assert_eq!(lane.lag(lane.known_end(end)), 10, "a run that ends there");
     }
 
     #[test]

@@ -14,10 +14,24 @@ use crate::telemetry::{CodeLabels, Problem, ResultLabels};
 
 /// Commits come five times a second; where none has come for so long, that is worth a word.
 const COMMIT_OVERDUE: Duration = Duration::from_secs(10);
-/// When there was no word of trouble for so long, the brokers are asked whether they are there again.
-const CONTACT_AFTER: Duration = Duration::from_secs(5);
-/// For so long brokers that librdkafka could not reach are taken to be away: it tries every ten seconds.
-const TROUBLE_LASTS: Duration = Duration::from_secs(15);
+/// For so long brokers that did not answer are left alone before they are asked again.
+const CONTACT_AGAIN: Duration = Duration::from_secs(5);
+
+/// The asking whether brokers are there again that were missed.
+#[derive(Debug, Default)]
+pub(super) struct Contact {
+    /// When it was asked, and nobody has answered yet.
+    asked: Option<Instant>,
+    /// When the answer came to the question before.
+    answered: Option<Instant>,
+}
+
+impl Contact {
+    fn is_due(&self, now: Instant) -> bool {
+        let is_early = self.answered.is_some_and(|last| now - last < CONTACT_AGAIN);
+        self.asked.is_none() && !is_early
+    }
+}
 
 /// Why a worker ends for an obstacle that stays, in words that say what to do.
 fn failure_by(obstacle: Obstacle, words: &str) -> Failure {
@@ -35,8 +49,8 @@ impl Worker {
             return;
         }
         let since = *self.uncommitted_since.get_or_insert(now);
-        // Once, and again when it goes on. Of brokers that are away librdkafka says so all the time.
-        let are_away = self.last_trouble.is_some_and(|last| now - last < TROUBLE_LASTS);
+        // Once, and again when it goes on. That the brokers are away has been said.
+        let are_away = self.health.knows(&Problem::Brokers(self.number));
         if !are_away && now.duration_since(since) >= COMMIT_OVERDUE {
             self.uncommitted_since = Some(now);
             tracing::warn!(
@@ -52,26 +66,37 @@ impl Worker {
     /// Asks whether the brokers are there again. Of a worker that has nothing to read and nothing to commit
     /// nothing else tells.
     pub(super) fn look_at_contact(&mut self, now: Instant) {
-        let is_quiet = self.last_trouble.is_none_or(|last| now - last >= CONTACT_AFTER);
         let is_trouble = self.health.knows(&Problem::Brokers(self.number));
-        if self.is_contact_asked || !is_quiet || !is_trouble {
+        if !is_trouble || !self.contact.is_due(now) {
             return;
         }
-        self.is_contact_asked = true;
+        self.contact.asked = Some(now);
         let owned = self.lanes.iter().filter(|lane| lane.ownership == Ownership::Owned);
-        let owned = owned.map(|lane| (lane.topic.clone(), lane.partition)).collect();
-        self.recall.ask_contact(owned);
+        let input = owned.map(|lane| (lane.topic.clone(), lane.partition)).collect();
+        self.recall.ask_contact(input, self.outlet.partitions());
     }
 
     /// What came of asking.
-    pub(super) fn take_contact(&mut self, is_made: bool, now: Instant) {
-        self.is_contact_asked = false;
-        // Trouble that came meanwhile is newer.
-        let is_quiet = self.last_trouble.is_none_or(|last| now - last >= CONTACT_AFTER);
-        if !is_made {
-            self.last_trouble = Some(now);
-        } else if is_quiet && self.health.resolve(&Problem::Brokers(self.number)) {
-            tracing::info!(worker = self.number, "the brokers answer again");
+    pub(super) fn take_contact(&mut self, made: Result<(), String>, now: Instant) {
+        let asked = self.contact.asked.take();
+        self.contact.answered = Some(now);
+        let problem = Problem::Brokers(self.number);
+        // It may have been resolved by a commit meanwhile.
+        if !self.health.knows(&problem) {
+            return;
+        }
+        match made {
+            // Trouble that came meanwhile is newer.
+            Ok(()) if self.last_trouble < asked || self.last_trouble.is_none() => {
+                self.health.resolve(&problem);
+                drop(self.refused.take_if(|refused| refused.of.is_some()));
+                tracing::info!(worker = self.number, "the brokers answer again");
+            }
+            Ok(()) => {}
+            Err(error) => {
+                let text = format!("{error}; trying again (`ipstamp check` finds out why)");
+                self.health.report(problem, text);
+            }
         }
     }
 

@@ -42,6 +42,7 @@ use crate::resolve::desk::Desk;
 use crate::telemetry::{Health, Metrics, Tapped, Taps, Tracer};
 
 use benches::Benches;
+use brokers::Contact;
 use ladder::Refusal;
 use schemas::Unread;
 use setbacks::Refused;
@@ -174,8 +175,8 @@ pub(super) struct Worker {
     uncommitted_since: Option<Instant>,
     /// When librdkafka last told of trouble with the brokers.
     last_trouble: Option<Instant>,
-    /// Somebody was sent to ask whether the brokers are there again.
-    is_contact_asked: bool,
+    /// The asking whether they are there again.
+    contact: Contact,
     /// Why the last commit failed, which has been said.
     commit_fault: Option<Fault>,
     /// By when the rebalance in front must be answered.
@@ -281,7 +282,7 @@ impl Worker {
             beginning_until: None,
             uncommitted_since: None,
             last_trouble: None,
-            is_contact_asked: false,
+            contact: Contact::default(),
             commit_fault: None,
             revoke_until: None,
             stopping: None,
@@ -350,7 +351,7 @@ impl Worker {
                 Letter::Recalled { who, value } => self.take_recalled(who, value),
                 Letter::Looked { who, found } => self.take_look(who, found, now),
                 Letter::Surveyed { who, extent } => self.lane_mut(who).surveyed.take(extent, now),
-                Letter::Contact { is_made } => self.take_contact(is_made, now),
+                Letter::Contact { made } => self.take_contact(made, now),
                 Letter::Schema(key) => self.take_schema(&key),
                 Letter::Stop => self.stop(now),
             }

@@ -65,6 +65,7 @@ impl Worker {
             }
             _ => {
                 let text = format!("cannot read {}: {}", fetched.topic(), fetched.fault_text());
+                self.last_trouble = Some(Instant::now());
                 if self.health.report(Problem::Brokers(self.number), text.clone()) {
                     tracing::warn!(error = %fault, "{text}; trying again");
                 }

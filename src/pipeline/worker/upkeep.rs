@@ -255,23 +255,23 @@ impl Worker {
             }
             if lane.is_to_be_looked_at(now, end) {
                 let (topic, partition) = (lane.topic.clone(), lane.partition);
-                self.recall.look(topic, partition, lane.reached(), LaneId(number));
+                self.recall.look(topic, partition, lane.look_from(), LaneId(number));
             }
             if now.duration_since(lane.moved) > STALL_LIMIT {
                 counts.stalled += 1;
-                let is_begun_again = lane.reached().is_none() && lane.is_settled() && !lane.paused;
-                let text = if is_begun_again {
-                    "nothing has been fetched for a minute; it is begun again".to_owned()
-                } else {
-                    format!(
-                        "{lag} records to read and no progress for a minute; look at what the log says of this \
-                         partition, at its output topic and at the brokers"
-                    )
-                };
-                if is_begun_again && self.resets.is_empty() {
+                if lane.is_to_be_begun_again(now, STALL_LIMIT) {
                     let place = lane.place_to_begin_again();
                     self.resets.push((lane.topic.clone(), lane.partition, place));
                 }
+                let text = if lane.begun_again.is_some() {
+                    "nothing has been fetched for a minute; it is begun again".to_owned()
+                } else {
+                    let records = if lag > 0 { lag.to_string() } else { "there are".into() };
+                    format!(
+                        "{records} records to read and no progress for a minute; look at what the log says of \
+                         this partition, at its output topic and at the brokers"
+                    )
+                };
                 if self.health.report(Problem::Stalled(name), text.clone()) {
                     tracing::error!(topic = %lane.topic, partition = %lane.partition, "{text}");
                 }
@@ -303,6 +303,7 @@ impl Worker {
     /// record, or a transaction is open, which may take as long as its producer likes.
     pub(super) fn take_look(&mut self, id: LaneId, found: Option<Next>, now: Instant) {
         let lane = self.lane_mut(id);
+        lane.is_looked_into = false;
         if let Some(Next::Nothing(end)) = found
             && lane.ownership == Ownership::Owned
         {

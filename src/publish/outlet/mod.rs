@@ -146,6 +146,19 @@ impl Outlet {
         self.outputs.iter().enumerate().map(|(id, output)| (OutputId(id), &output.topic))
     }
 
+    /// The partitions of all outputs, as far as they are known.
+    pub fn partitions(&self) -> Vec<(Topic, Partition)> {
+        let of = |output: &Output| match output.state {
+            Some(TopicState::Present { partitions, .. }) => partitions,
+            _ => 0,
+        };
+        let all = self
+            .outputs
+            .iter()
+            .flat_map(|output| (0..of(output)).map(|nth| (output.topic.clone(), Partition(nth))));
+        all.collect()
+    }
+
     /// The topic of an output.
     pub fn topic(&self, id: OutputId) -> &Topic {
         &self.outputs[id.0].topic
