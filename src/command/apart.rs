@@ -9,6 +9,7 @@ use super::run::RunArgs;
 use super::{Exit, Failure};
 use crate::config::Config;
 use crate::pipeline::Until;
+use crate::publish::OnUndeliverable;
 use crate::resolve::provider::ProvidersConfig;
 
 /// The configuration of a run with these options.
@@ -29,17 +30,26 @@ pub(super) fn apart(mut config: Config, args: &RunArgs) -> Result<Config, Failur
              committed; name another one with --group"
         )));
     }
-    if *output == config.publish.topic {
-        return Err(refused(format!(
-            "{output} is output.topic, whose readers would get everything twice; name another \
-             topic with --output"
-        )));
+    for (option, text) in [("--output", Some(output)), ("--dead-letter", args.dead_letter.as_ref())]
+    {
+        if let Some((key, topic)) = text.and_then(|text| live_topic(&config, text)) {
+            return Err(refused(format!(
+                "{option} {topic} is a topic of {key}, whose readers would get everything twice; name another \
+                 one with {option}"
+            )));
+        }
     }
     config.consume.group.clone_from(group);
     // A static member keeps its partitions while it is away, which a run that ends must not.
     config.consume.member = None;
     config.publish.topic.clone_from(output);
     config.publish.late_topic = None;
+    config.publish.dead_letter.clone_from(&args.dead_letter);
+    if args.dead_letter.is_none() {
+        // The live group has put what no topic takes among its dead letters already, and whoever replays
+        // these would find it twice.
+        config.publish.on_undeliverable = OnUndeliverable::Drop;
+    }
     if let Some(input) = config.consume.topics.exact().find(|it| config.would_read_own_output(it)) {
         return Err(refused(format!(
             "what is read from {input} would be written to a topic that input.topics reads; name \
@@ -54,6 +64,43 @@ pub(super) fn apart(mut config: Config, args: &RunArgs) -> Result<Config, Failur
     Ok(config)
 }
 
+/// The key of the live configuration, and the topic of it, that a topic or template may be as well.
+fn live_topic<'c>(config: &'c Config, text: &str) -> Option<(&'c str, String)> {
+    let publish = &config.publish;
+    let live = [
+        ("output.topic", Some(&publish.topic)),
+        ("output.dead_letter", publish.dead_letter.as_ref()),
+        ("output.late_topic", publish.late_topic.as_ref()),
+    ];
+    let inputs = || config.consume.topics.exact();
+    live.into_iter().filter_map(|(key, live)| Some((key, live?))).find_map(|(key, live)| {
+        let same = match (parts(live), parts(text)) {
+            (None, None) => (live == text).then(|| text.to_owned()),
+            (Some(template), None) => {
+                config.reads(between(template, text)?).then(|| text.to_owned())
+            }
+            (None, Some(template)) => {
+                config.reads(between(template, live)?).then(|| live.to_owned())
+            }
+            (Some(_), Some(_)) if live == text => Some(text.to_owned()),
+            (Some(live), Some(text)) => inputs()
+                .map(|input| [text.0, input, text.1].concat())
+                .find(|topic| inputs().any(|input| between(live, topic) == Some(input))),
+        };
+        same.map(|topic| (key, topic))
+    })
+}
+
+/// What stands before and behind the input topic's name in a template.
+fn parts(text: &str) -> Option<(&str, &str)> {
+    text.split_once("{topic}")
+}
+
+/// The input topic's name in a topic that a template made.
+fn between<'t>((before, behind): (&str, &str), topic: &'t str) -> Option<&'t str> {
+    topic.strip_prefix(before)?.strip_suffix(behind)
+}
+
 /// A time as it stands in logs.
 pub(super) fn time(text: &str) -> Result<SystemTime, String> {
     parse_rfc3339_weak(text)
@@ -66,4 +113,43 @@ pub(super) fn until(text: &str) -> Result<Until, String> {
         return Ok(Until::End);
     }
     time(text).map(Until::Time).map_err(|words| format!("{words}, or end"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, ProcessEnvironment};
+
+    fn config(topics: &str, output: &str) -> Config {
+        let text = format!(
+            "kafka: {{brokers: ['b:9092']}}
+input: {{topics: [{topics}], group: g}}
+output: {{topic: '{output}', dead_letter: dead}}
+databases: [{{path: a.mmdb}}]
+"
+        );
+        config::parse(text.as_bytes(), &ProcessEnvironment).unwrap().into()
+    }
+
+    /// Guarantees: P9: a stretch that is read again is not written where the live group writes, however
+    /// the two are spelt.
+    #[test]
+    fn a_live_topic_is_known_in_whatever_way_it_is_named() {
+        for (topics, live, text, found) in [
+            ("logs", "out", "out", Some("out")),
+            ("logs", "{topic}.enriched", "logs.enriched", Some("logs.enriched")),
+            ("logs", "logs.enriched", "{topic}.enriched", Some("logs.enriched")),
+            ("logs", "{topic}.a", "{topic}.a", Some("{topic}.a")),
+            ("a.b, b", "{topic}.x", "a.{topic}.x", Some("a.b.x")),
+            ("'^logs\\.[a-z]+$'", "{topic}.enriched", "logs.web.enriched", Some("logs.web.enriched")),
+            ("'^logs\\.[a-z]+$'", "{topic}.enriched", "other.enriched", None),
+            ("logs", "{topic}.enriched", "logs.repaired", None),
+            ("logs", "out", "{topic}.repaired", None),
+            ("logs", "out", "dead", Some("dead")),
+        ] {
+            let config = config(topics, live);
+            let is = live_topic(&config, text).map(|(_, topic)| topic);
+            assert_eq!(is.as_deref(), found, "{topics}: {live} and {text}");
+        }
+    }
 }

@@ -68,6 +68,10 @@ pub struct RunArgs {
     /// With --from: the topic to write to, or a template with {topic}
     #[arg(long, value_name = "TOPIC", requires = "from")]
     pub output: Option<String>,
+    /// With --from: the topic for what no other takes, or a template with {topic}. Without it such records
+    /// are dropped and counted: the live group has its dead letters of them
+    #[arg(long, value_name = "TOPIC", requires = "from")]
+    pub dead_letter: Option<String>,
     /// With --from: ask no provider, and take no answers of one
     #[arg(long, requires = "from")]
     pub local: bool,

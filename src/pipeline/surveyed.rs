@@ -47,13 +47,18 @@ impl Surveyed {
         self.settled = Some(now);
         let Some(told) = told else { return };
         // Where nothing is committed and the newest is where to begin, that place moves with the end.
-        let goes_on_at = self.told.map_or(told.goes_on_at, |before| before.goes_on_at);
-        self.told = Some(Extent { goes_on_at, ..told });
+        let before = self.told.map(|before| before.goes_on_at).filter(|at| *at <= told.end);
+        self.told = Some(Extent { goes_on_at: before.unwrap_or(told.goes_on_at), ..told });
     }
 
     /// The end: what was told, which is newer than what fetching has shown.
     pub(super) fn end(&self, fetched: Option<NextOffset>) -> Option<NextOffset> {
         self.told.map(|told| told.end).or(fetched)
+    }
+
+    /// Whether a place lies behind the end that was told: it is of a topic that was there before.
+    pub(super) fn is_before(&self, place: NextOffset) -> bool {
+        self.told.is_some_and(|told| told.end < place)
     }
 
     /// Where the group goes on, as far as it was told.

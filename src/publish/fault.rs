@@ -87,7 +87,9 @@ pub fn words_of_refusal(fault: Fault, topic: &Topic) -> String {
             format!("is not there, or not any more: {fault}; {}", command_for_topic(topic))
         }
         Code::UnknownPartition => format!(
-            "has another number of partitions than it had: {fault}; it is looked at again within half a minute"
+            "is deleted or has another number of partitions ({fault}), and is looked at again within half a \
+             minute; where it is gone: {}",
+            command_for_topic(topic)
         ),
         _ => format!("refuses every record: {fault}; compare its settings with those of `output`"),
     }

@@ -51,6 +51,10 @@ pub const METRICS: &[Described] = &[
     ("ipstamp_producers_replaced_total", "Producers that had to be made anew."),
     ("ipstamp_kafka_errors_total", "Errors reported by the Kafka clients, by code."),
     (
+        "process_start_time_seconds",
+        "When the process began. It changes at each restart, also where a crash ends it at once.",
+    ),
+    (
         "ipstamp_trace_spans_dropped_total",
         "Spans that found the queue to the collector full. Records are not held up by it.",
     ),

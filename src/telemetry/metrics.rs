@@ -4,6 +4,7 @@
 //! no record pays for them. Labels come from closed sets; no address and no secret is one.
 
 use std::sync::atomic::AtomicU64;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -73,6 +74,7 @@ pub struct Metrics {
     pub kafka_errors: Family<CodeLabels, Counter>,
     /// See [`METRICS`].
     pub trace_spans_dropped: Counter,
+    started: Gauge,
     /// See [`METRICS`].
     pub database_built: Family<DatabaseLabels, Gauge>,
     /// See [`METRICS`].
@@ -194,6 +196,7 @@ impl Metrics {
             producers_replaced: Counter::default(),
             kafka_errors: Family::default(),
             trace_spans_dropped: Counter::default(),
+            started: Gauge::default(),
             database_built: Family::default(),
             database_age: Family::default(),
             database_expires: Family::default(),
@@ -232,6 +235,8 @@ impl Metrics {
             tenant_files_refused: Gauge::default(),
             tenant_labels: TenantLabels::default(),
         };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        metrics.started.set(now.as_secs() as i64);
         metrics.register();
         metrics
     }
@@ -294,6 +299,11 @@ impl Metrics {
             "ipstamp_kafka_errors",
             total("ipstamp_kafka_errors"),
             self.kafka_errors.clone(),
+        );
+        registry.register(
+            "process_start_time_seconds",
+            help("process_start_time_seconds"),
+            self.started.clone(),
         );
         registry.register(
             "ipstamp_trace_spans_dropped",

@@ -284,6 +284,7 @@ const ROWS: &[(&str, &[Panel])] = &[
                 &[("ipstamp_tenants", Max("")), ("ipstamp_tenant_files_refused", Max(""))],
             ),
             ("Versions", "short", &[("ipstamp_build_info", Sum("version"))]),
+            ("Started", "s", &[("process_start_time_seconds", Ago("pod"))]),
         ],
     ),
 ];

@@ -2,10 +2,14 @@
 
 use ipstamp::telemetry::METRICS;
 
-/// Every `ipstamp_…` in the expression, once each, as it is written there.
+/// The one whose name is not ours, as all processes have it.
+const STARTED: &str = "process_start_time_seconds";
+
+/// Every metric of ours in the expression, once each, as it is written there.
 pub(crate) fn named(expression: &str) -> Vec<&str> {
     let words = expression.split(|char: char| !char.is_ascii_alphanumeric() && char != '_');
-    let mut found: Vec<_> = words.filter(|word| word.starts_with("ipstamp_")).collect();
+    let mut found: Vec<_> =
+        words.filter(|word| word.starts_with("ipstamp_") || *word == STARTED).collect();
     found.sort_unstable();
     found.dedup();
     found

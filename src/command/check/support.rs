@@ -46,7 +46,7 @@ pub(super) fn block(config: &Config, offline: bool, found: &Report) -> String {
     }
     for item in found.0.iter().filter(|item| item.subject.starts_with("provider ")) {
         add(
-            if offline { "not asked" } else { "asked now" },
+            if offline { "not asked" } else { "checked now" },
             &format!("{}: {}", item.subject, item.found),
         );
     }
@@ -151,7 +151,7 @@ mod tests {
         report.ok("provider ipgeolocation", "the token s3cr3t-token is accepted");
         let block = block(&config, false, &report);
         for part in
-            ["ipstamp", "librdkafka", "ipgeolocation at https://", "with a token", "asked now"]
+            ["ipstamp", "librdkafka", "ipgeolocation at https://", "with a token", "checked now"]
         {
             assert!(block.contains(part), "{part}: {block}");
         }
@@ -159,6 +159,6 @@ mod tests {
             assert!(!block.contains(secret), "{secret}: {block}");
         }
         let unasked = super::block(&config, true, &report);
-        assert!(unasked.contains("not asked") && !unasked.contains("asked now"), "{unasked}");
+        assert!(unasked.contains("not asked") && !unasked.contains("checked now"), "{unasked}");
     }
 }

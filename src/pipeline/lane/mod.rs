@@ -78,6 +78,8 @@ pub(super) struct Lane {
     pub(super) begun_again: Option<Instant>,
     /// When the watermark last moved, or there was nothing to do.
     pub(super) moved: Instant,
+    /// The same, but that somebody has looked and found nothing does not count.
+    pub(super) advanced: Instant,
     /// Of what is under way.
     pub(super) ages: Ages,
 }
@@ -138,6 +140,7 @@ impl Lane {
             is_looked_into: false,
             begun_again: None,
             moved: now,
+            advanced: now,
             ages: Ages::default(),
         }
     }
@@ -155,7 +158,13 @@ impl Lane {
         self.surveyed = Surveyed::default();
         self.looked = None;
         self.begun_again = None;
+        self.is_moving(now);
+    }
+
+    /// The watermark has moved, or there is nothing to do.
+    pub(super) fn is_moving(&mut self, now: Instant) {
         self.moved = now;
+        self.advanced = now;
     }
 
     /// Reading begins anew at this place, within the same ownership. Offsets may be lower than before:
@@ -221,7 +230,8 @@ impl Lane {
             Some(Place::At(at)) => Some(at),
             _ => None,
         };
-        self.reached().or(held).or(begun).or(self.surveyed.goes_on_at())
+        let known = self.reached().or(held).or(begun);
+        known.filter(|at| !self.surveyed.is_before(*at)).or(self.surveyed.goes_on_at())
     }
 
     /// Once per look: whether the brokers are to be asked what there is to read. While records are fetched
@@ -264,7 +274,7 @@ impl Lane {
         let written = self.tracker.watermark().and_then(|reached| self.ages.look(reached));
         match written.filter(|_| self.tracker.pending() > 0) {
             Some(written) => (now_ms - written).max(0),
-            None => now.saturating_duration_since(self.moved).as_millis() as i64,
+            None => now.saturating_duration_since(self.advanced).as_millis() as i64,
         }
     }
 
@@ -430,6 +440,8 @@ mod tests {
         assert_eq!((lane.lag(more), lane.is_idle(more)), (5, false), "there is more by now");
         let later = lane.moved + QUIET;
         assert!(lane.is_to_be_looked_at(later, more) && !lane.is_to_be_looked_at(later, more));
+        assert!(!lane.is_to_be_looked_at(later + LOOK_AGAIN + QUIET, more), "somebody is looking");
+        lane.is_looked_into = false;
         assert!(lane.is_to_be_looked_at(later + LOOK_AGAIN + QUIET, more));
         lane.begin(Instant::now());
         assert_eq!(lane.reached(), None, "of another ownership");
@@ -482,6 +494,10 @@ mod tests {
         assert_eq!(lane.lag(lane.known_end(end)), 60);
         lane.end = Some(NextOffset(30));
         assert_eq!(lane.lag(lane.known_end(end)), 10, "a run that ends there");
+        lane.end = None;
+        let sequence = lane.tracker.admit(Offset(299)).unwrap();
+        assert!(lane.tracker.end(sequence));
+        assert_eq!(lane.lag(lane.known_end(end)), 60, "the topic was made again");
     }
 
     #[test]

@@ -43,6 +43,9 @@ pub(super) struct DeadLetter {
     pub(super) words: Cow<'static, str>,
 }
 
+/// An event of so many bytes is not copied without need.
+const HUGE_BYTES: usize = 16 << 20;
+
 /// Of a record that is larger than its output takes.
 pub(super) fn words_of_too_large(limit_bytes: u32) -> Cow<'static, str> {
     format!("larger than max.message.bytes={limit_bytes} of the output topic").into()
@@ -148,8 +151,8 @@ impl Worker {
     #[inline]
     pub(super) fn is_beyond_output(&self, id: LaneId, event_bytes: usize) -> bool {
         let limit = self.outlet.limits(self.lane(id).output).max_message_bytes as usize;
-        // Half: facts that are replaced may make an event a little smaller.
-        event_bytes / 2 > limit
+        // What is replaced may make an event smaller; of what is not huge that is tried.
+        event_bytes > (2 * limit).max(HUGE_BYTES)
             && !self.compressed
             && self.config.on_unparsable == OnUnparsable::Pass
     }

@@ -57,7 +57,7 @@ impl Worker {
         let now = Instant::now();
         for lane in self.lanes.iter_mut().filter(|lane| lane.ownership != Ownership::Gone) {
             if let Some(next) = lane.tracker.take_watermark() {
-                lane.moved = now;
+                lane.is_moving(now);
                 let list = list.get_or_insert_with(|| PartitionList::new(8));
                 list.add(lane.topic.as_str(), lane.partition, Some(next));
             }
@@ -249,7 +249,7 @@ impl Worker {
             let seconds = lane.lag_ms(end, now, now_ms) as f64 / 1000.0;
             self.metrics.consumer_lag_seconds.get_or_create(&labels).set(seconds);
             if lane.is_idle(end) {
-                lane.moved = now;
+                lane.is_moving(now);
             } else if lane.tracker.pending() > 0 {
                 oldest = oldest.min(lane.moved);
             }

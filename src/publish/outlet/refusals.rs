@@ -15,7 +15,7 @@ use super::flow::Flow;
 use super::{Outlet, OutputId, Refused};
 use crate::kafka::{Fault, Outgoing};
 use crate::publish::catalog::TopicState;
-use crate::publish::fault::{RecordFault, Remedy, remedy};
+use crate::publish::fault::{RecordFault, Remedy, remedy, words_of_refusal};
 use crate::publish::settings::batch_bytes;
 use crate::record::Partition;
 
@@ -123,8 +123,9 @@ impl Outlet {
                 // One refusal of many that were under way together counts once.
                 if output.block.as_ref().is_none_or(|block| block.until <= Instant::now()) {
                     output.block = Some(Block { fault, until: Instant::now() + pause, pause });
+                    let words = words_of_refusal(fault, &output.topic);
                     tracing::error!(topic = %output.topic, error = %fault, retry_in = ?pause,
-                        "the output topic refuses records; what feeds it is paused");
+                        "the output topic {words}; what feeds it is paused");
                 }
             }
             Remedy::Rebuild => {}

@@ -80,7 +80,8 @@ impl Traces {
         if !settings.is_named {
             resource = resource.with_service_name("ipstamp");
         }
-        let queue = Queue::new(exporter, settings.queued, &resource.build(), dropped);
+        let holds = (settings.queued, settings.delay);
+        let queue = Queue::new(exporter, holds, &resource.build(), dropped);
         Ok(Self {
             queue: Arc::new(queue),
             config: Arc::new(Config::default()),

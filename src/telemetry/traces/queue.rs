@@ -26,16 +26,20 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// A queue for `room` spans, in the name of `resource`. What it drops is counted in `dropped`.
+    /// A queue for `room` spans, in the name of `resource`, sent after `delay` at the latest. What it drops
+    /// is counted in `dropped`.
     pub(super) fn new(
         exporter: impl SpanExporter + 'static,
-        room: usize,
+        (room, delay): (usize, Duration),
         resource: &Resource,
         dropped: Counter,
     ) -> Self {
         let held = Arc::new(AtomicUsize::new(0));
         let exporter = Taking { exporter, held: Arc::clone(&held) };
-        let config = BatchConfigBuilder::default().with_max_queue_size(room).build();
+        let config = BatchConfigBuilder::default()
+            .with_max_queue_size(room)
+            .with_scheduled_delay(delay)
+            .build();
         let mut processor = BatchSpanProcessor::builder(exporter).with_batch_config(config).build();
         processor.set_resource(resource);
         Self { processor, room, held, dropped, is_said: AtomicBool::new(false) }
@@ -148,7 +152,7 @@ mod tests {
         let slow = Slow { begun, word: Mutex::new(word), taken: Arc::clone(&taken) };
         let dropped = Counter::default();
         let resource = Resource::builder_empty().build();
-        let queue = Queue::new(slow, 10, &resource, dropped.clone());
+        let queue = Queue::new(slow, (10, Duration::from_secs(60)), &resource, dropped.clone());
         for _ in 0..10 {
             queue.put(span());
         }

@@ -11,6 +11,10 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Spans that may wait for a collector where nothing is said, as OpenTelemetry has it.
 const QUEUED: usize = 2048;
+/// The room for all that may wait is taken at once, half a kilobyte for each.
+const MOST_QUEUED: u64 = 65_536;
+/// How long they wait for others where nothing is said, as OpenTelemetry has it.
+const DELAY: Duration = Duration::from_secs(5);
 /// The samplers that the SDK has.
 const SAMPLERS: [&str; 6] = [
     "always_on",
@@ -33,6 +37,8 @@ pub struct TracesSettings {
     pub(super) timeout: Duration,
     /// How many spans may wait.
     pub(super) queued: usize,
+    /// How long they wait for others to be sent with.
+    pub(super) delay: Duration,
     /// Whether `traceparent` of a record is read and written.
     pub(super) propagates: bool,
     /// Whether the variables name the service.
@@ -118,23 +124,34 @@ impl TracesSettings {
             );
             return Decision { settings: None, words };
         }
-        let mut number = |name: String| {
-            let text = variable(&name)?;
-            let number: Option<u64> = text.trim().parse().ok();
+        let mut number = |name: &str, most: u64| {
+            let text = variable(name)?;
+            let number = text.trim().parse().ok().filter(|number| (1..=most).contains(number));
             if number.is_none() {
-                words.push(format!("{name} is no whole number, and so counts as not set"));
+                words.push(format!(
+                    "{name} is no whole number from 1 to {most}, and so counts as not set"
+                ));
             }
             number
         };
-        let millis = number("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT".into())
-            .or_else(|| number("OTEL_EXPORTER_OTLP_TIMEOUT".into()));
-        let queued = number("OTEL_BSP_MAX_QUEUE_SIZE".into()).map(|queued| queued as usize);
+        let millis = number("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", u64::MAX)
+            .or_else(|| number("OTEL_EXPORTER_OTLP_TIMEOUT", u64::MAX));
+        let queued = number("OTEL_BSP_MAX_QUEUE_SIZE", MOST_QUEUED);
+        let delay = number("OTEL_BSP_SCHEDULE_DELAY", u64::MAX);
         // Read by the SDK, which says nothing.
-        for name in ["OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"] {
-            let _ = number(name.into());
-        }
+        let _ = number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", MOST_QUEUED);
         words.extend(words_of_sampler(&variable));
         let propagators = variable("OTEL_PROPAGATORS");
+        let propagates = propagators
+            .as_deref()
+            .is_none_or(|names| names.split(',').any(|one| one.trim() == "tracecontext"));
+        if !propagates {
+            words.push(
+                "OTEL_PROPAGATORS does not name tracecontext, the only one that is spoken here: no record's trace \
+                 is continued"
+                    .into(),
+            );
+        }
         let attributes = variable("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
         let is_named = variable("OTEL_SERVICE_NAME").is_some()
             || attributes.split(',').any(|one| one.trim().starts_with("service.name="));
@@ -147,9 +164,9 @@ impl TracesSettings {
                 headers.map(|(name, value)| (name.clone(), value.expose().to_owned())).collect(),
             ),
             timeout: millis.map_or(TIMEOUT, Duration::from_millis),
-            queued: queued.unwrap_or(QUEUED),
-            propagates: propagators
-                .is_none_or(|names| names.split(',').any(|one| one.trim() == "tracecontext")),
+            queued: queued.map_or(QUEUED, |queued| queued as usize),
+            delay: delay.map_or(DELAY, Duration::from_millis),
+            propagates,
             is_named,
             roots: file("CERTIFICATE"),
             identity: file("CLIENT_CERTIFICATE").zip(file("CLIENT_KEY")),
@@ -271,6 +288,10 @@ mod tests {
                 "OTEL_TRACES_SAMPLER_ARG",
             ),
             (&[("OTEL_BSP_SCHEDULE_DELAY", "1s")], "OTEL_BSP_SCHEDULE_DELAY"),
+            (&[("OTEL_BSP_SCHEDULE_DELAY", "0")], "OTEL_BSP_SCHEDULE_DELAY"),
+            (&[("OTEL_EXPORTER_OTLP_TIMEOUT", "0")], "OTEL_EXPORTER_OTLP_TIMEOUT"),
+            (&[("OTEL_BSP_MAX_QUEUE_SIZE", "0")], "OTEL_BSP_MAX_QUEUE_SIZE"),
+            (&[("OTEL_BSP_MAX_QUEUE_SIZE", "100000000")], "from 1 to 65536"),
             (&[("OTEL_EXPORTER_OTLP_TIMEOUT", "10s")], "OTEL_EXPORTER_OTLP_TIMEOUT"),
             (&[("OTEL_BSP_MAX_QUEUE_SIZE", "many")], "OTEL_BSP_MAX_QUEUE_SIZE"),
         ] {

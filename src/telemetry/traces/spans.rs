@@ -334,7 +334,8 @@ mod tests {
     fn tracer_with(config: Config) -> (Tracer, Sent) {
         let sent = Sent::default();
         let resource = Resource::builder_empty().build();
-        let queue = Queue::new(sent.clone(), 100, &resource, Counter::default());
+        let queue =
+            Queue::new(sent.clone(), (100, Duration::from_secs(60)), &resource, Counter::default());
         (Tracer::new(Arc::new(queue), Arc::new(config), "g", true), sent)
     }
 
