@@ -35,6 +35,9 @@
 {{- if not (hasSuffix ":9464" $listen) -}}
 {{- fail (printf "config.admin.listen is %s: probes, monitors and the policy know port 9464; leave it out" $listen) -}}
 {{- end -}}
+{{- if regexMatch "^(127\\.|localhost:|\\[::1\\])" $listen -}}
+{{- fail (printf "config.admin.listen is %s: the probes come from outside of the pod; leave it out, or write 0.0.0.0:9464" $listen) -}}
+{{- end -}}
 {{- $drain := include "ipstamp.seconds" (dig "drain" "25s" $config) | int -}}
 {{- if lt (int .Values.terminationGracePeriodSeconds) (add $drain 5 | int) -}}
 {{- fail (printf "terminationGracePeriodSeconds is %d and config.drain is %d s: the container would be killed before the drain has ended; write at least %d" (int .Values.terminationGracePeriodSeconds) $drain (add $drain 5)) -}}
@@ -82,7 +85,14 @@
 {{- if and $static (eq .Values.workload.kind "Deployment") -}}
 {{- fail "workload.staticMembership (or config.input.member) with a Deployment: a new pod would come under a new name beside the old one, or under the same name and be thrown out; write workload.kind: StatefulSet" -}}
 {{- end -}}
+{{- if and .Values.workload.staticMembership .Values.existingConfigMap -}}
+{{- fail "workload.staticMembership with existingConfigMap: the chart cannot write into it; take staticMembership away, and write input: {member: \"${HOSTNAME}\"} into the map" -}}
+{{- end -}}
 {{- $scaling := .Values.autoscaling -}}
+{{- $member := dig "input" "member" "" .Values.config -}}
+{{- if and $member (not (contains "${" $member)) (or (gt (int .Values.replicas) 1) (ne $scaling.kind "none")) -}}
+{{- fail (printf "config.input.member is %s for every pod, and a member of a name throws out the one before it; write \"${HOSTNAME}\"" $member) -}}
+{{- end -}}
 {{- if ne $scaling.kind "none" -}}
 {{- if and $static (not $scaling.allowStaticMembership) -}}
 {{- fail "autoscaling with static membership: a member that is scaled away keeps its partitions until its session ends; turn one of them off, or write autoscaling.allowStaticMembership: true if that is meant" -}}

@@ -238,3 +238,13 @@ spec:
     {{- end }}
   volumes: {{- include "ipstamp.volumes" . | nindent 4 }}
 {{- end }}
+
+{{/* Whether a pod of its own sees the databases: not those that a worker fetches into its own folder, and then `check` would miss them. */}}
+{{- define "ipstamp.testSees" -}}
+{{- if or (ne .Values.databases.delivery "inProcess") (include "ipstamp.claimName" .) (not (include "ipstamp.sources" . | fromJson).list) }}true{{ end }}
+{{- end }}
+
+{{/* Whether there is something that a test can ask. */}}
+{{- define "ipstamp.hasTest" -}}
+{{- if and .Values.test.enabled (or (include "ipstamp.testSees" .) .Values.service.enabled) }}true{{ end }}
+{{- end }}
