@@ -193,6 +193,9 @@
 {{- if and .Values.serviceMonitor.enabled (not .Values.service.enabled) -}}
 {{- fail "serviceMonitor.enabled without service.enabled: there is nothing to monitor; enable the service, or use podMonitor" -}}
 {{- end -}}
+{{- if and .Values.prometheusRule.enabled (not .Values.prometheusRule.runbookBaseUrl) -}}
+{{- fail "prometheusRule.enabled without runbookBaseUrl: whoever is woken finds no runbook behind the link; write where RUNBOOK.md is read, such as https://git.example.net/ipstamp/helm/ipstamp/" -}}
+{{- end -}}
 {{- $known := list -}}
 {{- range (.Files.Get "files/alerts.yaml" | fromYaml).groups -}}
 {{- range .rules -}}{{- $known = append $known .alert -}}{{- end -}}
