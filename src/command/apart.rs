@@ -32,7 +32,19 @@ pub(super) fn apart(mut config: Config, args: &RunArgs) -> Result<Config, Failur
     }
     for (option, text) in [("--output", Some(output)), ("--dead-letter", args.dead_letter.as_ref())]
     {
-        if let Some((key, topic)) = text.and_then(|text| live_topic(&config, text)) {
+        let Some(text) = text else { continue };
+        if config.reads(text) {
+            return Err(refused(format!(
+                "{option} {text} is read by input.topics: what is written there would come again; name another one \
+                 with {option}"
+            )));
+        }
+        if option != "--output" && text == output {
+            return Err(refused(format!(
+                "{option} and --output are the same topic; name another one"
+            )));
+        }
+        if let Some((key, topic)) = live_topic(&config, text) {
             return Err(refused(format!(
                 "{option} {topic} is a topic of {key}, whose readers would get everything twice; name another \
                  one with {option}"
@@ -44,11 +56,19 @@ pub(super) fn apart(mut config: Config, args: &RunArgs) -> Result<Config, Failur
     config.consume.member = None;
     config.publish.topic.clone_from(output);
     config.publish.late_topic = None;
-    config.publish.dead_letter.clone_from(&args.dead_letter);
-    if args.dead_letter.is_none() {
+    if args.dead_letter.is_none() && config.publish.dead_letter.is_some() {
         // The live group has put what no topic takes among its dead letters already, and whoever replays
         // these would find it twice.
         config.publish.on_undeliverable = OnUndeliverable::Drop;
+    }
+    config.publish.dead_letter.clone_from(&args.dead_letter);
+    let written = config.written_for("logs");
+    let is_lost = args.dead_letter.is_some() && written.dead_letter.is_none();
+    if written.output.is_empty() || is_lost {
+        let option = if is_lost { "--dead-letter" } else { "--output" };
+        return Err(refused(format!(
+            "{option} is no name of a topic (letters, digits, '.', '_', '-') and no template with {{topic}}"
+        )));
     }
     if let Some(input) = config.consume.topics.exact().find(|it| config.would_read_own_output(it)) {
         return Err(refused(format!(
@@ -141,7 +161,12 @@ databases: [{{path: a.mmdb}}]
             ("logs", "logs.enriched", "{topic}.enriched", Some("logs.enriched")),
             ("logs", "{topic}.a", "{topic}.a", Some("{topic}.a")),
             ("a.b, b", "{topic}.x", "a.{topic}.x", Some("a.b.x")),
-            ("'^logs\\.[a-z]+$'", "{topic}.enriched", "logs.web.enriched", Some("logs.web.enriched")),
+            (
+                "'^logs\\.[a-z]+$'",
+                "{topic}.enriched",
+                "logs.web.enriched",
+                Some("logs.web.enriched"),
+            ),
             ("'^logs\\.[a-z]+$'", "{topic}.enriched", "other.enriched", None),
             ("logs", "{topic}.enriched", "logs.repaired", None),
             ("logs", "out", "{topic}.repaired", None),

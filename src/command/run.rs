@@ -55,7 +55,8 @@ Examples:
 
 SIGTERM, SIGINT and SIGHUP finish what is under way, commit, and leave the group; a second one ends at once.")]
 pub struct RunArgs {
-    /// Read again from the first record of this time or later (RFC 3339), in a group of its own
+    /// Read again from the first record of this time or later (RFC 3339), in a group of its own; needs
+    /// --until, --group and --output
     #[arg(long, value_name = "TIME", value_parser = apart::time, requires_all = ["until", "group", "output"])]
     pub from: Option<SystemTime>,
     /// End by itself: at the offsets that stand at the `end` when it begins, or before the first
@@ -69,7 +70,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "TOPIC", requires = "from")]
     pub output: Option<String>,
     /// With --from: the topic for what no other takes, or a template with {topic}. Without it such records
-    /// are dropped and counted: the live group has its dead letters of them
+    /// are dropped and counted where the live group has dead letters of them
     #[arg(long, value_name = "TOPIC", requires = "from")]
     pub dead_letter: Option<String>,
     /// With --from: ask no provider, and take no answers of one

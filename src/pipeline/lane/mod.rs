@@ -165,6 +165,7 @@ impl Lane {
     pub(super) fn is_moving(&mut self, now: Instant) {
         self.moved = now;
         self.advanced = now;
+        self.begun_again = None;
     }
 
     /// Reading begins anew at this place, within the same ownership. Offsets may be lower than before:

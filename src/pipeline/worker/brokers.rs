@@ -85,18 +85,20 @@ impl Worker {
         if !self.health.knows(&problem) {
             return;
         }
+        // Without a partition any broker has answered, which may be another one than the one that refuses us.
+        let reads = self.lanes.iter().any(|lane| lane.ownership == Ownership::Owned);
+        let is_refused = self.refused.is_some() && !reads;
+        // Trouble that came meanwhile is newer.
+        let is_newer = self.last_trouble.is_some() && self.last_trouble >= asked;
         match made {
-            // Trouble that came meanwhile is newer.
-            Ok(()) if self.last_trouble < asked || self.last_trouble.is_none() => {
+            Ok(()) if !is_refused && !is_newer => {
                 self.health.resolve(&problem);
                 drop(self.refused.take_if(|refused| refused.of.is_some()));
                 tracing::info!(worker = self.number, "the brokers answer again");
             }
             Ok(()) => {}
-            Err(error) => {
-                let text = format!("{error}; trying again (`ipstamp check` finds out why)");
-                self.health.report(problem, text);
-            }
+            // What is known of it says more.
+            Err(error) => tracing::debug!(worker = self.number, error, "the brokers do not answer"),
         }
     }
 
