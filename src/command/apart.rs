@@ -35,7 +35,7 @@ pub(super) fn apart(mut config: Config, args: &RunArgs) -> Result<Config, Failur
         let Some(text) = text else { continue };
         if config.reads(text) {
             return Err(refused(format!(
-                "{option} {text} is read by input.topics: what is written there would come again; name another one \
+                "{option} {text} is a topic that input.topics reads: what is written there would come again; name another one \
                  with {option}"
             )));
         }
