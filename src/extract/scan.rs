@@ -240,6 +240,10 @@ impl Pass<'_> {
                     }
                 }
             };
+            if self.tokens.goes_on(end) {
+                at = end + 1;
+                continue;
+            }
             at = self.tokens.skip_white(end);
             if self.tokens.byte(at) != b',' {
                 return Ok(at);

@@ -69,6 +69,18 @@ impl Walk<'_> {
         self.word &= self.word - 1;
         at
     }
+
+    /// Leaves out the next stop, whose place is known.
+    #[inline(always)]
+    pub(super) fn leave_out(&mut self) {
+        while self.word == 0 {
+            let Some((word, rest)) = self.rest.split_first() else { return };
+            self.word = *word;
+            self.rest = rest;
+            self.base += 64;
+        }
+        self.word &= self.word - 1;
+    }
 }
 
 /// The bits of one block; `seen` collects the bytes' high bits.

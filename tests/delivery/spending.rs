@@ -159,7 +159,10 @@ fn processes_of_two_groups_keep_to_one_budget_when_one_of_them_is_killed() {
         let ends = ends(&outputs);
         say(&format!("{group}: {ends:?}"));
         assert_eq!(ends.values().sum::<usize>(), RECORDS as usize);
-        assert!(ends.get("budget").is_some_and(|count| *count > RECORDS as usize / 2), "{ends:?}");
+        // Where the ledger is slow to answer, nobody waits for what it says.
+        let refused = |reason: &str| ends.get(reason).copied().unwrap_or(0);
+        assert!(refused("budget") > 0, "{ends:?}");
+        assert!(refused("budget") + refused("ledger") > RECORDS as usize / 2, "{ends:?}");
         enriched += ends.get("enriched").copied().unwrap_or(0) as u64;
     }
     say(&format!("{asked_then} asked before the kill, {asked} at the end; {used} in the ledger"));

