@@ -120,11 +120,42 @@ pub(super) fn append_address(out: &mut Vec<u8>, ip: IpAddr) {
             }
             out.extend_from_slice(&text[..len - 1]);
         }
+        IpAddr::V6(ip) if ip.to_ipv4_mapped().is_none() => append_v6(out, ip.segments()),
         IpAddr::V6(ip) => {
             // A Vec takes whatever is written to it.
             let _ = write!(out, "{ip}");
         }
     }
+}
+
+/// As RFC 5952 wants it: of the longest runs of zeros the first is left out.
+fn append_v6(out: &mut Vec<u8>, segments: [u16; 8]) {
+    let (mut run, mut left_out) = (0..0, 0..0);
+    for (at, segment) in segments.iter().enumerate() {
+        run = if *segment == 0 { run.start..at + 1 } else { at + 1..at + 1 };
+        if run.len() > left_out.len().max(1) {
+            left_out = run.clone();
+        }
+    }
+    let mut text = [b':'; 40];
+    let mut len = 0;
+    for (at, segment) in segments.iter().enumerate() {
+        if left_out.contains(&at) {
+            // One before it and one behind it, of which the latter is the next segment's.
+            len += usize::from(at == 0);
+            len += usize::from(at + 1 == left_out.end);
+            continue;
+        }
+        for shift in [12, 8, 4, 0] {
+            text[len] = b"0123456789abcdef"[usize::from(segment >> shift & 0xf)];
+            len += usize::from(segment >> shift != 0 || shift == 0);
+        }
+        if at < 7 {
+            text[len] = b':';
+            len += 1;
+        }
+    }
+    out.extend_from_slice(&text[..len]);
 }
 
 fn append(out: &mut Vec<u8>, value: &impl Serialize) {
@@ -172,6 +203,23 @@ mod tests {
             let mut out = Vec::new();
             append_address(&mut out, text.parse().unwrap());
             assert_eq!(String::from_utf8(out).unwrap(), text);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_address_of_version_6_is_too(
+            bits: u128, zeros: u8, ones in 0..256u16,
+        ) {
+            let segment = |nth: usize| match (zeros >> nth & 1, ones >> nth & 1) {
+                (1, _) => 0,
+                (_, 1) => (bits >> (16 * nth)) as u16 & 0xf,
+                _ => (bits >> (16 * nth)) as u16,
+            };
+            let ip = std::net::Ipv6Addr::from(std::array::from_fn::<u16, 8, _>(segment));
+            let mut out = Vec::new();
+            append_address(&mut out, ip.into());
+            proptest::prop_assert_eq!(String::from_utf8(out).unwrap(), ip.to_string());
         }
     }
 }

@@ -7,10 +7,10 @@ use super::encoder::{Draft, Event};
 use super::json::{Members, quoted};
 use super::time::{append_day, append_minute};
 use super::{Existing, members};
-use crate::record::{Answer, Facts, Home, Moment, Retrieval, Span};
+use crate::record::{Answer, Facts, Home, Moment, Outcome, Retrieval, Span};
 
 /// The sources that contributed to an event, by their place in the configured order.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Contributed([u64; 4]);
 
 impl Contributed {
@@ -150,6 +150,16 @@ pub(super) struct Sources {
     /// Of which something is.
     attributed: Contributed,
     minute: Minute,
+    last: Option<Last>,
+}
+
+/// What was written last of databases alone: the next event's stamp is mostly the same.
+#[derive(Debug)]
+struct Last {
+    outcome: Outcome,
+    contributed: Contributed,
+    is_stale: bool,
+    text: Vec<u8>,
 }
 
 /// A source as it is written.
@@ -192,6 +202,7 @@ impl Sources {
     #[cold]
     fn rename(&mut self, facts: &dyn Facts) {
         let sources = facts.sources();
+        self.last = None;
         self.databases = sources.iter().filter(|source| source.built.is_some()).count();
         (self.stale, self.next_stale) = (Contributed::default(), Moment::LAST);
         self.attributed = Contributed::default();
@@ -237,47 +248,72 @@ pub(super) fn begin(
     let mut is_stale = false;
     splice.write(|out| {
         place.open(seat, out);
-        out.extend_from_slice(b"{\"outcome\":\"");
-        out.extend_from_slice(event.outcome.name().as_bytes());
-        if let Some(reason) = event.outcome.reason() {
-            out.extend_from_slice(b"\",\"reason\":\"");
-            out.extend_from_slice(reason.name().as_bytes());
-        }
-        out.extend_from_slice(b"\",\"sources\":{");
-        let (mut comma, mut oldest): (&[u8], _) = (b"", None);
-        let mut stale = contributed.and(sources.stale);
-        for source in contributed.iter() {
-            let Some(name) = sources.names.get(source) else { continue };
-            out.extend_from_slice(comma);
-            out.extend_from_slice(&name.text);
-            if source >= sources.databases {
-                let retrieval = retrieval(source, event.answers, facts);
-                sources.minute.append(out, retrieval.at);
-                oldest = Some(oldest.map_or(retrieval.at, |oldest| retrieval.at.min(oldest)));
-                if retrieval.stale {
-                    stale.add(source as u8);
-                }
+        match &sources.last {
+            Some(last) if last.outcome == event.outcome && last.contributed == *contributed => {
+                out.extend_from_slice(&last.text);
+                is_stale = last.is_stale;
             }
-            comma = b",";
-        }
-        out.push(b'}');
-        if let Some(oldest) = oldest {
-            // As the times are: to the minute.
-            let now = Moment(facts.now().0 / 60 * 60);
-            Members::new(out).whole("age", Some(now.since(oldest).as_secs() as u32));
-        }
-        if !stale.is_empty() {
-            is_stale = true;
-            append_stale(stale, sources, out);
-        }
-        if !contributed.and(sources.attributed).is_empty() {
-            attribution(*contributed, sources, out);
+            _ => is_stale = begin_anew(*contributed, sources, event, facts, out),
         }
         if event.outline.left_out > 0 {
             // A Vec takes whatever is written to it.
             let _ = write!(out, ",\"left_out\":{}", event.outline.left_out);
         }
     });
+    is_stale
+}
+
+/// The same up to `left_out`.
+fn begin_anew(
+    contributed: Contributed,
+    sources: &mut Sources,
+    event: Event<'_>,
+    facts: &dyn Facts,
+    out: &mut Vec<u8>,
+) -> bool {
+    let start = out.len();
+    out.extend_from_slice(b"{\"outcome\":\"");
+    out.extend_from_slice(event.outcome.name().as_bytes());
+    if let Some(reason) = event.outcome.reason() {
+        out.extend_from_slice(b"\",\"reason\":\"");
+        out.extend_from_slice(reason.name().as_bytes());
+    }
+    out.extend_from_slice(b"\",\"sources\":{");
+    let (mut comma, mut oldest): (&[u8], _) = (b"", None);
+    let mut stale = contributed.and(sources.stale);
+    for source in contributed.iter() {
+        let Some(name) = sources.names.get(source) else { continue };
+        out.extend_from_slice(comma);
+        out.extend_from_slice(&name.text);
+        if source >= sources.databases {
+            let retrieval = retrieval(source, event.answers, facts);
+            sources.minute.append(out, retrieval.at);
+            oldest = Some(oldest.map_or(retrieval.at, |oldest| retrieval.at.min(oldest)));
+            if retrieval.stale {
+                stale.add(source as u8);
+            }
+        }
+        comma = b",";
+    }
+    out.push(b'}');
+    if let Some(oldest) = oldest {
+        // As the times are: to the minute.
+        let now = Moment(facts.now().0 / 60 * 60);
+        Members::new(out).whole("age", Some(now.since(oldest).as_secs() as u32));
+    }
+    let is_stale = !stale.is_empty();
+    if is_stale {
+        append_stale(stale, sources, out);
+    }
+    if !contributed.and(sources.attributed).is_empty() {
+        attribution(contributed, sources, out);
+    }
+    if oldest.is_none() {
+        let mut text = sources.last.take().map(|last| last.text).unwrap_or_default();
+        text.clear();
+        text.extend_from_slice(&out[start..]);
+        sources.last = Some(Last { outcome: event.outcome, contributed, is_stale, text });
+    }
     is_stale
 }
 

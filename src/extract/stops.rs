@@ -45,6 +45,14 @@ impl Stops {
         let (first, rest) = self.words.split_first().unwrap_or((&0, &[]));
         Walk { word: *first, base: 0, rest }
     }
+
+    /// Those at or behind a place in the event.
+    #[inline(always)]
+    pub(super) fn walk_from(&self, at: usize) -> Walk<'_> {
+        let from = self.words.get(at / 64..).unwrap_or_default();
+        let (first, rest) = from.split_first().unwrap_or((&0, &[]));
+        Walk { word: first & u64::MAX << (at % 64), base: at / 64 * 64, rest }
+    }
 }
 
 /// The stops that are still to come.

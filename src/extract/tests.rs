@@ -644,17 +644,52 @@ proptest! {
         let mut style = Style { bits };
         write_tree(&Tree::Object(members), None, 0, &mut style, &mut out, &mut Expected::default());
         let mut bytes = out.into_bytes();
-        for (index, kind, byte) in bends {
-            let at = index.index(bytes.len() + 1);
-            match kind {
-                0 => bytes.insert(at, byte),
-                1 if at < bytes.len() => bytes[at] = byte,
-                2 if at < bytes.len() => drop(bytes.remove(at)),
-                3 => bytes.truncate(at),
-                _ => {}
-            }
+        for bend in bends {
+            bent(&mut bytes, bend);
         }
         assert_agrees(&bytes);
+    }
+
+    /// Guarantees: what was learnt of events before changes nothing of what is found in one: not in
+    /// one of their form with other values, not in one that is nearly of that form.
+    #[test]
+    fn an_event_gives_the_same_whatever_was_read_before(
+        members in event(),
+        others in vec(event(), 0..3),
+        bits: u64,
+        values in vec(prop_oneof![
+            Just(Tree::Text("9.9.9.9".into())), Just(Tree::Text("2001:db8::9".into())),
+            Just(Tree::Text("a\\\"b\u{e9}".into())), Just(Tree::Text(String::new())),
+            Just(Tree::Scalar("7".into())), Just(Tree::Scalar("null".into())),
+            Just(Tree::Array(vec![])),
+        ], 1..6),
+        bends in vec((any::<prop::sample::Index>(), 0..4u8, proptest::sample::select(
+            b"{}[]:,\"\\ \n\x00\x1f\x80\xc3eE+-.01tfn/a".to_vec())), 0..6),
+    ) {
+        let written = |tree: &Tree, bits| {
+            let (mut out, mut style) = (String::new(), Style { bits });
+            write_tree(tree, None, 0, &mut style, &mut out, &mut Expected::default());
+            out.into_bytes()
+        };
+        let first = Tree::Object(members);
+        let mut second = first.clone();
+        give_values(&mut second, &mut values.iter().cycle());
+        let mut events = vec![written(&first, bits), written(&second, bits), written(&first, 0)];
+        events.extend(others.into_iter().map(|other| written(&Tree::Object(other), bits)));
+        for (nth, bend) in bends.into_iter().enumerate() {
+            let mut event = events[nth % events.len()].clone();
+            bent(&mut event, bend);
+            events.push(event);
+        }
+        let config = paths(&MODEL_PATHS);
+        let mut experienced = Extractor::new(&config, &needs()).unwrap();
+        let mut outline = Outline::default();
+        for event in events.iter().chain(events.iter().rev()).chain(&events) {
+            let mut expected = Outline::default();
+            let fresh = Extractor::new(&config, &needs()).unwrap().scan(event, &mut expected);
+            prop_assert_eq!(experienced.scan(event, &mut outline), fresh);
+            prop_assert_eq!(&outline, &expected, "{}", String::from_utf8_lossy(event));
+        }
     }
 
     #[test]
@@ -667,6 +702,27 @@ proptest! {
         text in r#"([\[\]{}:,"0-9eE+.\- \n]|"ip"|"source"|"1\.1\.1\.1"|true|null|\\u0|\\"|"a":){0,30}"#,
     ) {
         assert_agrees(text.as_bytes());
+    }
+}
+
+/// Inserts, replaces or removes a byte, or cuts there.
+fn bent(bytes: &mut Vec<u8>, (index, kind, byte): (prop::sample::Index, u8, u8)) {
+    let at = index.index(bytes.len() + 1);
+    match kind {
+        0 => bytes.insert(at, byte),
+        1 if at < bytes.len() => bytes[at] = byte,
+        2 if at < bytes.len() => drop(bytes.remove(at)),
+        3 => bytes.truncate(at),
+        _ => {}
+    }
+}
+
+/// Puts other values where values are, mostly strings for strings.
+fn give_values<'v>(tree: &mut Tree, values: &mut impl Iterator<Item = &'v Tree>) {
+    match tree {
+        Tree::Scalar(_) | Tree::Text(_) => *tree = values.next().unwrap().clone(),
+        Tree::Array(all) => all.iter_mut().for_each(|one| give_values(one, values)),
+        Tree::Object(all) => all.iter_mut().for_each(|(_, one)| give_values(one, values)),
     }
 }
 

@@ -135,6 +135,18 @@ impl<'a> Tokens<'a> {
         Ok(text)
     }
 
+    /// The string whose text begins at `start`, wherever reading has arrived; none where it does not
+    /// end, or has something in it that no string may have.
+    #[inline(always)]
+    pub(super) fn text_from(&self, start: usize, stops: &Stops) -> Option<Text> {
+        let mut walk = stops.walk_from(start);
+        let end = walk.take();
+        if self.byte(end) == b'"' {
+            return Some(Text { end, escaped: false });
+        }
+        string_with_escapes(self.event, walk, end).ok().map(|(text, _)| text)
+    }
+
     /// Reads a member's name and its colon; `at` is where the name's quote must stand. Returns
     /// the name and where the value begins.
     #[inline(always)]

@@ -163,7 +163,7 @@ fn each_record_is_stamped_by_one_generation_however_fast_mapped_files_follow_eac
     Audit::of(&read.collect::<Vec<_>>(), &outputs).assert_exactly_once();
     let generations: BTreeSet<u64> = outputs.iter().map(generation).collect();
     // A file that was replaced before it could be verified is never in force.
-    assert!(swaps >= 10, "{swaps} swaps in {rounds} rounds");
+    assert!(swaps >= 10.0, "{swaps} swaps in {rounds} rounds");
     assert!(generations.len() >= 8, "few generations in records: {generations:?}");
     drop(feeder);
 }

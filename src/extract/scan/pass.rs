@@ -1,140 +1,42 @@
-//! One pass over an event's bytes: the addresses at the paths of one kind of log, and where
-//! something may be written.
+//! One pass over an event, which notes what stands at the paths.
 //!
 //! Only objects and arrays that a path goes through are followed, on a stack of [`Frame`]s;
 //! everything else is checked and passed over by `tokens`. Neither recurses, so that a nesting bomb
-//! meets the limit and not the end of the stack, and neither allocates once its memory has grown.
+//! meets the limit and not the end of the stack.
 
 #![expect(clippy::inline_always, reason = "asked for each address of an event")]
 
-use super::config::{Config, ReadAs};
-use super::parse::{Decode, Reading, read_json};
-use super::paths::{End, Paths, PlaceId, Signs};
-use super::several::Chains;
-use super::stops::Stops;
-use super::tokens::{LONGEST, Stop, Text, Tokens, Trouble, unescape};
-use super::unreadable::Flaw;
+use super::super::config::ReadAs;
+use super::super::parse::{Reading, read_json};
+use super::super::paths::{End, Paths, PlaceId, Signs};
+use super::super::several::{Chains, integer};
+use super::super::tokens::{LONGEST, Stop, Text, Tokens, Trouble, unescape};
+use super::Limits;
+use super::form::{Deeds, Noted};
 use crate::record::{Address, Home, Outline, Sighting, Span};
 
-/// What an event is. Only an object can be written into.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
-    /// An object: the outline tells what was found in it.
-    Object,
-    /// An object that holds events, each of which is one by itself.
-    Envelope,
-    /// An array, even of objects, a string, a number …: valid, but nothing is looked for in it and
-    /// nothing can be added. It goes out as it came; the outline is empty.
-    Other,
-}
-
-/// What a pass works with, kept from event to event.
-#[derive(Debug, Default)]
-pub(super) struct Workshop {
-    pub(super) stops: Stops,
-    frames: Vec<Frame>,
-    /// Brackets of what is being passed over.
-    pub(super) open: Vec<u8>,
-    pub(super) chains: Chains,
-}
-
-/// What holds for all events.
+/// An object or array that a path goes through.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    pub(super) addresses: usize,
-    pub(super) depth: u16,
-    pub(super) decode: Decode,
-    /// Equal addresses of a text are all noted.
-    pub(super) every_place: bool,
-}
-
-impl Limits {
-    /// As configured.
-    pub(super) fn of(config: &Config) -> Self {
-        Self {
-            addresses: usize::from(config.limit),
-            depth: config.max_depth,
-            decode: Decode::of(&config.decode),
-            every_place: config.every_place,
-        }
-    }
-}
-
-impl Workshop {
-    /// Marks the event's stops, and checks that it is text.
-    pub(super) fn begin(&mut self, event: &[u8]) -> Result<(), Stop> {
-        let is_ascii = self.stops.mark(event);
-        if !is_ascii && simdutf8::basic::from_utf8(event).is_err() {
-            // Only now it is asked where.
-            let at = std::str::from_utf8(event).map_or_else(|error| error.valid_up_to(), str::len);
-            return Err((at, Trouble::Flaw(Flaw::Utf8)));
-        }
-        if event.starts_with(b"\xef\xbb\xbf") {
-            return Err((0, Trouble::Flaw(Flaw::ByteOrderMark)));
-        }
-        Ok(())
-    }
-
-    /// Reads the event whole, by these paths. Returns also which signs it has.
-    pub(super) fn pass(
-        &mut self,
-        event: &[u8],
-        paths: &Paths,
-        limits: Limits,
-        outline: &mut Outline,
-    ) -> Result<(Shape, Signs), Stop> {
-        let mut tokens = Tokens::new(event, &self.stops);
-        let start = tokens.skip_white(0);
-        let mut signs = 0;
-        let (shape, end) = if tokens.byte(start) == b'{' {
-            self.frames.clear();
-            self.chains.clear();
-            let mut pass = Pass {
-                tokens,
-                paths,
-                limits,
-                frames: &mut self.frames,
-                open: &mut self.open,
-                chains: &mut self.chains,
-                outline,
-                spelt_member: false,
-                plain_member: false,
-                signs: 0,
-            };
-            let end = pass.event(start)?;
-            pass.outline.scattered =
-                pass.spelt_member || (pass.outline.dotted && pass.plain_member);
-            tokens = pass.tokens;
-            signs = pass.signs;
-            (Shape::Object, end)
-        } else {
-            let end = tokens.skip(start, usize::from(limits.depth), &mut self.open)?;
-            (Shape::Other, end)
-        };
-        let end = tokens.skip_white(end);
-        if end < event.len() {
-            return Err((end, Trouble::Flaw(Flaw::Trailing)));
-        }
-        Ok((shape, signs))
-    }
-}
-
-/// An object or array that a path goes through, while it is being read.
-#[derive(Clone, Copy, Debug)]
-struct Frame {
+pub(super) struct Opened {
     place: PlaceId,
     is_object: bool,
     /// Whether only single steps and no array led here, as a landmark wants it.
     is_plain: bool,
     /// How many steps of a path the name of the nearest member around it spells.
     name_steps: u8,
+    /// What to note once the end is known, in the frame around this one.
+    note: Note,
+}
+
+/// The same, while it is being read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame {
+    opened: Opened,
     /// The frame of the nearest object, which is the home of what is found here; of an object, it
     /// is its own.
     owner: u32,
     /// Where the bracket stands.
     start: u32,
-    /// What to note once the end is known, in the frame around this one.
-    note: Note,
     /// Of an object: its place in the outline, once an address was found in it.
     home: Option<u16>,
     /// Of an object: its members that matter.
@@ -143,40 +45,52 @@ struct Frame {
 
 /// What a value is to be noted as.
 #[derive(Clone, Copy, Debug, Default)]
-struct Note {
+pub(super) struct Note {
     member: Option<u8>,
     landmark: Option<u8>,
 }
 
+impl Note {
+    pub(super) fn is_empty(self) -> bool {
+        self.member.is_none() && self.landmark.is_none()
+    }
+}
+
 /// One event being read.
-struct Pass<'a> {
-    tokens: Tokens<'a>,
-    paths: &'a Paths,
-    limits: Limits,
-    frames: &'a mut Vec<Frame>,
-    open: &'a mut Vec<u8>,
-    chains: &'a mut Chains,
-    outline: &'a mut Outline,
+pub(super) struct Pass<'a> {
+    pub(super) tokens: Tokens<'a>,
+    pub(super) paths: &'a Paths,
+    pub(super) limits: Limits,
+    pub(super) frames: &'a mut Vec<Frame>,
+    pub(super) open: &'a mut Vec<u8>,
+    pub(super) chains: &'a mut Chains,
+    pub(super) outline: &'a mut Outline,
+    /// Of an event that is to be learnt: what was done where.
+    pub(super) deeds: Option<&'a mut Deeds>,
     /// A noted member is spelt with dots, or something in it is.
-    spelt_member: bool,
+    pub(super) spelt_member: bool,
     /// There is one that is not.
-    plain_member: bool,
-    signs: Signs,
+    pub(super) plain_member: bool,
+    pub(super) signs: Signs,
 }
 
 impl Pass<'_> {
     /// Reads the outermost object, whose brace stands at `start`; returns the place behind it.
-    fn event(&mut self, start: usize) -> Result<usize, Stop> {
+    pub(super) fn event(&mut self, start: usize) -> Result<usize, Stop> {
         self.outline.root.open = start as u32;
-        self.push(Paths::ROOT, true, true, 0, start, Note::default())?;
+        let (place, note) = (Paths::ROOT, Note::default());
+        self.open(start, Opened { place, is_object: true, is_plain: true, name_steps: 0, note })?;
         let mut at = self.tokens.skip_white(start + 1);
         self.outline.root.empty = self.tokens.byte(at) == b'}';
         let mut first = true;
         while let Some(frame) = self.frames.last() {
-            let is_object = frame.is_object;
+            let is_object = frame.opened.is_object;
             let close = if is_object { b'}' } else { b']' };
             let byte = self.tokens.byte(at);
             if byte == close {
+                if let Some(deeds) = &mut self.deeds {
+                    deeds.close(at);
+                }
                 self.close(at);
                 at = self.tokens.skip_white(at + 1);
                 first = false;
@@ -202,7 +116,7 @@ impl Pass<'_> {
     #[inline]
     fn members(&mut self, mut at: usize) -> Result<usize, Stop> {
         let frame = self.frames.len() - 1;
-        let Frame { place, is_plain, .. } = self.frames[frame];
+        let Opened { place, is_plain, .. } = self.frames[frame].opened;
         let paths = self.paths;
         let place = paths.place(place);
         loop {
@@ -230,6 +144,9 @@ impl Pass<'_> {
                         if is_plain && edge.steps == 1 {
                             note.landmark = place.landmark;
                             self.forget_landmarks(place.landmarks_within);
+                            if let Some(deeds) = &mut self.deeds {
+                                deeds.forget(value, place.landmarks_within);
+                            }
                         }
                         to = Some(id);
                     }
@@ -254,7 +171,7 @@ impl Pass<'_> {
 
     /// Reads elements of the innermost array, likewise.
     fn elements(&mut self, mut at: usize) -> Result<usize, Stop> {
-        let Frame { place, name_steps, .. } = self.frames[self.frames.len() - 1];
+        let Opened { place, name_steps, .. } = self.frames[self.frames.len() - 1].opened;
         loop {
             at = match self.value(at, Some(place), false, name_steps, Note::default())? {
                 Next::Inside(at) => return Ok(at),
@@ -278,42 +195,57 @@ impl Pass<'_> {
     ) -> Result<Next, Stop> {
         let byte = self.tokens.byte(at);
         let place = to.map(|id| (id, self.paths.place(id)));
-        let end_of_path = place.and_then(|(_, place)| place.end);
-        let end = match byte {
-            b'"' => {
-                let text = self.tokens.string(at)?;
-                if let Some(end) = end_of_path {
-                    self.sight(end, at + 1, text, name_steps);
+        let noted = Noted { end: place.and_then(|(_, place)| place.end), name_steps, note };
+        if byte == b'{' || byte == b'[' {
+            let is_object = byte == b'{';
+            match place {
+                Some((place, goes)) if goes.leads_on || (!is_object && goes.end.is_some()) => {
+                    let is_plain = is_plain && is_object;
+                    self.open(at, Opened { place, is_object, is_plain, name_steps, note })?;
+                    return Ok(Next::Inside(at + 1));
                 }
-                text.end + 1
+                _ => {}
             }
-            b'{' | b'[' => {
-                let is_object = byte == b'{';
-                match place {
-                    Some((id, place)) if place.leads_on || (!is_object && place.end.is_some()) => {
-                        self.push(id, is_object, is_plain && is_object, name_steps, at, note)?;
-                        return Ok(Next::Inside(at + 1));
-                    }
-                    _ => {
-                        self.outline.unreadable +=
-                            u32::from(end_of_path.is_some_and(|end| !end.optional));
-                        let room = self.room();
-                        self.tokens.skip(at, room, self.open)?
-                    }
-                }
+            self.outline.unreadable += u32::from(noted.end.is_some_and(|end| !end.optional));
+            let room = self.room();
+            let end = self.tokens.skip(at, room, self.open)?;
+            if let Some(deeds) = &mut self.deeds {
+                deeds.container(at, end, noted);
             }
-            _ => {
-                let end = self.tokens.scalar(at)?;
-                if let Some(path) = end_of_path
-                    && byte != b'n'
-                {
-                    self.scalar(path, at, end, name_steps);
-                }
-                end
-            }
-        };
-        self.note(note, at, end);
+            self.note(note, at, end);
+            return Ok(Next::Behind(end));
+        }
+        if let Some(deeds) = &mut self.deeds {
+            deeds.value(at, noted);
+        }
+        if byte == b'"' {
+            let text = self.tokens.string(at)?;
+            self.text_value(at + 1, text, &noted);
+            return Ok(Next::Behind(text.end + 1));
+        }
+        let end = self.tokens.scalar(at)?;
+        self.scalar_value(at, end, &noted);
         Ok(Next::Behind(end))
+    }
+
+    /// Notes what there is to be noted of a string whose text begins at `start`.
+    #[inline(always)]
+    pub(super) fn text_value(&mut self, start: usize, text: Text, noted: &Noted) {
+        if let Some(end) = noted.end {
+            self.sight(end, start, text, noted.name_steps);
+        }
+        self.note(noted.note, start - 1, text.end + 1);
+    }
+
+    /// Of a number, true, false or null.
+    #[inline(always)]
+    pub(super) fn scalar_value(&mut self, start: usize, end: usize, noted: &Noted) {
+        if let Some(path) = noted.end
+            && self.tokens.byte(start) != b'n'
+        {
+            self.scalar(path, start, end, noted.name_steps);
+        }
+        self.note(noted.note, start, end);
     }
 
     /// Notes the address in a string, if it is one.
@@ -361,7 +293,7 @@ impl Pass<'_> {
     #[inline(never)]
     fn scalar(&mut self, path: End, start: usize, end: usize, name_steps: u8) {
         let written = &self.tokens.event[start..end];
-        match super::several::integer(written).filter(|_| path.read == ReadAs::Integer) {
+        match integer(written).filter(|_| path.read == ReadAs::Integer) {
             Some(address) => {
                 let span = Span { start: start as u32, end: end as u32 };
                 self.add(path, address, span, name_steps);
@@ -387,7 +319,7 @@ impl Pass<'_> {
 
     /// Notes a value that the profile asked for, in the innermost object.
     #[inline]
-    fn note(&mut self, note: Note, start: usize, end: usize) {
+    pub(super) fn note(&mut self, note: Note, start: usize, end: usize) {
         let span = Some(Span { start: start as u32, end: end as u32 });
         if let Some(member) = note.member
             && let Some(frame) = self.frames.last_mut()
@@ -402,7 +334,7 @@ impl Pass<'_> {
 
     /// Of members with equal names the last counts: with it, what an earlier one held is gone.
     #[inline]
-    fn forget_landmarks(&mut self, mut within: u64) {
+    pub(super) fn forget_landmarks(&mut self, mut within: u64) {
         while within != 0 {
             self.outline.landmarks[within.trailing_zeros() as usize] = None;
             within &= within - 1;
@@ -415,41 +347,41 @@ impl Pass<'_> {
         usize::from(self.limits.depth) - self.frames.len()
     }
 
-    fn push(
-        &mut self,
-        place: PlaceId,
-        is_object: bool,
-        is_plain: bool,
-        name_steps: u8,
-        start: usize,
-        note: Note,
-    ) -> Result<(), Stop> {
+    /// Begins with a container whose bracket stands at `start`.
+    fn open(&mut self, start: usize, opened: Opened) -> Result<(), Stop> {
+        if let Some(deeds) = &mut self.deeds {
+            deeds.open(start, opened);
+        }
+        self.push(start, opened)
+    }
+
+    pub(super) fn push(&mut self, start: usize, opened: Opened) -> Result<(), Stop> {
         if self.room() == 0 {
             return Err((start, Trouble::Depth));
         }
         let own = self.frames.len() as u32;
         let owner = match self.frames.last() {
-            Some(frame) if !is_object => frame.owner,
+            Some(frame) if !opened.is_object => frame.owner,
             _ => own,
         };
         let taken = [None; Home::MOST_MEMBERS];
         let start = start as u32;
-        self.frames.push(Frame {
-            place,
-            is_object,
-            is_plain,
-            name_steps,
-            owner,
-            start,
-            note,
-            home: None,
-            taken,
-        });
+        self.frames.push(Frame { opened, owner, start, home: None, taken });
         Ok(())
     }
 
+    /// Forgets what was noted so far.
+    pub(super) fn forget(&mut self) {
+        let landmarks = self.outline.landmarks.len();
+        self.outline.clear();
+        self.outline.landmarks.resize(landmarks, None);
+        self.frames.clear();
+        self.chains.clear();
+        self.plain_member = false;
+    }
+
     /// Ends the innermost container, whose closing bracket stands at `at`.
-    fn close(&mut self, at: usize) {
+    pub(super) fn close(&mut self, at: usize) {
         let Some(frame) = self.frames.pop() else { return };
         if let Some(home) = frame.home {
             self.outline.homes[usize::from(home)] =
@@ -458,7 +390,7 @@ impl Pass<'_> {
         if self.frames.is_empty() {
             self.outline.root.close = at as u32;
         }
-        self.note(frame.note, frame.start as usize, at + 1);
+        self.note(frame.opened.note, frame.start as usize, at + 1);
     }
 }
 
