@@ -19,6 +19,10 @@ fuzz_target!(|event: &[u8]| {
     let mut extractor = Extractor::new(&config, &needs).expect("the paths are good");
     let mut outline = Outline::default();
     let shape = extractor.scan(event, &mut outline);
+    // By then its form is known.
+    let mut again = Outline::default();
+    assert_eq!(extractor.scan(event, &mut again), shape);
+    assert_eq!(again, outline);
 
     let text = std::str::from_utf8(event).ok();
     let is_json = |text: &str| serde_json::from_str::<IgnoredAny>(text).is_ok();

@@ -20,6 +20,8 @@ pub const ERROR_CLASS: &CStr = c"ipstamp-error-class";
 pub const ERROR_MESSAGE: &CStr = c"ipstamp-error-message";
 /// On dead letters without a value: how many bytes it had.
 pub const ERROR_VALUE_BYTES: &CStr = c"ipstamp-error-value-bytes";
+/// On dead letters whose key is left out as well: how many bytes it had.
+pub const ERROR_KEY_BYTES: &CStr = c"ipstamp-error-key-bytes";
 
 /// Adds the headers of a dead letter.
 pub fn add_dead_letter_headers(
@@ -39,8 +41,9 @@ const OTHERS: [&[u8]; 4] =
 
 /// Takes off what made a dead letter of a record, by ipstamp or somebody else before it.
 pub fn take_off_headers(headers: &mut Headers) {
-    let own = [SOURCE, FACTS, REASON, TIMESTAMP, ERROR_CLASS, ERROR_MESSAGE, ERROR_VALUE_BYTES];
-    let is_own = |name: &[u8]| own.iter().any(|own| own.to_bytes() == name);
+    let errors = [ERROR_CLASS, ERROR_MESSAGE, ERROR_VALUE_BYTES, ERROR_KEY_BYTES];
+    let own = [SOURCE, FACTS, REASON, TIMESTAMP].into_iter().chain(errors);
+    let is_own = |name: &[u8]| own.clone().any(|own| own.to_bytes() == name);
     let is_others = |name: &[u8]| OTHERS.iter().any(|begin| name.starts_with(begin));
     let names = headers.iter().map(|(name, _)| name).filter(|name| is_own(name) || is_others(name));
     let names: Vec<_> = names.filter_map(|name| CString::new(name).ok()).collect();
@@ -109,6 +112,10 @@ mod tests {
                 (name(ERROR_VALUE_BYTES)): described(
                     number.clone(),
                     "How many bytes its value had, where it is left out because no topic takes it.",
+                ),
+                (name(ERROR_KEY_BYTES)): described(
+                    number.clone(),
+                    "How many bytes its key had, where that alone is more than a topic takes.",
                 ),
                 (name(REASON)): described(
                     json!({"type": "string", "enum": reasons}),

@@ -12,8 +12,8 @@ mod template;
 pub use catalog::{Catalog, CatalogSettings, Limits, TopicState};
 pub use config::{Compression, Config, OnUndeliverable, Partitioning};
 pub use dead_letter::{
-    ERROR_CLASS, ERROR_MESSAGE, ERROR_VALUE_BYTES, FACTS, REASON, SOURCE, TIMESTAMP,
-    add_dead_letter_headers, take_off_headers,
+    ERROR_CLASS, ERROR_KEY_BYTES, ERROR_MESSAGE, ERROR_VALUE_BYTES, FACTS, REASON, SOURCE,
+    TIMESTAMP, add_dead_letter_headers, take_off_headers,
 };
 pub use fault::{
     RecordFault, Remedy, command_for_rights, command_for_topic, remedy, words_of_refusal,

@@ -209,6 +209,49 @@ fn dead_letters_go_back_as_they_came() {
     assert_eq!(client.count("letters-dead"), 3, "they stay among the dead letters");
 }
 
+/// Scenario: of three records one has a key, and one a key and a value, that no topic behind the input takes.
+/// Guarantees: P1, P9: each is a dead letter without them, which says how many bytes they had, and goes
+/// back with them; the third goes its way, and no partition halts.
+#[test]
+fn a_dead_letter_whose_key_is_beyond_every_topic_goes_back_with_it() {
+    let _turn = turn::together();
+    let Some(brokers) = broker::shared() else { return };
+    let client = Client::new(brokers);
+    client.create_topic("wide-in", 1, &[]);
+    for topic in ["wide-out", "wide-dead"] {
+        client.create_topic(topic, 1, &[("max.message.bytes", "2000")]);
+    }
+    let record = |number: u64, key: usize, value: usize| Outgoing {
+        partition: 0,
+        key: Some("k".repeat(key).into_bytes()),
+        value: Some(format!(r#"{{"m":"{}"}}"#, "v".repeat(value)).into_bytes()),
+        ..minutely(number)
+    };
+    client.write("wide-in", [record(0, 3000, 10), record(1, 3000, 5000), record(2, 10, 10)]);
+    let mut settings = Settings::new(brokers, "wide-in", "wide-out");
+    settings.dead_letter = Some("wide-dead".to_owned());
+    let mut worker = Worker::start_with(&settings, &["--until", "end"]);
+    assert_eq!(worker.ends_within(seconds(60)), Some(0), "{}", worker.log());
+    assert_eq!(client.count("wide-out"), 1);
+    let dead = client.read("wide-dead");
+    let sizes = |letter: &Stored| {
+        ["ipstamp-error-key-bytes", "ipstamp-error-value-bytes"].map(|name| letter.header(name))
+    };
+    let sizes: Vec<_> = dead.iter().map(sizes).collect();
+    assert!(dead.iter().all(|letter| letter.key.is_none() && letter.value.is_none()), "{dead:?}");
+    let [key, short, long] = ["3000", "18", "5008"].map(|bytes| Some(bytes.to_owned()));
+    assert_eq!(sizes, [[key.clone(), short], [key, long]]);
+
+    let back = command(&settings, &["dlq", "replay"]);
+    assert_eq!(back.code, Some(0), "{}", back.err);
+    let inputs = client.read("wide-in");
+    for (came, returned) in inputs[..2].iter().zip(&inputs[3..]) {
+        assert_eq!((&returned.key, &returned.value), (&came.key, &came.value));
+        assert_eq!((returned.timestamp, &returned.headers), (came.timestamp, &came.headers));
+    }
+    assert_eq!(inputs.len(), 5);
+}
+
 /// Scenario: two events that cannot be read are too large for the dead-letter topic, which so has them by
 /// their place only; of one the input is deleted.
 /// Guarantees: P1: `show` says where the value is, `replay` takes it from there and writes it as it came; of

@@ -84,6 +84,11 @@ impl Letter {
         self.value.is_none() && self.headers.last(publish::ERROR_VALUE_BYTES).is_some()
     }
 
+    /// Whether its key does as well.
+    pub(super) fn has_key_by_reference(&self) -> bool {
+        self.key.is_none() && self.headers.last(publish::ERROR_KEY_BYTES).is_some()
+    }
+
     /// Everything of it, as far as it is text.
     pub(super) fn json(&self) -> Value {
         let text =
@@ -114,7 +119,9 @@ impl Letter {
         writeln!(out, "class      {}", text(self.class.as_bytes()))?;
         writeln!(out, "message    {}", text(self.words.as_bytes()))?;
         writeln!(out, "timestamp  {}", self.timestamp.map_or("none".into(), utc))?;
-        writeln!(out, "key        {}", self.key.as_deref().map_or("none".into(), text))?;
+        let is_elsewhere = self.has_key_by_reference();
+        let without = || if is_elsewhere { "at its origin only" } else { "none" };
+        writeln!(out, "key        {}", self.key.as_deref().map_or(without().into(), text))?;
         for (name, value) in self.headers.iter() {
             writeln!(out, "header     {}: {}", text(name), value.map_or("null".into(), text))?;
         }

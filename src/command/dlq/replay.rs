@@ -46,6 +46,8 @@ enum LeftOut {
     NotRead,
     #[error("its value stood at its origin only, and is gone there")]
     ValueGone,
+    #[error("its key stood at its origin only, and is gone there")]
+    KeyGone,
 }
 
 /// Writes them, or says what would be written.
@@ -92,34 +94,48 @@ fn is_behind(letter: &Letter, after: Option<&Position>) -> bool {
     })
 }
 
-/// The letter with its value, and where it goes; or where it stands and why it stays there.
+/// The letter with its key and value, and where it goes; or where it stands and why it stays there.
 fn ready(config: &Config, mut letter: Letter) -> Result<(Letter, Position), (Position, LeftOut)> {
     let stays = |letter: &Letter, why| (letter.place.clone(), why);
     let Some(origin) = letter.origin.clone() else { return Err(stays(&letter, LeftOut::NoOrigin)) };
     if !config.reads(origin.topic.as_str()) {
         return Err(stays(&letter, LeftOut::NotRead));
     }
-    if letter.is_by_reference() {
-        letter.value = value_at(config, &origin);
-        if letter.value.is_none() {
-            return Err(stays(&letter, LeftOut::ValueGone));
+    let (lacks_value, lacks_key) = (letter.is_by_reference(), letter.has_key_by_reference());
+    if lacks_value || lacks_key {
+        let (key, value) = stands_at(config, &origin).unwrap_or_default();
+        if lacks_value {
+            letter.value = value;
         }
+        if lacks_key {
+            letter.key = key;
+        }
+    }
+    if lacks_value && letter.value.is_none() {
+        return Err(stays(&letter, LeftOut::ValueGone));
+    }
+    if lacks_key && letter.key.is_none() {
+        return Err(stays(&letter, LeftOut::KeyGone));
     }
     Ok((letter, origin))
 }
 
-/// The value that stands at a place; None when it cannot be had.
-fn value_at(config: &Config, origin: &Position) -> Option<Vec<u8>> {
+/// A key or a value.
+type Bytes = Option<Vec<u8>>;
+
+/// The key and the value that stand at a place; None when they cannot be had.
+fn stands_at(config: &Config, origin: &Position) -> Option<(Bytes, Bytes)> {
     let (partition, begin, end) = (origin.partition, origin.offset, origin.offset.next());
-    let mut value = None;
+    let mut found = None;
     let one = Some(Stretch { partition, begin, end });
     let read = read(config, origin.topic.as_str(), one, |fetched| {
         if fetched.offset() == origin.offset {
-            value = fetched.payload().map(<[u8]>::to_vec);
+            let [key, value] = [fetched.key(), fetched.payload()].map(|it| it.map(<[u8]>::to_vec));
+            found = Some((key, value));
         }
         Ok(())
     });
-    read.ok().and(value)
+    read.ok().and(found)
 }
 
 fn line(ready: &Result<(Letter, Position), (Position, LeftOut)>, format: Format) -> String {

@@ -51,6 +51,14 @@ pub(super) fn words_of_too_large(limit_bytes: u32) -> Cow<'static, str> {
     format!("larger than max.message.bytes={limit_bytes} of the output topic").into()
 }
 
+/// Leaves out a key that no dead letter has room for: it stands where the record came from. False where
+/// there is none.
+fn leave_out_key(key: &mut Option<Vec<u8>>, headers: &mut Headers) -> bool {
+    let Some(key) = key.take() else { return false };
+    headers.set(publish::ERROR_KEY_BYTES, key.len().to_string().as_bytes());
+    true
+}
+
 impl Worker {
     /// For log lines about a record.
     fn trace_ids(&self, who: (LaneId, Sequence)) -> TraceIds {
@@ -193,7 +201,7 @@ impl Worker {
     /// Puts a record among the dead letters; where there are none, its partition halts or it is
     /// dropped, as configured.
     pub(super) fn bury(&mut self, id: LaneId, sequence: Sequence, letter: DeadLetter) {
-        let DeadLetter { key, mut headers, mut value, timestamp, class, words } = letter;
+        let DeadLetter { mut key, mut headers, mut value, timestamp, class, words } = letter;
         let lane = self.lane(id);
         let Some(offset) = lane.tracker.offset(sequence) else { return };
         let position = lane.position(offset);
@@ -211,6 +219,11 @@ impl Worker {
             // By reference: where it stands and how large it is.
             let len = too_large.as_slice().len();
             headers.set(publish::ERROR_VALUE_BYTES, len.to_string().as_bytes());
+        }
+        let is_beyond =
+            alone_bytes(0, key.as_deref(), Some(&headers)) > limits.max_message_bytes as usize;
+        if value.is_none() && is_beyond {
+            leave_out_key(&mut key, &mut headers);
         }
         let timestamp = timestamp.map(|time| clamp(time, limits, self.now_ms, &mut headers));
         let (input, outcome) = (lane.partition, Outcome::DeadLettered(class));
@@ -266,7 +279,7 @@ impl Worker {
 
     /// A record that the broker refuses when it stands alone: the next step of the ladder.
     pub(super) fn take_refused(&mut self, refused: Refused) {
-        let Refused { output, partition, fault, code, key, mut record } = refused;
+        let Refused { output, partition, fault, code, mut key, mut record } = refused;
         let ticket = Ticket::from_bits(record.ticket);
         let id = ticket.lane;
         if !self.lane(id).tracker.is_under_way(ticket.sequence) {
@@ -295,6 +308,9 @@ impl Worker {
                 record.value = None;
                 record.headers = Some(headers);
                 self.outlet.send_when_possible(output, partition, key, record);
+            } else if fault == RecordFault::TooLarge && leave_out_key(&mut key, &mut headers) {
+                record.headers = Some(headers);
+                self.outlet.send_when_possible(output, partition, None, record);
             } else {
                 self.give_up(id, ticket.sequence, class, &format!("the dead letter too: {words}"));
             }
