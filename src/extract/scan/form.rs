@@ -431,7 +431,7 @@ mod tests {
 
         fn read(&mut self, event: &str) -> Outline {
             let mut outline = Outline::default();
-            outline.landmarks.resize(1, None);
+            outline.landmarks.resize(2, None);
             self.workshop.begin(event.as_bytes()).unwrap();
             let (paths, limits) = (&self.paths, self.limits);
             self.workshop.pass(event.as_bytes(), (0, paths), limits, &mut outline).unwrap();
@@ -465,6 +465,16 @@ mod tests {
         }
         assert_eq!(reader.forms(), 1);
         assert_eq!(reader.workshop.forms.trust, MOST_TRUST);
+    }
+
+    #[test]
+    fn of_two_members_with_one_name_the_last_counts_in_a_known_form_too() {
+        let mut reader = Reader::new();
+        for nth in 0..3 {
+            let event = format!(r#"{{"related":{{"ip":["{nth}"]}},"related":{{"x":{nth}}}}}"#);
+            assert_eq!(reader.read(&event).landmarks, [None, None], "{event}");
+        }
+        assert_eq!(reader.forms(), 1);
     }
 
     #[test]
