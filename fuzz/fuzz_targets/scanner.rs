@@ -19,10 +19,16 @@ fuzz_target!(|event: &[u8]| {
     let mut extractor = Extractor::new(&config, &needs).expect("the paths are good");
     let mut outline = Outline::default();
     let shape = extractor.scan(event, &mut outline);
-    // By then its form is known.
+    // What was learnt of its halves, and of itself, changes nothing.
+    let (first, second) = event.split_at(event.len() / 2);
     let mut again = Outline::default();
-    assert_eq!(extractor.scan(event, &mut again), shape);
-    assert_eq!(again, outline);
+    for part in [first, second, event, first, second, event] {
+        let mut expected = Outline::default();
+        let fresh = Extractor::new(&config, &needs).expect("the paths are good");
+        let fresh = { fresh }.scan(part, &mut expected);
+        assert_eq!(extractor.scan(part, &mut again), fresh);
+        assert_eq!(again, expected);
+    }
 
     let text = std::str::from_utf8(event).ok();
     let is_json = |text: &str| serde_json::from_str::<IgnoredAny>(text).is_ok();

@@ -263,7 +263,7 @@ pub(super) fn begin(
     is_stale
 }
 
-/// The same up to `left_out`.
+/// The same up to `left_out`, and keeps it for the next event.
 fn begin_anew(
     contributed: Contributed,
     sources: &mut Sources,
@@ -308,6 +308,7 @@ fn begin_anew(
     if !contributed.and(sources.attributed).is_empty() {
         attribution(contributed, sources, out);
     }
+    // With a provider's answer in it the times and the age differ from event to event.
     if oldest.is_none() {
         let mut text = sources.last.take().map(|last| last.text).unwrap_or_default();
         text.clear();

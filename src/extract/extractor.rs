@@ -331,7 +331,7 @@ impl Extractor {
         outline: &mut Outline,
     ) -> Result<(Shape, Signs), Stop> {
         match self.catalog.paths(kind) {
-            Ok(paths) => self.workshop.pass(event, (kind, paths), self.limits, outline),
+            Ok(paths) => self.workshop.pass(event, kind, paths, self.limits, outline),
             // Those of presets that are compiled in are good, as a test says, and the configured ones
             // were compiled when the catalog was made.
             Err(_) => Ok((Shape::Other, 0)),

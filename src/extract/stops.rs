@@ -4,7 +4,8 @@
 //! they are taken in their order, for a reader of JSON meets each of them: where the next one
 //! stands is a count of zeros, and does not wait for the place at which reading has arrived. That
 //! is shorter than a search that begins anew in every string: an event has a hundred of them, most
-//! under 16 bytes.
+//! under 16 bytes. Who reads values alone ([`Stops::walk_from`]) begins anew at each of them: fewer
+//! by half, and what is between them is not gone through.
 
 #![expect(
     clippy::inline_always,
@@ -67,11 +68,8 @@ impl Walk<'_> {
     /// Takes the next stop. Behind the end of the event there is none to be asked for.
     #[inline(always)]
     pub(super) fn take(&mut self) -> usize {
-        while self.word == 0 {
-            let Some((word, rest)) = self.rest.split_first() else { return usize::MAX };
-            self.word = *word;
-            self.rest = rest;
-            self.base += 64;
+        if !self.has_next() {
+            return usize::MAX;
         }
         let at = self.base + self.word.trailing_zeros() as usize;
         self.word &= self.word - 1;
@@ -81,13 +79,21 @@ impl Walk<'_> {
     /// Leaves out the next stop, whose place is known.
     #[inline(always)]
     pub(super) fn leave_out(&mut self) {
+        if self.has_next() {
+            self.word &= self.word - 1;
+        }
+    }
+
+    /// Goes to the word with the next stop.
+    #[inline(always)]
+    fn has_next(&mut self) -> bool {
         while self.word == 0 {
-            let Some((word, rest)) = self.rest.split_first() else { return };
+            let Some((word, rest)) = self.rest.split_first() else { return false };
             self.word = *word;
             self.rest = rest;
             self.base += 64;
         }
-        self.word &= self.word - 1;
+        true
     }
 }
 

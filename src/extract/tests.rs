@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde::de::IgnoredAny;
 
-use super::{AddressPath, Config, Discover, Extractor, Flaw, Shape, Unreadable};
+use super::{AddressPath, Config, Discover, Extractor, Flaw, ReadAs, Shape, Unreadable};
 use crate::record::{Outline, Role, Span, WritingNeeds};
 
 fn needs() -> WritingNeeds {
@@ -660,7 +660,8 @@ proptest! {
         values in vec(prop_oneof![
             Just(Tree::Text("9.9.9.9".into())), Just(Tree::Text("2001:db8::9".into())),
             Just(Tree::Text("a\\\"b\u{e9}".into())), Just(Tree::Text(String::new())),
-            Just(Tree::Scalar("7".into())), Just(Tree::Scalar("null".into())),
+            Just(Tree::Text("9.9.9.1, 9.9.9.2,9.9.9.3 and 9.9.9.4".into())),
+            Just(Tree::Scalar("134744072".into())), Just(Tree::Scalar("null".into())),
             Just(Tree::Array(vec![])),
         ], 1..6),
         bends in vec((any::<prop::sample::Index>(), 0..4u8, proptest::sample::select(
@@ -681,14 +682,18 @@ proptest! {
             bent(&mut event, bend);
             events.push(event);
         }
-        let config = paths(&MODEL_PATHS);
-        let mut experienced = Extractor::new(&config, &needs()).unwrap();
-        let mut outline = Outline::default();
-        for event in events.iter().chain(events.iter().rev()).chain(&events) {
-            let mut expected = Outline::default();
-            let fresh = Extractor::new(&config, &needs()).unwrap().scan(event, &mut expected);
-            prop_assert_eq!(experienced.scan(event, &mut outline), fresh);
-            prop_assert_eq!(&outline, &expected, "{}", String::from_utf8_lossy(event));
+        let mut otherwise = Config { limit: 3, ..paths(&MODEL_PATHS) };
+        let read = [ReadAs::List, ReadAs::XForwardedFor, ReadAs::Text, ReadAs::Integer, ReadAs::Last];
+        otherwise.paths.iter_mut().zip(read).for_each(|(path, read)| path.read = read);
+        for config in [paths(&MODEL_PATHS), otherwise] {
+            let mut experienced = Extractor::new(&config, &needs()).unwrap();
+            let mut outline = Outline::default();
+            for event in events.iter().chain(events.iter().rev()).chain(&events) {
+                let mut expected = Outline::default();
+                let fresh = Extractor::new(&config, &needs()).unwrap().scan(event, &mut expected);
+                prop_assert_eq!(experienced.scan(event, &mut outline), fresh);
+                prop_assert_eq!(&outline, &expected, "{}", String::from_utf8_lossy(event));
+            }
         }
     }
 

@@ -20,7 +20,7 @@ pub const ERROR_CLASS: &CStr = c"ipstamp-error-class";
 pub const ERROR_MESSAGE: &CStr = c"ipstamp-error-message";
 /// On dead letters without a value: how many bytes it had.
 pub const ERROR_VALUE_BYTES: &CStr = c"ipstamp-error-value-bytes";
-/// On dead letters whose key is left out as well: how many bytes it had.
+/// On dead letters whose key the topic does not take: how many bytes it had.
 pub const ERROR_KEY_BYTES: &CStr = c"ipstamp-error-key-bytes";
 
 /// Adds the headers of a dead letter.
@@ -30,6 +30,8 @@ pub fn add_dead_letter_headers(
     class: DeadLetterClass,
     message: &str,
 ) {
+    // Of a dead letter of somebody else that is read as a record.
+    headers.remove(ERROR_KEY_BYTES);
     headers.set(SOURCE, position.to_string().as_bytes());
     headers.set(ERROR_CLASS, class.name().as_bytes());
     headers.set(ERROR_MESSAGE, message.as_bytes());
@@ -115,7 +117,7 @@ mod tests {
                 ),
                 (name(ERROR_KEY_BYTES)): described(
                     number.clone(),
-                    "How many bytes its key had, where that alone is more than a topic takes.",
+                    "How many bytes its key had, where it is left out because the topic does not take it.",
                 ),
                 (name(REASON)): described(
                     json!({"type": "string", "enum": reasons}),

@@ -84,7 +84,7 @@ impl Letter {
         self.value.is_none() && self.headers.last(publish::ERROR_VALUE_BYTES).is_some()
     }
 
-    /// Whether its key does as well.
+    /// Whether its key stands there only.
     pub(super) fn has_key_by_reference(&self) -> bool {
         self.key.is_none() && self.headers.last(publish::ERROR_KEY_BYTES).is_some()
     }
@@ -119,9 +119,11 @@ impl Letter {
         writeln!(out, "class      {}", text(self.class.as_bytes()))?;
         writeln!(out, "message    {}", text(self.words.as_bytes()))?;
         writeln!(out, "timestamp  {}", self.timestamp.map_or("none".into(), utc))?;
-        let is_elsewhere = self.has_key_by_reference();
-        let without = || if is_elsewhere { "at its origin only" } else { "none" };
-        writeln!(out, "key        {}", self.key.as_deref().map_or(without().into(), text))?;
+        match &self.key {
+            Some(key) => writeln!(out, "key        {}", text(key))?,
+            None if self.has_key_by_reference() => writeln!(out, "key        at its origin only")?,
+            None => writeln!(out, "key        none")?,
+        }
         for (name, value) in self.headers.iter() {
             writeln!(out, "header     {}: {}", text(name), value.map_or("null".into(), text))?;
         }

@@ -103,12 +103,12 @@ fn ready(config: &Config, mut letter: Letter) -> Result<(Letter, Position), (Pos
     }
     let (lacks_value, lacks_key) = (letter.is_by_reference(), letter.has_key_by_reference());
     if lacks_value || lacks_key {
-        let (key, value) = stands_at(config, &origin).unwrap_or_default();
+        let stored = stored_at(config, &origin);
         if lacks_value {
-            letter.value = value;
+            letter.value = stored.value;
         }
         if lacks_key {
-            letter.key = key;
+            letter.key = stored.key;
         }
     }
     if lacks_value && letter.value.is_none() {
@@ -120,22 +120,25 @@ fn ready(config: &Config, mut letter: Letter) -> Result<(Letter, Position), (Pos
     Ok((letter, origin))
 }
 
-/// A key or a value.
-type Bytes = Option<Vec<u8>>;
+/// What stands at a place, as far as it can be had.
+#[derive(Default)]
+struct Stored {
+    key: Option<Vec<u8>>,
+    value: Option<Vec<u8>>,
+}
 
-/// The key and the value that stand at a place; None when they cannot be had.
-fn stands_at(config: &Config, origin: &Position) -> Option<(Bytes, Bytes)> {
+fn stored_at(config: &Config, origin: &Position) -> Stored {
     let (partition, begin, end) = (origin.partition, origin.offset, origin.offset.next());
-    let mut found = None;
+    let mut stored = Stored::default();
     let one = Some(Stretch { partition, begin, end });
     let read = read(config, origin.topic.as_str(), one, |fetched| {
         if fetched.offset() == origin.offset {
             let [key, value] = [fetched.key(), fetched.payload()].map(|it| it.map(<[u8]>::to_vec));
-            found = Some((key, value));
+            stored = Stored { key, value };
         }
         Ok(())
     });
-    read.ok().and(found)
+    read.map_or_else(|_| Stored::default(), |()| stored)
 }
 
 fn line(ready: &Result<(Letter, Position), (Position, LeftOut)>, format: Format) -> String {

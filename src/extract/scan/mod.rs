@@ -80,18 +80,19 @@ impl Workshop {
         Ok(())
     }
 
-    /// Reads the event whole, by these paths. Returns also which signs it has.
+    /// Reads the event by the paths of a kind. Returns also which signs it has.
     pub(super) fn pass(
         &mut self,
         event: &[u8],
-        (kind, paths): (KindId, &Paths),
+        kind: KindId,
+        paths: &Paths,
         limits: Limits,
         outline: &mut Outline,
     ) -> Result<(Shape, Signs), Stop> {
         let mut tokens = Tokens::new(event, &self.stops);
         let start = tokens.skip_white(0);
         let mut signs = 0;
-        let forms_are_tried = self.forms.are_tried();
+        let mut forms_are_tried = false;
         let (shape, end) = if tokens.byte(start) == b'{' {
             self.frames.clear();
             self.chains.clear();
@@ -108,6 +109,7 @@ impl Workshop {
                 plain_member: false,
                 signs: 0,
             };
+            forms_are_tried = self.forms.begin();
             if forms_are_tried {
                 if let Some(signs) = self.forms.read(kind, &self.stops, &mut pass) {
                     return Ok((Shape::Object, signs));
@@ -128,8 +130,8 @@ impl Workshop {
         if end < event.len() {
             return Err((end, Trouble::Flaw(Flaw::Trailing)));
         }
-        if forms_are_tried && shape == Shape::Object {
-            self.forms.learn(kind, event, outline, signs);
+        if forms_are_tried {
+            self.forms.learn(kind, (event, &self.stops), outline, signs);
         }
         Ok((shape, signs))
     }

@@ -377,7 +377,7 @@ impl Pass<'_> {
         self.outline.landmarks.resize(landmarks, None);
         self.frames.clear();
         self.chains.clear();
-        self.plain_member = false;
+        (self.spelt_member, self.plain_member, self.signs) = (false, false, 0);
     }
 
     /// Ends the innermost container, whose closing bracket stands at `at`.

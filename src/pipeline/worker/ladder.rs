@@ -51,12 +51,11 @@ pub(super) fn words_of_too_large(limit_bytes: u32) -> Cow<'static, str> {
     format!("larger than max.message.bytes={limit_bytes} of the output topic").into()
 }
 
-/// Leaves out a key that no dead letter has room for: it stands where the record came from. False where
-/// there is none.
-fn leave_out_key(key: &mut Option<Vec<u8>>, headers: &mut Headers) -> bool {
-    let Some(key) = key.take() else { return false };
-    headers.set(publish::ERROR_KEY_BYTES, key.len().to_string().as_bytes());
-    true
+/// Leaves out a key that no dead letter has room for: it stands where the record came from.
+fn leave_out_key(key: &mut Option<Vec<u8>>, headers: &mut Headers) {
+    if let Some(key) = key.take() {
+        headers.set(publish::ERROR_KEY_BYTES, key.len().to_string().as_bytes());
+    }
 }
 
 impl Worker {
@@ -211,21 +210,23 @@ impl Worker {
         };
         add_dead_letter_headers(&mut headers, &position, class, &words);
         let limits = self.outlet.limits(dead_letter);
-        let fits = |value: &Buffer| {
-            let bytes = alone_bytes(value.as_slice().len(), key.as_deref(), Some(&headers));
-            bytes <= limits.max_message_bytes as usize
+        let timestamp = timestamp.map(|time| clamp(time, limits, self.now_ms, &mut headers));
+        let fits = |value_bytes: usize, key: Option<&[u8]>, headers: &Headers| {
+            alone_bytes(value_bytes, key, Some(headers)) <= limits.max_message_bytes as usize
         };
-        if let Some(too_large) = value.take_if(|value| !fits(value)) {
+        let is_too_large =
+            |value: &mut Buffer| !fits(value.as_slice().len(), key.as_deref(), &headers);
+        if let Some(too_large) = value.take_if(is_too_large) {
             // By reference: where it stands and how large it is.
             let len = too_large.as_slice().len();
             headers.set(publish::ERROR_VALUE_BYTES, len.to_string().as_bytes());
         }
-        let is_beyond =
-            alone_bytes(0, key.as_deref(), Some(&headers)) > limits.max_message_bytes as usize;
-        if value.is_none() && is_beyond {
+        // What is compressed is smaller: there the broker says whether it is too large.
+        let is_key_too_large =
+            !self.compressed && !fits(0, key.as_deref(), &headers) && fits(0, None, &headers);
+        if value.is_none() && is_key_too_large {
             leave_out_key(&mut key, &mut headers);
         }
-        let timestamp = timestamp.map(|time| clamp(time, limits, self.now_ms, &mut headers));
         let (input, outcome) = (lane.partition, Outcome::DeadLettered(class));
         let leaving = Leaving {
             output: dead_letter,
@@ -308,7 +309,8 @@ impl Worker {
                 record.value = None;
                 record.headers = Some(headers);
                 self.outlet.send_when_possible(output, partition, key, record);
-            } else if fault == RecordFault::TooLarge && leave_out_key(&mut key, &mut headers) {
+            } else if fault == RecordFault::TooLarge && key.is_some() {
+                leave_out_key(&mut key, &mut headers);
                 record.headers = Some(headers);
                 self.outlet.send_when_possible(output, partition, None, record);
             } else {
