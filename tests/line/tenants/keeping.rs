@@ -148,7 +148,10 @@ fn a_tenants_budget_is_his_own() {
     assert_eq!(worker.metric("ipstamp_budget_mark_ratio", labels), Some(1.0));
     let log = worker.whole_log();
     assert!(log.contains("the budget is spent"), "{log}");
-    assert!(log.contains("80 % of the budget is used; gone at "), "{log}");
+    // Shortly before the day ends it lasts all the same.
+    let told = ["gone at ", "at this pace it lasts"];
+    let says = |told: &str| log.contains(&format!("80 % of the budget is used; {told}"));
+    assert!(told.into_iter().any(says), "{log}");
 
     stage.budgeted("acme", &acme, "{day: 8}", "");
     until_said(&worker, "has changed and is in force", "acme");
