@@ -33,9 +33,9 @@ pub(super) struct Text {
 /// The event, read from its start to its end, and its stops. Positions are bytes from the event's
 /// start.
 ///
-/// All functions that take a position, but [`Tokens::text_from`] and those that look at no string,
-/// are called in the order of the event, so that of the stops only the next one matters: it is the
-/// first at or after the position.
+/// All functions that take a position and change the walk (`&mut self`) are called in the order of
+/// the event, so that of the stops only the next one matters: it is the first at or after the
+/// position.
 #[derive(Clone, Copy)]
 pub(super) struct Tokens<'a> {
     pub(super) event: &'a [u8],

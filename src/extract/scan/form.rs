@@ -20,14 +20,15 @@ use crate::record::Outline;
 
 /// Forms that are kept: a topic's events are of a few.
 const MOST_FORMS: usize = 8;
-/// A form of more steps is not kept. It would take more than 48 KB, for as long as the worker lives.
+/// A form of more steps is not kept. It would take more than 32 KB, for as long as the worker lives.
 const MOST_STEPS: usize = 1024;
 /// Trust in forms, in eighths of what it costs to read an event whole. One of a form saves so much,
 /// less an eighth for each eighth of it that was gone through by other forms before.
 const HIT: i32 = 5;
 /// One of none costs these tries, and the learning of its form.
 const MISS: i32 = 40;
-/// Beyond this nothing is gained or lost, so that a change in what comes is noticed soon.
+/// More is not gained, so that a change in what comes is noticed soon; where as much is lost, forms
+/// rest.
 const MOST_TRUST: i32 = 8 * MISS;
 /// For so many events no form is tried once trust is lost.
 const REST: u32 = 512;
@@ -40,11 +41,14 @@ const WIDTH: usize = 16;
 struct Step {
     bytes: u8x16,
     /// A bit for each of these that counts, from the first on.
-    counted: u32,
+    counted: u16,
     /// How many these are.
     len: u8,
     then: Then,
 }
+
+/// Two of them are a line of the processor's cache.
+const _: () = assert!(size_of::<Step>() == 32);
 
 /// What stands behind some bytes, or is to be done there. Brackets stand so many bytes back.
 #[derive(Clone, Copy, Debug)]
@@ -203,8 +207,11 @@ impl Forms {
                 self.change_trust(HIT - (8 * wasted / len) as i32);
                 return Some(signs);
             }
-            wasted += at;
-            pass.forget();
+            // Where the first bytes differ nothing was noted.
+            if at > 0 {
+                wasted += at;
+                pass.forget();
+            }
         }
         self.change_trust(-MISS);
         None
@@ -294,7 +301,7 @@ impl Form {
         for part in bytes.chunks(WIDTH) {
             let mut bytes = [0; WIDTH];
             bytes[..part.len()].copy_from_slice(part);
-            let counted = (1 << part.len()) - 1;
+            let counted = u16::MAX >> (WIDTH - part.len());
             let (bytes, len) = (u8x16::new(bytes), part.len() as u8);
             self.push(Step { bytes, counted, len, then: Then::Bytes })?;
         }
@@ -349,7 +356,7 @@ impl Pass<'_> {
         let event = self.tokens.event;
         let mut from = 0;
         for step in &form.steps {
-            let same = next_bytes(event, *at).simd_eq(step.bytes).to_bitmask();
+            let same = next_bytes(event, *at).simd_eq(step.bytes).to_bitmask() as u16;
             if same & step.counted != step.counted {
                 return None;
             }
